@@ -1,0 +1,15 @@
+//! The Claude API on the wire (`anthropic-version: 2026-10-21`). Knows nothing of Jupyter.
+//!
+//! Everything but `client`, `files` and `credentials` is pure.
+
+pub mod accumulate;
+pub mod block;
+pub mod client;
+pub mod credentials;
+pub mod error;
+pub mod event;
+pub mod files;
+pub mod model;
+pub mod request;
+pub mod retry;
+pub mod sse;

@@ -1,0 +1,62 @@
+//! The body of `POST /v1/messages` (`claude-api.md` 2), serialised with the fields in a fixed order.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Who says a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The person, and tool results.
+    User,
+    /// Claude; content exactly as received.
+    Assistant,
+    /// A mid-conversation instruction (2.6).
+    System,
+}
+
+/// One message, its content serialised once and re-sent as bytes.
+#[derive(Debug, Clone, Serialize)]
+pub struct MessageParam {
+    /// Who says it.
+    pub role: Role,
+    /// An array of blocks.
+    pub content: Arc<RawValue>,
+}
+
+/// `POST /v1/messages`. `None` and empty fields are left out.
+#[derive(Debug, Clone, Serialize)]
+pub struct MessagesRequest {
+    /// `model`.
+    pub model: String,
+    /// `max_tokens`, in tokens.
+    pub max_tokens: u32,
+    /// `stream`; true for every turn.
+    pub stream: bool,
+    /// `system`, text blocks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub system: Vec<Value>,
+    /// `tools`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Value>,
+    /// `thinking` (2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Value>,
+    /// `output_config` (2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_config: Option<Value>,
+    /// `container`: an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// `diagnostics`: sent on every turn, `previous_message_id` null on the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<Value>,
+    /// `messages`.
+    pub messages: Vec<MessageParam>,
+    /// `anthropic-beta`; a header, not a body field.
+    #[serde(skip)]
+    pub betas: Vec<String>,
+}

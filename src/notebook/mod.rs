@@ -1,0 +1,1 @@
+//! `.ipynb` files, in and out. Later work: records, replay, export.
