@@ -1,0 +1,1 @@
+//! the Messages client against recorded streams and a real socket

@@ -1,0 +1,1 @@
+//! cell texts and what they parse to

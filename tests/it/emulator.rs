@@ -1,0 +1,1 @@
+//! the offline backend's own rules

@@ -1,0 +1,1 @@
+//! cells to transcripts: the kernel in memory, the backend over HTTP

@@ -1,0 +1,1 @@
+//! the registry and its meta-tests

@@ -1,0 +1,1 @@
+//! what the example notebooks hold

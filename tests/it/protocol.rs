@@ -1,0 +1,1 @@
+//! the Jupyter protocol over real sockets

@@ -1,0 +1,1 @@
+//! updates to outputs, hostile text included

@@ -1,0 +1,1 @@
+//! what a command in the sandbox can and cannot do

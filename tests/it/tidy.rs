@@ -1,0 +1,1 @@
+//! the house: import table, module headers
