@@ -5,6 +5,7 @@
 pub mod connection;
 pub mod iopub;
 pub mod mime;
+pub mod request;
 pub mod session;
 pub mod sockets;
 pub mod spec;
