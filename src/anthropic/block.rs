@@ -2,7 +2,15 @@
 //!
 //! No assistant block is ever rebuilt: what came is what is sent back (`claude-api.md` 6.6).
 
+use std::sync::LazyLock;
+
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+
+/// What a missing `input` reads as.
+static NO_INPUT: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
+/// What a missing `content` reads as.
+static NO_CONTENT: Value = Value::Null;
 
 /// One content block. Holds the JSON object exactly as received, in key order.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,8 +54,89 @@ impl Block {
     /// Returns what the block says, typed. Unknown kinds and broken shapes are [`View::Unknown`].
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        View::Unknown { kind: self.kind() }
+        let kind = self.kind();
+        self.known_view(kind).unwrap_or(View::Unknown { kind })
     }
+
+    fn known_view<'a>(&'a self, kind: &'a str) -> Option<View<'a>> {
+        let raw = &self.0;
+        Some(match kind {
+            "text" => View::Text {
+                text: string(raw, "text")?,
+                citations: array(raw, "citations"),
+            },
+            "thinking" => View::Thinking {
+                thinking: string(raw, "thinking").unwrap_or_default(),
+            },
+            "redacted_thinking" => View::RedactedThinking,
+            "tool_use" => View::ToolUse {
+                id: string(raw, "id")?,
+                name: string(raw, "name")?,
+                input: raw.get("input").unwrap_or(&NO_INPUT),
+            },
+            "server_tool_use" | "mcp_tool_use" => View::ServerToolUse {
+                id: string(raw, "id")?,
+                name: string(raw, "name")?,
+                input: raw.get("input").unwrap_or(&NO_INPUT),
+            },
+            "bash_code_execution_tool_result" | "code_execution_tool_result" => View::Executed {
+                tool_use_id: string(raw, "tool_use_id")?,
+                outcome: outcome(raw.get("content")?, executed)?,
+            },
+            "text_editor_code_execution_tool_result" => View::Edited {
+                tool_use_id: string(raw, "tool_use_id")?,
+                outcome: outcome(raw.get("content")?, edited)?,
+            },
+            "web_search_tool_result" => View::Searched {
+                tool_use_id: string(raw, "tool_use_id")?,
+                outcome: outcome(raw.get("content")?, |content| {
+                    content.as_array().map(Vec::as_slice)
+                })?,
+            },
+            "web_fetch_tool_result" => View::Fetched {
+                tool_use_id: string(raw, "tool_use_id")?,
+                outcome: outcome(raw.get("content")?, |content| {
+                    content.is_object().then_some(content)
+                })?,
+            },
+            "fallback" => View::Fallback {
+                from: raw.get("from")?.get("model")?.as_str()?,
+                to: raw.get("to")?.get("model")?.as_str()?,
+            },
+            "compaction" => View::Compaction {
+                // Null when only `encrypted_content` is given.
+                summary: string(raw, "content").unwrap_or_default(),
+            },
+            _ => View::OtherResult {
+                kind,
+                tool_use_id: string(raw, "tool_use_id")?,
+                content: raw.get("content").unwrap_or(&NO_CONTENT),
+            },
+        })
+    }
+}
+
+impl Serialize for Block {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// Returns the ids of server-side calls that no block answers (`claude-api.md` 8).
+#[must_use]
+pub fn unanswered_server_calls(content: &[Block]) -> Vec<&str> {
+    let answered = |id: &str| {
+        content
+            .iter()
+            .any(|block| string(block.raw(), "tool_use_id") == Some(id))
+    };
+    content
+        .iter()
+        .filter_map(|block| match block.view() {
+            View::ServerToolUse { id, .. } if !answered(id) => Some(id),
+            _ => None,
+        })
+        .collect()
 }
 
 /// What a block says. Borrowed from the raw JSON; optional fields that are missing read as empty.
@@ -149,4 +238,87 @@ pub struct ToolError<'a> {
     pub code: &'a str,
     /// `error_message`, which few tools send.
     pub message: Option<&'a str>,
+}
+
+fn string<'a>(raw: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    raw.get(name).and_then(Value::as_str)
+}
+
+fn array<'a>(raw: &'a Map<String, Value>, name: &str) -> &'a [Value] {
+    raw.get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// Reads the `content` of a result block: an error object, or what `success` makes of it.
+fn outcome<'a, T>(
+    content: &'a Value,
+    success: impl FnOnce(&'a Value) -> Option<T>,
+) -> Option<Result<T, ToolError<'a>>> {
+    let is_error = content
+        .get("type")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind.ends_with("_error"));
+    if is_error {
+        return Some(Err(ToolError {
+            code: content
+                .get("error_code")
+                .and_then(Value::as_str)
+                .unwrap_or("unknown"),
+            message: content.get("error_message").and_then(Value::as_str),
+        }));
+    }
+    success(content).map(Ok)
+}
+
+fn executed(content: &Value) -> Option<Executed<'_>> {
+    let content = content.as_object()?;
+    let stdout = match string(content, "type")? {
+        "bash_code_execution_result" | "code_execution_result" => {
+            Some(string(content, "stdout").unwrap_or_default())
+        }
+        "encrypted_code_execution_result" => None,
+        _ => return None,
+    };
+    Some(Executed {
+        stdout,
+        stderr: string(content, "stderr").unwrap_or_default(),
+        return_code: content
+            .get("return_code")
+            .and_then(Value::as_i64)
+            .unwrap_or_default(),
+        file_ids: array(content, "content")
+            .iter()
+            .filter_map(|output| output.get("file_id")?.as_str())
+            .collect(),
+    })
+}
+
+fn edited(content: &Value) -> Option<Edited<'_>> {
+    let content = content.as_object()?;
+    let number = |name| content.get(name).and_then(Value::as_u64);
+    Some(match string(content, "type")? {
+        "text_editor_code_execution_view_result" => Edited::Viewed {
+            file_type: string(content, "file_type").unwrap_or("text"),
+            content: string(content, "content").unwrap_or_default(),
+            start_line: number("start_line"),
+            num_lines: number("num_lines"),
+            total_lines: number("total_lines"),
+        },
+        "text_editor_code_execution_create_result" => Edited::Created {
+            is_file_update: content
+                .get("is_file_update")
+                .and_then(Value::as_bool)
+                .unwrap_or_default(),
+        },
+        "text_editor_code_execution_str_replace_result" => Edited::Replaced {
+            old_start: number("old_start"),
+            new_start: number("new_start"),
+            lines: array(content, "lines")
+                .iter()
+                .filter_map(Value::as_str)
+                .collect(),
+        },
+        _ => return None,
+    })
 }

@@ -1,6 +1,8 @@
 //! What can go wrong between us and the API, as values the turn loop can decide on.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
 
 /// A failed call. Branch on the variant, `kind` and `code`; never on `message`.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -45,4 +47,213 @@ pub enum ApiError {
     /// Bytes that are not the protocol.
     #[error("the API sent something this version cannot read: {reason}")]
     Protocol { reason: String },
+}
+
+/// The most of a non-JSON body that is kept, in characters.
+const EXCERPT_CHARS: usize = 200;
+
+/// The parts of an error response, headers by lower-case name.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorResponse<'a, H> {
+    /// HTTP status.
+    pub status: u16,
+    /// Looks a header up.
+    pub header: H,
+    /// The body, or the start of a large one.
+    pub body: &'a [u8],
+    /// The time, for a `retry-after` that is a date.
+    pub now: SystemTime,
+}
+
+impl ApiError {
+    /// Reads an error response; the body may be anything (a proxy's page, nothing).
+    #[must_use]
+    pub fn from_response<'h, H>(response: &ErrorResponse<'_, H>) -> Self
+    where
+        H: Fn(&str) -> Option<&'h str>,
+    {
+        let status = response.status;
+        let header = &response.header;
+        let body = ErrorBody::parse(response.body);
+        let request_id = header("request-id").map(str::to_owned);
+        let retry_after = retry_after(
+            header("retry-after-ms"),
+            header("retry-after"),
+            response.now,
+        );
+        let should_retry = match header("x-should-retry") {
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            _ => None,
+        };
+        let (kind, message, code, body_id) = match body {
+            Some(body) => (body.kind, body.message, body.code, body.request_id),
+            None => (None, None, None, None),
+        };
+        Self::Status {
+            status,
+            kind: kind.unwrap_or_else(|| format!("http_{status}")),
+            message: message.unwrap_or_else(|| excerpt(response.body)),
+            code,
+            request_id: request_id.or(body_id),
+            retry_after,
+            should_retry,
+        }
+    }
+
+    /// Reads the data of an `error` event.
+    #[must_use]
+    pub fn from_stream_event(data: &str) -> Self {
+        let body = ErrorBody::parse(data.as_bytes()).unwrap_or_default();
+        Self::Stream {
+            kind: body.kind.unwrap_or_else(|| "error".to_owned()),
+            message: body.message.unwrap_or_else(|| excerpt(data.as_bytes())),
+            request_id: body.request_id,
+        }
+    }
+
+    /// Returns `error.type`, where the API sent one.
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        match self {
+            Self::Status { kind, .. } | Self::Stream { kind, .. } => Some(kind),
+            Self::NoCredentials { .. }
+            | Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Truncated { .. }
+            | Self::Protocol { .. } => None,
+        }
+    }
+
+    /// Returns `error.details.error_code`, where the API sent one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Status { code, .. } => code.as_deref(),
+            Self::NoCredentials { .. }
+            | Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Stream { .. }
+            | Self::Truncated { .. }
+            | Self::Protocol { .. } => None,
+        }
+    }
+
+    /// Returns the API's id of the request, where it sent one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Status { request_id, .. } | Self::Stream { request_id, .. } => {
+                request_id.as_deref()
+            }
+            Self::NoCredentials { .. }
+            | Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Truncated { .. }
+            | Self::Protocol { .. } => None,
+        }
+    }
+
+    /// Returns the error with every occurrence of a secret in its texts replaced by dots.
+    #[must_use]
+    pub fn without(mut self, secret: &str) -> Self {
+        if secret.is_empty() {
+            return self;
+        }
+        let text = match &mut self {
+            Self::Status { message, .. } | Self::Stream { message, .. } => message,
+            Self::NoCredentials { reason }
+            | Self::Connect { reason, .. }
+            | Self::Truncated { reason }
+            | Self::Protocol { reason } => reason,
+            Self::Timeout { .. } => return self,
+        };
+        if text.contains(secret) {
+            *text = text.replace(secret, "…");
+        }
+        self
+    }
+}
+
+/// `{"type":"error","error":{"type","message","details"?},"request_id"?}`; every part may be missing.
+#[derive(Debug, Default)]
+struct ErrorBody {
+    kind: Option<String>,
+    message: Option<String>,
+    code: Option<String>,
+    request_id: Option<String>,
+}
+
+impl ErrorBody {
+    fn parse(body: &[u8]) -> Option<Self> {
+        let raw: Value = serde_json::from_slice(body).ok()?;
+        let error = raw.get("error")?;
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            kind: text(error.get("type")),
+            // Gateways answer `{"error": "text"}`.
+            message: text(error.get("message")).or_else(|| text(Some(error))),
+            code: text(
+                error
+                    .get("details")
+                    .and_then(|details| details.get("error_code")),
+            ),
+            request_id: text(raw.get("request_id")),
+        })
+    }
+}
+
+/// Reads `retry-after-ms`, else `retry-after` in seconds or as a date; only what is above zero.
+fn retry_after(
+    milliseconds: Option<&str>,
+    seconds: Option<&str>,
+    now: SystemTime,
+) -> Option<Duration> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let positive = |delay: Duration| (!delay.is_zero()).then_some(delay);
+    milliseconds
+        .and_then(number)
+        .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
+        .and_then(positive)
+        .or_else(|| {
+            let text = seconds?;
+            match number(text) {
+                Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+                None => httpdate::parse_http_date(text.trim())
+                    .ok()?
+                    .duration_since(now)
+                    .ok(),
+            }
+            .and_then(positive)
+        })
+}
+
+/// Returns the start of a body that is not ours, as one line without markup.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..8192).unwrap_or(body));
+    let mut plain = String::new();
+    let mut in_tag = false;
+    for character in text.chars() {
+        match character {
+            '<' => in_tag = true,
+            '>' if in_tag => {
+                in_tag = false;
+                plain.push(' ');
+            }
+            _ if in_tag => {}
+            _ => plain.push(character),
+        }
+    }
+    let words: Vec<&str> = plain
+        .split(|character: char| character.is_whitespace() || character.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = words.join(" ");
+    if line.is_empty() {
+        return "no explanation was sent".to_owned();
+    }
+    match line.char_indices().nth(EXCERPT_CHARS) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
 }

@@ -1,5 +1,8 @@
 //! The events of a Messages stream. Parsed once; unknown ones are kept whole.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::block::Block;
@@ -41,6 +44,123 @@ pub enum Delta {
     Signature(String),
     /// `citations_delta`: appended to `citations`.
     Citation(Value),
-    /// `compaction_delta` and unknown kinds: fields that replace those of the block.
+    /// `compaction_delta`, whose fields replace those of the block; unknown kinds, which are kept
+    /// to be seen and leave the block as it is; and known kinds of a shape that is not theirs.
     Other { kind: String, raw: Value },
+}
+
+impl StreamEvent {
+    /// Reads one server-sent event.
+    ///
+    /// # Errors
+    /// [`ApiError::Protocol`] when an event of a known name is not JSON or lacks what it must have.
+    pub fn parse(name: &str, data: &str) -> Result<Self, ApiError> {
+        match name {
+            "content_block_delta" => parse_block_delta(data),
+            "ping" => Ok(Self::Ping),
+            "error" => Ok(Self::Error {
+                error: ApiError::from_stream_event(data),
+            }),
+            "message_start" => {
+                let mut raw = object(name, data)?;
+                match raw.remove("message") {
+                    Some(Value::Object(message)) => Ok(Self::MessageStart { message }),
+                    _ => Err(lacks(name, "message")),
+                }
+            }
+            "content_block_start" => {
+                let mut raw = object(name, data)?;
+                let index = index(name, &raw)?;
+                let block = raw
+                    .remove("content_block")
+                    .ok_or_else(|| lacks(name, "content_block"))?;
+                Ok(Self::BlockStart {
+                    index,
+                    block: Block::from_raw(block),
+                })
+            }
+            "content_block_stop" => {
+                let raw = object(name, data)?;
+                Ok(Self::BlockStop {
+                    index: index(name, &raw)?,
+                })
+            }
+            "message_delta" => Ok(Self::MessageDelta {
+                raw: object(name, data)?,
+            }),
+            "message_stop" => Ok(Self::MessageStop),
+            _ => Ok(Self::Unknown {
+                name: name.to_owned(),
+                raw: serde_json::from_str(data).unwrap_or_else(|_| Value::String(data.to_owned())),
+            }),
+        }
+    }
+}
+
+/// The frequent deltas, read without building a tree.
+#[derive(Deserialize)]
+struct FrequentDeltaEvent<'a> {
+    index: usize,
+    #[serde(borrow)]
+    delta: FrequentDelta<'a>,
+}
+
+#[derive(Deserialize)]
+struct FrequentDelta<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    text: Option<String>,
+    partial_json: Option<String>,
+    thinking: Option<String>,
+    signature: Option<String>,
+}
+
+fn parse_block_delta(data: &str) -> Result<StreamEvent, ApiError> {
+    if let Ok(FrequentDeltaEvent { index, delta }) = serde_json::from_str(data) {
+        let delta = match delta.kind.as_ref() {
+            "text_delta" => delta.text.map(Delta::Text),
+            "input_json_delta" => delta.partial_json.map(Delta::InputJson),
+            "thinking_delta" => delta.thinking.map(Delta::Thinking),
+            "signature_delta" => delta.signature.map(Delta::Signature),
+            _ => None,
+        };
+        if let Some(delta) = delta {
+            return Ok(StreamEvent::BlockDelta { index, delta });
+        }
+    }
+    let name = "content_block_delta";
+    let mut raw = object(name, data)?;
+    let index = index(name, &raw)?;
+    let delta = raw.remove("delta").ok_or_else(|| lacks(name, "delta"))?;
+    let kind = delta
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let delta = match (kind.as_str(), delta) {
+        ("citations_delta", Value::Object(mut fields)) if fields.contains_key("citation") => {
+            Delta::Citation(fields.remove("citation").unwrap_or_default())
+        }
+        (_, raw) => Delta::Other { kind, raw },
+    };
+    Ok(StreamEvent::BlockDelta { index, delta })
+}
+
+fn object(name: &str, data: &str) -> Result<Map<String, Value>, ApiError> {
+    serde_json::from_str(data).map_err(|error| ApiError::Protocol {
+        reason: format!("a `{name}` event that is no JSON object ({error})"),
+    })
+}
+
+fn index(name: &str, raw: &Map<String, Value>) -> Result<usize, ApiError> {
+    raw.get("index")
+        .and_then(Value::as_u64)
+        .and_then(|index| usize::try_from(index).ok())
+        .ok_or_else(|| lacks(name, "index"))
+}
+
+fn lacks(name: &str, field: &str) -> ApiError {
+    ApiError::Protocol {
+        reason: format!("a `{name}` event without a usable `{field}`"),
+    }
 }
