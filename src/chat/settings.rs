@@ -2,6 +2,9 @@
 
 use crate::anthropic::model::Effort;
 
+use super::presets::preset;
+use super::tool_types::{tool_name, tool_type};
+
 /// The default model.
 pub const DEFAULT_MODEL: &str = "claude-opus-5-5";
 /// The default `max_tokens`.
@@ -16,6 +19,36 @@ pub struct Languages {
     pub bash: bool,
     /// Python.
     pub python: bool,
+}
+
+impl Languages {
+    /// Returns the sentence that tells Claude which language to keep to; `None` when both are free
+    /// or there is no code execution at all.
+    #[must_use]
+    pub fn instruction(self) -> Option<&'static str> {
+        match (self.bash, self.python) {
+            (true, false) => Some(
+                "In the sandbox use shell commands only. Do not run Python there in any form, also not \
+                 from the shell; if the task cannot be done without it, say so instead.",
+            ),
+            (false, true) => Some(
+                "In the sandbox run Python only. Use the shell for nothing but starting Python; do \
+                 listing, searching and text processing in Python too.",
+            ),
+            (true, true) | (false, false) => None,
+        }
+    }
+
+    /// Returns a few words for status lines.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match (self.bash, self.python) {
+            (true, true) => "bash and Python",
+            (true, false) => "bash only",
+            (false, true) => "Python only",
+            (false, false) => "none",
+        }
+    }
 }
 
 /// `%thinking`.
@@ -48,8 +81,8 @@ pub struct Settings {
     pub dated_tools: Vec<String>,
     /// The person's system prompt, after the kernel's own.
     pub system: Option<String>,
-    /// The preset's name and text, if one is set.
-    pub preset: Option<String>,
+    /// Names of the presets in force, in order ([`super::presets`]).
+    pub presets: Vec<String>,
     /// Extra betas, by `%beta`.
     pub betas: Vec<String>,
 }
@@ -68,8 +101,85 @@ impl Default for Settings {
             },
             dated_tools: Vec::new(),
             system: None,
-            preset: None,
+            presets: Vec::new(),
             betas: Vec::new(),
         }
+    }
+}
+
+impl Settings {
+    /// Returns the `type` of each tool to send, in order ([`super::tool_types::tool_entry`] makes
+    /// the entry).
+    #[must_use]
+    pub fn tool_types(&self) -> Vec<&str> {
+        let code = self.languages.bash || self.languages.python;
+        if self.dated_tools.is_empty() {
+            return if code {
+                vec![CODE_EXECUTION]
+            } else {
+                Vec::new()
+            };
+        }
+        self.dated_tools
+            .iter()
+            .map(String::as_str)
+            .filter(|id| code || tool_name(id) != "code_execution")
+            .collect()
+    }
+
+    /// Returns the betas that the features in use need, without those of `%beta`.
+    #[must_use]
+    pub fn derived_betas(&self) -> Vec<&'static str> {
+        let mut betas: Vec<&'static str> = Vec::new();
+        if self.interleaved {
+            betas.push("interleaved-thinking-2025-05-14");
+        }
+        for beta in self
+            .tool_types()
+            .into_iter()
+            .filter_map(|id| tool_type(id)?.beta)
+        {
+            if !betas.contains(&beta) {
+                betas.push(beta);
+            }
+        }
+        betas
+    }
+
+    /// Returns every beta to send: derived ones first, then those of `%beta`, each once.
+    #[must_use]
+    pub fn all_betas(&self) -> Vec<String> {
+        let mut betas: Vec<String> = self
+            .derived_betas()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        for beta in &self.betas {
+            if !betas.contains(beta) {
+                betas.push(beta.clone());
+            }
+        }
+        betas
+    }
+
+    /// Returns what follows the kernel's own system prompt: the language instruction when code
+    /// execution is on, the presets' texts, the person's text.
+    #[must_use]
+    pub fn instructions(&self) -> Vec<&str> {
+        let code = self
+            .tool_types()
+            .iter()
+            .any(|id| tool_name(id) == "code_execution");
+        let language = self.languages.instruction().filter(|_| code);
+        let presets = self
+            .presets
+            .iter()
+            .filter_map(|name| preset(name))
+            .map(|preset| preset.text);
+        language
+            .into_iter()
+            .chain(presets)
+            .chain(self.system.as_deref())
+            .collect()
     }
 }
