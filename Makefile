@@ -1,3 +1,83 @@
-.PHONY: test
-test:
-	cargo test
+# The two commands of the README (`make demo`, `make test`), the benchmark, and cleaning up.
+# Needs a Rust toolchain and Python 3.11+ with venv; everything else comes from the lock files.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+export CARGO_TARGET_DIR := $(CURDIR)/target
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE := 1
+
+VENV    := $(CURDIR)/.venv
+RELEASE := $(CARGO_TARGET_DIR)/release/claude-kernel
+DEBUG   := $(CARGO_TARGET_DIR)/debug/claude-kernel
+PAGE    := $(CURDIR)/demo/quickstart.html
+
+# The newest Python that is new enough; `make PYTHON=/path/to/python3` picks another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
+
+.PHONY: help demo test bench clean release rust-toolchain
+
+help:
+	@echo "make demo    build, install into .venv, run notebooks/quickstart.ipynb offline, print the page's path"
+	@echo "make test    everything CI runs: fmt, clippy, Rust tests, conformance tests"
+	@echo "make bench   the benchmark beside ipykernel and the Python SDK"
+	@echo "make clean   remove what the above made"
+
+# Named by hand rather than found: what a person must have that we do not bring.
+rust-toolchain:
+	@command -v cargo >/dev/null || { echo "make: no \`cargo\`: install Rust from https://rustup.rs, then open a new shell" >&2; exit 1; }
+	@command -v cc >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq gcc libc6-dev; \
+		else echo "make: no C compiler to link with: install the package \`gcc\` (Debian, Ubuntu: sudo apt-get install gcc libc6-dev)" >&2; exit 1; fi; }
+
+release: rust-toolchain
+	@cargo build --release --locked
+
+$(VENV)/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "make: no Python 3.11 or newer: install the package \`python3\` (with \`python3-venv\` on Debian and Ubuntu), or say \`make PYTHON=/path/to/python3 …\`" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+		package="python$$("$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"; \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq "$$package"; \
+		else echo "make: Python's \`venv\` is missing: install the package \`$$package\` (sudo apt-get install $$package)" >&2; exit 1; fi; }
+	@"$(PYTHON)" -m venv "$(VENV)"
+
+# Stamps: a second run installs nothing.
+$(VENV)/.demo: requirements.txt constraints.txt | $(VENV)/bin/python
+	@echo "Installing requirements.txt into .venv"
+	@"$(VENV)/bin/python" -m pip install --quiet -r requirements.txt -c constraints.txt
+	@touch "$@"
+
+$(VENV)/.test: requirements-test.txt requirements.txt constraints.txt | $(VENV)/bin/python
+	@echo "Installing requirements-test.txt into .venv"
+	@"$(VENV)/bin/python" -m pip install --quiet -r requirements-test.txt -c constraints.txt
+	@touch "$@" "$(VENV)/.demo"
+
+demo: release $(VENV)/.demo
+	@"$(RELEASE)" install --prefix "$(VENV)" --quiet
+	@"$(RELEASE)" install --prefix "$(VENV)" --offline --quiet
+	@JUPYTER_PREFER_ENV_PATH=1 "$(VENV)/bin/jupyter" nbconvert --to html --execute notebooks/quickstart.ipynb \
+		--ExecutePreprocessor.kernel_name=claude-offline --output-dir demo --log-level=WARN
+	@echo "The quickstart, run offline, as a page:"
+	@echo "$(PAGE)"
+
+# One debug binary serves the Rust tests and the judges.
+test: rust-toolchain $(VENV)/.test
+	@echo "== cargo fmt"
+	@cargo fmt --check
+	@echo "== cargo clippy"
+	@cargo clippy --locked --all-targets -- -D warnings
+	@echo "== cargo test"
+	@CLAUDE_KERNEL_TEST_PYTHON="$(VENV)/bin/python" cargo test --locked
+	@echo "== conformance"
+	@CLAUDE_KERNEL_BIN="$(DEBUG)" "$(VENV)/bin/python" -m pytest -p no:cacheprovider -q tests/conformance
+	@echo "make test: ok"
+
+bench: release $(VENV)/.test
+	@CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" benches/bench.py
+
+clean:
+	@rm -rf "$(CARGO_TARGET_DIR)" "$(VENV)" demo

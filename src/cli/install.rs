@@ -1,1 +1,333 @@
-//! Placeholder.
+//! `claude-kernel install`: writes a kernelspec where Jupyter finds it.
+//!
+//! Mirrors the flags of ipykernel's installer. Never replaces a spec that is not ours unless told
+//! to, and never writes a secret into one: kernelspecs are readable by everybody.
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::Failure;
+use super::kernelspec::{Backend, KernelSpec, Owner, owner};
+use super::places::{Environment, Location, LocationArgs, python_of};
+
+/// Arguments of `install`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  claude-kernel install                          for this user
+  claude-kernel install --offline                the kernel that needs no key
+  claude-kernel install --sys-prefix             into the active environment only
+  claude-kernel install --name claude-eu --display-name 'Claude (EU proxy)' \\
+      --env ANTHROPIC_BASE_URL=https://proxy.example")]
+pub struct Args {
+    #[command(flatten)]
+    location: LocationArgs,
+    /// Install the kernel that answers from scripts on this machine, without key or network
+    #[arg(long)]
+    offline: bool,
+    /// The kernelspec's name, by which notebooks refer to it [default: claude, or claude-offline]
+    #[arg(long)]
+    name: Option<String>,
+    /// The name shown in Jupyter [default: Claude, or Claude (offline)]
+    #[arg(long)]
+    display_name: Option<String>,
+    /// Set a variable for the kernel (repeatable); secrets are refused, `${NAME}` refers to one
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<Assignment>,
+    /// The interpreter for Python in the offline sandbox [default: the environment's own]
+    #[arg(long, value_name = "PATH", requires = "offline")]
+    python: Option<PathBuf>,
+    /// Replace a kernelspec of this name even if it is not ours
+    #[arg(long)]
+    force: bool,
+    /// Print one line only
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// `NAME=VALUE`. `Debug` and the errors of parsing never show the value.
+#[derive(Clone)]
+struct Assignment {
+    name: String,
+    value: String,
+}
+
+impl fmt::Debug for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}=…", self.name)
+    }
+}
+
+impl std::str::FromStr for Assignment {
+    type Err = std::convert::Infallible;
+
+    // Never fails: an error here would make clap print the whole argument, value and all.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = text.split_once('=').unwrap_or((text, "\0"));
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+/// Writes the kernelspec and says what to do next.
+///
+/// # Errors
+/// When an argument is refused, the place is not known, or it cannot be written to.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let environment = Environment::of_process();
+    let backend = if args.offline {
+        Backend::Offline
+    } else {
+        Backend::Api
+    };
+    let name = spec_name(args.name.as_deref(), backend)?;
+    let env = checked_env(&args.env)?;
+    let location = environment.location(&args.location)?;
+    let kernels = environment.kernels_dir(&location)?;
+    let dir = kernels.join(&name);
+    let replaced = match owner(&dir) {
+        Owner::Nobody => false,
+        Owner::Us(_) => true,
+        Owner::Other if args.force => true,
+        Owner::Other => {
+            return Err(Failure::new(format!(
+                "`{}` holds a kernelspec that is not ours",
+                dir.display()
+            ))
+            .with_hint("choose another name with `--name NAME`, or replace it with `--force`")
+            .into());
+        }
+    };
+    if dir.is_symlink() && !args.force {
+        return Err(
+            Failure::new(format!("`{}` is a symbolic link", dir.display()))
+                .with_hint(
+                    "write through it with `--force`, or choose another name with `--name NAME`",
+                )
+                .into(),
+        );
+    }
+    let binary = environment.stable_binary()?;
+    let python = python_for(args, &location)?;
+    KernelSpec {
+        backend,
+        binary: utf8(&binary)?,
+        display_name: args
+            .display_name
+            .clone()
+            .unwrap_or_else(|| backend.display_name().to_owned()),
+        env,
+        python: python.as_deref().map(utf8).transpose()?,
+    }
+    .write(&dir)?;
+
+    let verb = if replaced { "Replaced" } else { "Installed" };
+    writeln!(out, "{verb} kernelspec `{name}` in {}", dir.display())?;
+    if args.quiet {
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(out, "It starts {}", binary.display())?;
+    if let Some(python) = &python {
+        writeln!(out, "Python in its sandbox: {}", python.display())?;
+    }
+    shadow_note(&environment, &kernels, &name, out)?;
+    let next = match backend {
+        Backend::Api => {
+            "Next: set ANTHROPIC_API_KEY where you start Jupyter, open a notebook and pick `Claude`.\n\
+             `claude-kernel doctor` checks the rest."
+        }
+        Backend::Offline => {
+            "Next: open a notebook and pick `Claude (offline)`. It answers from scripts and runs the\n\
+             code in your prompts; no model is called. `claude-kernel doctor` checks the sandbox."
+        }
+    };
+    writeln!(out, "{next}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the name of a kernelspec's directory: what Jupyter accepts, in lower case.
+pub(super) fn spec_name(given: Option<&str>, backend: Backend) -> Result<String, Failure> {
+    let name = given.unwrap_or(backend.language());
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    // Dots alone would be a directory above.
+    if name.is_empty() || !name.chars().all(plain) || name.chars().all(|c| c == '.') {
+        return Err(
+            Failure::new(format!("`{name}` cannot be a kernelspec's name"))
+                .with_hint("use letters, digits, `.`, `_` and `-`")
+                .usage(),
+        );
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+/// Refuses what is not an assignment or looks like a secret; the value is never shown.
+fn checked_env(given: &[Assignment]) -> Result<Vec<(String, String)>, Failure> {
+    for Assignment { name, value } in given {
+        if value == "\0" {
+            return Err(Failure::new("`--env` takes NAME=VALUE, and there is no `=`").usage());
+        }
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        if name.is_empty() || name.contains(odd) || value.contains('\0') {
+            return Err(Failure::new(
+                "`--env` takes NAME=VALUE, and this is no name of a variable",
+            )
+            .usage());
+        }
+        if looks_secret(name, value) {
+            return Err(Failure::new(format!(
+                "`--env {name}=…` looks like a secret, and everybody can read a kernelspec"
+            ))
+            .with_hint(format!(
+                "set {name} where you start Jupyter; the kernel inherits it"
+            ))
+            .usage());
+        }
+    }
+    Ok(given
+        .iter()
+        .map(|a| (a.name.clone(), a.value.clone()))
+        .collect())
+}
+
+/// Tells whether a variable's name or value is like those of keys and passwords.
+fn looks_secret(name: &str, value: &str) -> bool {
+    const NAMES: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
+    const VALUES: [&str; 8] = [
+        "sk-",
+        "ghp_",
+        "github_pat_",
+        "xox",
+        "AKIA",
+        "eyJ",
+        "Bearer ",
+        "-----BEGIN",
+    ];
+    // Jupyter fills in `${NAME}` when it starts the kernel: nothing secret is written down.
+    let reference = value
+        .strip_prefix("${")
+        .and_then(|v| v.strip_suffix('}'))
+        .is_some_and(|v| !v.is_empty() && v.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+    if reference {
+        return false;
+    }
+    let upper = name.to_ascii_uppercase();
+    // `CLAUDE_KERNEL_MAX_TOKENS=8000` counts tokens.
+    let counts =
+        upper.split('_').any(|word| word == "TOKENS") && value.chars().all(|c| c.is_ascii_digit());
+    let by_name = !counts && NAMES.iter().any(|n| upper.contains(n));
+    // `https://user:password@proxy`
+    let login_in_url = value.split_once("://").is_some_and(|(_, rest)| {
+        let authority = rest.split('/').next().unwrap_or_default();
+        authority
+            .rsplit_once('@')
+            .is_some_and(|(login, _)| login.contains(':'))
+    });
+    by_name
+        || login_in_url
+        || value.contains("sk-ant-")
+        || VALUES.iter().any(|v| value.starts_with(v))
+}
+
+/// Returns the interpreter to record: the one asked for, else the one of the prefix.
+fn python_for(args: &Args, location: &Location) -> Result<Option<PathBuf>, Failure> {
+    if !args.offline {
+        return Ok(None);
+    }
+    if let Some(python) = &args.python {
+        let absolute = std::path::absolute(python)
+            .ok()
+            .filter(|p| super::places::is_executable(p));
+        return match absolute {
+            Some(path) => Ok(Some(path)),
+            None => Err(Failure::new(format!(
+                "`--python {}` is no program that can be run",
+                python.display()
+            ))
+            .with_hint("give the path of an interpreter, such as `.venv/bin/python`")),
+        };
+    }
+    Ok(match location {
+        Location::User => None,
+        Location::Prefix(prefix) => python_of(prefix),
+    })
+}
+
+/// Says so when Jupyter would find another spec of this name first.
+fn shadow_note(
+    environment: &Environment,
+    kernels: &Path,
+    name: &str,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let first = environment
+        .search_path()
+        .into_iter()
+        .take_while(|dir| dir != kernels)
+        .map(|dir| dir.join(name))
+        .find(|dir| owner(dir) != Owner::Nobody);
+    // A prefix that is not active is not on the path at all: then nothing comes before it.
+    let searched = environment.search_path().iter().any(|dir| dir == kernels);
+    if let (Some(first), true) = (first, searched) {
+        writeln!(
+            out,
+            "Note: Jupyter finds {} first; remove it or use another `--name`",
+            first.display()
+        )?;
+    }
+    Ok(())
+}
+
+fn utf8(path: &Path) -> Result<String, Failure> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Failure::new(format!(
+            "the path `{}` is not UTF-8, and kernel.json must be",
+            path.display()
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_seen_and_settings_are_not() {
+        for (name, value) in [
+            ("ANTHROPIC_API_KEY", "x"),
+            ("anthropic_auth_token", "x"),
+            ("DB_PASSWORD", ""),
+            ("MY_SECRET_THING", "1"),
+            ("HARMLESS", "sk-ant-api03-abc"),
+            ("HARMLESS", "prefix sk-ant-api03-abc"),
+            ("HTTPS_PROXY", "http://me:pw@proxy.example:8080/"),
+            ("ANTHROPIC_API_KEY", "${A} and more"),
+            ("MAX_TOKENS", "abc"),
+        ] {
+            assert!(looks_secret(name, value), "{name}={value}");
+        }
+        for (name, value) in [
+            ("CLAUDE_KERNEL_MODEL", "claude-opus-5-5"),
+            ("CLAUDE_KERNEL_MAX_TOKENS", "8000"),
+            ("ANTHROPIC_BASE_URL", "https://proxy.example/a@b:c"),
+            ("ANTHROPIC_API_KEY", "${TEAM_KEY}"),
+            ("ANTHROPIC_PROFILE", "work"),
+            ("EMPTY", ""),
+        ] {
+            assert!(!looks_secret(name, value), "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn names_are_what_jupyter_accepts() {
+        let name = |given| spec_name(given, Backend::Offline).ok();
+        assert_eq!(name(None).as_deref(), Some("claude-offline"));
+        assert_eq!(name(Some("My.Claude_2")).as_deref(), Some("my.claude_2"));
+        for bad in ["", ".", "..", "a/b", "a b", "ä", "../x", "a\0"] {
+            assert_eq!(name(Some(bad)), None, "{bad:?}");
+        }
+    }
+}

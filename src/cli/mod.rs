@@ -1,8 +1,121 @@
 //! The command line: parses arguments, calls the layers below, prints. Nothing imports this.
+//!
+//! Every command is a file with an `Args` and a `run`. What goes wrong is a [`Failure`]: one
+//! sentence, a hint that says what to do next, an exit code. Results go to stdout, complaints to
+//! stderr; a reader that closes the pipe early is not an error.
 
 pub mod completions;
 pub mod doctor;
 pub mod emulate;
+mod failure;
 pub mod install;
+mod kernelspec;
+pub mod list;
+mod places;
 pub mod run;
 pub mod sandbox_exec;
+pub mod uninstall;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+/// The exit code of a command line that cannot be parsed.
+const USAGE: u8 = 2;
+
+const ABOUT: &str = "A Jupyter kernel that turns each notebook cell into a turn with Claude";
+
+const LONG_ABOUT: &str = "\
+A Jupyter kernel that turns each notebook cell into a turn with Claude.
+
+A cell holds a prompt, optionally after a few settings (`%model`, `%effort`, `%system`, …).
+Claude answers in the notebook, and runs Bash and Python in its own sandbox on the way; code,
+output, charts and files appear below the cell.";
+
+const AFTER_HELP: &str = "\
+Getting going:
+  claude-kernel install             make `Claude` selectable in Jupyter (needs an API key to answer)
+  claude-kernel install --offline   the same without key or network, for trying things out
+  claude-kernel doctor              check everything and say what to do
+
+The key: set ANTHROPIC_API_KEY where Jupyter is started. It never goes into a notebook, a
+kernelspec or a magic. Settings: config.toml in the user's config directory, or CLAUDE_KERNEL_*
+variables; the README lists them. In a notebook, `%help` explains the magics.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "claude-kernel",
+    version,
+    about = ABOUT,
+    long_about = LONG_ABOUT,
+    after_help = AFTER_HELP,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the kernel known to Jupyter
+    Install(install::Args),
+    /// Remove a kernelspec that `install` wrote
+    Uninstall(uninstall::Args),
+    /// Show where our kernelspecs are, and whether they work
+    List(list::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// Parses `args` (the program's name first), runs the command, reports what went wrong on stderr.
+#[must_use]
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` come this way too, on stdout and with success.
+            let _closed_pipe = error.print();
+            let code = u8::try_from(error.exit_code()).unwrap_or(USAGE);
+            return ExitCode::from(code);
+        }
+    };
+    let result = match cli.command {
+        Command::Install(args) => install::run(&args, &mut io::stdout()),
+        Command::Uninstall(args) => uninstall::run(&args, &mut io::stdout()),
+        Command::List(args) => list::run(&args, &mut io::stdout()),
+        Command::Completions(args) => completions::run(&args, &mut io::stdout()),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+/// Writes the sentence and the hint to stderr.
+fn report(error: &anyhow::Error) -> ExitCode {
+    if is_broken_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let failure = error.downcast_ref::<Failure>();
+    let mut text = format!("error: {error:#}\n");
+    if let Some(hint) = failure.and_then(Failure::hint) {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    let _closed_pipe = io::stderr().write_all(text.as_bytes());
+    ExitCode::from(failure.map_or(1, Failure::code))
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}

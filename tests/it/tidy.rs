@@ -1,1 +1,500 @@
-//! the house: import table, module headers
+//! The house rules that a compiler does not know: who may import whom, what every file owes its
+//! reader, what the repository must hold.
+//!
+//! The checks are functions from text to complaints; each is first shown something bad, then the
+//! real tree.
+
+mod imports;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use imports::{code_only, imports, module_path};
+
+/// Who may import whom. Changing this table is a commit of its own (`ARCHITECTURE.md`).
+/// A target with `::` allows only that module of the layer.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    ("lib", &[]),
+    ("host", &[]),
+    ("config", &["host"]),
+    ("jupyter", &["host", "config"]),
+    ("anthropic", &["host", "config"]),
+    (
+        "chat",
+        &["host", "cell", "render", "jupyter::mime", ANTHROPIC_TYPES],
+    ),
+    ("cell", &["host", "chat", "jupyter::mime", ANTHROPIC_TYPES]),
+    (
+        "render",
+        &["host", "chat", "cell", "jupyter::mime", ANTHROPIC_TYPES],
+    ),
+    (
+        "notebook",
+        &[
+            "host",
+            "chat",
+            "cell",
+            "render",
+            "jupyter::mime",
+            ANTHROPIC_TYPES,
+        ],
+    ),
+    (
+        "kernel",
+        &[
+            "host",
+            "config",
+            "jupyter",
+            "anthropic",
+            "chat",
+            "cell",
+            "render",
+            "notebook",
+        ],
+    ),
+    ("emulator", &["host"]),
+    (
+        "cli",
+        &[
+            "host",
+            "config",
+            "jupyter",
+            "anthropic",
+            "kernel",
+            "emulator",
+            "notebook",
+        ],
+    ),
+];
+
+/// Stands for every module of `anthropic` that does no I/O.
+const ANTHROPIC_TYPES: &str = "anthropic types";
+const ANTHROPIC_EDGES: &[&str] = &["client", "credentials", "files"];
+
+/// Lines a file may have, and the files that may have more.
+const MAX_LINES: usize = 500;
+const LONG_FILES: &[(&str, usize)] = &[];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Every `.rs` file below `dir`, relative to the repository, sorted.
+fn rust_files(dir: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut todo = vec![root().join(dir)];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(
+                    path.strip_prefix(root())
+                        .unwrap()
+                        .to_str()
+                        .unwrap()
+                        .to_owned(),
+                );
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The files git would commit: tracked or new, not ignored.
+fn repository_files() -> Vec<PathBuf> {
+    let output = Command::new("git")
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
+        .current_dir(root())
+        .output()
+        .expect("git is needed to list the repository's files");
+    assert!(output.status.success(), "git ls-files failed: {output:?}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .split('\0')
+        .filter(|p| !p.is_empty())
+        .map(|p| root().join(p))
+        .filter(|p| p.is_file())
+        .collect()
+}
+
+/// The arrows of one file that the table does not have.
+fn forbidden_imports(file: &str, source: &str) -> Vec<String> {
+    let here = module_path(file);
+    let layer = here.first().map_or("lib", String::as_str);
+    let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| *name == layer) else {
+        return vec![format!(
+            "{file}: `{layer}` is a new layer: add it to MAY_IMPORT in tests/it/tidy.rs and to \
+             ARCHITECTURE.md, in a commit of its own"
+        )];
+    };
+    let layers: BTreeSet<&str> = MAY_IMPORT.iter().map(|(name, _)| *name).collect();
+    let mut complaints = Vec::new();
+    for path in imports(file, source) {
+        let Some(target) = path.first() else { continue };
+        if target == layer || !layers.contains(target.as_str()) {
+            continue;
+        }
+        let module = path.get(1).map_or("", String::as_str);
+        let fine = allowed.iter().any(|rule| match *rule {
+            ANTHROPIC_TYPES => target == "anthropic" && !ANTHROPIC_EDGES.contains(&module),
+            rule => match rule.split_once("::") {
+                Some((layer, only)) => target == layer && module == only,
+                None => target == rule,
+            },
+        });
+        if !fine {
+            complaints.push(format!(
+                "{file}: `{layer}` may not import `{}` (it may: {})",
+                path.join("::"),
+                allowed.join(", ")
+            ));
+        }
+    }
+    complaints
+}
+
+/// What a source file owes its reader.
+fn untidy(file: &str, source: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let first = source.lines().next().unwrap_or_default();
+    if !first.starts_with("//! ") || first.len() < 16 {
+        complaints.push(format!(
+            "{file}: opens without a `//!` line that says what the module is"
+        ));
+    }
+    let lines = source.lines().count();
+    let limit = LONG_FILES
+        .iter()
+        .find(|(name, _)| *name == file)
+        .map_or(MAX_LINES, |(_, limit)| *limit);
+    if lines > limit {
+        complaints.push(format!(
+            "{file}: {lines} lines, more than {limit}: split it by concept"
+        ));
+    }
+    for macro_name in ["todo!(", "unimplemented!("] {
+        if code_only(source).contains(macro_name) {
+            complaints.push(format!("{file}: `{macro_name})` is not finished work"));
+        }
+    }
+    complaints
+}
+
+/// Which layers and modules may be edges at all; the rest is pure (invariant 1).
+fn may_be_edge(file: &str) -> bool {
+    let layer = module_path(file).first().cloned().unwrap_or_default();
+    matches!(
+        layer.as_str(),
+        "cli" | "kernel" | "emulator" | "host" | "config" | "jupyter" | "anthropic" | "notebook"
+    )
+}
+
+/// Edges are declared at the top of the file and only where the table lets them be.
+fn undeclared_edges(file: &str, source: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let tests_at = source.find("#[cfg(test)]").unwrap_or(source.len());
+    let body = &source[..tests_at];
+    let declared = body.contains("#![expect(\n    clippy::disallowed_methods")
+        || body.contains("#![expect(clippy::disallowed_methods");
+    if declared && !body.contains("reason = \"edge: ") {
+        complaints.push(format!(
+            "{file}: the reason of an edge begins with `edge: `"
+        ));
+    }
+    if declared && !may_be_edge(file) {
+        complaints.push(format!("{file}: this layer is pure, it may not be an edge"));
+    }
+    if body.contains("allow(clippy::disallowed") || body.contains("allow(\n    clippy::disallowed")
+    {
+        complaints.push(format!(
+            "{file}: declare an edge with `#![expect(clippy::disallowed_methods, reason = \"edge: …\")]`"
+        ));
+    }
+    complaints
+}
+
+fn check_all(files: &[String], check: impl Fn(&str, &str) -> Vec<String>) {
+    let complaints: Vec<String> = files.iter().flat_map(|f| check(f, &read(f))).collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn a_forbidden_arrow_is_named() {
+    let complaints = |file: &str, source: &str| forbidden_imports(file, source).join("\n");
+    assert!(
+        complaints("src/jupyter/wire.rs", "use crate::anthropic::block::Block;")
+            .contains("`jupyter` may not import `anthropic::block`")
+    );
+    assert!(
+        complaints("src/chat/turn.rs", "use crate::anthropic::client::Client;")
+            .contains("`chat` may not import `anthropic::client`")
+    );
+    assert!(
+        complaints("src/render/step.rs", "use crate::jupyter::sockets::Router;")
+            .contains("`render` may not import `jupyter::sockets`")
+    );
+    assert!(
+        complaints(
+            "src/emulator/schema.rs",
+            "use crate::anthropic::request::MessagesRequest;"
+        )
+        .contains("`emulator` may not import")
+    );
+    assert!(complaints("src/kernel/actor.rs", "use crate::emulator;").contains("`emulator`"));
+    assert!(complaints("src/new/mod.rs", "").contains("`new` is a new layer"));
+    assert_eq!(
+        complaints("src/chat/turn.rs", "use crate::anthropic::block::Block;"),
+        ""
+    );
+    assert_eq!(
+        complaints("src/render/step.rs", "use crate::jupyter::mime::Output;"),
+        ""
+    );
+}
+
+#[test]
+fn layers_import_only_what_the_table_allows() {
+    check_all(&rust_files("src"), forbidden_imports);
+}
+
+#[test]
+fn jupyter_and_anthropic_never_meet_below_the_kernel() {
+    for (layer, allowed) in MAY_IMPORT {
+        let both = allowed.contains(&"jupyter") && allowed.contains(&"anthropic");
+        assert!(
+            !both || matches!(*layer, "kernel" | "cli"),
+            "{layer} sees both transports"
+        );
+    }
+}
+
+#[test]
+fn an_untidy_file_is_named() {
+    assert_eq!(
+        untidy("src/x.rs", "//! What this module is for.\n").len(),
+        0
+    );
+    assert_eq!(untidy("src/x.rs", "use std::fmt;\n").len(), 1);
+    assert_eq!(untidy("src/x.rs", "//! Short.\n").len(), 1);
+    let long = format!("//! What this module is for.\n{}", "\n".repeat(MAX_LINES));
+    assert_eq!(untidy("src/x.rs", &long).len(), 1);
+    assert_eq!(
+        untidy(
+            "src/x.rs",
+            "//! What this module is for.\nfn f() { todo!() }"
+        )
+        .len(),
+        1
+    );
+}
+
+#[test]
+fn every_file_opens_with_its_purpose_and_stays_short() {
+    let mut files = rust_files("src");
+    files.extend(rust_files("tests"));
+    check_all(&files, untidy);
+}
+
+#[test]
+fn an_edge_in_a_pure_layer_is_named() {
+    let edge = "//! X.\n#![expect(clippy::disallowed_methods, reason = \"edge: reads files\")]\n";
+    assert_eq!(undeclared_edges("src/kernel/store.rs", edge).len(), 0);
+    assert_eq!(undeclared_edges("src/chat/turn.rs", edge).len(), 1);
+    let vague = "//! X.\n#![expect(clippy::disallowed_methods, reason = \"files\")]\n";
+    assert_eq!(undeclared_edges("src/kernel/store.rs", vague).len(), 1);
+    let hidden =
+        "//! X.\n#[allow(clippy::disallowed_methods, reason = \"edge: files\")]\nfn f() {}";
+    assert_eq!(undeclared_edges("src/kernel/store.rs", hidden).len(), 1);
+}
+
+#[test]
+fn edges_declare_themselves() {
+    check_all(&rust_files("src"), undeclared_edges);
+}
+
+#[test]
+fn features_are_listed_and_tls_is_rustls() {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let dependencies = manifest["dependencies"].as_table().unwrap();
+    for name in [
+        "zeromq",
+        "tokio",
+        "serde_json",
+        "reqwest",
+        "hmac",
+        "sha2",
+        "uuid",
+        "chrono",
+        "base64",
+    ] {
+        assert!(
+            dependencies.contains_key(name),
+            "`{name}` is one the user named"
+        );
+    }
+    for name in ["zeromq", "reqwest", "axum", "rustls"] {
+        assert_eq!(
+            dependencies[name].get("default-features"),
+            Some(&toml::Value::Boolean(false)),
+            "`{name}`: list the features"
+        );
+    }
+    for name in dependencies.keys() {
+        assert!(
+            !matches!(
+                name.as_str(),
+                "openssl" | "native-tls" | "mockall" | "wiremock"
+            ),
+            "`{name}` has no place here"
+        );
+    }
+    let lock = read("Cargo.lock");
+    assert!(!lock.contains("name = \"openssl-sys\""), "TLS is rustls");
+    assert_eq!(
+        manifest["lints"]["rust"]["unsafe_code"].as_str(),
+        Some("forbid")
+    );
+}
+
+#[test]
+fn requirements_are_pinned() {
+    for file in [
+        "requirements.txt",
+        "requirements-test.txt",
+        "constraints.txt",
+    ] {
+        for line in read(file).lines() {
+            let line = line.trim();
+            if line.is_empty()
+                || line.starts_with('#')
+                || line.starts_with("-r ")
+                || line.starts_with("-c ")
+            {
+                continue;
+            }
+            assert!(
+                line.contains("=="),
+                "{file}: `{line}` is not pinned with `==`"
+            );
+        }
+    }
+}
+
+#[test]
+fn documents_are_there_and_say_the_essential() {
+    let readme = read("README.md");
+    for needle in [
+        "make demo",
+        "make test",
+        "<!-- magics:begin -->",
+        "<!-- magics:end -->",
+        "ANTHROPIC_API_KEY",
+        "claude-kernel install --offline",
+    ] {
+        assert!(
+            readme.contains(needle),
+            "README.md does not mention `{needle}`"
+        );
+    }
+    let architecture = read("ARCHITECTURE.md");
+    assert!(
+        architecture.lines().count() <= 150,
+        "ARCHITECTURE.md is for reading in one go"
+    );
+    for (layer, _) in MAY_IMPORT {
+        assert!(
+            architecture.contains(layer),
+            "ARCHITECTURE.md does not mention `{layer}`"
+        );
+    }
+    assert!(read("LICENSE").starts_with("MIT License"));
+    assert!(read("CHANGELOG.md").contains(concat!("## ", env!("CARGO_PKG_VERSION"))));
+    assert!(read("CONTRIBUTING.md").contains("make test"));
+    let makefile = read("Makefile");
+    for target in ["demo:", "test:", "bench:", "clean:"] {
+        assert!(
+            makefile.lines().any(|l| l.starts_with(target)),
+            "Makefile: no `{target}`"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ci_runs_make_test_and_nothing_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(root().join(".ci/run"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o111, 0o111, ".ci/run is executable");
+    let script = read(".ci/run");
+    let commands: Vec<&str> = script
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        .collect();
+    assert_eq!(
+        commands,
+        [
+            "set -euo pipefail",
+            "cd \"$(dirname \"$0\")/..\"",
+            "exec make test"
+        ]
+    );
+}
+
+#[test]
+fn nothing_of_one_machine_is_in_the_repository() {
+    // Assembled here, so that this file does not hold what it looks for.
+    let needles: Vec<String> = [
+        ["/ro", "ot/"],
+        ["/wo", "rk/"],
+        ["/home", "/runner"],
+        ["/Use", "rs/"],
+    ]
+    .iter()
+    .map(|halves| halves.concat())
+    .chain(
+        [["<<<", "<<<<"], [">>>", ">>>>"]]
+            .iter()
+            .map(|h| h.concat()),
+    )
+    .collect();
+    let mut complaints = Vec::new();
+    for path in repository_files() {
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
+        for (number, line) in text.lines().enumerate() {
+            for needle in &needles {
+                let marker = needle.starts_with(['<', '>']);
+                let hit = if marker {
+                    line.starts_with(needle)
+                } else {
+                    line.contains(needle)
+                };
+                if hit {
+                    complaints.push(format!("{}:{}: `{needle}`", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}

@@ -1,0 +1,327 @@
+//! A kernelspec on disk: what `kernel.json` says, whether it is ours, writing and removing it.
+//!
+//! Only files of our own making are ever replaced or removed: [`Owner`] tells them apart.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::Failure;
+
+/// The protocol version that the kernel announces.
+const PROTOCOL_VERSION: &str = "5.4";
+
+/// The key in `metadata` by which we know our own.
+const OWNER_KEY: &str = "claude_kernel";
+
+/// The name of the binary, by which a spec of the wheel is known (it has no absolute path).
+const BINARY: &str = "claude-kernel";
+
+const LOGOS: [(&str, &[u8]); 3] = [
+    (
+        "logo-svg.svg",
+        include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-svg.svg"),
+    ),
+    (
+        "logo-64x64.png",
+        include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-64x64.png"),
+    ),
+    (
+        "logo-32x32.png",
+        include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-32x32.png"),
+    ),
+];
+
+const KERNEL_JSON: &str = "kernel.json";
+
+/// Which of the two kernels a spec starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Backend {
+    /// The Claude API.
+    Api,
+    /// The stand-in on this machine.
+    Offline,
+}
+
+impl Backend {
+    /// Returns the spec's usual name, which is also its `language`: no front end that looks for a
+    /// kernel of the same language ever goes from the offline one to the paid one.
+    pub(super) fn language(self) -> &'static str {
+        match self {
+            Self::Api => "claude",
+            Self::Offline => "claude-offline",
+        }
+    }
+
+    /// Returns the name that people read.
+    pub(super) fn display_name(self) -> &'static str {
+        match self {
+            Self::Api => "Claude",
+            Self::Offline => "Claude (offline)",
+        }
+    }
+}
+
+/// What goes into a `kernel.json`.
+#[derive(Debug, Clone)]
+pub(super) struct KernelSpec {
+    /// Which kernel.
+    pub backend: Backend,
+    /// The program to start: an absolute path, or a name that is looked up on `PATH`.
+    pub binary: String,
+    /// What people read.
+    pub display_name: String,
+    /// Variables for the kernel's process.
+    pub env: Vec<(String, String)>,
+    /// The interpreter that the offline sandbox gives to `python`.
+    pub python: Option<String>,
+}
+
+impl KernelSpec {
+    /// Returns the file's content.
+    pub(super) fn to_json(&self) -> Value {
+        let mut argv = vec![self.binary.as_str(), "run", "-f", "{connection_file}"];
+        if self.backend == Backend::Offline {
+            argv.push("--offline");
+        }
+        if let Some(python) = &self.python {
+            argv.extend(["--python", python]);
+        }
+        let mut spec = json!({
+            "argv": argv,
+            "display_name": self.display_name,
+            "language": self.backend.language(),
+            "interrupt_mode": "message",
+            "kernel_protocol_version": PROTOCOL_VERSION,
+            "metadata": { OWNER_KEY: { "version": env!("CARGO_PKG_VERSION") } },
+        });
+        if !self.env.is_empty() {
+            let env: Map<String, Value> = self
+                .env
+                .iter()
+                .map(|(k, v)| (k.clone(), json!(v)))
+                .collect();
+            if let Some(spec) = spec.as_object_mut() {
+                spec.insert("env".to_owned(), Value::Object(env));
+            }
+        }
+        spec
+    }
+
+    /// Writes `kernel.json` and the logos into `dir`, each file whole or not at all, `kernel.json`
+    /// last: Jupyter never sees half a kernel.
+    pub(super) fn write(&self, dir: &Path) -> Result<(), Failure> {
+        let failed = |e: io::Error| {
+            let failure = Failure::new(format!("cannot write `{}`: {e}", dir.display()));
+            if e.kind() == io::ErrorKind::PermissionDenied {
+                failure.with_hint("install for this user (`--user`) or into an environment of your own (`--prefix PREFIX`)")
+            } else {
+                failure
+            }
+        };
+        fs::create_dir_all(dir).map_err(failed)?;
+        for (name, bytes) in LOGOS {
+            write_whole(&dir.join(name), bytes).map_err(failed)?;
+        }
+        let text = format!("{:#}\n", self.to_json());
+        write_whole(&dir.join(KERNEL_JSON), text.as_bytes()).map_err(failed)
+    }
+}
+
+/// Whose the spec in a directory is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Owner {
+    /// There is no `kernel.json`.
+    Nobody,
+    /// We wrote it, or our wheel did.
+    Us(Installed),
+    /// Somebody else's, or not readable as a kernelspec.
+    Other,
+}
+
+/// A spec of ours as it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Installed {
+    /// `display_name`.
+    pub display_name: String,
+    /// `argv[0]`.
+    pub binary: PathBuf,
+    /// Which kernel it starts.
+    pub backend: Backend,
+    /// The interpreter it names.
+    pub python: Option<PathBuf>,
+}
+
+/// Reads the spec in `dir`.
+pub(super) fn owner(dir: &Path) -> Owner {
+    let file = dir.join(KERNEL_JSON);
+    match fs::read(&file) {
+        Ok(bytes) => parse(&bytes).map_or(Owner::Other, Owner::Us),
+        Err(e) if e.kind() == io::ErrorKind::NotFound && !file.is_symlink() => Owner::Nobody,
+        Err(_) => Owner::Other,
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<Installed> {
+    let spec: Value = serde_json::from_slice(bytes).ok()?;
+    let argv: Vec<&str> = spec
+        .get("argv")?
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let binary = Path::new(argv.first()?);
+    let marked = spec
+        .get("metadata")
+        .is_some_and(|m| m.get(OWNER_KEY).is_some());
+    if !marked && binary.file_stem()? != BINARY {
+        return None;
+    }
+    let after = |flag: &str| {
+        let at = argv.iter().position(|a| *a == flag)?;
+        argv.get(at + 1).map(PathBuf::from)
+    };
+    Some(Installed {
+        display_name: spec
+            .get("display_name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        binary: binary.to_owned(),
+        backend: if argv.contains(&"--offline") {
+            Backend::Offline
+        } else {
+            Backend::Api
+        },
+        python: after("--python"),
+    })
+}
+
+/// Removes the files that [`KernelSpec::write`] makes, and the directory when that leaves it
+/// empty. A symbolic link to a spec is removed, not what it points to.
+///
+/// Returns `false` when files of somebody else keep the directory alive.
+pub(super) fn remove(dir: &Path) -> io::Result<bool> {
+    if dir.is_symlink() {
+        fs::remove_file(dir)?;
+        return Ok(true);
+    }
+    // `kernel.json` first: what is left after a failure is no kernel any more.
+    for name in std::iter::once(KERNEL_JSON).chain(LOGOS.iter().map(|(name, _)| *name)) {
+        match fs::remove_file(dir.join(name)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    match fs::remove_dir(dir) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Replaces `path` by a new file: a reader sees the old one or the new one. Follows no link.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".claude-kernel-")
+        .tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    // Others read a system-wide spec too; a temporary file starts out private.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_owner(kernel_json: &str, ours: bool) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(KERNEL_JSON), kernel_json).unwrap();
+        let owner = owner(dir.path());
+        assert_eq!(
+            matches!(owner, Owner::Us(_)),
+            ours,
+            "{kernel_json}: {owner:?}"
+        );
+        assert!(ours || owner == Owner::Other, "{kernel_json}: {owner:?}");
+    }
+
+    #[test]
+    fn only_our_own_specs_are_ours() {
+        check_owner(r#"{"argv": ["/x/claude-kernel", "run"]}"#, true);
+        check_owner(r#"{"argv": ["claude-kernel"]}"#, true);
+        check_owner(
+            r#"{"argv": ["/x/renamed"], "metadata": {"claude_kernel": {}}}"#,
+            true,
+        );
+        check_owner(
+            r#"{"argv": ["/x/other-kernel"], "display_name": "Claude"}"#,
+            false,
+        );
+        for odd in [
+            "",
+            "[]",
+            "{}",
+            "null",
+            r#"{"argv": []}"#,
+            r#"{"argv": [7]}"#,
+            r#"{"argv": "claude-kernel"}"#,
+        ] {
+            check_owner(odd, false);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = KernelSpec {
+            backend: Backend::Offline,
+            binary: "/bin/claude-kernel".to_owned(),
+            display_name: "Ours".to_owned(),
+            env: vec![],
+            python: Some("/venv/bin/python".to_owned()),
+        };
+        spec.write(dir.path()).unwrap();
+        let expected = Installed {
+            display_name: "Ours".to_owned(),
+            binary: "/bin/claude-kernel".into(),
+            backend: Backend::Offline,
+            python: Some("/venv/bin/python".into()),
+        };
+        assert_eq!(owner(dir.path()), Owner::Us(expected));
+        assert!(remove(dir.path()).unwrap());
+        assert_eq!(owner(dir.path()), Owner::Nobody);
+    }
+
+    /// The wheel carries files, not code that writes them: they must say the same.
+    #[test]
+    fn the_wheels_specs_are_what_install_would_write() {
+        for backend in [Backend::Api, Backend::Offline] {
+            let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("kernelspec/data/share/jupyter/kernels")
+                .join(backend.language());
+            let spec = KernelSpec {
+                backend,
+                binary: BINARY.to_owned(),
+                display_name: backend.display_name().to_owned(),
+                env: vec![],
+                python: None,
+            };
+            let text = fs::read_to_string(dir.join(KERNEL_JSON)).unwrap();
+            assert_eq!(text, format!("{:#}\n", spec.to_json()));
+            for (name, bytes) in LOGOS {
+                assert_eq!(fs::read(dir.join(name)).unwrap(), bytes, "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `claude-kernel list`: where our kernelspecs are, whether what they start is there, and which
+//! of them Jupyter would not see.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::kernelspec::{Backend, Installed, Owner, owner};
+use super::places::{Environment, is_executable};
+
+/// Arguments of `list`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// One of our kernelspecs and what is to be said about it.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The kernelspec's name.
+    pub name: String,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// What it says.
+    pub spec: Installed,
+    /// What is wrong, one sentence each; empty when all is well.
+    pub complaints: Vec<String>,
+}
+
+/// Prints one paragraph for each kernelspec of ours.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let environment = Environment::of_process();
+    let found = find(&environment);
+    if found.is_empty() {
+        writeln!(out, "No kernelspec of ours is installed. Jupyter looks in:")?;
+        for dir in environment.search_path() {
+            writeln!(out, "  {}", dir.display())?;
+        }
+        writeln!(out, "Next: `claude-kernel install`")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for Found {
+        name,
+        dir,
+        spec,
+        complaints,
+    } in &found
+    {
+        let backend = match spec.backend {
+            Backend::Api => "Claude API",
+            Backend::Offline => "offline",
+        };
+        writeln!(out, "{name}  \"{}\"  ({backend})", spec.display_name)?;
+        writeln!(out, "  spec    {}", dir.display())?;
+        writeln!(out, "  binary  {}", spec.binary.display())?;
+        if let Some(python) = &spec.python {
+            writeln!(out, "  python  {}", python.display())?;
+        }
+        if complaints.is_empty() {
+            writeln!(out, "  ok")?;
+        }
+        for complaint in complaints {
+            writeln!(out, "  warn    {complaint}")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Finds every kernelspec of ours where Jupyter looks, in Jupyter's order.
+pub(super) fn find(environment: &Environment) -> Vec<Found> {
+    let mut taken: Vec<(String, PathBuf)> = Vec::new();
+    let mut found = Vec::new();
+    for kernels in environment.search_path() {
+        for (name, dir) in specs_in(&kernels) {
+            let owner = owner(&dir);
+            if owner == Owner::Nobody {
+                continue;
+            }
+            let first = taken.iter().find(|(n, _)| *n == name).map(|(_, dir)| dir);
+            if let Owner::Us(spec) = owner {
+                let mut complaints = complaints(environment, &spec);
+                if let Some(first) = first {
+                    complaints.push(format!("not seen: Jupyter finds {} first", first.display()));
+                }
+                found.push(Found {
+                    name: name.clone(),
+                    dir: dir.clone(),
+                    spec,
+                    complaints,
+                });
+            }
+            if first.is_none() {
+                taken.push((name, dir));
+            }
+        }
+    }
+    found
+}
+
+fn complaints(environment: &Environment, spec: &Installed) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let binary = &spec.binary;
+    if binary.is_absolute() {
+        if !is_executable(binary) {
+            complaints.push(format!(
+                "`{}` is not there: run `claude-kernel install` again, with the same flags",
+                binary.display()
+            ));
+        }
+    } else if !binary
+        .to_str()
+        .is_some_and(|name| environment.on_path(name).is_some())
+    {
+        complaints.push(format!(
+            "`{}` is not on PATH: Jupyter cannot start it",
+            binary.display()
+        ));
+    }
+    if let Some(python) = spec.python.as_deref().filter(|p| !is_executable(p)) {
+        complaints.push(format!(
+            "the sandbox's Python `{}` is not there: install again with `--python PATH`",
+            python.display()
+        ));
+    }
+    complaints
+}
+
+/// The directories below `kernels` with the names Jupyter gives them, sorted.
+fn specs_in(kernels: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = fs::read_dir(kernels) else {
+        return Vec::new();
+    };
+    let mut specs: Vec<(String, PathBuf)> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter_map(|dir| Some((dir.file_name()?.to_str()?.to_lowercase(), dir)))
+        .collect();
+    specs.sort();
+    specs
+}

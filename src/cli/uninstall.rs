@@ -1,0 +1,65 @@
+//! `claude-kernel uninstall`: removes a kernelspec that we wrote, and nothing else.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::Failure;
+use super::install::spec_name;
+use super::kernelspec::{Backend, Owner, owner, remove};
+use super::places::{Environment, LocationArgs};
+
+/// Arguments of `uninstall`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    location: LocationArgs,
+    /// Remove `claude-offline` rather than `claude`
+    #[arg(long)]
+    offline: bool,
+    /// The kernelspec's name, if it was installed under another
+    #[arg(long)]
+    name: Option<String>,
+}
+
+/// Removes the kernelspec.
+///
+/// # Errors
+/// When there is none of this name there, when it is not ours, or when it cannot be removed.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let environment = Environment::of_process();
+    let backend = if args.offline {
+        Backend::Offline
+    } else {
+        Backend::Api
+    };
+    let name = spec_name(args.name.as_deref(), backend)?;
+    let location = environment.location(&args.location)?;
+    let dir = environment.kernels_dir(&location)?.join(&name);
+    match owner(&dir) {
+        Owner::Nobody => {
+            return Err(Failure::new(format!("there is no kernelspec at `{}`", dir.display()))
+                .with_hint(
+                    "`claude-kernel list` shows where ours are; name the place as you did for `install`",
+                )
+                .into());
+        }
+        Owner::Other => {
+            return Err(Failure::new(format!(
+                "the kernelspec at `{}` is not ours; left as it is",
+                dir.display()
+            ))
+            .with_hint(format!(
+                "`jupyter kernelspec remove {name}` removes any kernelspec"
+            ))
+            .into());
+        }
+        Owner::Us(_) => {}
+    }
+    let emptied = remove(&dir)
+        .map_err(|e| Failure::new(format!("cannot remove `{}`: {e}", dir.display())))?;
+    writeln!(out, "Removed kernelspec `{name}` from {}", dir.display())?;
+    if !emptied {
+        writeln!(out, "Files that are not ours were left there")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
