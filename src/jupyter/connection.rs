@@ -1,13 +1,32 @@
 //! A kernel's connection to its front ends: bound sockets, or channels in memory for tests.
 //!
 //! What the actor sees of the Jupyter side is [`Connection`]: three queues of requests and one
-//! [`Outgoing`] to answer through.
+//! [`Outgoing`] to answer through. Messages are encoded here, by whoever sends them, and leave in
+//! the order they were queued; nothing here touches a socket.
 
-use serde_json::{Map, Value};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::mime::Output;
-use super::wire::{Message, Parent};
+use serde_json::{Map, Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection_file::ConnectionFile;
+use super::memory::FrontEnd;
+use super::mime::{Display, Output};
+use super::session::{Session, Signer};
+use super::sockets::{self, BindError, Sockets};
+use super::wire::{self, Draft, Message, Parent};
+use crate::host::Host;
+
+/// Requests that wait for the actor on one channel. "Run all" in the largest notebook fits, so that
+/// `stop_on_error` finds all its cells queued; a full queue leaves the rest in the socket.
+pub(super) const REQUEST_QUEUE: usize = 4096;
+
+/// Messages between the actor and one socket's writer; a full queue makes the actor wait.
+pub(super) const SEND_QUEUE: usize = 1024;
+
+/// The longest [`Outgoing::flush`] or [`Outgoing::close`] may take.
+const FLUSH_LIMIT: Duration = Duration::from_millis(100);
 
 /// The queues between the actor and the sockets. All bounded.
 #[derive(Debug)]
@@ -22,6 +41,27 @@ pub struct Connection {
     pub outgoing: Outgoing,
 }
 
+impl Connection {
+    /// Binds the five sockets of `file`. Do this before anything slow: clients are already trying.
+    ///
+    /// # Errors
+    /// When the file's key cannot be used or a socket cannot be bound; an address in use is
+    /// tried again for two seconds, as a kernel that is just leaving may still hold it.
+    pub async fn bind(file: &ConnectionFile, host: Arc<dyn Host>) -> Result<Self, BindError> {
+        let signer = Signer::new(&file.signature_scheme, file.key.as_bytes())?;
+        let session = Arc::new(Session::new(host, signer));
+        sockets::bind(file, session).await
+    }
+
+    /// Makes a connection without sockets, and the front end at its other end.
+    ///
+    /// What either side sends is encoded, signed, verified and decoded as on the wire.
+    #[must_use]
+    pub fn memory(host: Arc<dyn Host>) -> (Self, FrontEnd) {
+        FrontEnd::connect(host)
+    }
+}
+
 /// Which ROUTER a reply leaves by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
@@ -34,34 +74,195 @@ pub enum Channel {
 }
 
 /// Sends replies and iopub messages; cheap to clone. Sending to a peer that left is not an error.
+///
+/// The sockets live until the last clone is dropped or [`close`](Self::close) is called.
 #[derive(Debug, Clone)]
-pub struct Outgoing {}
+pub struct Outgoing {
+    session: Arc<Session>,
+    queues: Queues,
+    /// `None` in memory.
+    sockets: Option<Arc<Sockets>>,
+}
+
+/// One queue for each socket's writer.
+#[derive(Debug, Clone)]
+pub(super) struct Queues {
+    pub(super) shell: mpsc::Sender<Parcel>,
+    pub(super) control: mpsc::Sender<Parcel>,
+    pub(super) stdin: mpsc::Sender<Parcel>,
+    pub(super) iopub: mpsc::Sender<Parcel>,
+}
+
+/// What travels to a socket's writer.
+#[derive(Debug)]
+pub(super) enum Parcel {
+    /// Encoded frames.
+    Frames(Route, Vec<bytes::Bytes>),
+    /// Answered when everything queued before has been written, or has had its time.
+    Barrier(oneshot::Sender<()>),
+}
+
+/// The socket a message from the kernel leaves by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// A reply or a question, to one client.
+    To(Channel),
+    /// Published, to all.
+    Iopub,
+}
 
 impl Outgoing {
-    /// Answers `request` on the channel it came by.
+    pub(super) fn new(
+        session: Arc<Session>,
+        queues: Queues,
+        sockets: Option<Arc<Sockets>>,
+    ) -> Self {
+        Self {
+            session,
+            queues,
+            sockets,
+        }
+    }
+
+    /// Returns the session that every message carries.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Answers `request` on the channel it came by; with [`Channel::Stdin`] asks its sender.
+    ///
+    /// `content` is an object.
     pub async fn reply(
         &self,
-        _channel: Channel,
-        _request: &Message,
-        _msg_type: &str,
-        _content: Value,
-        _metadata: Map<String, Value>,
+        channel: Channel,
+        request: &Message,
+        msg_type: &str,
+        content: Value,
+        metadata: Map<String, Value>,
     ) {
-        unimplemented!()
+        let frames = wire::encode(
+            Draft {
+                identities: &request.identities,
+                header: &self.session.header(msg_type),
+                parent: Some(&request.parent),
+                metadata: &metadata,
+                content: &content,
+                buffers: &[],
+            },
+            self.session.signer(),
+        );
+        let queue = match channel {
+            Channel::Shell => &self.queues.shell,
+            Channel::Control => &self.queues.control,
+            Channel::Stdin => &self.queues.stdin,
+        };
+        send(queue, Parcel::Frames(Route::To(channel), frames)).await;
     }
 
     /// Publishes a message of any type; `parent` is `None` only for `status: starting`.
-    pub async fn publish(&self, _parent: Option<&Parent>, _msg_type: &str, _content: Value) {
-        unimplemented!()
+    ///
+    /// `content` is an object.
+    pub async fn publish(&self, parent: Option<&Parent>, msg_type: &str, content: Value) {
+        let topic = format!("kernel.{}.{msg_type}", self.session.id());
+        let frames = wire::encode(
+            Draft {
+                identities: &[topic.into()],
+                header: &self.session.header(msg_type),
+                parent,
+                metadata: &Map::new(),
+                content: &content,
+                buffers: &[],
+            },
+            self.session.signer(),
+        );
+        send(&self.queues.iopub, Parcel::Frames(Route::Iopub, frames)).await;
     }
 
     /// Publishes one output of a cell.
-    pub async fn output(&self, _parent: &Parent, _output: Output, _execution_count: u32) {
-        unimplemented!()
+    pub async fn output(&self, parent: &Parent, output: Output, execution_count: u32) {
+        let (msg_type, content) = match output {
+            Output::Stream { name, text } => {
+                ("stream", json!({"name": name.as_str(), "text": text}))
+            }
+            Output::Display(display) => ("display_data", display_content(display)),
+            Output::Update(display) => ("update_display_data", display_content(display)),
+            Output::Result(display) => {
+                let mut content = display_content(display);
+                if let Some(map) = content.as_object_mut() {
+                    map.insert("execution_count".to_owned(), execution_count.into());
+                }
+                ("execute_result", content)
+            }
+            Output::Error(error) => (
+                "error",
+                json!({"ename": error.ename, "evalue": error.evalue, "traceback": error.traceback}),
+            ),
+        };
+        self.publish(Some(parent), msg_type, content).await;
     }
 
-    /// Completes when everything sent before has been handed to the sockets and had time to leave.
+    /// Completes when everything sent before has been given to the connections' writers, or after
+    /// 100 ms: a client that does not read holds its messages longer.
     pub async fn flush(&self) {
-        unimplemented!()
+        if tokio::time::timeout(FLUSH_LIMIT, self.barrier())
+            .await
+            .is_err()
+        {
+            tracing::debug!("flush: a client does not read; its messages stay queued");
+        }
     }
+
+    /// Flushes and closes the sockets; completes when the operating system has every byte, or after
+    /// 100 ms. Call it before the process exits: what is sent later goes nowhere.
+    pub async fn close(&self) {
+        let sockets = self.sockets.as_deref();
+        let closed = tokio::time::timeout(FLUSH_LIMIT, async {
+            self.barrier().await;
+            if let Some(sockets) = sockets {
+                sockets.close().await;
+            }
+        });
+        if closed.await.is_err() {
+            tracing::debug!("close: a client does not read; its messages are lost");
+        }
+        if let Some(sockets) = sockets {
+            sockets.abandon();
+        }
+    }
+
+    async fn barrier(&self) {
+        let queues = [
+            &self.queues.shell,
+            &self.queues.control,
+            &self.queues.stdin,
+            &self.queues.iopub,
+        ];
+        let barriers = queues.map(|queue| async {
+            let (done, wait) = oneshot::channel();
+            send(queue, Parcel::Barrier(done)).await;
+            // A writer that is gone has nothing left to write.
+            wait.await.unwrap_or_default();
+        });
+        futures::future::join_all(barriers).await;
+    }
+}
+
+async fn send(queue: &mpsc::Sender<Parcel>, parcel: Parcel) {
+    if queue.send(parcel).await.is_err() {
+        tracing::debug!("dropped a message: the connection is closed");
+    }
+}
+
+/// `transient` and `metadata` are always there: some clients read them unasked.
+fn display_content(display: Display) -> Value {
+    let mut transient = Map::new();
+    if let Some(id) = display.display_id {
+        transient.insert("display_id".to_owned(), id.into());
+    }
+    let mut content = Map::new();
+    content.insert("data".to_owned(), Value::Object(display.data.0));
+    content.insert("metadata".to_owned(), Value::Object(display.metadata));
+    content.insert("transient".to_owned(), Value::Object(transient));
+    Value::Object(content)
 }

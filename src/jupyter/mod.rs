@@ -1,9 +1,13 @@
 //! The Jupyter protocol. Knows nothing of Claude.
 //!
-//! `wire` and `mime` are pure; `sockets` is the edge; `iopub` is the only writer of that channel.
+//! `wire`, `session`, `mime`, `request`, `connection_file` and `spec` are pure; `sockets` is the
+//! edge; `iopub` is the only writer of that channel; `memory` stands in for the sockets in tests.
 
 pub mod connection;
+pub mod connection_file;
+mod in_flight;
 pub mod iopub;
+pub mod memory;
 pub mod mime;
 pub mod request;
 pub mod session;
