@@ -24,7 +24,13 @@
 //! of an expression, gives the turn a variable. A prompt of several lines goes into a fence
 //! `prompt` (or `prompt regex`) right after the heading, which is then only a title.
 
+mod parse;
+mod prompt;
+
 use std::collections::BTreeMap;
+use std::ops::Range;
+
+use prompt::Prompt;
 
 /// One thing a scripted turn does, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,12 +94,6 @@ pub struct Turn {
     pub parts: Vec<Part>,
 }
 
-#[derive(Debug, Clone)]
-enum Prompt {
-    Exact(String),
-    Pattern(regex::Regex),
-}
-
 /// Why a script file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{file}` line {line}: {problem}")]
@@ -130,8 +130,17 @@ impl Scripts {
     /// Returns the first turn whose prompt is exactly this one, else the first whose pattern
     /// fits.
     #[must_use]
-    pub fn find(&self, _prompt: &str) -> Option<Match<'_>> {
-        None
+    pub fn find(&self, prompt: &str) -> Option<Match<'_>> {
+        let normal = prompt::normal(prompt);
+        let exact = self.turns.iter().find(|turn| turn.prompt.is(&normal));
+        if let Some(turn) = exact {
+            let variables = Variables::new();
+            return Some(Match { turn, variables });
+        }
+        self.turns.iter().find_map(|turn| {
+            let variables = turn.prompt.fits(&normal)?;
+            Some(Match { turn, variables })
+        })
     }
 }
 
@@ -140,19 +149,71 @@ impl Scripts {
 /// # Errors
 /// On an unclosed fence or comment, a bad expression, a bad or unknown directive, a step without
 /// its parts.
-pub fn parse(_file: &str, _source: &str) -> Result<Vec<Turn>, ScriptError> {
-    Ok(Vec::new())
+pub fn parse(file: &str, source: &str) -> Result<Vec<Turn>, ScriptError> {
+    let source = source.replace("\r\n", "\n");
+    parse::turns(file, source.trim_start_matches('\u{feff}'))
 }
 
-/// Inserts variables for `{{name}}`; unknown names stay as they are.
+/// Inserts variables for `{{name}}`; unknown names stay as they are, and what is inserted is not
+/// looked at again.
 #[must_use]
-pub fn substitute(text: &str, _variables: &Variables) -> String {
-    text.to_owned()
+pub fn substitute(text: &str, variables: &Variables) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut end = 0;
+    for (range, name) in names(text) {
+        let before = text.get(end..range.start).unwrap_or_default();
+        let place = text.get(range.clone()).unwrap_or_default();
+        filled.push_str(before);
+        filled.push_str(variables.get(name).map_or(place, String::as_str));
+        end = range.end;
+    }
+    filled.push_str(text.get(end..).unwrap_or_default());
+    filled
 }
 
 /// Finds the first fenced `bash`, `python` or `python repl` block of a prompt: what runs when no
 /// script answers it. The result is [`Part::Bash`], [`Part::Python`] or [`Part::Repl`].
 #[must_use]
-pub fn step_in_prompt(_prompt: &str) -> Option<Part> {
-    None
+pub fn step_in_prompt(prompt: &str) -> Option<Part> {
+    let prompt = prompt.replace("\r\n", "\n");
+    parse::blocks(&prompt).into_iter().find_map(|block| {
+        let parse::Kind::Fence { info, text } = block.kind else {
+            return None;
+        };
+        match info.as_str() {
+            "bash" => Some(Part::Bash(text)),
+            "python" => Some(Part::Python(text)),
+            "python repl" => Some(Part::Repl(text)),
+            _ => None,
+        }
+    })
+}
+
+/// Tells whether `name` may stand in `{{name}}`: a letter or `_`, then letters, digits, `_`.
+pub(super) fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Finds every `{{name}}`: where it is, and the name.
+fn names(text: &str) -> Vec<(Range<usize>, &str)> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(open) = text.get(from..).and_then(|rest| rest.find("{{")) {
+        let start = from + open;
+        from = start + 1;
+        let inner = text.get(start + 2..).unwrap_or_default();
+        let length = inner
+            .bytes()
+            .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
+            .count();
+        let (name, rest) = inner.split_at(length);
+        if !is_name(name) || !rest.starts_with("}}") {
+            continue;
+        }
+        from = start + name.len() + 4;
+        found.push((start..from, name));
+    }
+    found
 }

@@ -1,1 +1,3 @@
-//! what a command in the sandbox can and cannot do
+//! The offline backend's scripts, and what a command in its sandbox can and cannot do.
+
+mod scripts;
