@@ -192,7 +192,9 @@ pub fn step_in_prompt(prompt: &str) -> Option<Part> {
 /// Tells whether `name` may stand in `{{name}}`: a letter or `_`, then letters, digits, `_`.
 pub(super) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 

@@ -117,9 +117,7 @@ impl<'a> Reader<'a> {
             Kind::Fence { info, text } => {
                 self.check_closed(&range)?;
                 match info.as_str() {
-                    "prompt" | "prompt regex" if titled => {
-                        self.prompt(&info, text.trim(), &range)
-                    }
+                    "prompt" | "prompt regex" if titled => self.prompt(&info, text.trim(), &range),
                     _ => self.fence(&info, text, range),
                 }
             }
@@ -201,8 +199,9 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
             ("bash" | "python", words) => {
-                let problem =
-                    format!("`{word} {words}`: write `{word}` to run it or `{word} show` to show it");
+                let problem = format!(
+                    "`{word} {words}`: write `{word}` to run it or `{word} show` to show it"
+                );
                 return Err(self.error(&range, problem));
             }
             _ => {

@@ -37,7 +37,10 @@ pub(super) fn normal(text: &str) -> String {
 /// Reads the text of a heading: `/…/` is an expression.
 pub(super) fn heading(text: &str) -> Result<Prompt, String> {
     let text = text.trim();
-    match text.strip_prefix('/').and_then(|text| text.strip_suffix('/')) {
+    match text
+        .strip_prefix('/')
+        .and_then(|text| text.strip_suffix('/'))
+    {
         Some(expression) if !expression.is_empty() => pattern(expression),
         _ => exact(text),
     }
@@ -53,7 +56,9 @@ pub(super) fn exact(text: &str) -> Result<Prompt, String> {
     let mut expression = String::from("^");
     let mut end = 0;
     for (range, name) in places {
-        expression.push_str(&regex::escape(text.get(end..range.start).unwrap_or_default()));
+        expression.push_str(&regex::escape(
+            text.get(end..range.start).unwrap_or_default(),
+        ));
         expression.push_str(&format!("(?P<{name}>.*?)"));
         end = range.end;
     }

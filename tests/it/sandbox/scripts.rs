@@ -104,9 +104,7 @@ rm -rf nothing
         turns[0].parts,
         [
             Part::Thinking("First a look.\n\nThen count.".into()),
-            Part::Prose(
-                "I shall *look*.\n\n### A deeper heading is prose\n- one\n- two".into()
-            ),
+            Part::Prose("I shall *look*.\n\n### A deeper heading is prose\n- one\n- two".into()),
             Part::Bash("wc -l < a.txt\n".into()),
             Part::Python("print(1)\n".into()),
             Part::Repl("x = 1\nx\n".into()),
@@ -169,7 +167,10 @@ fn exact_before_patterns_in_the_order_of_files() {
     ]);
     let file = |index: usize| format!("{index}.claude.md");
     let none = Vec::new;
-    assert_eq!(found(&scripts, " draw a\n cat "), Some((file(1), 1, none())));
+    assert_eq!(
+        found(&scripts, " draw a\n cat "),
+        Some((file(1), 1, none()))
+    );
     assert_eq!(found(&scripts, "draw a dog"), Some((file(0), 1, none())));
     assert_eq!(found(&scripts, "Draw a dog"), None);
     assert_eq!(
@@ -216,7 +217,9 @@ fn headings_keep_their_marks() {
 fn errors_name_file_and_line() {
     check_error(
         "# p\n\ntext\n\n```bash\necho\n# q\n",
-        expect!["`a.claude.md` line 5: a fence is not closed: write ``` on a line of its own after it"],
+        expect![
+            "`a.claude.md` line 5: a fence is not closed: write ``` on a line of its own after it"
+        ],
     );
     check_error(
         "# p\n<!-- stop: x\n# q\n",
@@ -240,7 +243,9 @@ fn errors_name_file_and_line() {
     );
     check_error(
         "# p\n```str_replace a.txt\none\ntwo\n```\n",
-        expect!["`a.claude.md` line 2: `str_replace` needs a line `=======` between the old and the new text"],
+        expect![
+            "`a.claude.md` line 2: `str_replace` needs a line `=======` between the old and the new text"
+        ],
     );
     check_error(
         "# p\n```view\n```\n",
@@ -256,11 +261,15 @@ fn errors_name_file_and_line() {
     );
     check_error(
         "# p\n```python run\n```\n",
-        expect!["`a.claude.md` line 2: `python run`: write `python` to run it or `python show` to show it"],
+        expect![
+            "`a.claude.md` line 2: `python run`: write `python` to run it or `python show` to show it"
+        ],
     );
     check_error(
         "# {{a}} and {{a}}\n",
-        expect!["`a.claude.md` line 1: `/^(?P<a>.*?) and (?P<a>.*?)$/` is not a regular expression: duplicate capture group name"],
+        expect![
+            "`a.claude.md` line 1: `/^(?P<a>.*?) and (?P<a>.*?)$/` is not a regular expression: duplicate capture group name"
+        ],
     );
 }
 
@@ -270,7 +279,10 @@ fn variables_are_inserted_once_and_unknown_names_stay() {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
     assert_eq!(
-        substitute("{{a}} {{b}} {{{b}}} {{c_1}}| {{d}} {{ b }} {{1}} {{b", &variables),
+        substitute(
+            "{{a}} {{b}} {{{b}}} {{c_1}}| {{d}} {{ b }} {{1}} {{b",
+            &variables
+        ),
         "{{b}} 2 {2} | {{d}} {{ b }} {{1}} {{b"
     );
 }
@@ -294,7 +306,9 @@ fn the_scripts_beside_our_notebooks_parse() {
         let path = entry.unwrap().path();
         if path.to_string_lossy().ends_with(".claude.md") {
             let source = std::fs::read_to_string(&path).unwrap();
-            turns += script::parse(&path.to_string_lossy(), &source).unwrap().len();
+            turns += script::parse(&path.to_string_lossy(), &source)
+                .unwrap()
+                .len();
         }
     }
     assert!(turns > 20, "{turns}");
