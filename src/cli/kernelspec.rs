@@ -159,6 +159,7 @@ pub(super) fn owner(dir: &Path) -> Owner {
     let file = dir.join(KERNEL_JSON);
     match fs::read(&file) {
         Ok(bytes) => parse(&bytes).map_or(Owner::Other, Owner::Us),
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => Owner::Nobody,
         Err(e) if e.kind() == io::ErrorKind::NotFound && !file.is_symlink() => Owner::Nobody,
         Err(_) => Owner::Other,
     }

@@ -1,1 +1,233 @@
-//! the command line as a process
+//! The command line as a process: real files in a temporary home, exit codes, what is printed.
+
+mod install;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use expect_test::Expect;
+use tempfile::TempDir;
+
+/// The binary under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_claude-kernel");
+
+/// Where Jupyter keeps a user's kernelspecs on this system.
+const USER_KERNELS: &str = if cfg!(target_os = "macos") {
+    "home/Library/Jupyter/kernels"
+} else {
+    "home/.local/share/jupyter/kernels"
+};
+
+/// A machine of its own: a home, nothing of this process's environment.
+struct Machine {
+    dir: TempDir,
+    env: Vec<(String, String)>,
+}
+
+/// What a command did. Paths of the machine are written `$T`, the user's
+/// kernelspecs `$USER`, the binary `$BIN`.
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("home")).unwrap();
+        let mut machine = Self {
+            dir,
+            env: Vec::new(),
+        };
+        machine.set("HOME", machine.path("home"));
+        machine
+    }
+
+    fn path(&self, inner: &str) -> PathBuf {
+        // Canonical, as the program may print it (macOS has its temporary files behind a link).
+        self.dir.path().canonicalize().unwrap().join(inner)
+    }
+
+    fn set(&mut self, name: &str, value: impl AsRef<Path>) {
+        let value = value.as_ref().to_str().unwrap().to_owned();
+        self.env.push((name.to_owned(), value));
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command
+            .args(args)
+            .env_clear()
+            .envs(self.env.iter().map(|(k, v)| (k, v)))
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command(args).output().unwrap();
+        let here = self.path("");
+        let clean = |bytes: Vec<u8>| {
+            String::from_utf8(bytes)
+                .unwrap()
+                .replace(here.to_str().unwrap().trim_end_matches('/'), "$T")
+                .replace(&format!("$T/{USER_KERNELS}"), "$USER")
+                .replace(
+                    Path::new(BINARY).canonicalize().unwrap().to_str().unwrap(),
+                    "$BIN",
+                )
+        };
+        Ran {
+            code: status.code(),
+            stdout: clean(stdout),
+            stderr: clean(stderr),
+        }
+    }
+
+    /// Runs and compares everything that can be seen.
+    #[track_caller]
+    fn check(&self, args: &[&str], expected: &Expect) {
+        let Ran {
+            code,
+            stdout,
+            stderr,
+        } = self.run(args);
+        let mut seen = String::new();
+        if code != Some(0) {
+            seen.push_str(&format!("exit {code:?}\n"));
+        }
+        seen.push_str(&stdout);
+        for line in stderr.lines() {
+            seen.push_str(&format!("! {line}\n"));
+        }
+        expected.assert_eq(&seen);
+    }
+
+    fn spec(&self, kernels: &str, name: &str) -> serde_json::Value {
+        let path = self.path(kernels).join(name).join("kernel.json");
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The names in a directory of the machine, sorted.
+    fn names(&self, dir: &str) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.path(dir))
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn help_names_every_command_and_what_to_do_first() {
+    let machine = Machine::new();
+    let long = machine.run(&["--help"]);
+    assert_eq!((long.code, long.stderr.as_str()), (Some(0), ""));
+    for needle in [
+        "install",
+        "uninstall",
+        "list",
+        "completions",
+        "--offline",
+        "ANTHROPIC_API_KEY",
+    ] {
+        assert!(long.stdout.contains(needle), "{needle}: {}", long.stdout);
+    }
+    assert!(!long.stdout.contains("sandbox-exec"), "hidden");
+    // No command at all is a question, too; it is answered on stderr with the code of bad usage.
+    let none = machine.run(&[]);
+    assert_eq!(none.code, Some(2));
+    assert!(none.stderr.contains("Usage: claude-kernel <COMMAND>"));
+    assert!(none.stdout.is_empty());
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let machine = Machine::new();
+    let help = machine.run(&["--help"]).stdout;
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|l| *l != "Commands:")
+        .skip(1)
+        .take_while(|l| !l.is_empty())
+        .filter_map(|l| l.split_whitespace().next())
+        .collect();
+    assert!(commands.len() >= 4, "{help}");
+    for command in commands {
+        let ran = machine.run(&[command, "--help"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{command}");
+        assert!(
+            ran.stdout
+                .contains(&format!("Usage: claude-kernel {command}")),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    let expected = format!("claude-kernel {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(Machine::new().run(&["--version"]).stdout, expected);
+}
+
+#[test]
+fn a_mistyped_command_is_answered_with_the_near_ones() {
+    let ran = Machine::new().run(&["instal"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("'install'"), "{}", ran.stderr);
+}
+
+#[test]
+fn completions_are_scripts_for_their_shells() {
+    let machine = Machine::new();
+    for (shell, needle) in [
+        ("bash", "complete -F _claude__kernel"),
+        ("zsh", "#compdef claude-kernel"),
+        ("fish", "complete -c claude-kernel"),
+        ("powershell", "Register-ArgumentCompleter"),
+        ("elvish", "edit:completion:arg-completer[claude-kernel]"),
+    ] {
+        let ran = machine.run(&["completions", shell]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{shell}");
+        assert!(ran.stdout.contains(needle), "{shell}");
+        assert!(ran.stdout.contains("sys-prefix"), "{shell}");
+    }
+    assert_eq!(machine.run(&["completions", "tcsh"]).code, Some(2));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let machine = Machine::new();
+    let mut child = machine
+        .command(&["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn with_nothing_installed_list_says_where_it_looked() {
+    let machine = Machine::new();
+    let ran = machine.run(&["list"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(
+        ran.stdout.starts_with("No kernelspec of ours is installed"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("Next: `claude-kernel install`"));
+}
