@@ -247,7 +247,7 @@ mod tests {
 
     fn check_owner(kernel_json: &str, ours: bool) {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(KERNEL_JSON), kernel_json).unwrap();
+        write_whole(&dir.path().join(KERNEL_JSON), kernel_json.as_bytes()).unwrap();
         let owner = owner(dir.path());
         assert_eq!(
             matches!(owner, Owner::Us(_)),

@@ -109,9 +109,9 @@ fn complaints(environment: &Environment, spec: &Installed) -> Vec<String> {
                 binary.display()
             ));
         }
-    } else if !binary
+    } else if binary
         .to_str()
-        .is_some_and(|name| environment.on_path(name).is_some())
+        .is_none_or(|name| environment.on_path(name).is_none())
     {
         complaints.push(format!(
             "`{}` is not on PATH: Jupyter cannot start it",

@@ -1,4 +1,11 @@
 //! The integration tests: one binary, one module per seam.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests: a failed step is a failed test, and the files are the test's own"
+)]
 
 mod support;
 
