@@ -2,13 +2,15 @@
 //!
 //! Only files of our own making are ever replaced or removed: [`Owner`] tells them apart.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::Failure;
+use crate::jupyter::spec::{CONNECTION_FILE, InterruptMode, KERNEL_JSON, KernelSpec};
 
 /// The protocol version that the kernel announces.
 const PROTOCOL_VERSION: &str = "5.4";
@@ -33,8 +35,6 @@ const LOGOS: [(&str, &[u8]); 3] = [
         include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-32x32.png"),
     ),
 ];
-
-const KERNEL_JSON: &str = "kernel.json";
 
 /// Which of the two kernels a spec starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +64,9 @@ impl Backend {
     }
 }
 
-/// What goes into a `kernel.json`.
+/// What distinguishes one installation from another.
 #[derive(Debug, Clone)]
-pub(super) struct KernelSpec {
+pub(super) struct Installation {
     /// Which kernel.
     pub backend: Backend,
     /// The program to start: an absolute path, or a name that is looked up on `PATH`.
@@ -74,40 +74,35 @@ pub(super) struct KernelSpec {
     /// What people read.
     pub display_name: String,
     /// Variables for the kernel's process.
-    pub env: Vec<(String, String)>,
+    pub env: BTreeMap<String, String>,
     /// The interpreter that the offline sandbox gives to `python`.
     pub python: Option<String>,
 }
 
-impl KernelSpec {
-    /// Returns the file's content.
-    pub(super) fn to_json(&self) -> Value {
-        let mut argv = vec![self.binary.as_str(), "run", "-f", "{connection_file}"];
+impl Installation {
+    /// Returns the content of `kernel.json`.
+    pub(super) fn spec(&self) -> KernelSpec {
+        let mut argv = vec![self.binary.as_str(), "run", "-f", CONNECTION_FILE];
         if self.backend == Backend::Offline {
             argv.push("--offline");
         }
         if let Some(python) = &self.python {
             argv.extend(["--python", python]);
         }
-        let mut spec = json!({
-            "argv": argv,
-            "display_name": self.display_name,
-            "language": self.backend.language(),
-            "interrupt_mode": "message",
-            "kernel_protocol_version": PROTOCOL_VERSION,
-            "metadata": { OWNER_KEY: { "version": env!("CARGO_PKG_VERSION") } },
-        });
-        if !self.env.is_empty() {
-            let env: Map<String, Value> = self
-                .env
-                .iter()
-                .map(|(k, v)| (k.clone(), json!(v)))
-                .collect();
-            if let Some(spec) = spec.as_object_mut() {
-                spec.insert("env".to_owned(), Value::Object(env));
-            }
+        let mut metadata = Map::new();
+        metadata.insert(
+            OWNER_KEY.to_owned(),
+            json!({ "version": env!("CARGO_PKG_VERSION") }),
+        );
+        KernelSpec {
+            argv: argv.into_iter().map(str::to_owned).collect(),
+            display_name: self.display_name.clone(),
+            language: self.backend.language().to_owned(),
+            interrupt_mode: InterruptMode::Message,
+            env: self.env.clone(),
+            metadata,
+            kernel_protocol_version: Some(PROTOCOL_VERSION.to_owned()),
         }
-        spec
     }
 
     /// Writes `kernel.json` and the logos into `dir`, each file whole or not at all, `kernel.json`
@@ -125,8 +120,8 @@ impl KernelSpec {
         for (name, bytes) in LOGOS {
             write_whole(&dir.join(name), bytes).map_err(failed)?;
         }
-        let text = format!("{:#}\n", self.to_json());
-        write_whole(&dir.join(KERNEL_JSON), text.as_bytes()).map_err(failed)
+        let json = self.spec().to_json();
+        write_whole(&dir.join(KERNEL_JSON), json.as_bytes()).map_err(failed)
     }
 }
 
@@ -166,41 +161,26 @@ pub(super) fn owner(dir: &Path) -> Owner {
 }
 
 fn parse(bytes: &[u8]) -> Option<Installed> {
-    let spec: Value = serde_json::from_slice(bytes).ok()?;
-    let argv: Vec<&str> = spec
-        .get("argv")?
-        .as_array()?
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    let binary = Path::new(argv.first()?);
-    let marked = spec
-        .get("metadata")
-        .is_some_and(|m| m.get(OWNER_KEY).is_some());
-    if !marked && binary.file_stem()? != BINARY {
+    let spec = KernelSpec::parse(std::str::from_utf8(bytes).ok()?).ok()?;
+    let binary = Path::new(spec.argv.first()?);
+    if !spec.metadata.contains_key(OWNER_KEY) && binary.file_stem()? != BINARY {
         return None;
     }
-    let after = |flag: &str| {
-        let at = argv.iter().position(|a| *a == flag)?;
-        argv.get(at + 1).map(PathBuf::from)
-    };
+    let flag = |flag: &str| spec.argv.iter().position(|a| a == flag);
     Some(Installed {
-        display_name: spec
-            .get("display_name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
         binary: binary.to_owned(),
-        backend: if argv.contains(&"--offline") {
-            Backend::Offline
-        } else {
-            Backend::Api
+        backend: match flag("--offline") {
+            Some(_) => Backend::Offline,
+            None => Backend::Api,
         },
-        python: after("--python"),
+        python: flag("--python")
+            .and_then(|at| spec.argv.get(at + 1))
+            .map(PathBuf::from),
+        display_name: spec.display_name,
     })
 }
 
-/// Removes the files that [`KernelSpec::write`] makes, and the directory when that leaves it
+/// Removes the files that [`Installation::write`] makes, and the directory when that leaves it
 /// empty. A symbolic link to a spec is removed, not what it points to.
 ///
 /// Returns `false` when files of somebody else keep the directory alive.
@@ -259,16 +239,17 @@ mod tests {
 
     #[test]
     fn only_our_own_specs_are_ours() {
-        check_owner(r#"{"argv": ["/x/claude-kernel", "run"]}"#, true);
-        check_owner(r#"{"argv": ["claude-kernel"]}"#, true);
+        let of = |argv: &str, more: &str| {
+            format!(r#"{{"argv": [{argv}], "display_name": "Claude", "language": "x"{more}}}"#)
+        };
+        check_owner(&of(r#""/x/claude-kernel", "run""#, ""), true);
+        check_owner(&of(r#""claude-kernel""#, ""), true);
         check_owner(
-            r#"{"argv": ["/x/renamed"], "metadata": {"claude_kernel": {}}}"#,
+            &of(r#""/x/new""#, r#", "metadata": {"claude_kernel": {}}"#),
             true,
         );
-        check_owner(
-            r#"{"argv": ["/x/other-kernel"], "display_name": "Claude"}"#,
-            false,
-        );
+        check_owner(&of(r#""/x/other-kernel""#, ""), false);
+        check_owner(&of("", ""), false);
         for odd in [
             "",
             "[]",
@@ -285,11 +266,11 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let dir = tempfile::tempdir().unwrap();
-        let spec = KernelSpec {
+        let spec = Installation {
             backend: Backend::Offline,
             binary: "/bin/claude-kernel".to_owned(),
             display_name: "Ours".to_owned(),
-            env: vec![],
+            env: BTreeMap::new(),
             python: Some("/venv/bin/python".to_owned()),
         };
         spec.write(dir.path()).unwrap();
@@ -311,15 +292,15 @@ mod tests {
             let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("kernelspec/data/share/jupyter/kernels")
                 .join(backend.language());
-            let spec = KernelSpec {
+            let spec = Installation {
                 backend,
                 binary: BINARY.to_owned(),
                 display_name: backend.display_name().to_owned(),
-                env: vec![],
+                env: BTreeMap::new(),
                 python: None,
             };
             let text = fs::read_to_string(dir.join(KERNEL_JSON)).unwrap();
-            assert_eq!(text, format!("{:#}\n", spec.to_json()));
+            assert_eq!(text, spec.spec().to_json());
             for (name, bytes) in LOGOS {
                 assert_eq!(fs::read(dir.join(name)).unwrap(), bytes, "{name}");
             }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::kernelspec::{Backend, Installed, Owner, owner};
-use super::places::{Environment, is_executable};
+use super::places::{Places, is_executable};
 
 /// Arguments of `list`.
 #[derive(Debug, clap::Args)]
@@ -31,11 +31,11 @@ pub(super) struct Found {
 /// # Errors
 /// When stdout cannot be written to.
 pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let environment = Environment::of_process();
-    let found = find(&environment);
+    let places = Places::of_process();
+    let found = find(&places);
     if found.is_empty() {
         writeln!(out, "No kernelspec of ours is installed. Jupyter looks in:")?;
-        for dir in environment.search_path() {
+        for dir in places.search_path() {
             writeln!(out, "  {}", dir.display())?;
         }
         writeln!(out, "Next: `claude-kernel install`")?;
@@ -69,10 +69,10 @@ pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 }
 
 /// Finds every kernelspec of ours where Jupyter looks, in Jupyter's order.
-pub(super) fn find(environment: &Environment) -> Vec<Found> {
+pub(super) fn find(places: &Places) -> Vec<Found> {
     let mut taken: Vec<(String, PathBuf)> = Vec::new();
     let mut found = Vec::new();
-    for kernels in environment.search_path() {
+    for kernels in places.search_path() {
         for (name, dir) in specs_in(&kernels) {
             let owner = owner(&dir);
             if owner == Owner::Nobody {
@@ -80,7 +80,7 @@ pub(super) fn find(environment: &Environment) -> Vec<Found> {
             }
             let first = taken.iter().find(|(n, _)| *n == name).map(|(_, dir)| dir);
             if let Owner::Us(spec) = owner {
-                let mut complaints = complaints(environment, &spec);
+                let mut complaints = complaints(places, &spec);
                 if let Some(first) = first {
                     complaints.push(format!("not seen: Jupyter finds {} first", first.display()));
                 }
@@ -99,7 +99,7 @@ pub(super) fn find(environment: &Environment) -> Vec<Found> {
     found
 }
 
-fn complaints(environment: &Environment, spec: &Installed) -> Vec<String> {
+fn complaints(places: &Places, spec: &Installed) -> Vec<String> {
     let mut complaints = Vec::new();
     let binary = &spec.binary;
     if binary.is_absolute() {
@@ -111,7 +111,7 @@ fn complaints(environment: &Environment, spec: &Installed) -> Vec<String> {
         }
     } else if binary
         .to_str()
-        .is_none_or(|name| environment.on_path(name).is_none())
+        .is_none_or(|name| places.on_path(name).is_none())
     {
         complaints.push(format!(
             "`{}` is not on PATH: Jupyter cannot start it",

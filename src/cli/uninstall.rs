@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::Failure;
 use super::install::spec_name;
 use super::kernelspec::{Backend, Owner, owner, remove};
-use super::places::{Environment, LocationArgs};
+use super::places::{LocationArgs, Places};
 
 /// Arguments of `uninstall`.
 #[derive(Debug, clap::Args)]
@@ -26,15 +26,15 @@ pub struct Args {
 /// # Errors
 /// When there is none of this name there, when it is not ours, or when it cannot be removed.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let environment = Environment::of_process();
+    let places = Places::of_process();
     let backend = if args.offline {
         Backend::Offline
     } else {
         Backend::Api
     };
     let name = spec_name(args.name.as_deref(), backend)?;
-    let location = environment.location(&args.location)?;
-    let dir = environment.kernels_dir(&location)?.join(&name);
+    let location = places.location(&args.location)?;
+    let dir = places.kernels_dir(&location)?.join(&name);
     match owner(&dir) {
         Owner::Nobody => {
             return Err(Failure::new(format!("there is no kernelspec at `{}`", dir.display()))

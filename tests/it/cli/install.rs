@@ -40,6 +40,7 @@ fn a_user_installs_looks_and_uninstalls() {
             "display_name": "Claude",
             "language": "claude",
             "interrupt_mode": "message",
+            "env": {},
             "kernel_protocol_version": "5.4",
             "metadata": {"claude_kernel": {"version": env!("CARGO_PKG_VERSION")}},
         })
@@ -106,6 +107,7 @@ fn the_offline_kernel_has_a_language_of_its_own_and_its_prefixs_python() {
             "display_name": "Claude (offline)",
             "language": "claude-offline",
             "interrupt_mode": "message",
+            "env": {},
             "kernel_protocol_version": "5.4",
             "metadata": {"claude_kernel": {"version": env!("CARGO_PKG_VERSION")}},
         })
@@ -297,32 +299,35 @@ fn list_tells_what_jupyter_would_trip_over() {
     fs::create_dir_all(&first).unwrap();
     fs::write(
         first.join("kernel.json"),
-        r#"{"argv": ["/gone/claude-kernel", "run", "-f", "x", "--offline", "--python", "/gone/python"], "display_name": "Old"}"#,
+        r#"{"argv": ["/gone/claude-kernel", "run", "-f", "x", "--offline", "--python", "/gone/python"], "display_name": "Old", "language": "claude"}"#,
     )
     .unwrap();
     let wheel = machine.path("first/kernels/wheel");
     fs::create_dir_all(&wheel).unwrap();
     fs::write(
         wheel.join("kernel.json"),
-        r#"{"argv": ["claude-kernel"], "display_name": "Wheel"}"#,
+        r#"{"argv": ["claude-kernel"], "display_name": "Wheel", "language": "claude"}"#,
     )
     .unwrap();
-    machine.check(&["list"], &expect![[r#"
-        claude  "Old"  (offline)
-          spec    $T/first/kernels/claude
-          binary  /gone/claude-kernel
-          python  /gone/python
-          warn    `/gone/claude-kernel` is not there: run `claude-kernel install` again, with the same flags
-          warn    the sandbox's Python `/gone/python` is not there: install again with `--python PATH`
-        wheel  "Wheel"  (Claude API)
-          spec    $T/first/kernels/wheel
-          binary  claude-kernel
-          warn    `claude-kernel` is not on PATH: Jupyter cannot start it
-        claude  "Claude"  (Claude API)
-          spec    $USER/claude
-          binary  $BIN
-          warn    not seen: Jupyter finds $T/first/kernels/claude first
-    "#]]);
+    machine.check(
+        &["list"],
+        &expect![[r#"
+            claude  "Old"  (offline)
+              spec    $T/first/kernels/claude
+              binary  /gone/claude-kernel
+              python  /gone/python
+              warn    `/gone/claude-kernel` is not there: run `claude-kernel install` again, with the same flags
+              warn    the sandbox's Python `/gone/python` is not there: install again with `--python PATH`
+            wheel  "Wheel"  (Claude API)
+              spec    $T/first/kernels/wheel
+              binary  claude-kernel
+              warn    `claude-kernel` is not on PATH: Jupyter cannot start it
+            claude  "Claude"  (Claude API)
+              spec    $USER/claude
+              binary  $BIN
+              warn    not seen: Jupyter finds $T/first/kernels/claude first
+        "#]],
+    );
     machine.check(
         &["install"],
         &expect![[r#"
