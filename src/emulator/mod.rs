@@ -3,9 +3,30 @@
 //! It shares no type with the kernel's client: a shared misreading would pass both sides. It is
 //! reached by URL, like the real thing.
 
+mod cache;
+mod canon;
 pub mod check;
+mod conn;
+mod containers;
+mod control;
+mod error;
 pub mod faults;
+mod files;
+mod headers;
+mod id;
+mod messages;
+mod models;
+mod play;
+mod query;
+mod request;
 pub mod sandbox;
+mod scene;
 pub mod schema;
 pub mod script;
+mod scripts;
 pub mod server;
+mod sign;
+mod state;
+mod steps;
+mod stream;
+mod usage;

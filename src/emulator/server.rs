@@ -1,6 +1,38 @@
-//! The HTTP server (axum) on loopback.
+//! The HTTP server (axum) on loopback: start, guard, dispatch.
+//!
+//! It executes code, so it binds 127.0.0.1 only, takes no request whose `Host` is another or that
+//! has an `Origin` (a web page), and answers no one without the key.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State as Extract};
+use axum::http::{HeaderName, HeaderValue, Response, header};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::conn::{Loopback, Reset};
+use super::containers::Containers;
+use super::control;
+use super::error::ApiError;
+use super::faults::{FaultKind, Faults, Taken};
+use super::files;
+use super::headers::{Version, betas, guard};
+use super::id;
+use super::messages;
+use super::models;
+use super::query::Query;
+use super::scripts::Scripts;
+use super::state::{Recorded, Shared};
+use crate::host::{Host, SystemHost};
+
+/// The largest body of a Messages request.
+const BODY_LIMIT: usize = 32 * 1024 * 1024;
+const ORGANIZATION: &str = "0ff11e00-0000-4000-8000-000000000000";
 
 /// How to start the backend.
 #[derive(Debug, Clone, Default)]
@@ -19,23 +51,60 @@ pub struct EmulatorConfig {
     pub sandbox_command: Option<PathBuf>,
     /// Where containers and files live; a fresh temporary directory when `None`.
     pub root: Option<PathBuf>,
+    /// Clock and ids; the system's when `None`.
+    pub host: Option<Arc<dyn Host>>,
 }
 
 /// A running backend. Dropping it stops the server and ends every container's processes.
 #[derive(Debug)]
-pub struct Emulator {}
+pub struct Emulator {
+    base_url: String,
+    key: String,
+    faults: Faults,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+    /// Removed with the backend when no root was given.
+    _temporary: Option<tempfile::TempDir>,
+}
+
+/// What every request needs.
+#[derive(Debug, Clone)]
+pub(super) struct App {
+    pub(super) shared: Shared,
+    pub(super) scripts: Arc<Scripts>,
+    key: Arc<str>,
+    port: u16,
+}
 
 impl Emulator {
     /// Returns the URL for `ANTHROPIC_BASE_URL`, such as `http://127.0.0.1:41234`.
     #[must_use]
     pub fn base_url(&self) -> &str {
-        ""
+        &self.base_url
     }
 
     /// Returns the key clients must send.
     #[must_use]
     pub fn key(&self) -> &str {
-        ""
+        &self.key
+    }
+
+    /// Returns the handle that makes things go wrong and reads what was received.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.faults.clone()
+    }
+
+    /// Closes every connection, ends every container's processes, and returns when all is over.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        self.tasks.shutdown().await;
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
@@ -43,6 +112,212 @@ impl Emulator {
 ///
 /// # Errors
 /// When the port is taken or the root cannot be made.
-pub async fn start(_config: EmulatorConfig) -> std::io::Result<Emulator> {
-    Ok(Emulator {})
+pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
+    let host = config
+        .host
+        .clone()
+        .unwrap_or_else(|| Arc::new(SystemHost::new()));
+    let (root, temporary) = match &config.root {
+        Some(root) => (root.clone(), None),
+        None => {
+            let directory = tempfile::Builder::new()
+                .prefix("claude-kernel-offline-")
+                .tempdir()?;
+            (directory.path().to_owned(), Some(directory))
+        }
+    };
+    tokio::fs::create_dir_all(root.join("files")).await?;
+    let listener = TcpListener::bind(("127.0.0.1", config.port)).await?;
+    let port = listener.local_addr()?.port();
+    let key = config.key.clone().unwrap_or_else(|| {
+        format!(
+            "sk-offline-{}{}",
+            host.uuid().simple(),
+            host.uuid().simple()
+        )
+    });
+    let containers = Containers::new(&config, &root);
+    let (shared, owner) = Shared::new(host, root, containers);
+    let app = App {
+        scripts: Arc::new(Scripts::new(&config)),
+        shared: shared.clone(),
+        key: key.as_str().into(),
+        port,
+    };
+    let stop = CancellationToken::new();
+    let service = Router::new()
+        .fallback(serve)
+        .with_state(app)
+        .into_make_service_with_connect_info::<Reset>();
+    let server = axum::serve(Loopback::new(listener, stop.clone()), service);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(owner);
+    tasks.spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the offline backend's server ended");
+        }
+    });
+    Ok(Emulator {
+        base_url: format!("http://127.0.0.1:{port}"),
+        key,
+        faults: Faults::new(shared),
+        stop,
+        tasks,
+        _temporary: temporary,
+    })
+}
+
+/// One request within the server.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) id: String,
+    pub(super) version: Version,
+    pub(super) betas: Vec<String>,
+    pub(super) query: Query,
+    pub(super) taken: Taken,
+}
+
+async fn serve(
+    Extract(app): Extract<App>,
+    ConnectInfo(reset): ConnectInfo<Reset>,
+    request: Request,
+) -> Response<Body> {
+    let id = id::fresh(app.shared.host.as_ref(), "req");
+    let answer = route(&app, &reset, &id, request).await;
+    let mut response = answer.unwrap_or_else(|error| error.response(&id));
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("request-id"), value);
+    }
+    headers.insert(
+        HeaderName::from_static("anthropic-organization-id"),
+        HeaderValue::from_static(ORGANIZATION),
+    );
+    response
+}
+
+async fn route(
+    app: &App,
+    reset: &Reset,
+    request_id: &str,
+    request: Request,
+) -> Result<Response<Body>, ApiError> {
+    let (parts, body) = request.into_parts();
+    guard(&parts.headers, app.port, &app.key)?;
+    let path = parts.uri.path().to_owned();
+    let target = parts.uri.path_and_query().map(ToString::to_string);
+    let multipart = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
+    let upload = parts.method == "POST" && path == "/v1/files" && multipart;
+    let (bytes, body) = if upload {
+        (axum::body::Bytes::new(), Some(body))
+    } else {
+        let bytes = axum::body::to_bytes(body, BODY_LIMIT).await;
+        let bytes = bytes.map_err(|_| {
+            ApiError::too_large("Request exceeds the maximum size of 32 MB for this endpoint")
+        })?;
+        (bytes, None)
+    };
+    if let Some(rest) = path.strip_prefix("/_emulator/") {
+        return control::answer(app, parts.method.as_str(), rest, &bytes).await;
+    }
+    let recorded = Recorded {
+        method: parts.method.to_string(),
+        target: target.unwrap_or_else(|| path.clone()),
+        headers: header_list(&parts.headers),
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+    };
+    let at = path.clone();
+    let taken = app
+        .shared
+        .with(move |state| {
+            state.record(recorded);
+            Taken::from(&mut state.faults, &at)
+        })
+        .await?;
+    if let Some(response) = struck(&taken, reset).await? {
+        return Ok(response);
+    }
+    let call = Call {
+        id: request_id.to_owned(),
+        version: Version::of(&parts.headers)?,
+        betas: betas(&parts.headers),
+        query: Query::parse(parts.uri.query().unwrap_or_default()),
+        taken,
+    };
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    match (parts.method.as_str(), segments.as_slice(), body) {
+        ("POST", ["v1", "messages"], _) => messages::create(app, reset, call, &bytes).await,
+        ("POST", ["v1", "messages", "count_tokens"], _) => {
+            messages::count_tokens(app, &call, &bytes).await
+        }
+        ("GET", ["v1", "models"], _) => models::list(&call.query),
+        ("GET", ["v1", "models", id], _) => models::retrieve(id),
+        ("POST", ["v1", "files"], Some(body)) => {
+            files::upload(app, &call, &parts.headers, body).await
+        }
+        ("POST", ["v1", "files"], None) => Err(ApiError::invalid(
+            "file: the body must be multipart/form-data with a part `file`",
+        )),
+        ("GET", ["v1", "files"], _) => files::list(app, &call).await,
+        ("GET", ["v1", "files", id], _) => files::metadata(app, &call, id).await,
+        ("DELETE", ["v1", "files", id], _) => files::delete(app, id).await,
+        ("GET", ["v1", "files", id, "content"], _) => files::content(app, id).await,
+        (
+            _,
+            ["v1", "messages" | "models" | "files"]
+            | ["v1", "messages", "count_tokens"]
+            | ["v1", "models" | "files", _]
+            | ["v1", "files", _, "content"],
+            _,
+        ) => Err(ApiError::method_not_allowed()),
+        _ => Err(ApiError::not_found(format!("Not found: {path}"))),
+    }
+}
+
+/// Lets what strikes before any answer strike.
+pub(super) async fn struck(
+    taken: &Taken,
+    reset: &Reset,
+) -> Result<Option<Response<Body>>, ApiError> {
+    for kind in &taken.0 {
+        match kind {
+            FaultKind::SlowStart { ms } => {
+                tokio::time::sleep(std::time::Duration::from_millis(*ms)).await;
+            }
+            FaultKind::Reset => {
+                reset.pull();
+                return std::future::pending().await;
+            }
+            FaultKind::Status(refusal) => {
+                let Some(body) = &refusal.body else {
+                    return Err(refusal.error());
+                };
+                let mut response = refusal.error().response("");
+                *response.body_mut() = Body::from(body.clone());
+                response.headers_mut().insert(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("text/html; charset=utf-8"),
+                );
+                return Ok(Some(response));
+            }
+            FaultKind::Stream(..)
+            | FaultKind::Chunks(_)
+            | FaultKind::ExpireContainer
+            | FaultKind::Deltas(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+fn header_list(headers: &axum::http::HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), value)
+        })
+        .collect()
 }

@@ -1,0 +1,281 @@
+//! The prompt cache (`claude-api.md` 2.3) and what can be said about its misses.
+//!
+//! Order of a prefix: tools, system, messages. A breakpoint writes the prefix that ends with it
+//! and reads the longest live one among the 20 positions that end there.
+
+use std::collections::{HashMap, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::canon::{Canon, Mark, mark_of};
+use super::request::{Request, is_thinking, kind, text};
+use super::usage;
+
+const LOOK_BACK: usize = 20;
+/// Entries and answers kept; the oldest go first.
+const KEPT: usize = 4096;
+
+/// How the input of one pass is billed, in tokens. The sum is the whole input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Charge {
+    pub(super) input: u64,
+    pub(super) read: u64,
+    pub(super) write_5m: u64,
+    pub(super) write_1h: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lifetime {
+    Minutes5,
+    Hour,
+}
+
+/// One position of the prefix.
+#[derive(Debug, Clone)]
+struct Position {
+    /// The digest of everything up to here.
+    mark: Mark,
+    /// Tokens of everything up to here.
+    tokens: u64,
+    breakpoint: Option<Lifetime>,
+}
+
+/// A request as the cache sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Prefix {
+    positions: Vec<Position>,
+    total: u64,
+    min_cacheable: u64,
+    seen: Seen,
+}
+
+/// What an answer remembers of its request, for the next one's `diagnostics`.
+#[derive(Debug, Clone)]
+struct Seen {
+    model: &'static str,
+    tools: Mark,
+    system: Mark,
+    /// One for each block of the messages, cumulative.
+    messages: Vec<Mark>,
+}
+
+/// What is cached, and what was answered.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    entries: HashMap<Mark, (DateTime<Utc>, Lifetime)>,
+    order: VecDeque<Mark>,
+    answers: HashMap<String, Seen>,
+    answer_order: VecDeque<String>,
+}
+
+impl Prefix {
+    /// Lays a request out.
+    pub(super) fn of(request: &Request) -> Self {
+        let mut positions = Vec::new();
+        let mut canon = Canon::default();
+        canon.word(request.model.id);
+        let mut tokens = 0;
+        let mut push = |canon: &Canon, block: &Value, tokens: &mut u64| {
+            *tokens += usage::of_block(block);
+            positions.push(Position {
+                mark: canon.mark(),
+                tokens: *tokens,
+                breakpoint: block.get("cache_control").and_then(lifetime),
+            });
+        };
+        for tool in &request.tools {
+            canon.value(tool);
+            push(&canon, tool, &mut tokens);
+        }
+        canon.word("system");
+        for block in &request.system {
+            canon.value(block);
+            push(&canon, block, &mut tokens);
+        }
+        // Changing these starts the messages' part of the cache anew, not what is before it.
+        canon.word(&format!(
+            "messages {} {}",
+            request.thinking.kind, request.effort
+        ));
+        let mut seen = Canon::default();
+        let mut seen_messages = Vec::new();
+        let mut last = None;
+        for message in &request.messages {
+            for block in &message.blocks {
+                canon.word(message.role.word());
+                canon.value(block);
+                push(&canon, block, &mut tokens);
+                if !is_thinking(block) {
+                    seen.word(message.role.word());
+                    seen.value(block);
+                    seen_messages.push(seen.mark());
+                    last = Some(());
+                }
+            }
+        }
+        let mut prefix = Self {
+            seen: Seen {
+                model: request.model.id,
+                tools: mark_of(&Value::from(request.tools.clone())),
+                system: mark_of(&Value::from(request.system.clone())),
+                messages: seen_messages,
+            },
+            total: usage::of_request(request),
+            min_cacheable: request.model.min_cacheable,
+            positions,
+        };
+        if let (Some(marker), Some(())) = (&request.cache_control, last) {
+            prefix.mark_last(request, lifetime(marker));
+        }
+        prefix
+    }
+
+    /// Puts the top-level marker on the last block that can carry one.
+    fn mark_last(&mut self, request: &Request, marker: Option<Lifetime>) {
+        let messages = request.messages.iter();
+        let blocks: Vec<&Value> = messages.flat_map(|message| &message.blocks).collect();
+        let after = blocks
+            .iter()
+            .rev()
+            .take_while(|block| !can_carry(block))
+            .count();
+        let place = self.positions.len().checked_sub(after + 1);
+        if let Some(position) = place.and_then(|place| self.positions.get_mut(place)) {
+            position.breakpoint = position.breakpoint.or(marker);
+        }
+    }
+}
+
+/// Whether a block can be a breakpoint.
+pub(super) fn can_carry(block: &Value) -> bool {
+    !is_thinking(block) && !(kind(block) == "text" && text(block, "text") == Some(""))
+}
+
+fn lifetime(marker: &Value) -> Option<Lifetime> {
+    if marker.is_null() {
+        return None;
+    }
+    Some(match text(marker, "ttl") {
+        Some("1h") => Lifetime::Hour,
+        _ => Lifetime::Minutes5,
+    })
+}
+
+impl Lifetime {
+    fn delta(self) -> TimeDelta {
+        match self {
+            Self::Minutes5 => TimeDelta::minutes(5),
+            Self::Hour => TimeDelta::hours(1),
+        }
+    }
+}
+
+impl Cache {
+    /// Reads and writes the cache for one request and returns what its first pass costs.
+    pub(super) fn charge(&mut self, prefix: &Prefix, now: DateTime<Utc>) -> Charge {
+        let breakpoints: Vec<usize> = prefix
+            .positions
+            .iter()
+            .enumerate()
+            .filter(|(_, position)| {
+                position.breakpoint.is_some() && position.tokens >= prefix.min_cacheable
+            })
+            .map(|(place, _)| place)
+            .collect();
+        let mut charge = Charge::default();
+        let mut covered = 0;
+        'search: for end in breakpoints.iter().rev() {
+            for place in (0..=*end).rev().take(LOOK_BACK) {
+                let Some(position) = prefix.positions.get(place) else {
+                    continue;
+                };
+                if let Some((expires, lifetime)) = self.entries.get_mut(&position.mark)
+                    && *expires > now
+                {
+                    *expires = now + lifetime.delta();
+                    charge.read = position.tokens;
+                    covered = position.tokens;
+                    break 'search;
+                }
+            }
+        }
+        for end in breakpoints {
+            let Some((position, lifetime)) = prefix
+                .positions
+                .get(end)
+                .and_then(|position| Some((position, position.breakpoint?)))
+            else {
+                continue;
+            };
+            if position.tokens > covered {
+                let written = position.tokens - covered;
+                match lifetime {
+                    Lifetime::Minutes5 => charge.write_5m += written,
+                    Lifetime::Hour => charge.write_1h += written,
+                }
+                covered = position.tokens;
+            }
+            self.write(position.mark, now, lifetime);
+        }
+        charge.input = prefix.total.saturating_sub(covered);
+        charge
+    }
+
+    fn write(&mut self, mark: Mark, now: DateTime<Utc>, lifetime: Lifetime) {
+        let entry = (now + lifetime.delta(), lifetime);
+        if self.entries.insert(mark, entry).is_none() {
+            self.order.push_back(mark);
+            if self.order.len() > KEPT
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.entries.remove(&oldest);
+            }
+        }
+    }
+
+    /// Remembers an answer for the next request's `diagnostics`.
+    pub(super) fn answered(&mut self, message_id: &str, prefix: &Prefix) {
+        self.answers
+            .insert(message_id.to_owned(), prefix.seen.clone());
+        self.answer_order.push_back(message_id.to_owned());
+        if self.answer_order.len() > KEPT
+            && let Some(oldest) = self.answer_order.pop_front()
+        {
+            self.answers.remove(&oldest);
+        }
+    }
+
+    /// Returns the response's `diagnostics`.
+    pub(super) fn diagnose(
+        &self,
+        asked: Option<&Option<String>>,
+        prefix: &Prefix,
+        charge: Charge,
+    ) -> Value {
+        let Some(Some(previous)) = asked else {
+            return Value::Null;
+        };
+        let Some(then) = self.answers.get(previous) else {
+            return json!({"cache_miss_reason": {"type": "previous_message_not_found"}});
+        };
+        let now = &prefix.seen;
+        let reason = if then.model != now.model {
+            "model_changed"
+        } else if then.tools != now.tools {
+            "tools_changed"
+        } else if then.system != now.system {
+            "system_changed"
+        } else if then
+            .messages
+            .last()
+            .is_some_and(|last| now.messages.get(then.messages.len() - 1) != Some(last))
+        {
+            "messages_changed"
+        } else {
+            return Value::Null;
+        };
+        let missed = prefix.total.saturating_sub(charge.read);
+        json!({"cache_miss_reason": {"type": reason, "cache_missed_input_tokens": missed}})
+    }
+}

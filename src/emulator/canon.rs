@@ -1,0 +1,73 @@
+//! What two values have in common when only their meaning counts.
+//!
+//! The API compares histories by value: key order, white space, `cache_control` markers and nulls
+//! the API itself added make no difference.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// A digest of a value's meaning.
+pub(super) type Mark = [u8; 32];
+
+/// Feeds canonical values into one digest.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Canon(Sha256);
+
+impl Canon {
+    /// Adds a word that separates what follows from what came before.
+    pub(super) fn word(&mut self, word: &str) {
+        self.0.update([0xff]);
+        self.0.update(word.as_bytes());
+    }
+
+    /// Adds a value.
+    pub(super) fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.0.update(b"n"),
+            Value::Bool(is) => self.0.update(if *is { b"t" } else { b"f" }),
+            Value::Number(number) => {
+                self.0.update(b"#");
+                self.0.update(number.to_string().as_bytes());
+                self.0.update(b";");
+            }
+            Value::String(text) => {
+                self.0.update(b"s");
+                self.0.update(text.len().to_le_bytes());
+                self.0.update(text.as_bytes());
+            }
+            Value::Array(items) => {
+                self.0.update(b"[");
+                for item in items {
+                    self.value(item);
+                }
+                self.0.update(b"]");
+            }
+            Value::Object(map) => {
+                let mut keys: Vec<_> = map
+                    .iter()
+                    .filter(|(key, value)| !value.is_null() && *key != "cache_control")
+                    .collect();
+                keys.sort_unstable_by_key(|(key, _)| *key);
+                self.0.update(b"{");
+                for (key, value) in keys {
+                    self.0.update(key.len().to_le_bytes());
+                    self.0.update(key.as_bytes());
+                    self.value(value);
+                }
+                self.0.update(b"}");
+            }
+        }
+    }
+
+    /// Returns the digest of all so far; more can be added.
+    pub(super) fn mark(&self) -> Mark {
+        self.0.clone().finalize().into()
+    }
+}
+
+/// Returns the digest of one value.
+pub(super) fn mark_of(value: &Value) -> Mark {
+    let mut canon = Canon::default();
+    canon.value(value);
+    canon.mark()
+}

@@ -1,0 +1,208 @@
+//! The containers: each is a task that owns its directory and processes and does one thing at a
+//! time; the rest of the backend knows them by id.
+//!
+//! A call that nobody waits for any more is dropped, which ends what it runs.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::error::ApiError;
+use super::id;
+use super::sandbox::{Container, Limits, Sandbox};
+use super::server::EmulatorConfig;
+use super::state::Shared;
+
+/// Unusable so long after it was made (3.6).
+const LIFE: TimeDelta = TimeDelta::days(30);
+/// What `expires_at` promises after each use.
+const ROLLING: TimeDelta = TimeDelta::minutes(30);
+/// Containers kept at once; the least recently used goes first.
+const MOST: usize = 64;
+/// Calls that wait for one container.
+const QUEUE: usize = 8;
+
+/// All containers of the backend.
+#[derive(Debug)]
+pub(super) struct Containers {
+    sandbox: Sandbox,
+    parent: PathBuf,
+    known: HashMap<String, Entry>,
+    tasks: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    lease: Lease,
+    made: DateTime<Utc>,
+    used: DateTime<Utc>,
+    /// Ids of files that lie in its input directory.
+    inputs: HashSet<String>,
+}
+
+type Job = Box<dyn for<'a> FnOnce(&'a mut Container) -> BoxFuture<'a, ()> + Send>;
+
+/// A way to one container.
+#[derive(Clone)]
+pub(super) struct Lease {
+    id: String,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("id", &self.id).finish()
+    }
+}
+
+impl Containers {
+    pub(super) fn new(config: &EmulatorConfig, root: &Path) -> Self {
+        let command = config.sandbox_command.clone();
+        let command = command.or_else(|| std::env::current_exe().ok());
+        Self {
+            sandbox: Sandbox {
+                command: command.unwrap_or_else(|| "claude-kernel".into()),
+                python: config.python.clone(),
+                limits: Limits::default(),
+            },
+            parent: root.join("containers"),
+            known: HashMap::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    fn make(&mut self, id: String, now: DateTime<Utc>) -> Result<Lease, ApiError> {
+        while self.tasks.try_join_next().is_some() {}
+        if self.known.len() >= MOST {
+            let oldest = self.known.iter().min_by_key(|(_, entry)| entry.used);
+            if let Some(id) = oldest.map(|(id, _)| id.clone()) {
+                self.known.remove(&id);
+            }
+        }
+        let made = self.sandbox.container(&id, &self.parent);
+        let mut container = made
+            .map_err(|error| ApiError::internal(format!("a container cannot be made: {error}")))?;
+        let (jobs, mut inbox) = mpsc::channel::<Job>(QUEUE);
+        self.tasks.spawn(async move {
+            while let Some(job) = inbox.recv().await {
+                job(&mut container).await;
+            }
+        });
+        let lease = Lease { id, jobs };
+        self.known.insert(
+            lease.id.clone(),
+            Entry {
+                lease: lease.clone(),
+                made: now,
+                used: now,
+                inputs: HashSet::new(),
+            },
+        );
+        Ok(lease)
+    }
+
+    /// Ends a container's life early.
+    pub(super) fn expire(&mut self, id: &str) {
+        self.known.remove(id);
+    }
+
+    fn find(&mut self, id: &str, now: DateTime<Utc>) -> Option<Lease> {
+        let entry = self.known.get_mut(id)?;
+        if now - entry.made > LIFE {
+            self.known.remove(id);
+            return None;
+        }
+        entry.used = now;
+        Some(entry.lease.clone())
+    }
+
+    /// Notes that a file was put in; false when it was there.
+    fn note_input(&mut self, container: &str, file: &str) -> bool {
+        self.known
+            .get_mut(container)
+            .is_some_and(|entry| entry.inputs.insert(file.to_owned()))
+    }
+}
+
+impl Lease {
+    /// Makes a new container.
+    pub(super) async fn make(shared: &Shared) -> Result<Self, ApiError> {
+        let id = id::fresh(shared.host.as_ref(), "container");
+        let now = shared.host.now();
+        shared
+            .with(move |state| state.containers.make(id, now))
+            .await?
+    }
+
+    /// Finds the container a request names.
+    pub(super) async fn find(shared: &Shared, id: &str) -> Result<Self, ApiError> {
+        let owned = id.to_owned();
+        let now = shared.host.now();
+        let found = shared.with(move |state| state.containers.find(&owned, now));
+        found.await?.ok_or_else(|| {
+            ApiError::invalid(format!("container: Container `{id}` not found or expired"))
+        })
+    }
+
+    /// Returns the `container` of a response.
+    pub(super) fn json(&self, now: DateTime<Utc>, skills: &[Value]) -> Value {
+        let expires = (now + ROLLING).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let skills = (!skills.is_empty()).then_some(skills);
+        json!({"id": self.id, "expires_at": expires, "skills": skills})
+    }
+
+    /// Copies a file into the input directory, once.
+    pub(super) async fn add_input(
+        &self,
+        shared: &Shared,
+        file_id: &str,
+        name: &str,
+        blob: &Path,
+    ) -> Result<(), ApiError> {
+        let (id, file) = (self.id.clone(), file_id.to_owned());
+        let new = shared.with(move |state| state.containers.note_input(&id, &file));
+        if !new.await? {
+            return Ok(());
+        }
+        let unreadable =
+            |error: std::io::Error| ApiError::internal(format!("a file cannot be copied: {error}"));
+        let bytes = tokio::fs::read(blob).await.map_err(unreadable)?;
+        let name = name.to_owned();
+        let added = self
+            .run(move |container| {
+                Box::pin(async move { container.add_input(&name, &bytes).map(|_| ()) })
+            })
+            .await?;
+        added.map_err(unreadable)
+    }
+
+    /// Does something with the container when its turn comes. Dropping the future drops the work.
+    ///
+    /// # Errors
+    /// A 500 when the container is gone.
+    pub(super) async fn run<R: Send + 'static>(
+        &self,
+        work: impl for<'a> FnOnce(&'a mut Container) -> BoxFuture<'a, R> + Send + 'static,
+    ) -> Result<R, ApiError> {
+        let gone = || ApiError::internal("the container ended");
+        let (mut reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |container| {
+            Box::pin(async move {
+                let result = tokio::select! {
+                    result = work(container) => result,
+                    () = reply.closed() => return,
+                };
+                // Hung up just now: as if it had been dropped a moment earlier.
+                let _ = reply.send(result);
+            })
+        });
+        self.jobs.send(job).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}

@@ -1,0 +1,127 @@
+//! The API's errors in their wire form (`claude-api.md` 9).
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+/// A refused request: what becomes the status line and the JSON body.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ApiError {
+    pub(super) status: u16,
+    /// `error.type`.
+    pub(super) kind: String,
+    pub(super) message: String,
+    /// `error.details`; left out when empty.
+    pub(super) details: Map<String, Value>,
+    pub(super) headers: Vec<(String, String)>,
+}
+
+impl ApiError {
+    fn new(status: u16, kind: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            kind: kind.to_owned(),
+            message: message.into(),
+            details: Map::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// 400 `invalid_request_error`.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request_error", message)
+    }
+
+    /// 401 `authentication_error`.
+    pub(super) fn authentication(message: impl Into<String>) -> Self {
+        Self::new(401, "authentication_error", message)
+    }
+
+    /// 403 `permission_error`.
+    pub(super) fn permission(message: impl Into<String>) -> Self {
+        Self::new(403, "permission_error", message)
+    }
+
+    /// 404 `not_found_error`.
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(404, "not_found_error", message)
+    }
+
+    /// 405, which has no error type of its own.
+    pub(super) fn method_not_allowed() -> Self {
+        Self::new(405, "invalid_request_error", "Method Not Allowed")
+    }
+
+    /// 413 `request_too_large`.
+    pub(super) fn too_large(message: impl Into<String>) -> Self {
+        Self::new(413, "request_too_large", message)
+    }
+
+    /// 500 `api_error`.
+    pub(super) fn internal(message: impl Into<String>) -> Self {
+        Self::new(500, "api_error", message)
+    }
+
+    /// Any status with the error type that belongs to it.
+    pub(super) fn status(status: u16, message: Option<String>) -> Self {
+        let (kind, text) = match status {
+            401 => ("authentication_error", "invalid x-api-key"),
+            402 => ("billing_error", "Your credit balance is too low"),
+            403 => ("permission_error", "Your API key may not do this"),
+            404 => ("not_found_error", "Not found"),
+            408 | 504 => ("timeout_error", "Request timed out"),
+            409 => ("conflict_error", "Conflict"),
+            413 => ("request_too_large", "Request exceeds the maximum size"),
+            429 => (
+                "rate_limit_error",
+                "This request would exceed your rate limit",
+            ),
+            529 => ("overloaded_error", "Overloaded"),
+            400..=499 => ("invalid_request_error", "Bad request"),
+            _ => ("api_error", "Internal server error"),
+        };
+        Self::new(status, kind, message.unwrap_or_else(|| text.to_owned()))
+    }
+
+    /// Adds `details.error_code`.
+    #[must_use]
+    pub(super) fn code(mut self, code: &str) -> Self {
+        self.details.insert("error_code".into(), code.into());
+        self
+    }
+
+    /// Returns the JSON body.
+    pub(super) fn body(&self, request_id: &str) -> Value {
+        let mut error = json!({"type": self.kind, "message": self.message});
+        if let (false, Some(map)) = (self.details.is_empty(), error.as_object_mut()) {
+            map.insert("details".into(), Value::Object(self.details.clone()));
+        }
+        json!({"type": "error", "error": error, "request_id": request_id})
+    }
+
+    /// Returns the whole response.
+    pub(super) fn response(&self, request_id: &str) -> Response<Body> {
+        let mut response = json_response(&self.body(request_id));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_str(value),
+            ) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// Wraps a JSON value into a 200 response.
+pub(super) fn json_response(value: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(value.to_string()));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}

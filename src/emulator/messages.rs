@@ -1,0 +1,212 @@
+//! `POST /v1/messages` and `count_tokens`: from a checked request to a turn that is played.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, header};
+use serde_json::{Value, json};
+
+use super::cache::{Charge, Prefix};
+use super::conn::Reset;
+use super::containers::Lease;
+use super::error::{ApiError, json_response};
+use super::faults::{Fault, FaultKind, Taken, strikes};
+use super::id;
+use super::play::{Opening, Player};
+use super::request::{Request, kind, text};
+use super::scene::{Scene, scene_for};
+use super::server::{App, Call, struck};
+use super::sign::{self, BINDING_BETA};
+use super::stream::{Sink, TurnBody};
+use super::usage::{self, Usage};
+use super::{check, schema};
+
+/// `POST /v1/messages`.
+pub(super) async fn create(
+    app: &App,
+    reset: &Reset,
+    mut call: Call,
+    body: &[u8],
+) -> Result<Response<Body>, ApiError> {
+    let request = read(&call, body, schema::Endpoint::Create)?;
+    let checked = sign::check(&request)?;
+    let files = files_of(&request);
+    let now = app.shared.host.now();
+    let files = app
+        .shared
+        .with(move |state| {
+            let found = files.iter().map(|id| state.files.usable(id, now));
+            found.collect::<Result<Vec<_>, _>>()
+        })
+        .await??;
+    let scene = scene_for(app, &request).await?;
+    if let Some(response) = script_faults(app, reset, &scene, &mut call).await? {
+        return Ok(response);
+    }
+    let container = container(app, &request, &call).await?;
+    let prefix = Prefix::of(&request);
+    let message_id = id::fresh(app.shared.host.as_ref(), "msg");
+    let (answered, asked) = (message_id.clone(), request.diagnostics.clone());
+    let (charge, diagnostics): (Charge, Value) = app
+        .shared
+        .with(move |state| {
+            let charge = state.cache.charge(&prefix, now);
+            let diagnostics = state.cache.diagnose(asked.as_ref(), &prefix, charge);
+            state.cache.answered(&answered, &prefix);
+            (charge, diagnostics)
+        })
+        .await?;
+    let opening = Opening {
+        id: message_id,
+        diagnostics,
+        transformations: request
+            .beta(BINDING_BETA)
+            .then_some(checked.transformations),
+        files,
+    };
+    let usage = Usage::new(&request, charge);
+    if !request.stream {
+        let sink = Sink::silent(app.shared.clone(), call.id.clone());
+        let player = Player::new(
+            app,
+            request,
+            sink,
+            usage,
+            checked.binding,
+            container,
+            opening,
+        );
+        return match player.play(scene, &call.taken).await {
+            Ok(message) => Ok(json_response(&message)),
+            Err(_) => Err(ApiError::internal("the turn ended early")),
+        };
+    }
+    let separate = call
+        .taken
+        .0
+        .iter()
+        .any(|kind| matches!(kind, FaultKind::Chunks(_)));
+    let (sink, outlet) = Sink::streaming(app.shared.clone(), call.id.clone(), &call.taken);
+    let player = Player::new(
+        app,
+        request,
+        sink,
+        usage,
+        checked.binding,
+        container,
+        opening,
+    );
+    let turn = async move {
+        // Over: the client left or a fault ended the stream; there is no one to tell.
+        let _ = player.play(scene, &call.taken).await;
+    };
+    let body = TurnBody::new(Box::pin(turn), outlet, separate);
+    let mut response = Response::new(Body::from_stream(body));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+/// `POST /v1/messages/count_tokens`.
+pub(super) async fn count_tokens(
+    app: &App,
+    call: &Call,
+    body: &[u8],
+) -> Result<Response<Body>, ApiError> {
+    let request = read(call, body, schema::Endpoint::CountTokens)?;
+    sign::check(&request)?;
+    let (files, now) = (files_of(&request), app.shared.host.now());
+    app.shared
+        .with(move |state| {
+            let mut found = files.iter().map(|id| state.files.usable(id, now));
+            found.try_for_each(|file| file.map(|_| ()))
+        })
+        .await??;
+    let tokens = usage::of_request(&request);
+    Ok(json_response(&json!({"input_tokens": tokens})))
+}
+
+fn read(call: &Call, body: &[u8], endpoint: schema::Endpoint) -> Result<Request, ApiError> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        ApiError::invalid(format!("The request body is not valid JSON: {error}"))
+    })?;
+    schema::check(&value, endpoint, call.version, &call.betas)?;
+    let request = Request::read(&value, &call.betas)?;
+    check::check(&request, call.version)?;
+    Ok(request)
+}
+
+/// Returns the ids of all files a request refers to.
+fn files_of(request: &Request) -> Vec<String> {
+    fn collect(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+            Value::Object(map) => {
+                let refers =
+                    kind(value) == "container_upload" || (kind(value) == "file" && map.len() == 2);
+                if let (true, Some(id)) = (refers, text(value, "file_id")) {
+                    found.push(id.to_owned());
+                }
+                map.values().for_each(|value| collect(value, found));
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    for block in request.messages.iter().flat_map(|message| &message.blocks) {
+        // What a tool call says is no reference.
+        if !matches!(kind(block), "tool_use" | "server_tool_use") {
+            collect(block, &mut found);
+        }
+    }
+    found
+}
+
+async fn container(app: &App, request: &Request, call: &Call) -> Result<Option<Lease>, ApiError> {
+    let Some(id) = &request.container else {
+        return Ok(None);
+    };
+    if call.taken.0.contains(&FaultKind::ExpireContainer) {
+        let id = id.clone();
+        app.shared
+            .with(move |state| state.containers.expire(&id))
+            .await?;
+    }
+    Lease::find(&app.shared, id).await.map(Some)
+}
+
+/// Lets the faults of a script that come before any answer strike; the others stay in the scene.
+async fn script_faults(
+    app: &App,
+    reset: &Reset,
+    scene: &Scene,
+    call: &mut Call,
+) -> Result<Option<Response<Body>>, ApiError> {
+    for (place, text) in scene.faults() {
+        let fault = Fault::from_script(text).map_err(|problem| {
+            ApiError::invalid(format!(
+                "the offline backend cannot use a script: `{place}`: {problem}"
+            ))
+        })?;
+        let early = matches!(
+            fault.kind,
+            FaultKind::Status(_)
+                | FaultKind::Reset
+                | FaultKind::SlowStart { .. }
+                | FaultKind::Chunks(_)
+                | FaultKind::ExpireContainer
+                | FaultKind::Deltas(_)
+        );
+        if !early || !strikes(&app.shared, place, fault.times).await? {
+            continue;
+        }
+        let now = Taken(vec![fault.kind]);
+        if let Some(response) = struck(&now, reset).await? {
+            return Ok(Some(response));
+        }
+        call.taken.0.extend(now.0);
+    }
+    Ok(None)
+}

@@ -1,0 +1,611 @@
+//! Plays a turn: the events of section 7, the commands in between, the message at the end.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::containers::Lease;
+use super::faults::{Deltas, Fault, FaultKind, Taken, strikes};
+use super::files::File;
+use super::id;
+use super::request::{Display, Request, Role, kind, text};
+use super::scene::Scene;
+use super::script::{self, Edit, Part, Variables};
+use super::server::App;
+use super::sign::Binding;
+use super::steps::{self, Call, Tool};
+use super::stream::{Over, Sink, generated};
+use super::usage::{self, Usage};
+
+/// A `ping` at least this often while nothing else is sent.
+const PING: Duration = Duration::from_secs(3);
+/// Bytes in a text delta, about.
+const PIECE: usize = 24;
+/// Bytes in a piece of a tool's input.
+const INPUT_PIECE: usize = 48;
+
+/// What a response starts with.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) id: String,
+    pub(super) diagnostics: Value,
+    /// `input_transformations`; `None` without its beta.
+    pub(super) transformations: Option<Vec<Value>>,
+    /// Every file the request refers to.
+    pub(super) files: Vec<File>,
+}
+
+/// Plays one response.
+#[derive(Debug)]
+pub(super) struct Player {
+    app: App,
+    request: Request,
+    sink: Sink,
+    usage: Usage,
+    binding: Binding,
+    container: Option<Lease>,
+    opening: Opening,
+    content: Vec<Value>,
+    variables: Variables,
+    /// A server tool's result is the last thing sent: the model is sampled again.
+    resample: bool,
+    acted: bool,
+}
+
+/// Why a turn stops.
+#[derive(Debug, Clone, PartialEq)]
+struct Stop {
+    reason: String,
+    sequence: Value,
+    details: Value,
+}
+
+/// What comes after a part.
+enum Next {
+    Part,
+    Stop(Stop),
+}
+
+impl Stop {
+    fn plain(reason: &str) -> Self {
+        Self {
+            reason: reason.into(),
+            sequence: Value::Null,
+            details: Value::Null,
+        }
+    }
+
+    fn sequence(found: &str) -> Self {
+        Self {
+            sequence: found.into(),
+            ..Self::plain("stop_sequence")
+        }
+    }
+
+    /// Reads the words of a script's `stop` directive.
+    fn from_words(words: &[String]) -> Self {
+        let mut words = words.iter().map(String::as_str);
+        match words.next() {
+            Some("refusal") => {
+                let category = words.next();
+                let explanation = "The offline backend's script refuses here.";
+                Self {
+                    details: json!({
+                        "type": "refusal", "category": category, "explanation": explanation,
+                    }),
+                    ..Self::plain("refusal")
+                }
+            }
+            Some("stop_sequence") => Self::sequence(words.next().unwrap_or_default()),
+            reason => Self::plain(reason.unwrap_or("end_turn")),
+        }
+    }
+}
+
+impl Player {
+    pub(super) fn new(
+        app: &App,
+        request: Request,
+        sink: Sink,
+        usage: Usage,
+        binding: Binding,
+        container: Option<Lease>,
+        opening: Opening,
+    ) -> Self {
+        Self {
+            app: app.clone(),
+            request,
+            sink,
+            usage,
+            binding,
+            container,
+            opening,
+            content: Vec::new(),
+            variables: Variables::new(),
+            resample: false,
+            acted: false,
+        }
+    }
+
+    /// Plays the scene and returns the whole message.
+    pub(super) async fn play(mut self, scene: Scene, taken: &Taken) -> Result<Value, Over> {
+        self.variables = scene.variables.clone();
+        self.start().await?;
+        let mut stop = None;
+        let load = taken.0.iter().find_map(|kind| match kind {
+            FaultKind::Deltas(deltas) => Some(*deltas),
+            _ => None,
+        });
+        if self.request.max_tokens == Some(0) {
+            stop = Some(Stop::plain("max_tokens"));
+        } else if let Some(deltas) = load {
+            self.generate(deltas).await?;
+        } else {
+            for (i, part) in scene.parts.iter().enumerate() {
+                let calls_on = matches!(scene.parts.get(i + 1), Some(Part::Block(next)) if kind(next) == "tool_use");
+                match self.part(part, &scene, i).await? {
+                    Next::Stop(why) => stop = Some(why),
+                    Next::Part if self.last_is("tool_use") && !calls_on => {
+                        stop = Some(Stop::plain("tool_use"));
+                    }
+                    Next::Part => continue,
+                }
+                break;
+            }
+        }
+        self.finish(stop.unwrap_or_else(|| Stop::plain("end_turn")))
+            .await
+    }
+
+    async fn start(&mut self) -> Result<(), Over> {
+        let message = self.message(self.usage.at_start(), None, &Value::Null);
+        self.sink
+            .event(&json!({"type": "message_start", "message": message}))
+            .await?;
+        self.sink.ping().await?;
+        if self.needs_container() {
+            // Without one, the steps say that it is unavailable.
+            if self.container.is_none() {
+                self.container = Lease::make(&self.app.shared).await.ok();
+            }
+            let uploads = self.uploads();
+            if let Some(lease) = &self.container {
+                for file in uploads {
+                    let added = lease.add_input(&self.app.shared, &file.id, &file.name, &file.blob);
+                    if let Err(error) = added.await {
+                        tracing::warn!(error = %error.message, "an input file is missing");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn needs_container(&self) -> bool {
+        self.request.code_execution().is_some() && !self.uploads().is_empty()
+    }
+
+    fn uploads(&self) -> Vec<File> {
+        let messages = self.request.messages.iter();
+        let ids: Vec<&str> = messages
+            .flat_map(|message| &message.blocks)
+            .filter(|block| kind(block) == "container_upload")
+            .filter_map(|block| text(block, "file_id"))
+            .collect();
+        let files = self.opening.files.iter();
+        files
+            .filter(|file| ids.contains(&file.id.as_str()))
+            .cloned()
+            .collect()
+    }
+
+    async fn part(&mut self, part: &Part, scene: &Scene, index: usize) -> Result<Next, Over> {
+        if self.resample && !matches!(part, Part::Stop(_) | Part::Fault(_)) {
+            self.usage.next_pass();
+            self.resample = false;
+        }
+        match part {
+            Part::Thinking(text) => self.thinking(text).await,
+            Part::Prose(text) => {
+                let text = self.filled(text).await;
+                self.text(&text).await
+            }
+            Part::Deltas { count, pace_ms } => {
+                self.generate(Deltas {
+                    count: u64::from(*count),
+                    size: 20,
+                    every_ms: u64::from(*pace_ms),
+                })
+                .await?;
+                Ok(Next::Part)
+            }
+            Part::Bash(code) | Part::Python(code) | Part::Repl(code) => {
+                let code = script::substitute(code, &self.variables);
+                let call = match part {
+                    Part::Bash(_) => Call::Bash(code),
+                    Part::Python(_) => Call::Python(code),
+                    _ => Call::Repl(code),
+                };
+                self.step(call).await
+            }
+            Part::Edit(edit) => {
+                let edit = self.filled_edit(edit);
+                self.step(Call::Edit(edit)).await
+            }
+            Part::Block(block) => self.block(block).await,
+            Part::Stop(words) => Ok(Next::Stop(Stop::from_words(words))),
+            Part::Fault(text) => self.fault(text, scene.place_of(index)).await,
+        }
+    }
+
+    async fn thinking(&mut self, thought: &str) -> Result<Next, Over> {
+        if !self.request.thinks() {
+            return Ok(Next::Part);
+        }
+        let shown = match self.request.thinking.display {
+            Display::Summarized => thought,
+            // Progress notes are what is thought between tool calls.
+            Display::Updates if self.acted => thought,
+            Display::Updates | Display::Omitted => "",
+        };
+        let cost = usage::of_text(thought) + 1;
+        if self.usage.output() + cost > self.limit() {
+            return Ok(Next::Stop(Stop::plain("max_tokens")));
+        }
+        self.usage.thought(cost);
+        let signature = self.binding.sign(shown);
+        self.sink
+            .open(&json!({"type": "thinking", "thinking": "", "signature": ""}))
+            .await?;
+        for piece in pieces(shown, PIECE) {
+            self.sink
+                .delta(&json!({"type": "thinking_delta", "thinking": piece}))
+                .await?;
+        }
+        self.sink
+            .delta(&json!({"type": "signature_delta", "signature": signature}))
+            .await?;
+        self.sink.close().await?;
+        self.push(json!({"type": "thinking", "thinking": shown, "signature": signature}));
+        Ok(Next::Part)
+    }
+
+    /// Streams text, until a stop sequence or the limit.
+    async fn text(&mut self, text: &str) -> Result<Next, Over> {
+        let sequences = self.request.stop_sequences.iter();
+        let found = sequences
+            .filter_map(|sequence| Some((text.find(sequence.as_str())?, sequence.clone())))
+            .min();
+        let (text, mut stop) = match found {
+            Some((at, sequence)) => (
+                text.get(..at).unwrap_or_default(),
+                Some(Stop::sequence(&sequence)),
+            ),
+            None => (text, None),
+        };
+        if text.trim().is_empty() {
+            return Ok(stop.map_or(Next::Part, Next::Stop));
+        }
+        self.sink
+            .open(&json!({"type": "text", "text": "", "citations": null}))
+            .await?;
+        let mut sent = String::new();
+        for piece in pieces(text, PIECE) {
+            let cost = usage::of_text(piece);
+            if self.usage.output() + cost > self.limit() {
+                stop = Some(Stop::plain("max_tokens"));
+                break;
+            }
+            self.usage.wrote(cost);
+            self.sink
+                .delta(&json!({"type": "text_delta", "text": piece}))
+                .await?;
+            sent.push_str(piece);
+        }
+        self.sink.close().await?;
+        self.push(json!({"type": "text", "text": sent, "citations": null}));
+        Ok(stop.map_or(Next::Part, Next::Stop))
+    }
+
+    async fn generate(&mut self, deltas: Deltas) -> Result<(), Over> {
+        self.sink
+            .open(&json!({"type": "text", "text": "", "citations": null}))
+            .await?;
+        let piece = generated(deltas.size);
+        self.sink.generate(&deltas).await?;
+        self.sink.close().await?;
+        let count = usize::try_from(deltas.count).unwrap_or_default();
+        self.usage.wrote(usage::of_text(&piece) * deltas.count);
+        if !self.sink.is_streaming() {
+            let text = piece.repeat(count.min(100_000));
+            self.push(json!({"type": "text", "text": text, "citations": null}));
+        }
+        Ok(())
+    }
+
+    /// A call of the code execution tool, really carried out.
+    async fn step(&mut self, call: Call) -> Result<Next, Over> {
+        let tool = Tool::of(&self.request);
+        let Some(call) = tool.and_then(|tool| tool.adapt(call.clone())) else {
+            return self.text(&steps::not_run(&call, tool)).await;
+        };
+        let id = id::fresh(self.app.shared.host.as_ref(), "srvtoolu");
+        let input = call.input();
+        if !self
+            .call_block("server_tool_use", &id, call.name(), &input)
+            .await?
+        {
+            return Ok(Next::Stop(Stop::plain("max_tokens")));
+        }
+        let result = self.carry_out(&call, &id).await?;
+        self.usage.read_result(usage::of_block(&result));
+        self.whole(&result).await?;
+        self.acted = true;
+        self.resample = true;
+        Ok(Next::Part)
+    }
+
+    /// Runs a call while sending pings.
+    async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Value, Over> {
+        let container = match self.container.clone() {
+            Some(container) => Ok(container),
+            None => Lease::make(&self.app.shared).await,
+        };
+        let lease = match container {
+            Ok(lease) => lease,
+            Err(error) => return Ok(steps::failed(call, id, "unavailable", &error.message)),
+        };
+        self.container = Some(lease.clone());
+        let running = steps::run(&self.app.shared, &lease, call, id);
+        tokio::pin!(running);
+        let mut pings = tokio::time::interval(PING);
+        pings.tick().await;
+        let (result, variables) = loop {
+            tokio::select! {
+                done = &mut running => break done,
+                _ = pings.tick() => self.sink.ping().await?,
+            }
+        };
+        self.variables.extend(variables);
+        Ok(result)
+    }
+
+    /// Streams a tool call; false when its input does not fit under `max_tokens`.
+    async fn call_block(
+        &mut self,
+        block: &str,
+        id: &str,
+        name: &str,
+        input: &Value,
+    ) -> Result<bool, Over> {
+        let mut call = json!({
+            "type": block, "id": id, "name": name, "input": {}, "caller": {"type": "direct"},
+        });
+        self.sink.open(&call).await?;
+        let written = input.to_string();
+        let mut complete = true;
+        for piece in pieces(&written, INPUT_PIECE) {
+            let cost = usage::of_text(piece);
+            if self.usage.output() + cost > self.limit() {
+                complete = false;
+                break;
+            }
+            self.usage.wrote(cost);
+            self.sink
+                .delta(&json!({"type": "input_json_delta", "partial_json": piece}))
+                .await?;
+        }
+        self.sink.close().await?;
+        if let (true, Some(map)) = (complete, call.as_object_mut()) {
+            map.insert("input".into(), input.clone());
+        }
+        self.push(call);
+        Ok(complete)
+    }
+
+    /// Any block a script holds. Calls of client tools need the tool; what the API would sign or
+    /// number is signed and numbered.
+    async fn block(&mut self, block: &Value) -> Result<Next, Over> {
+        let mut block = block.clone();
+        let name = text(&block, "name").unwrap_or_default().to_owned();
+        match kind(&block) {
+            "tool_use" if !self.request.has_tool(&name) => {
+                let note = format!(
+                    "The script calls the tool `{name}`, which this request does not offer."
+                );
+                self.text(&note).await
+            }
+            "tool_use" | "server_tool_use" => {
+                let word = kind(&block).to_owned();
+                let prefix = if word == "tool_use" {
+                    "toolu"
+                } else {
+                    "srvtoolu"
+                };
+                let id = text(&block, "id").map(str::to_owned);
+                let id = id.unwrap_or_else(|| id::fresh(self.app.shared.host.as_ref(), prefix));
+                let input = block.get("input").cloned().unwrap_or_else(|| json!({}));
+                if self.call_block(&word, &id, &name, &input).await? {
+                    Ok(Next::Part)
+                } else {
+                    Ok(Next::Stop(Stop::plain("max_tokens")))
+                }
+            }
+            "thinking" => {
+                let thought = text(&block, "thinking").unwrap_or_default().to_owned();
+                self.thinking(&thought).await
+            }
+            "text" if block.get("citations").is_some_and(Value::is_array) => {
+                self.cited(&block).await?;
+                Ok(Next::Part)
+            }
+            "text" => {
+                let words = text(&block, "text").unwrap_or_default().to_owned();
+                self.text(&words).await
+            }
+            _ => {
+                if let (None, Some(id)) = (block.get("tool_use_id"), self.last_call())
+                    && kind(&block).ends_with("_tool_result")
+                    && let Some(map) = block.as_object_mut()
+                {
+                    map.insert("tool_use_id".into(), id.into());
+                }
+                if kind(&block).ends_with("_tool_result") {
+                    self.usage.read_result(usage::of_block(&block));
+                    self.resample = true;
+                    self.acted = true;
+                }
+                self.whole(&block).await?;
+                Ok(Next::Part)
+            }
+        }
+    }
+
+    async fn cited(&mut self, block: &Value) -> Result<(), Over> {
+        self.sink
+            .open(&json!({"type": "text", "text": "", "citations": []}))
+            .await?;
+        let citations = block.get("citations").and_then(Value::as_array);
+        for citation in citations.into_iter().flatten() {
+            self.sink
+                .delta(&json!({"type": "citations_delta", "citation": citation}))
+                .await?;
+        }
+        for piece in pieces(text(block, "text").unwrap_or_default(), PIECE) {
+            self.usage.wrote(usage::of_text(piece));
+            self.sink
+                .delta(&json!({"type": "text_delta", "text": piece}))
+                .await?;
+        }
+        self.sink.close().await?;
+        self.push(block.clone());
+        Ok(())
+    }
+
+    /// Sends a block whole, in its start event.
+    async fn whole(&mut self, block: &Value) -> Result<(), Over> {
+        self.sink.open(block).await?;
+        self.sink.close().await?;
+        self.push(block.clone());
+        Ok(())
+    }
+
+    async fn fault(&mut self, text: &str, place: String) -> Result<Next, Over> {
+        // It was read without a mistake before the turn began.
+        if let Ok(Fault { kind, times, .. }) = Fault::from_script(text)
+            && let FaultKind::Stream(at, disturbance) = kind
+            && strikes(&self.app.shared, place, times)
+                .await
+                .map_err(|_| Over)?
+        {
+            self.sink.disturb(at, disturbance).await?;
+        }
+        Ok(Next::Part)
+    }
+
+    async fn finish(mut self, stop: Stop) -> Result<Value, Over> {
+        let container = self.container_json();
+        let mut delta = json!({
+            "type": "message_delta",
+            "delta": {
+                "stop_reason": stop.reason,
+                "stop_sequence": stop.sequence,
+                "stop_details": stop.details,
+                "container": container,
+            },
+            "usage": self.usage.at_end(),
+        });
+        if let (Some(done), Some(map)) = (&self.opening.transformations, delta.as_object_mut()) {
+            map.insert("input_transformations".into(), done.clone().into());
+        }
+        self.sink.event(&delta).await?;
+        self.sink.event(&json!({"type": "message_stop"})).await?;
+        self.sink.finish().await?;
+        Ok(self.message(self.usage.whole(), Some(&stop), &container))
+    }
+
+    fn message(&self, usage: Value, stop: Option<&Stop>, container: &Value) -> Value {
+        let mut message = json!({
+            "id": self.opening.id,
+            "type": "message",
+            "role": "assistant",
+            "model": self.request.model.id,
+            "content": self.content,
+            "stop_reason": stop.map(|stop| &stop.reason),
+            "stop_sequence": stop.map_or(&Value::Null, |stop| &stop.sequence),
+            "stop_details": stop.map_or(&Value::Null, |stop| &stop.details),
+            "container": container,
+            "diagnostics": self.opening.diagnostics,
+            "usage": usage,
+        });
+        if let (Some(done), Some(_), Some(map)) =
+            (&self.opening.transformations, stop, message.as_object_mut())
+        {
+            map.insert("input_transformations".into(), done.clone().into());
+        }
+        message
+    }
+
+    fn container_json(&self) -> Value {
+        let now = self.app.shared.host.now();
+        self.container
+            .as_ref()
+            .map_or(Value::Null, |lease| lease.json(now, &self.request.skills))
+    }
+
+    async fn filled(&self, text: &str) -> String {
+        script::substitute(text, &self.variables)
+    }
+
+    fn filled_edit(&self, edit: &Edit) -> Edit {
+        let fill = |text: &String| script::substitute(text, &self.variables);
+        match edit {
+            Edit::Create { path, text } => Edit::Create {
+                path: fill(path),
+                text: fill(text),
+            },
+            Edit::View { path } => Edit::View { path: fill(path) },
+            Edit::Replace { path, old, new } => Edit::Replace {
+                path: fill(path),
+                old: fill(old),
+                new: fill(new),
+            },
+        }
+    }
+
+    fn limit(&self) -> u64 {
+        self.request.max_tokens.unwrap_or(u64::MAX)
+    }
+
+    fn push(&mut self, block: Value) {
+        self.binding.push(Role::Assistant, &block);
+        self.content.push(block);
+    }
+
+    fn last_is(&self, word: &str) -> bool {
+        self.content.last().is_some_and(|block| kind(block) == word)
+    }
+
+    fn last_call(&self) -> Option<String> {
+        let last = self.content.last()?;
+        text(last, "id").map(str::to_owned)
+    }
+}
+
+/// Cuts text into pieces of about `size` bytes, after white space where there is some.
+fn pieces(text: &str, size: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let ends = rest.char_indices().map(|(at, c)| (at + c.len_utf8(), c));
+        let end = ends
+            .filter(|(end, c)| (*end >= size && c.is_whitespace()) || *end >= 2 * size)
+            .map(|(end, _)| end)
+            .next();
+        let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = after;
+        Some(piece)
+    })
+}

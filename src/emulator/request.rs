@@ -1,0 +1,224 @@
+//! A Messages request whose shape has been checked, with what the rest needs taken out of it.
+
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::models::{self, Model};
+
+/// A checked `POST /v1/messages` or `count_tokens` body.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) model: &'static Model,
+    /// `None` for `count_tokens`.
+    pub(super) max_tokens: Option<u64>,
+    pub(super) stream: bool,
+    pub(super) system: Vec<Value>,
+    pub(super) tools: Vec<Value>,
+    pub(super) tool_choice: Option<Value>,
+    pub(super) messages: Vec<Message>,
+    pub(super) thinking: Thinking,
+    /// `output_config.effort`, or the model's default.
+    pub(super) effort: String,
+    pub(super) effort_given: bool,
+    pub(super) format: Option<Value>,
+    pub(super) container: Option<String>,
+    pub(super) skills: Vec<Value>,
+    /// `None` when `diagnostics` is absent; inside, `previous_message_id`.
+    pub(super) diagnostics: Option<Option<String>>,
+    pub(super) stop_sequences: Vec<String>,
+    /// The marker at the top of the body.
+    pub(super) cache_control: Option<Value>,
+    pub(super) inference_geo: String,
+    pub(super) speed: String,
+    pub(super) betas: Vec<String>,
+}
+
+/// One message; a string content has become one text block.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Message {
+    pub(super) role: Role,
+    pub(super) blocks: Vec<Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    User,
+    Assistant,
+    System,
+}
+
+/// `thinking`, with the model's defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Thinking {
+    /// `adaptive`, `enabled`, `between_tools` or `disabled`.
+    pub(super) kind: String,
+    pub(super) given: bool,
+    pub(super) display: Display,
+    pub(super) budget_tokens: Option<u64>,
+    /// `block_binding.prefix_mismatch_behavior`.
+    pub(super) on_mismatch: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Display {
+    Summarized,
+    Omitted,
+    Updates,
+}
+
+impl Role {
+    /// The word on the wire.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+        }
+    }
+}
+
+impl Request {
+    /// Takes a checked body apart.
+    ///
+    /// # Errors
+    /// When the model does not exist.
+    pub(super) fn read(body: &Value, betas: &[String]) -> Result<Self, ApiError> {
+        let id = text(body, "model").unwrap_or_default();
+        let model = models::find(id).ok_or_else(|| models::unknown(id))?;
+        let config = body.get("output_config");
+        let effort = config.and_then(|config| text(config, "effort"));
+        let container = match body.get("container") {
+            Some(Value::String(id)) => (Some(id.clone()), Vec::new()),
+            Some(object) => (
+                text(object, "id").map(str::to_owned),
+                list(object, "skills"),
+            ),
+            None => (None, Vec::new()),
+        };
+        Ok(Self {
+            model,
+            max_tokens: body.get("max_tokens").and_then(Value::as_u64),
+            stream: body.get("stream").and_then(Value::as_bool) == Some(true),
+            system: blocks(body.get("system")),
+            tools: list(body, "tools"),
+            tool_choice: present(body, "tool_choice"),
+            messages: list(body, "messages").iter().map(Message::read).collect(),
+            thinking: Thinking::read(body.get("thinking"), model),
+            effort: effort.unwrap_or(model.default_effort).to_owned(),
+            effort_given: effort.is_some(),
+            format: config.and_then(|config| present(config, "format")),
+            container: container.0,
+            skills: container.1,
+            diagnostics: present(body, "diagnostics")
+                .map(|given| text(&given, "previous_message_id").map(str::to_owned)),
+            stop_sequences: list(body, "stop_sequences")
+                .iter()
+                .filter_map(|stop| stop.as_str().map(str::to_owned))
+                .collect(),
+            cache_control: present(body, "cache_control"),
+            inference_geo: text(body, "inference_geo").unwrap_or("global").to_owned(),
+            speed: text(body, "speed").unwrap_or("standard").to_owned(),
+            betas: betas.to_vec(),
+        })
+    }
+
+    /// Whether a beta header was sent.
+    pub(super) fn beta(&self, name: &str) -> bool {
+        self.betas.iter().any(|beta| beta == name)
+    }
+
+    /// Returns the `type` of the code execution tool, if there is one.
+    pub(super) fn code_execution(&self) -> Option<&str> {
+        self.tools
+            .iter()
+            .filter_map(|tool| text(tool, "type"))
+            .find(|kind| kind.starts_with("code_execution_"))
+    }
+
+    /// Whether a client tool of this name was given.
+    pub(super) fn has_tool(&self, name: &str) -> bool {
+        self.tools
+            .iter()
+            .any(|tool| text(tool, "name") == Some(name))
+    }
+
+    /// Whether the model may think in this request.
+    pub(super) fn thinks(&self) -> bool {
+        self.thinking.kind != "disabled"
+    }
+}
+
+impl Message {
+    fn read(value: &Value) -> Self {
+        Self {
+            role: match text(value, "role") {
+                Some("assistant") => Role::Assistant,
+                Some("system") => Role::System,
+                _ => Role::User,
+            },
+            blocks: blocks(value.get("content")),
+        }
+    }
+}
+
+impl Thinking {
+    fn read(given: Option<&Value>, model: &Model) -> Self {
+        let given = given.filter(|value| !value.is_null());
+        let field = |name: &str| given.and_then(|given| text(given, name));
+        let default = if model.thinking.on_by_default {
+            "adaptive"
+        } else {
+            "disabled"
+        };
+        Self {
+            kind: field("type").unwrap_or(default).to_owned(),
+            given: given.is_some(),
+            display: match field("display") {
+                Some("summarized") => Display::Summarized,
+                Some("updates") => Display::Updates,
+                Some(_) => Display::Omitted,
+                None if model.hides_thinking => Display::Omitted,
+                None => Display::Summarized,
+            },
+            budget_tokens: given
+                .and_then(|given| given.get("budget_tokens"))
+                .and_then(Value::as_u64),
+            on_mismatch: given
+                .and_then(|given| given.get("block_binding"))
+                .and_then(|binding| text(binding, "prefix_mismatch_behavior"))
+                .map(str::to_owned),
+        }
+    }
+}
+
+/// Returns a text field.
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+/// Returns a block's `type`.
+pub(super) fn kind(block: &Value) -> &str {
+    text(block, "type").unwrap_or_default()
+}
+
+/// Whether a block is thinking, shown or redacted.
+pub(super) fn is_thinking(block: &Value) -> bool {
+    matches!(kind(block), "thinking" | "redacted_thinking")
+}
+
+fn present(value: &Value, name: &str) -> Option<Value> {
+    value.get(name).filter(|value| !value.is_null()).cloned()
+}
+
+fn list(value: &Value, name: &str) -> Vec<Value> {
+    let items = value.get(name).and_then(Value::as_array);
+    items.cloned().unwrap_or_default()
+}
+
+fn blocks(content: Option<&Value>) -> Vec<Value> {
+    match content {
+        Some(Value::String(text)) => vec![serde_json::json!({"type": "text", "text": text})],
+        Some(Value::Array(blocks)) => blocks.clone(),
+        _ => Vec::new(),
+    }
+}

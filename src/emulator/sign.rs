@@ -1,0 +1,204 @@
+//! Thinking blocks: signed over what came before them, checked when they come back
+//! (`claude-api.md` 14.1).
+//!
+//! A signature holds the model, a digest of the block's text, of the system prompt, the tools and
+//! every earlier block, and of the thinking block before it. The key is fixed, so that a history
+//! outlives the backend that made it: this guards against edits, not against forgers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::canon::{Canon, Mark, mark_of};
+use super::error::ApiError;
+use super::request::{Request, Role, is_thinking, kind, text};
+
+const KEY: [u8; 64] = *b"claude-kernel offline backend: thinking is bound to what it saw.";
+/// The beta that lets a request say what becomes of mismatched blocks.
+pub(super) const BINDING_BETA: &str = "thinking-binding-controls-2026-08-01";
+
+/// The conversation so far, as a thinking block is bound to it.
+#[derive(Debug, Clone)]
+pub(super) struct Binding {
+    canon: Canon,
+    /// The signature of the last thinking block.
+    previous: Option<String>,
+    model: &'static str,
+}
+
+/// What a signature says.
+#[derive(Debug, PartialEq)]
+struct Signed {
+    model: String,
+    prefix: String,
+    previous: Option<String>,
+    thinking: String,
+}
+
+/// A history whose thinking has been checked.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// Where the response's own blocks are bound.
+    pub(super) binding: Binding,
+    /// What was done to the history: `input_transformations`.
+    pub(super) transformations: Vec<Value>,
+}
+
+impl Binding {
+    fn new(request: &Request) -> Self {
+        let mut canon = Canon::default();
+        canon.word("system");
+        for block in &request.system {
+            canon.value(block);
+        }
+        // A set; a deferred tool is no part of it until something refers to it.
+        let mut tools: Vec<Mark> = request
+            .tools
+            .iter()
+            .filter(|tool| tool.get("defer_loading") != Some(&Value::Bool(true)))
+            .map(mark_of)
+            .collect();
+        tools.sort_unstable();
+        canon.word("tools");
+        for tool in tools {
+            canon.word(&STANDARD.encode(tool));
+        }
+        Self {
+            canon,
+            previous: None,
+            model: request.model.id,
+        }
+    }
+
+    /// Adds a block that comes before what is signed next.
+    pub(super) fn push(&mut self, role: Role, block: &Value) {
+        if is_thinking(block) {
+            self.previous = text(block, "signature")
+                .or_else(|| text(block, "data"))
+                .map(str::to_owned);
+        } else {
+            self.canon.word(role.word());
+            self.canon.value(block);
+        }
+    }
+
+    /// Signs a thinking block that stands here.
+    pub(super) fn sign(&self, thinking: &str) -> String {
+        let signed = Signed {
+            model: self.model.to_owned(),
+            prefix: self.prefix(),
+            previous: self.previous.as_deref().map(digest),
+            thinking: digest(thinking),
+        };
+        signed.encode()
+    }
+
+    fn prefix(&self) -> String {
+        STANDARD.encode(self.canon.mark())
+    }
+}
+
+impl Signed {
+    fn encode(&self) -> String {
+        let body = json!([self.model, self.prefix, self.previous, self.thinking]).to_string();
+        let mac = mac(body.as_bytes()).finalize().into_bytes();
+        let mut bytes = mac.to_vec();
+        bytes.extend_from_slice(body.as_bytes());
+        STANDARD.encode(bytes)
+    }
+
+    fn decode(signature: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(signature).ok()?;
+        let (tag, body) = bytes.split_at_checked(32)?;
+        mac(body).verify_slice(tag).ok()?;
+        let (model, prefix, previous, thinking) = serde_json::from_slice(body).ok()?;
+        Some(Self {
+            model,
+            prefix,
+            previous,
+            thinking,
+        })
+    }
+}
+
+fn mac(bytes: &[u8]) -> Hmac<Sha256> {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new(&KEY.into());
+    mac.update(bytes);
+    mac
+}
+
+fn digest(text: &str) -> String {
+    let mut canon = Canon::default();
+    canon.word(text);
+    STANDARD.encode(canon.mark())
+}
+
+/// Checks every thinking block of a request against what stands before it.
+///
+/// # Errors
+/// 400 with the text of section 9 for a block that was edited or stands in an edited history.
+pub(super) fn check(request: &Request) -> Result<Checked, ApiError> {
+    let mut binding = Binding::new(request);
+    let mut transformations = Vec::new();
+    let reports = request.beta(BINDING_BETA);
+    for (i, message) in request.messages.iter().enumerate() {
+        for (j, block) in message.blocks.iter().enumerate() {
+            if kind(block) == "thinking" {
+                let path = format!("messages.{i}.content.{j}");
+                if let Some((done, reason)) = verify(request, &binding, block, &path)?
+                    && reports
+                {
+                    transformations.push(json!({"type": done, "path": path, "reason": reason}));
+                }
+            }
+            binding.push(message.role, block);
+        }
+    }
+    Ok(Checked {
+        binding,
+        transformations,
+    })
+}
+
+type Transformation = (&'static str, &'static str);
+
+fn verify(
+    request: &Request,
+    binding: &Binding,
+    block: &Value,
+    path: &str,
+) -> Result<Option<Transformation>, ApiError> {
+    let invalid = |why: &str| {
+        ApiError::invalid(format!(
+            "{path}: Invalid `signature` in `thinking` block. {why}"
+        ))
+    };
+    let signature = text(block, "signature").unwrap_or_default();
+    let signed =
+        Signed::decode(signature).ok_or_else(|| invalid("It was not made by this API."))?;
+    if signed.thinking != digest(text(block, "thinking").unwrap_or_default()) {
+        return Err(invalid("The block's text was changed."));
+    }
+    if !request.model.reads_thinking_of(&signed.model) {
+        return Ok(Some(("thinking_dropped", "model_binding_mismatch")));
+    }
+    let follows = match &binding.previous {
+        None => true,
+        Some(previous) => signed.previous.as_deref() == Some(digest(previous).as_str()),
+    };
+    if follows && signed.prefix == binding.prefix() {
+        return Ok(None);
+    }
+    match request.thinking.on_mismatch.as_deref() {
+        Some("drop_block") => Ok(Some(("thinking_dropped", "prefix_binding_mismatch"))),
+        None if !request.model.checks_prefix => Ok(Some((
+            "thinking_mismatch_allowed",
+            "prefix_binding_mismatch",
+        ))),
+        _ => Err(invalid(
+            "The block is bound to a different conversation. Send the history it was made in: the same system, tools and earlier messages, or remove the thinking blocks from here on.",
+        )),
+    }
+}

@@ -1,0 +1,119 @@
+//! Everything the backend remembers, owned by one task; others send it closures.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::cache::Cache;
+use super::containers::Containers;
+use super::error::ApiError;
+use super::faults::{Fault, Phase};
+use super::files::FileStore;
+use super::scripts::Loaded;
+use crate::host::Host;
+
+/// Enough for every connection to have one job waiting.
+const QUEUE: usize = 256;
+/// How many requests are kept for `GET /_emulator/requests`; a test reads them long before.
+const RECORDED: usize = 500;
+
+/// One request as it was received.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// `POST`, `GET`, …
+    pub method: String,
+    /// The path with its query.
+    pub target: String,
+    /// In the order received, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The parsed body; null when there is none or it is not JSON.
+    pub body: Value,
+}
+
+/// The state. Reached only through [`Shared::with`].
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) faults: Vec<Fault>,
+    pub(super) gates: HashMap<String, watch::Sender<Phase>>,
+    /// How often a fault written in a script has struck, by where it stands.
+    pub(super) struck: HashMap<String, u32>,
+    pub(super) requests: VecDeque<Recorded>,
+    pub(super) files: FileStore,
+    pub(super) containers: Containers,
+    pub(super) cache: Cache,
+    pub(super) scripts: Loaded,
+}
+
+impl State {
+    pub(super) fn record(&mut self, request: Recorded) {
+        if self.requests.len() >= RECORDED {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(request);
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut State) + Send>;
+
+/// A way to the state for any task.
+#[derive(Clone)]
+pub(super) struct Shared {
+    jobs: mpsc::Sender<Job>,
+    /// The clock and the ids.
+    pub(super) host: Arc<dyn Host>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Makes the state and the task that owns it; the caller runs the task.
+    pub(super) fn new(
+        host: Arc<dyn Host>,
+        root: PathBuf,
+        containers: Containers,
+    ) -> (Self, impl Future<Output = ()> + Send) {
+        let (jobs, mut inbox) = mpsc::channel::<Job>(QUEUE);
+        let mut state = State {
+            faults: Vec::new(),
+            gates: HashMap::new(),
+            struck: HashMap::new(),
+            requests: VecDeque::new(),
+            files: FileStore::new(root.join("files")),
+            containers,
+            cache: Cache::default(),
+            scripts: Loaded::default(),
+        };
+        let owner = async move {
+            while let Some(job) = inbox.recv().await {
+                job(&mut state);
+            }
+        };
+        (Self { jobs, host }, owner)
+    }
+
+    /// Runs `work` on the state and returns what it returns.
+    ///
+    /// # Errors
+    /// A 500 when the server is ending.
+    pub(super) async fn with<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut State) -> R + Send + 'static,
+    ) -> Result<R, ApiError> {
+        let gone = || ApiError::internal("the offline backend is shutting down");
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |state| {
+            // The asker may have hung up; its work is done all the same.
+            let _ = reply.send(work(state));
+        });
+        self.jobs.send(job).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}

@@ -1,0 +1,361 @@
+//! The event stream: SSE frames, how they are cut into writes, and what goes wrong within them.
+//!
+//! A turn is not a task: its future lives in the response body ([`TurnBody`]), so a client that
+//! disconnects drops the turn with everything it runs.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::Stream;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::faults::{At, Chunking, Deltas, Disturbance, FaultKind, Taken, stand_before};
+use super::state::Shared;
+
+/// Writes queued between the turn and the socket; small, so that the turn feels the reader.
+const QUEUE: usize = 16;
+/// Generated text is written in pieces of about this size when it is not paced.
+const COALESCE: usize = 16 * 1024;
+
+/// The stream is over: the client left, or a fault ended it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Over;
+
+type Write = Result<Bytes, io::Error>;
+
+/// Where a turn's events go.
+#[derive(Debug)]
+pub(super) struct Sink {
+    /// `None` when the request is not streamed: events are only counted.
+    writes: Option<mpsc::Sender<Write>>,
+    shared: Shared,
+    request_id: String,
+    waiting: Vec<(At, Disturbance)>,
+    chunking: Option<Chunking>,
+    pending: BytesMut,
+    events: u64,
+    deltas: u64,
+    /// The index of the next content block.
+    blocks: usize,
+    open_block: bool,
+}
+
+impl Sink {
+    /// A sink for a response that is not streamed.
+    pub(super) fn silent(shared: Shared, request_id: String) -> Self {
+        Self {
+            writes: None,
+            shared,
+            request_id,
+            waiting: Vec::new(),
+            chunking: None,
+            pending: BytesMut::new(),
+            events: 0,
+            deltas: 0,
+            blocks: 0,
+            open_block: false,
+        }
+    }
+
+    /// A sink for a stream, and the receiving end for its body.
+    pub(super) fn streaming(
+        shared: Shared,
+        request_id: String,
+        taken: &Taken,
+    ) -> (Self, mpsc::Receiver<Write>) {
+        let (writes, outlet) = mpsc::channel(QUEUE);
+        let mut sink = Self::silent(shared, request_id);
+        sink.writes = Some(writes);
+        for kind in &taken.0 {
+            match kind {
+                FaultKind::Stream(at, disturbance) => {
+                    sink.waiting.push((*at, disturbance.clone()));
+                }
+                FaultKind::Chunks(chunking) => sink.chunking = Some(*chunking),
+                _ => {}
+            }
+        }
+        (sink, outlet)
+    }
+
+    /// Whether anyone sees the events.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.writes.is_some()
+    }
+
+    /// Sends one event; `data` carries its own `type`.
+    pub(super) async fn event(&mut self, data: &Value) -> Result<(), Over> {
+        if !self.is_streaming() {
+            return Ok(());
+        }
+        self.strike().await?;
+        let name = data.get("type").and_then(Value::as_str).unwrap_or("ping");
+        match name {
+            "content_block_start" => self.open_block = true,
+            "content_block_stop" => {
+                self.open_block = false;
+                self.blocks += 1;
+            }
+            "content_block_delta" => self.deltas += 1,
+            _ => {}
+        }
+        self.events += 1;
+        let frame = format!("event: {name}\ndata: {data}\n\n");
+        self.write(frame.as_bytes()).await
+    }
+
+    /// Sends a `ping`, which counts as no event.
+    pub(super) async fn ping(&mut self) -> Result<(), Over> {
+        self.write(b"event: ping\ndata: {\"type\": \"ping\"}\n\n")
+            .await
+    }
+
+    /// Opens a content block and returns its index.
+    pub(super) async fn open(&mut self, block: &Value) -> Result<usize, Over> {
+        // An unknown block may still have to come before this one.
+        self.strike().await?;
+        let index = self.blocks;
+        self.event(&json!({
+            "type": "content_block_start", "index": index, "content_block": block,
+        }))
+        .await?;
+        Ok(index)
+    }
+
+    /// Sends a delta of the open block.
+    pub(super) async fn delta(&mut self, delta: &Value) -> Result<(), Over> {
+        let index = self.blocks;
+        self.event(&json!({"type": "content_block_delta", "index": index, "delta": delta}))
+            .await
+    }
+
+    /// Closes the open block.
+    pub(super) async fn close(&mut self) -> Result<(), Over> {
+        let index = self.blocks;
+        self.event(&json!({"type": "content_block_stop", "index": index}))
+            .await
+    }
+
+    /// Lets something go wrong at this place.
+    pub(super) async fn disturb(&mut self, at: At, disturbance: Disturbance) -> Result<(), Over> {
+        if !self.is_streaming() {
+            return Ok(());
+        }
+        self.waiting.push((at, disturbance));
+        self.strike().await
+    }
+
+    /// Streams generated text as deltas of the open block, cheaply.
+    pub(super) async fn generate(&mut self, text: &Deltas) -> Result<(), Over> {
+        let delta = json!({
+            "type": "content_block_delta", "index": self.blocks,
+            "delta": {"type": "text_delta", "text": generated(text.size)},
+        });
+        let frame = format!("event: content_block_delta\ndata: {delta}\n\n");
+        let mut pace = (text.every_ms > 0)
+            .then(|| tokio::time::interval(Duration::from_millis(text.every_ms)));
+        for _ in 0..text.count {
+            if let Some(pace) = &mut pace {
+                pace.tick().await;
+            }
+            if self.waiting.is_empty() && self.chunking.is_none() {
+                self.events += 1;
+                self.deltas += 1;
+                self.pending.extend_from_slice(frame.as_bytes());
+                if pace.is_some() || self.pending.len() >= COALESCE {
+                    self.send_pending().await?;
+                }
+            } else {
+                self.event(&delta).await?;
+            }
+        }
+        self.send_pending().await
+    }
+
+    /// Ends the stream as it should end.
+    pub(super) async fn finish(&mut self) -> Result<(), Over> {
+        self.strike().await?;
+        self.send_pending().await
+    }
+
+    async fn strike(&mut self) -> Result<(), Over> {
+        while let Some(place) = self
+            .waiting
+            .iter()
+            .position(|(at, what)| self.due(*at, what))
+        {
+            let (_, disturbance) = self.waiting.remove(place);
+            self.send_pending().await?;
+            match disturbance {
+                Disturbance::Cut { clean } => return Err(self.cut(clean).await),
+                Disturbance::Error { kind, message } => {
+                    let error = json!({
+                        "type": "error",
+                        "error": {"type": kind, "message": message},
+                        "request_id": self.request_id,
+                    });
+                    self.write(format!("event: error\ndata: {error}\n\n").as_bytes())
+                        .await?;
+                    return Err(self.cut(true).await);
+                }
+                Disturbance::Stall { ms: Some(ms) } => {
+                    tokio::time::sleep(Duration::from_millis(ms)).await;
+                }
+                Disturbance::Stall { ms: None } => std::future::pending().await,
+                Disturbance::Gate { name } => {
+                    stand_before(&self.shared, &name).await.map_err(|_| Over)?;
+                }
+                Disturbance::UnknownEvent => {
+                    self.write(
+                        b"event: future_event\ndata: {\"type\":\"future_event\",\"hint\":1}\n\n",
+                    )
+                    .await?;
+                }
+                Disturbance::UnknownBlock => self.unknown_block().await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn due(&self, at: At, disturbance: &Disturbance) -> bool {
+        let reached = match at {
+            At::Here => true,
+            At::Events(events) => self.events >= events,
+            At::Deltas(deltas) => self.deltas >= deltas,
+        };
+        reached && !(self.open_block && matches!(disturbance, Disturbance::UnknownBlock))
+    }
+
+    async fn unknown_block(&mut self) -> Result<(), Over> {
+        let index = self.blocks;
+        let frames = [
+            json!({"type": "content_block_start", "index": index,
+                   "content_block": {"type": "future_block", "future": [1, {"deep": null}]}}),
+            json!({"type": "content_block_delta", "index": index,
+                   "delta": {"type": "future_delta", "future": "x"}}),
+            json!({"type": "content_block_stop", "index": index}),
+        ];
+        for frame in frames {
+            let name = frame.get("type").and_then(Value::as_str).unwrap_or("ping");
+            self.write(format!("event: {name}\ndata: {frame}\n\n").as_bytes())
+                .await?;
+        }
+        self.blocks += 1;
+        Ok(())
+    }
+
+    async fn cut(&mut self, clean: bool) -> Over {
+        if self.send_pending().await.is_ok()
+            && let Some(writes) = self.writes.take()
+            && !clean
+        {
+            // The client may already be gone; then there is nothing left to cut.
+            let _ = writes
+                .send(Err(io::Error::from(io::ErrorKind::ConnectionReset)))
+                .await;
+        }
+        Over
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Over> {
+        self.pending.extend_from_slice(bytes);
+        match self.chunking {
+            None => self.send_pending().await,
+            Some(Chunking::Size(size)) => {
+                while self.pending.len() >= size {
+                    let piece = self.pending.split_to(size).freeze();
+                    self.send(piece).await?;
+                }
+                Ok(())
+            }
+            Some(Chunking::SplitUtf8) => {
+                while let Some(place) = inside_character(&self.pending) {
+                    let piece = self.pending.split_to(place).freeze();
+                    self.send(piece).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn send_pending(&mut self) -> Result<(), Over> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let bytes = self.pending.split().freeze();
+        self.send(bytes).await
+    }
+
+    async fn send(&mut self, bytes: Bytes) -> Result<(), Over> {
+        match &self.writes {
+            Some(writes) => writes.send(Ok(bytes)).await.map_err(|_| Over),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns a place inside the first character that has several bytes and starts after byte 0.
+fn inside_character(bytes: &[u8]) -> Option<usize> {
+    let first = bytes.iter().skip(1).position(|byte| *byte >= 0xC0)?;
+    Some(first + 2)
+}
+
+/// Text of `size` bytes in words.
+pub(super) fn generated(size: usize) -> String {
+    "lorem ipsum dolor sit amet "
+        .chars()
+        .cycle()
+        .take(size)
+        .collect()
+}
+
+/// A response body that runs its turn while it is read.
+pub(super) struct TurnBody {
+    turn: Option<BoxFuture<'static, ()>>,
+    outlet: mpsc::Receiver<Write>,
+    /// Each write is flushed on its own.
+    separate: bool,
+    flush: bool,
+}
+
+impl TurnBody {
+    pub(super) fn new(
+        turn: BoxFuture<'static, ()>,
+        outlet: mpsc::Receiver<Write>,
+        separate: bool,
+    ) -> Self {
+        Self {
+            turn: Some(turn),
+            outlet,
+            separate,
+            flush: false,
+        }
+    }
+}
+
+impl Stream for TurnBody {
+    type Item = Write;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Write>> {
+        if std::mem::take(&mut self.flush) {
+            // Pending makes the HTTP layer flush what it has.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some(turn) = &mut self.turn
+            && turn.as_mut().poll(cx).is_ready()
+        {
+            self.turn = None;
+        }
+        let next = self.outlet.poll_recv(cx);
+        if self.separate && matches!(next, Poll::Ready(Some(Ok(_)))) {
+            self.flush = true;
+        }
+        next
+    }
+}
