@@ -1,32 +1,329 @@
-//! The HTTP edge: one attempt of each call. Retrying is decided elsewhere (`retry`).
+//! The calls of the API, one attempt each. Retrying is decided elsewhere (`retry`). An edge.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::event::StreamEvent;
-use super::request::MessagesRequest;
+use super::model::ModelInfo;
+use super::request::{CountTokensRequest, MessagesRequest};
+use super::sse::Decoder;
+use super::transport::{Call, Transport, cause};
+
+pub use super::transport::{API_VERSION, ClientOptions, DEFAULT_BASE_URL};
+
+/// Pages of models that are read; the API has fewer than a hundred models and 1000 to a page.
+const MAX_MODEL_PAGES: usize = 20;
+/// The largest JSON answer that is read, in bytes.
+const MAX_JSON_BYTES: usize = 32 * 1024 * 1024;
+/// How long the end of a finished answer is waited for, so that the connection can be used again.
+const LAST_BYTES: Duration = Duration::from_millis(100);
 
 /// A client for one base URL and one set of credentials; cheap to clone, connections pooled.
 #[derive(Debug, Clone)]
-pub struct Client {}
+pub struct Client {
+    transport: Arc<Transport>,
+}
 
 impl Client {
+    /// Makes a client. Nothing is looked up, loaded or connected before the first call.
+    #[must_use]
+    pub fn new(options: ClientOptions) -> Self {
+        let environment = &options.environment;
+        if options.key.is_none()
+            && environment.get("ANTHROPIC_API_KEY").is_some()
+            && environment.get("ANTHROPIC_AUTH_TOKEN").is_some()
+        {
+            tracing::warn!(
+                "both `ANTHROPIC_API_KEY` and `ANTHROPIC_AUTH_TOKEN` are set: the key is used"
+            );
+        }
+        Self {
+            transport: Arc::new(Transport::new(options)),
+        }
+    }
+
+    /// Does now what the first call would wait for: certificates, credentials. Failures are left
+    /// for that call to report.
+    pub async fn prepare(&self) {
+        if let Err(error) = self.transport.prepare().await {
+            tracing::debug!(%error, "the client is not ready");
+        }
+    }
+
+    /// Returns where credentials come from, such as `ANTHROPIC_API_KEY` in backquotes. No secret.
+    ///
+    /// # Errors
+    /// [`ApiError::NoCredentials`], saying what to do.
+    pub fn credentials_origin(&self) -> Result<String, ApiError> {
+        Ok(self.transport.find_credentials()?.origin)
+    }
+
+    /// Returns what the client was made of.
+    #[must_use]
+    pub fn options(&self) -> &ClientOptions {
+        self.transport.options()
+    }
+
     /// Opens a stream of one message: one attempt, complete when the response headers are here.
     ///
     /// # Errors
     /// Any [`ApiError`] but `Stream` and `Truncated`.
-    pub async fn stream(&self, _request: &MessagesRequest) -> Result<EventStream, ApiError> {
-        Err(ApiError::NoCredentials {
-            reason: String::new(),
+    pub async fn stream(&self, request: &MessagesRequest) -> Result<EventStream, ApiError> {
+        let response = self.post("/v1/messages", request, &request.betas).await?;
+        let content_type = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("text/event-stream");
+        if !content_type.trim_start().starts_with("text/event-stream") {
+            return Err(ApiError::Protocol {
+                reason: format!("`{content_type}` where a stream of events was asked for"),
+            });
+        }
+        Ok(EventStream::new(
+            response,
+            self.transport.options().read_timeout,
+        ))
+    }
+
+    /// Counts the input tokens of a request (`claude-api.md` 12). Free; an estimate.
+    ///
+    /// # Errors
+    /// Any [`ApiError`] but `Stream`.
+    pub async fn count_tokens(&self, request: &MessagesRequest) -> Result<u64, ApiError> {
+        let response = self
+            .post(
+                "/v1/messages/count_tokens",
+                &CountTokensRequest::of(request),
+                &request.betas,
+            )
+            .await?;
+        let count: Value = read_json(response).await?;
+        count
+            .get("input_tokens")
+            .and_then(Value::as_u64)
+            .ok_or_else(|| ApiError::Protocol {
+                reason: "a count without `input_tokens`".to_owned(),
+            })
+    }
+
+    /// Lists the models the credentials may use, active and deprecated (`claude-api.md` 1.7).
+    ///
+    /// # Errors
+    /// Any [`ApiError`] but `Stream`.
+    pub async fn models(&self) -> Result<Vec<ModelInfo>, ApiError> {
+        let mut models = Vec::new();
+        let mut path = "/v1/models?limit=1000".to_owned();
+        for _ in 0..MAX_MODEL_PAGES {
+            let page: Value = read_json(self.get(&path, "application/json").await?).await?;
+            let data = page.get("data").and_then(Value::as_array);
+            models.extend(data.into_iter().flatten().filter_map(ModelInfo::from_raw));
+            let has_more = page.get("has_more").and_then(Value::as_bool) == Some(true);
+            match page.get("last_id").and_then(Value::as_str) {
+                Some(last) if has_more => {
+                    path = format!("/v1/models?limit=1000&after_id={}", segment(last)?);
+                }
+                _ => break,
+            }
+        }
+        Ok(models)
+    }
+
+    /// Describes one model.
+    ///
+    /// # Errors
+    /// Any [`ApiError`] but `Stream`; an unknown model is a `Status` of 404.
+    pub async fn model(&self, id: &str) -> Result<ModelInfo, ApiError> {
+        let path = format!("/v1/models/{}", segment(id)?);
+        let raw: Value = read_json(self.get(&path, "application/json").await?).await?;
+        ModelInfo::from_raw(&raw).ok_or_else(|| ApiError::Protocol {
+            reason: "a model without an id".to_owned(),
         })
+    }
+
+    pub(super) async fn get(&self, path: &str, accept: &'static str) -> Result<Response, ApiError> {
+        self.transport
+            .send(&Call {
+                method: Method::GET,
+                path,
+                accept,
+                betas: &[],
+                body: None,
+            })
+            .await
+    }
+
+    async fn post(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        betas: &[String],
+    ) -> Result<Response, ApiError> {
+        let body = serde_json::to_vec(body).map_err(|error| ApiError::Protocol {
+            reason: format!("a request that is no JSON ({error})"),
+        })?;
+        self.transport
+            .send(&Call {
+                method: Method::POST,
+                path,
+                accept: "application/json",
+                betas,
+                body: Some(Bytes::from(body)),
+            })
+            .await
     }
 }
 
 /// The events of one response. Dropping it closes the connection.
 #[derive(Debug)]
-pub struct EventStream {}
+pub struct EventStream {
+    /// `None` once nothing more is to be read.
+    response: Option<Response>,
+    request_id: Option<String>,
+    decoder: Decoder,
+    read_timeout: Duration,
+    is_complete: bool,
+}
 
 impl EventStream {
-    /// Returns the next event; `None` after `message_stop`. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Result<StreamEvent, ApiError>> {
-        None
+    fn new(response: Response, read_timeout: Duration) -> Self {
+        let request_id = response
+            .headers()
+            .get("request-id")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        Self {
+            response: Some(response),
+            request_id,
+            decoder: Decoder::new(),
+            read_timeout,
+            is_complete: false,
+        }
     }
+
+    /// Returns the API's id of the request.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// Returns the next event; `None` after `message_stop` and after an error. Cancel-safe.
+    ///
+    /// An `error` event comes as [`ApiError::Stream`]; silence, a broken connection and an early
+    /// end as [`ApiError::Truncated`]: none of them is tried again by itself.
+    pub async fn next(&mut self) -> Option<Result<StreamEvent, ApiError>> {
+        loop {
+            if self.is_complete {
+                self.drain().await;
+                return None;
+            }
+            let response = self.response.as_mut()?;
+            let parsed = match self.decoder.next_event() {
+                Ok(Some(event)) => StreamEvent::parse(&event.name, &event.data),
+                Ok(None) => match response.chunk().await {
+                    Ok(Some(bytes)) => {
+                        self.decoder.push(&bytes);
+                        continue;
+                    }
+                    Ok(None) => Err(ApiError::Truncated {
+                        reason: "it ended without `message_stop`".to_owned(),
+                    }),
+                    Err(error) if error.is_timeout() => Err(ApiError::Truncated {
+                        reason: format!("no byte for {} s", self.read_timeout.as_secs()),
+                    }),
+                    Err(error) => Err(ApiError::Truncated {
+                        reason: cause(&error),
+                    }),
+                },
+                Err(error) => Err(ApiError::Protocol {
+                    reason: error.to_string(),
+                }),
+            };
+            return Some(match parsed {
+                Ok(StreamEvent::Error { error }) => self.fail(error),
+                Ok(event) => {
+                    self.is_complete = event == StreamEvent::MessageStop;
+                    Ok(event)
+                }
+                Err(error) => self.fail(error),
+            });
+        }
+    }
+
+    fn fail(&mut self, error: ApiError) -> Result<StreamEvent, ApiError> {
+        self.response = None;
+        Err(match error {
+            ApiError::Stream {
+                kind,
+                message,
+                request_id: None,
+            } => ApiError::Stream {
+                kind,
+                message,
+                request_id: self.request_id.clone(),
+            },
+            other => other,
+        })
+    }
+
+    /// Reads the end of the body, which gives the connection back to the pool.
+    async fn drain(&mut self) {
+        if let Some(mut response) = self.response.take() {
+            let end = async { while let Ok(Some(_)) = response.chunk().await {} };
+            let _ = tokio::time::timeout(LAST_BYTES, end).await;
+        }
+    }
+}
+
+pub(super) async fn read_json<T: DeserializeOwned>(mut response: Response) -> Result<T, ApiError> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(error) => {
+                return Err(ApiError::Truncated {
+                    reason: cause(&error),
+                });
+            }
+        }
+        if body.len() > MAX_JSON_BYTES {
+            return Err(ApiError::Protocol {
+                reason: format!("an answer larger than {MAX_JSON_BYTES} bytes"),
+            });
+        }
+    }
+    serde_json::from_slice(&body).map_err(|error| ApiError::Protocol {
+        reason: format!("an answer that is not the JSON asked for ({error})"),
+    })
+}
+
+/// Encodes an id as one segment of a path, or as a value of a query.
+///
+/// # Errors
+/// [`ApiError::Protocol`] for what is no id: nothing, dots, a whole paragraph.
+pub(super) fn segment(id: &str) -> Result<String, ApiError> {
+    const MAX_ID_BYTES: usize = 256;
+    if id.is_empty() || id.len() > MAX_ID_BYTES || id.bytes().all(|byte| byte == b'.') {
+        return Err(ApiError::Protocol {
+            reason: "an id that cannot be asked for".to_owned(),
+        });
+    }
+    let mut encoded = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Ok(encoded)
 }

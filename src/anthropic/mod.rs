@@ -14,4 +14,5 @@ pub mod model;
 pub mod request;
 pub mod retry;
 pub mod sse;
+mod transport;
 pub mod usage;

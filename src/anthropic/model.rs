@@ -1,6 +1,20 @@
 //! What each model takes: the table of `claude-api.md` 11 and 2.1-2.3 as data, with its date.
 //!
-//! The Models API refines it (`capabilities`); a model in neither is sent as it is.
+//! The Models API refines it ([`ModelInfo`], [`Abilities`]); a model in neither is sent as it is.
+//! Pure.
+
+mod abilities;
+mod cost;
+mod table;
+
+use std::fmt;
+
+pub use abilities::{Abilities, ModelInfo, NotTaken};
+pub use cost::cost_usd;
+pub use table::MODELS;
+
+use Effort::{High, Low, Max, Medium, XHigh};
+use ThinkingKind::{Adaptive, BetweenTools, Disabled, Enabled};
 
 /// The day the table was compiled.
 pub const TABLE_DATE: &str = "2026-11-22";
@@ -71,4 +85,96 @@ pub struct ModelSpec {
     pub system_messages: bool,
     /// The day it retires, if known.
     pub retires: Option<&'static str>,
+    /// Whether it needs an approval, and so is not offered.
+    pub gated: bool,
+}
+
+const ALL_EFFORTS: &[Effort] = &[Low, Medium, High, XHigh, Max];
+const ALL_THINKING: &[ThinkingKind] = &[Adaptive, Enabled, BetweenTools, Disabled];
+
+impl Effort {
+    /// Reads the wire value.
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        ALL_EFFORTS
+            .iter()
+            .copied()
+            .find(|effort| effort.as_str() == value)
+    }
+
+    /// Returns the wire value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::XHigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
+}
+
+impl fmt::Display for Effort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl ThinkingKind {
+    /// Returns the wire value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Adaptive => "adaptive",
+            Self::Enabled => "enabled",
+            Self::BetweenTools => "between_tools",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl ModelSpec {
+    /// Returns the highest effort a kind of thinking goes with (`claude-api.md` 2.1, 14.2).
+    #[must_use]
+    pub fn highest_effort_with(&self, thinking: ThinkingKind) -> Effort {
+        let off = matches!(thinking, Disabled | BetweenTools);
+        // Sonnet 5 and the models before it take any effort with thinking off.
+        let unbound = !self.thinks_by_default || self.id == "claude-sonnet-5";
+        if off && !unbound { High } else { Max }
+    }
+}
+
+/// Finds a model by its id; a dated id (`claude-haiku-4-5-20251001`) is the model of that name.
+#[must_use]
+pub fn lookup(id: &str) -> Option<&'static ModelSpec> {
+    let exact = |id: &str| MODELS.iter().find(|spec| spec.id == id);
+    exact(id).or_else(|| {
+        let (name, date) = id.rsplit_once('-')?;
+        let is_date = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
+        is_date.then(|| exact(name)).flatten()
+    })
+}
+
+/// Finds the newest model of a line: `opus`, `sonnet`, `haiku`, `fable`.
+#[must_use]
+pub fn resolve_alias(name: &str) -> Option<&'static ModelSpec> {
+    MODELS.iter().find(|spec| spec.alias == Some(name))
+}
+
+/// Returns up to three ids and aliases that a mistyped name may mean, the likeliest first.
+#[must_use]
+pub fn nearest(name: &str) -> Vec<&'static str> {
+    const ENOUGH: f64 = 0.8;
+    let name = name.to_ascii_lowercase();
+    let mut near: Vec<(f64, &'static str)> = MODELS
+        .iter()
+        .filter(|spec| !spec.gated)
+        .flat_map(|spec| [Some(spec.id), spec.alias])
+        .flatten()
+        .map(|known| (strsim::jaro_winkler(known, &name), known))
+        .filter(|(likeness, _)| *likeness > ENOUGH)
+        .collect();
+    near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    near.into_iter().take(3).map(|(_, known)| known).collect()
 }

@@ -60,3 +60,37 @@ pub struct MessagesRequest {
     #[serde(skip)]
     pub betas: Vec<String>,
 }
+
+/// `POST /v1/messages/count_tokens`: what of a request that endpoint takes (`claude-api.md` 12).
+#[derive(Debug, Clone, Serialize)]
+pub struct CountTokensRequest<'a> {
+    model: &'a str,
+    #[serde(skip_serializing_if = "is_empty")]
+    system: &'a [Value],
+    #[serde(skip_serializing_if = "is_empty")]
+    tools: &'a [Value],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_config: Option<&'a Value>,
+    messages: &'a [MessageParam],
+}
+
+impl<'a> CountTokensRequest<'a> {
+    /// Takes the countable part of a request.
+    #[must_use]
+    pub fn of(request: &'a MessagesRequest) -> Self {
+        Self {
+            model: &request.model,
+            system: &request.system,
+            tools: &request.tools,
+            thinking: request.thinking.as_ref(),
+            output_config: request.output_config.as_ref(),
+            messages: &request.messages,
+        }
+    }
+}
+
+fn is_empty<T>(items: &&[T]) -> bool {
+    items.is_empty()
+}

@@ -1,0 +1,511 @@
+//! One HTTP attempt: connections, addresses, headers, and errors as values. An edge.
+//!
+//! Nothing is built before the first call: the system's certificates take tens of milliseconds to
+//! load. A base URL on this machine needs neither them nor a proxy.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: expiry dates and `retry-after` dates need the wall clock"
+)]
+
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Response, StatusCode, Url, redirect};
+use tokio::sync::{OnceCell, Semaphore};
+
+use super::credentials::{Credentials, Freshness, OAUTH_BETA, Renewal};
+use super::error::{ApiError, ErrorResponse};
+use crate::config::{Config, Environment, Secret};
+
+/// The version of the API this client speaks.
+pub const API_VERSION: &str = "2026-10-21";
+/// Where the API is when nobody says otherwise.
+pub const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
+
+const USER_AGENT: &str = concat!("claude-kernel/", env!("CARGO_PKG_VERSION"));
+/// Redirects within the same origin that are followed.
+const MAX_REDIRECTS: usize = 5;
+/// What is read of an error's body.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// The token endpoint answers within this time or not at all.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Lets the system notice a dead peer while a long command keeps the stream silent.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// What a client is made of.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// Where the API is; `None` leaves it to the profile, then to [`DEFAULT_BASE_URL`].
+    pub base_url: Option<String>,
+    /// A key that goes before everything in the environment.
+    pub key: Option<Secret>,
+    /// Where credentials, custom headers and proxies are looked up.
+    pub environment: Environment,
+    /// PEM certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+    /// How long the API may be silent.
+    pub read_timeout: Duration,
+}
+
+impl ClientOptions {
+    /// Takes the API's whereabouts from the configuration and credentials from the environment.
+    #[must_use]
+    pub fn new(config: &Config, environment: Environment) -> Self {
+        Self {
+            base_url: config.base_url.clone(),
+            key: None,
+            environment,
+            ca_file: config.ca_file.clone(),
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: config.read_timeout,
+        }
+    }
+
+    /// Makes options for a known address and key, with nothing from the environment.
+    #[must_use]
+    pub fn for_key(base_url: impl Into<String>, key: Secret) -> Self {
+        let environment = Environment::default();
+        Self {
+            base_url: Some(base_url.into()),
+            key: Some(key),
+            ..Self::new(&Config::defaults(&environment), environment)
+        }
+    }
+}
+
+/// A request before it is addressed and signed.
+#[derive(Debug, Clone)]
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    /// Below the base URL, with its query.
+    pub(super) path: &'a str,
+    pub(super) accept: &'static str,
+    pub(super) betas: &'a [String],
+    /// JSON; `None` for a request without a body.
+    pub(super) body: Option<Bytes>,
+}
+
+/// Sends calls; one attempt each.
+#[derive(Debug)]
+pub(super) struct Transport {
+    options: ClientOptions,
+    local: OnceCell<reqwest::Client>,
+    remote: OnceCell<reqwest::Client>,
+    /// One renewal at a time: a refresh token may be good for one use.
+    renewing: Semaphore,
+}
+
+impl Transport {
+    pub(super) fn new(options: ClientOptions) -> Self {
+        Self {
+            options,
+            local: OnceCell::new(),
+            remote: OnceCell::new(),
+            renewing: Semaphore::new(1),
+        }
+    }
+
+    pub(super) fn options(&self) -> &ClientOptions {
+        &self.options
+    }
+
+    /// Builds what the first call needs.
+    pub(super) async fn prepare(&self) -> Result<(), ApiError> {
+        let credentials = self.find_credentials()?;
+        let base = self.base_url(credentials.base_url.as_deref())?;
+        self.http(&base).await.map(|_| ())
+    }
+
+    pub(super) fn find_credentials(&self) -> Result<Credentials, ApiError> {
+        Credentials::find(
+            self.options.key.as_ref(),
+            &self.options.environment,
+            now_s(),
+        )
+    }
+
+    /// Completes when the headers of a good response are here.
+    pub(super) async fn send(&self, call: &Call<'_>) -> Result<Response, ApiError> {
+        let mut credentials = self.find_credentials()?;
+        let base = self.base_url(credentials.base_url.as_deref())?;
+        if credentials.freshness != Freshness::Fresh
+            && let Some(renewal) = credentials.renewal.clone()
+        {
+            match self.renew(&base, renewal, credentials.token.as_ref()).await {
+                Ok(token) => credentials.token = Some(token),
+                Err(error) if credentials.freshness == Freshness::Expired => return Err(error),
+                Err(error) => tracing::warn!(%error, "the login could not be renewed ahead"),
+            }
+        }
+        let response = self.attempt(&base, call, &credentials).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return self.accept(response, &credentials).await;
+        }
+        let Some(renewal) = credentials.renewal.clone() else {
+            return self.accept(response, &credentials).await;
+        };
+        let refused = self.accept(response, &credentials).await;
+        match self.renew(&base, renewal, credentials.token.as_ref()).await {
+            Ok(token) => credentials.token = Some(token),
+            Err(error) => {
+                tracing::warn!(%error, "the login could not be renewed after a 401");
+                return refused;
+            }
+        }
+        let response = self.attempt(&base, call, &credentials).await?;
+        self.accept(response, &credentials).await
+    }
+
+    async fn attempt(
+        &self,
+        base: &Url,
+        call: &Call<'_>,
+        credentials: &Credentials,
+    ) -> Result<Response, ApiError> {
+        let url = address(base, call.path)?;
+        let http = self.http(base).await?;
+        let mut request = http
+            .request(call.method.clone(), url)
+            .headers(headers(call, credentials)?);
+        if let Some(body) = &call.body {
+            request = request.body(body.clone());
+        }
+        request
+            .send()
+            .await
+            .map_err(|error| hide(self.failed(&error, base), credentials))
+    }
+
+    async fn accept(
+        &self,
+        response: Response,
+        credentials: &Credentials,
+    ) -> Result<Response, ApiError> {
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let error = refusal(response).await;
+        tracing::debug!(%error, request_id = error.request_id(), "the API refused a call");
+        Err(hide(error, credentials))
+    }
+
+    /// Gets a new token. Waits for a renewal that is under way and takes its result.
+    async fn renew(
+        &self,
+        base: &Url,
+        mut renewal: Renewal,
+        known_bad: Option<&Secret>,
+    ) -> Result<Secret, ApiError> {
+        let _turn = self.renewing.acquire().await;
+        // Another call, or another program, may have renewed it since.
+        if let Ok(current) = self.find_credentials() {
+            if current.freshness == Freshness::Fresh
+                && let Some(token) = &current.token
+                && Some(token) != known_bad
+            {
+                return Ok(token.clone());
+            }
+            if let Some(newer) = current.renewal {
+                renewal = newer;
+            }
+        }
+        let token_base = match &renewal.base_url {
+            Some(url) => parse_base(url)?,
+            None => base.clone(),
+        };
+        if token_base.scheme() != "https" && !is_local(&token_base) {
+            return Err(ApiError::NoCredentials {
+                reason: format!("a login is not renewed over plain HTTP (`{token_base}`)"),
+            });
+        }
+        let url = address(&token_base, "/v1/oauth/token")?;
+        let http = self.http(&token_base).await?;
+        let response = http
+            .post(url)
+            .header("content-type", "application/json")
+            .header("anthropic-beta", OAUTH_BETA)
+            .timeout(TOKEN_TIMEOUT)
+            .body(renewal.body())
+            .send()
+            .await
+            .map_err(|error| self.failed(&error, &token_base))?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await.without(renewal.secret().expose()));
+        }
+        let body = read_start(response).await;
+        renewal.store(&body, now_s())
+    }
+
+    fn base_url(&self, of_profile: Option<&str>) -> Result<Url, ApiError> {
+        parse_base(
+            self.options
+                .base_url
+                .as_deref()
+                .or(of_profile)
+                .unwrap_or(DEFAULT_BASE_URL),
+        )
+    }
+
+    async fn http(&self, base: &Url) -> Result<&reqwest::Client, ApiError> {
+        let local = is_local(base) && base.scheme() == "http";
+        let cell = if local { &self.local } else { &self.remote };
+        cell.get_or_try_init(|| async {
+            let options = self.options.clone();
+            // Certificates are read from disk.
+            let built = tokio::task::spawn_blocking(move || build(&options, local)).await;
+            match built {
+                Ok(Ok(client)) => Ok(client),
+                Ok(Err(reason)) => Err(reason),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await
+        .map_err(|reason| ApiError::Connect {
+            host: host(base),
+            reason,
+        })
+    }
+
+    fn failed(&self, error: &reqwest::Error, base: &Url) -> ApiError {
+        if error.is_timeout() && !error.is_connect() {
+            return ApiError::Timeout {
+                seconds: self.options.read_timeout.as_secs(),
+            };
+        }
+        ApiError::Connect {
+            host: host(base),
+            reason: cause(error),
+        }
+    }
+}
+
+fn build(options: &ClientOptions, local: bool) -> Result<reqwest::Client, String> {
+    // Fails when a provider is there already, which then is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.read_timeout)
+        .tcp_keepalive(KEEPALIVE)
+        .redirect(redirect::Policy::custom(same_origin))
+        .referer(false)
+        .no_proxy();
+    if local {
+        builder = builder.tls_certs_only([]);
+    } else {
+        for proxy in proxies(&options.environment)? {
+            builder = builder.proxy(proxy);
+        }
+        if let Some(path) = &options.ca_file {
+            builder = builder.tls_certs_merge(certificates(path)?);
+        }
+    }
+    builder.build().map_err(|error| cause(&error))
+}
+
+/// A redirect to another host would carry the key there.
+fn same_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let stays = attempt
+        .previous()
+        .last()
+        .is_some_and(|from| from.origin() == attempt.url().origin());
+    if stays && attempt.previous().len() <= MAX_REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
+fn proxies(environment: &Environment) -> Result<Vec<reqwest::Proxy>, String> {
+    let either = |lower: &str| {
+        environment
+            .get(lower)
+            .or_else(|| environment.get(&lower.to_uppercase()))
+    };
+    let none = either("no_proxy").and_then(reqwest::NoProxy::from_string);
+    let mut found = Vec::new();
+    for name in ["https_proxy", "http_proxy", "all_proxy"] {
+        let Some(url) = either(name) else { continue };
+        let proxy = match name {
+            "https_proxy" => reqwest::Proxy::https(url),
+            "http_proxy" => reqwest::Proxy::http(url),
+            _ => reqwest::Proxy::all(url),
+        }
+        .map_err(|_| format!("`{name}` is not the address of a proxy"))?;
+        found.push(proxy.no_proxy(none.clone()));
+    }
+    Ok(found)
+}
+
+fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
+    let shown = path.display();
+    let pem = std::fs::read(path).map_err(|error| format!("`{shown}` cannot be read ({error})"))?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(format!("`{shown}` holds no PEM certificate")),
+    }
+}
+
+fn headers(call: &Call<'_>, credentials: &Credentials) -> Result<HeaderMap, ApiError> {
+    let mut headers = HeaderMap::new();
+    headers.insert("accept", HeaderValue::from_static(call.accept));
+    headers.insert("anthropic-version", HeaderValue::from_static(API_VERSION));
+    if call.body.is_some() {
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+    }
+    if let Some(token) = &credentials.token {
+        let bearer = format!("Bearer {}", token.expose());
+        headers.insert("authorization", secret_value("authorization", &bearer)?);
+    }
+    let mut betas: Vec<&str> = call.betas.iter().map(String::as_str).collect();
+    for (name, value) in &credentials.headers {
+        if name == "anthropic-beta" {
+            betas.extend(value.expose().split(',').map(str::trim));
+            continue;
+        }
+        let value = secret_value(name, value.expose())?;
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad_header(name))?;
+        headers.insert(name, value);
+    }
+    if credentials.oauth {
+        betas.push(OAUTH_BETA);
+    }
+    let mut joined = String::new();
+    for (position, beta) in betas.iter().enumerate() {
+        let is_new = !beta.is_empty() && !betas.iter().take(position).any(|other| other == beta);
+        if is_new {
+            if !joined.is_empty() {
+                joined.push(',');
+            }
+            joined.push_str(beta);
+        }
+    }
+    if !joined.is_empty() {
+        let value = HeaderValue::from_str(&joined).map_err(|_| bad_header("anthropic-beta"))?;
+        headers.insert("anthropic-beta", value);
+    }
+    Ok(headers)
+}
+
+fn secret_value(name: &str, value: &str) -> Result<HeaderValue, ApiError> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| bad_header(name))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn bad_header(name: &str) -> ApiError {
+    ApiError::NoCredentials {
+        reason: format!("the header `{name}` holds characters that cannot be sent"),
+    }
+}
+
+fn parse_base(text: &str) -> Result<Url, ApiError> {
+    let wrong = |what: &str| ApiError::Connect {
+        host: "the base URL".to_owned(),
+        reason: what.to_owned(),
+    };
+    let url =
+        Url::parse(text.trim()).map_err(|_| wrong("it must look like `https://host/path`"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(wrong(
+            "it must begin with `https://` or `http://` and a host",
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("it must not hold a name or a password"));
+    }
+    Ok(url)
+}
+
+/// Appends a path, query included, to the base URL's own path.
+fn address(base: &Url, path: &str) -> Result<Url, ApiError> {
+    let mut whole = base.clone();
+    whole.set_query(None);
+    whole.set_fragment(None);
+    let whole = format!("{}{path}", whole.as_str().trim_end_matches('/'));
+    Url::parse(&whole).map_err(|_| ApiError::Protocol {
+        reason: format!("`{path}` is no path to ask for"),
+    })
+}
+
+fn is_local(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        None => false,
+    }
+}
+
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+async fn refusal(response: Response) -> ApiError {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let body = read_start(response).await;
+    ApiError::from_response(&ErrorResponse {
+        status,
+        header: |name: &str| headers.get(name).and_then(|value| value.to_str().ok()),
+        body: &body,
+        now: SystemTime::now(),
+    })
+}
+
+/// Reads a small body, or the start of a large one; what breaks off is kept.
+async fn read_start(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_ERROR_BYTES {
+            body.truncate(MAX_ERROR_BYTES);
+            break;
+        }
+    }
+    body
+}
+
+/// Returns the innermost cause of a failure: the only part that says something.
+pub(super) fn cause(error: &reqwest::Error) -> String {
+    let mut inner = error.source();
+    let mut text = None;
+    while let Some(error) = inner {
+        text = Some(error.to_string());
+        inner = error.source();
+    }
+    text.filter(|text| !text.is_empty())
+        .unwrap_or_else(|| "the connection failed".to_owned())
+}
+
+fn hide(error: ApiError, credentials: &Credentials) -> ApiError {
+    let mut error = match &credentials.token {
+        Some(token) => error.without(token.expose()),
+        None => error,
+    };
+    for (name, value) in &credentials.headers {
+        if matches!(name.as_str(), "authorization" | "x-api-key") {
+            error = error.without(value.expose());
+        }
+    }
+    error
+}
+
+fn now_s() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|elapsed| i64::try_from(elapsed.as_secs()).ok())
+        .unwrap_or_default()
+}
