@@ -224,7 +224,7 @@ impl Accumulator {
                 "cache_creation" | "service_tier" | "speed" | "inference_geo"
             );
             let known = usage.get(name).is_some_and(|known| !known.is_null());
-            if !value.is_null() && !(from_start && known) {
+            if !(value.is_null() || from_start && known) {
                 usage.insert(name.clone(), value.clone());
             }
         }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::address::segment;
 use super::error::ApiError;
 use super::event::StreamEvent;
 use super::model::ModelInfo;
@@ -304,26 +305,4 @@ pub(super) async fn read_json<T: DeserializeOwned>(mut response: Response) -> Re
     serde_json::from_slice(&body).map_err(|error| ApiError::Protocol {
         reason: format!("an answer that is not the JSON asked for ({error})"),
     })
-}
-
-/// Encodes an id as one segment of a path, or as a value of a query.
-///
-/// # Errors
-/// [`ApiError::Protocol`] for what is no id: nothing, dots, a whole paragraph.
-pub(super) fn segment(id: &str) -> Result<String, ApiError> {
-    const MAX_ID_BYTES: usize = 256;
-    if id.is_empty() || id.len() > MAX_ID_BYTES || id.bytes().all(|byte| byte == b'.') {
-        return Err(ApiError::Protocol {
-            reason: "an id that cannot be asked for".to_owned(),
-        });
-    }
-    let mut encoded = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    Ok(encoded)
 }

@@ -10,6 +10,9 @@ pub enum ApiError {
     /// No credentials were found.
     #[error("no credentials for the Claude API: {reason}")]
     NoCredentials { reason: String },
+    /// What was configured cannot be used: a base URL, a file of certificates, a proxy.
+    #[error("the Claude API cannot be called: {reason}")]
+    Misconfigured { reason: String },
     /// The connection failed before any response.
     #[error("cannot reach `{host}`: {reason}")]
     Connect { host: String, reason: String },
@@ -118,6 +121,7 @@ impl ApiError {
         match self {
             Self::Status { kind, .. } | Self::Stream { kind, .. } => Some(kind),
             Self::NoCredentials { .. }
+            | Self::Misconfigured { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::Truncated { .. }
@@ -131,6 +135,7 @@ impl ApiError {
         match self {
             Self::Status { code, .. } => code.as_deref(),
             Self::NoCredentials { .. }
+            | Self::Misconfigured { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::Stream { .. }
@@ -147,6 +152,7 @@ impl ApiError {
                 request_id.as_deref()
             }
             Self::NoCredentials { .. }
+            | Self::Misconfigured { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::Truncated { .. }
@@ -163,6 +169,7 @@ impl ApiError {
         let text = match &mut self {
             Self::Status { message, .. } | Self::Stream { message, .. } => message,
             Self::NoCredentials { reason }
+            | Self::Misconfigured { reason }
             | Self::Connect { reason, .. }
             | Self::Truncated { reason }
             | Self::Protocol { reason } => reason,

@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 use serde::Deserialize;
 
-use super::client::{Client, read_json, segment};
+use super::address::segment;
+use super::client::{Client, read_json};
 use super::error::ApiError;
 use super::retry;
 use super::transport::cause;

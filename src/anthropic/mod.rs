@@ -1,8 +1,9 @@
 //! The Claude API on the wire (`anthropic-version: 2026-10-21`). Knows nothing of Jupyter.
 //!
-//! Everything but `client`, `files` and `credentials` is pure.
+//! Everything but `client`, `transport`, `files` and `credentials` is pure.
 
 pub mod accumulate;
+mod address;
 pub mod block;
 pub mod client;
 pub mod credentials;

@@ -49,6 +49,7 @@ pub fn retry_delay(error: &ApiError, retries_done: u32, random: f64) -> Option<D
             *retry_after
         }
         ApiError::NoCredentials { .. }
+        | ApiError::Misconfigured { .. }
         | ApiError::Stream { .. }
         | ApiError::Truncated { .. }
         | ApiError::Protocol { .. } => return None,
@@ -78,6 +79,7 @@ pub fn reason(error: &ApiError) -> &'static str {
             _ => "server error",
         },
         ApiError::NoCredentials { .. } => "no credentials",
+        ApiError::Misconfigured { .. } => "misconfigured",
         ApiError::Protocol { .. } => "unreadable answer",
     }
 }

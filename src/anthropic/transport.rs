@@ -16,6 +16,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
 use tokio::sync::{OnceCell, Semaphore};
 
+use super::address::{address, host, is_local, parse_base};
 use super::credentials::{Credentials, Freshness, OAUTH_BETA, Renewal};
 use super::error::{ApiError, ErrorResponse};
 use crate::config::{Config, Environment, Secret};
@@ -265,10 +266,7 @@ impl Transport {
             }
         })
         .await
-        .map_err(|reason| ApiError::Connect {
-            host: host(base),
-            reason,
-        })
+        .map_err(|reason| ApiError::Misconfigured { reason })
     }
 
     fn failed(&self, error: &reqwest::Error, base: &Url) -> ApiError {
@@ -401,54 +399,6 @@ fn secret_value(name: &str, value: &str) -> Result<HeaderValue, ApiError> {
 fn bad_header(name: &str) -> ApiError {
     ApiError::NoCredentials {
         reason: format!("the header `{name}` holds characters that cannot be sent"),
-    }
-}
-
-fn parse_base(text: &str) -> Result<Url, ApiError> {
-    let wrong = |what: &str| ApiError::Connect {
-        host: "the base URL".to_owned(),
-        reason: what.to_owned(),
-    };
-    let url =
-        Url::parse(text.trim()).map_err(|_| wrong("it must look like `https://host/path`"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong(
-            "it must begin with `https://` or `http://` and a host",
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("it must not hold a name or a password"));
-    }
-    Ok(url)
-}
-
-/// Appends a path, query included, to the base URL's own path.
-fn address(base: &Url, path: &str) -> Result<Url, ApiError> {
-    let mut whole = base.clone();
-    whole.set_query(None);
-    whole.set_fragment(None);
-    let whole = format!("{}{path}", whole.as_str().trim_end_matches('/'));
-    Url::parse(&whole).map_err(|_| ApiError::Protocol {
-        reason: format!("`{path}` is no path to ask for"),
-    })
-}
-
-fn is_local(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    }
-}
-
-fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
     }
 }
 
