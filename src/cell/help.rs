@@ -1,1 +1,185 @@
-//! Placeholder.
+//! Help texts, made from the registry: for `%help`, `%name?`, inspection and the README.
+
+use super::magic::{Context, Form, Magic, MagicError, find};
+use super::magics::MAGICS;
+use super::secret;
+use super::shown::{Part, Shown, WIDTH, with_origin, wrap};
+use super::topics::TOPICS;
+use super::unknown::{nearest, quoted};
+
+/// The blanks between examples on one line.
+const GAP: &str = "        ";
+
+/// Returns help about a magic or a topic, with or without percent signs; `help` is the overview.
+///
+/// # Errors
+/// When there is neither of that name; the hint names the nearest.
+pub fn about(topic: &str, context: &Context<'_>) -> Result<Shown, MagicError> {
+    let name = topic.trim().trim_matches(['%', '?']).to_ascii_lowercase();
+    if name == "help" || name.is_empty() {
+        return Ok(overview());
+    }
+    if let Some(magic) = find(&name) {
+        return Ok(of_magic(magic, context));
+    }
+    if let Some(topic) = TOPICS.iter().find(|topic| topic.name == name) {
+        return Ok(of_text(topic.text));
+    }
+    if secret::looks_like_key(topic) {
+        return Err(MagicError::new(
+            "there is no help on that",
+            "`%help` is the overview.",
+        ));
+    }
+    let names = MAGICS.iter().map(|magic| magic.name);
+    let near = nearest(&name, names.chain(TOPICS.iter().map(|topic| topic.name)));
+    let near =
+        quoted(&near, "%help ").map_or(String::new(), |names| format!("Did you mean {names}? "));
+    Err(MagicError::new(
+        format!("there is no help on `{name}`"),
+        format!("{near}`%help` lists what there is."),
+    ))
+}
+
+/// Returns help about one magic: what it is, examples, the value in force, what else to know.
+#[must_use]
+pub fn of_magic(magic: &Magic, context: &Context<'_>) -> Shown {
+    let usage = usage_line(magic);
+    let examples = examples(magic);
+    let now = (magic.now)(context).map(|value| {
+        let value = with_origin(&[magic.name], &value, context);
+        format!("Now: {value}.")
+    });
+    let mut plain = format!("{usage} - {}\n{examples}", magic.summary.replace('`', ""));
+    for line in now.iter().map(String::as_str).chain([magic.details]) {
+        plain.push_str(&format!("\n  {}", wrap(&line.replace('`', ""), "  ")));
+    }
+    if !magic.aliases.is_empty() {
+        plain.push_str(&format!("\n  Also: %{}", magic.aliases.join(", %")));
+    }
+    let head = Shown::default().paragraph(&format!("`{usage}` - {}", magic.summary));
+    let mut markdown = head.block(&unindent(&examples)).markdown;
+    if let Some(now) = (magic.now)(context) {
+        let now = Shown::default().line(
+            "Now",
+            &Part::text(&with_origin(&[magic.name], &now, context)),
+        );
+        markdown.push_str(&format!("\n\n{}", now.markdown));
+    }
+    markdown.push_str(&format!("\n\n{}", magic.details));
+    Shown { markdown, plain }
+}
+
+/// Returns how a magic is written: `%effort LEVEL`.
+#[must_use]
+pub fn usage_line(magic: &Magic) -> String {
+    let sign = if magic.form == Form::Cell { "%%" } else { "%" };
+    format!("{sign}{} {}", magic.name, magic.usage)
+        .trim_end()
+        .to_owned()
+}
+
+/// Returns the README's table of magics, in Markdown, without a final line end.
+#[must_use]
+pub fn readme_table() -> String {
+    let rows: Vec<Vec<Part>> = MAGICS
+        .iter()
+        .map(|magic| {
+            let example = magic.examples.first().map_or("", |(code, _)| *code);
+            vec![
+                Part::code(&usage_line(magic)),
+                Part::ours(magic.summary),
+                Part::code(&on_one_line(example)),
+            ]
+        })
+        .collect();
+    Shown::default()
+        .table(&["Magic", "Meaning", "Example"], &rows)
+        .markdown
+}
+
+fn overview() -> Shown {
+    let magics: Vec<Vec<Part>> = MAGICS
+        .iter()
+        .map(|magic| vec![Part::code(&usage_line(magic)), Part::ours(magic.summary)])
+        .collect();
+    let topics: Vec<Vec<Part>> = TOPICS
+        .iter()
+        .map(|topic| {
+            vec![
+                Part::code(&format!("%help {}", topic.name)),
+                Part::ours(topic.summary),
+            ]
+        })
+        .collect();
+    Shown::default()
+        .paragraph(
+            "Type what you want in plain words and run the cell: it is sent to Claude, which can run code in its own \
+sandbox. Magics in a cell's first lines set things up.",
+        )
+        .paragraph("`%x value` holds from here on, `%%x value` for this cell only, `%x` alone shows. `%x?` is help on `%x`.")
+        .table(&["magic", "meaning"], &magics)
+        .table(&["topic", "about"], &topics)
+}
+
+/// A text of ours: Markdown as it is, plain without backticks and heading signs, wrapped.
+fn of_text(text: &str) -> Shown {
+    let plain: Vec<String> = text
+        .split('\n')
+        .map(|line| {
+            let line = line.trim_start_matches('#').trim_start().replace('`', "");
+            let indent = if line.starts_with("- ") { "  " } else { "" };
+            wrap(&line, indent)
+        })
+        .collect();
+    Shown {
+        markdown: text.to_owned(),
+        plain: plain.join("\n"),
+    }
+}
+
+/// The examples, indented by two: on one line if they fit, else in columns.
+fn examples(magic: &Magic) -> String {
+    let single = magic.examples.iter().all(|(code, _)| !code.contains('\n'));
+    let widest = magic
+        .examples
+        .iter()
+        .flat_map(|(code, _)| code.split('\n'))
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or(0);
+    let line: Vec<String> = magic
+        .examples
+        .iter()
+        .map(|(code, what)| format!("{code}   {what}"))
+        .collect();
+    let line = format!("  {}", line.join(GAP));
+    if single && line.chars().count() <= WIDTH {
+        return line;
+    }
+    let rows = magic.examples.iter().map(|(code, what)| {
+        let (first, more) = code.split_once('\n').unwrap_or((code, ""));
+        let pad = " ".repeat(widest.saturating_sub(first.chars().count()) + 3);
+        let more: String = more
+            .split('\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| format!("\n  {line}"))
+            .collect();
+        format!("  {first}{pad}{what}{more}")
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+fn unindent(text: &str) -> String {
+    let lines = text
+        .split('\n')
+        .map(|line| line.strip_prefix("  ").unwrap_or(line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn on_one_line(code: &str) -> String {
+    match code.split_once('\n') {
+        Some((first, _)) => format!("{first} …"),
+        None => code.to_owned(),
+    }
+}

@@ -1,12 +1,80 @@
-//! The registry of magics. Help, `%lsmagic`, completion, inspection and the README's table come
-//! from [`MAGICS`].
+//! What a magic is, what it may read and what it may ask for; and how a call is applied.
+//!
+//! Pure: a magic never does anything itself, it returns [`Effect`]s for the actor. The magics are
+//! listed in [`super::magics::MAGICS`]; help, `%lsmagic`, completion, inspection and the README's
+//! table come from there.
 
 use crate::chat::settings::Settings;
 
-use super::parse::MagicCall;
+use super::magics::MAGICS;
+use super::parse::{MagicCall, SHELL, Scope};
+use super::{help, secret, unknown};
+
+/// One entry of the registry.
+#[derive(Debug)]
+pub struct Magic {
+    /// The name without percent signs.
+    pub name: &'static str,
+    /// Other names it answers to.
+    pub aliases: &'static [&'static str],
+    /// What follows the name, such as `LEVEL` or `[N]`; empty for nothing.
+    pub usage: &'static str,
+    /// How it may be written.
+    pub form: Form,
+    /// What it is for: one clause without a full stop.
+    pub summary: &'static str,
+    /// What else to know: whole sentences.
+    pub details: &'static str,
+    /// Calls that work, each with what it does in a few words; at least two.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// What completes the word after `before`, the words already typed.
+    pub values: fn(context: &Context<'_>, before: &[&str]) -> Vec<Candidate>,
+    /// The value in force, without where it was set; `None` when there is none to tell.
+    pub now: fn(context: &Context<'_>) -> Option<String>,
+    /// The magic itself.
+    pub apply: fn(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError>,
+}
+
+/// How a magic may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `%x` and `%%x`: a setting.
+    Setting,
+    /// `%x` only: it shows or does something once.
+    Line,
+    /// `%%x` only: it is about this cell's turn.
+    Cell,
+    /// `%x VALUE` in one line, or `%%x` with the rest of the cell as its text; both last.
+    Body,
+}
+
+/// A completion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// What is inserted.
+    pub text: String,
+    /// What it is, for the front end's icon and second column.
+    pub kind: &'static str,
+}
+
+impl Candidate {
+    /// Makes candidates of one kind.
+    pub fn list<T: Into<String>>(
+        kind: &'static str,
+        texts: impl IntoIterator<Item = T>,
+    ) -> Vec<Self> {
+        texts
+            .into_iter()
+            .map(|text| Self {
+                text: text.into(),
+                kind,
+            })
+            .collect()
+    }
+}
 
 /// What a magic may read of the kernel's state.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// Settings in force before this magic (with those of earlier magics of the cell applied).
     pub settings: &'a Settings,
@@ -18,6 +86,24 @@ pub struct Context<'a> {
     pub status: &'a [(String, String)],
     /// The model ids the API listed, if `%models` was asked before; else the table's.
     pub models: &'a [String],
+    /// Where settings were last set: (name of the magic, execution count of its cell), as
+    /// [`origin`] names them.
+    pub set_in: &'a [(String, u32)],
+}
+
+impl<'a> Context<'a> {
+    /// Makes a context of settings and nothing else.
+    #[must_use]
+    pub fn new(settings: &'a Settings) -> Self {
+        Self {
+            settings,
+            variables: &[],
+            turns: &[],
+            status: &[],
+            models: &[],
+            set_in: &[],
+        }
+    }
 }
 
 /// One line of `%history`.
@@ -38,6 +124,14 @@ pub struct TurnSummary {
 pub enum Effect {
     /// Replace the settings; the scope of the call says for how long.
     Settings(Box<Settings>),
+    /// `%system --file PATH`: read the file, then replace the settings by
+    /// [`super::magics::system::with_text`], for as long as the scope of the call says.
+    SystemFile {
+        /// As typed.
+        path: String,
+        /// Whether the text is added to the one in force.
+        append: bool,
+    },
     /// Show a value: `execute_result` with both forms.
     Show {
         /// `text/markdown`.
@@ -79,10 +173,100 @@ pub struct MagicError {
     pub hint: String,
 }
 
+impl MagicError {
+    /// Makes an error of its two sentences.
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+/// Finds a magic by its name or an alias.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Magic> {
+    MAGICS
+        .iter()
+        .copied()
+        .find(|magic| magic.name == name || magic.aliases.contains(&name))
+}
+
+/// Returns whether `%%name` takes the rest of its cell.
+#[must_use]
+pub fn takes_body(name: &str) -> bool {
+    find(name).is_some_and(|magic| magic.form == Form::Body)
+}
+
+/// Returns the name under which [`Context::set_in`] records a call that changed settings for good.
+#[must_use]
+pub fn origin(call: &MagicCall) -> Option<&'static str> {
+    let magic = find(&call.name)?;
+    (call.scope == Scope::FromHere).then_some(magic.name)
+}
+
 /// Applies one call.
 ///
 /// # Errors
 /// When the name is unknown (the hint names the nearest) or the arguments do not fit.
-pub fn apply(_call: &MagicCall, _context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
-    Ok(Vec::new())
+pub fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
+    secret::refuse(call)?;
+    if call.name == SHELL {
+        return Err(unknown::shell(&call.args));
+    }
+    let magic = find(&call.name).ok_or_else(|| unknown::magic(&call.name))?;
+    if call.args == "?" {
+        return Ok(vec![Effect::Page(help::of_magic(magic, context).plain)]);
+    }
+    check_form(magic, call)?;
+    (magic.apply)(call, context)
+}
+
+/// Applies papermill's injected cell.
+///
+/// # Errors
+/// When a value looks like a key or a password.
+pub fn apply_parameters(values: &[(String, String)]) -> Result<Vec<Effect>, MagicError> {
+    values
+        .iter()
+        .map(|(name, value)| {
+            secret::refuse_variable(name, value)?;
+            Ok(Effect::SetVariable {
+                name: name.clone(),
+                value: value.clone(),
+            })
+        })
+        .collect()
+}
+
+fn check_form(magic: &Magic, call: &MagicCall) -> Result<(), MagicError> {
+    let name = magic.name;
+    match (magic.form, call.scope) {
+        (Form::Line, Scope::ThisCell) => Err(MagicError::new(
+            format!("`%%{name}` does not exist: there is nothing in it to hold for one cell"),
+            format!("Write `%{name}`."),
+        )),
+        (Form::Cell, Scope::FromHere) => Err(MagicError::new(
+            format!("`%{name}` does not exist: it is always about one cell"),
+            format!("Write `%%{name}`, with the prompt below it."),
+        )),
+        (Form::Setting | Form::Line | Form::Cell | Form::Body, _) => match &call.body {
+            Some(body) => check_body(name, body),
+            None => Ok(()),
+        },
+    }
+}
+
+/// One body magic per cell, last: a body that opens with a magic is a slip.
+fn check_body(name: &str, body: &str) -> Result<(), MagicError> {
+    let first = body.split('\n').next().unwrap_or_default();
+    match super::parse::magic_line(first) {
+        Some((_, inner, _)) if find(inner).is_some() => Err(MagicError::new(
+            format!(
+                "`%%{name}` takes the rest of the cell as its text, so `%{inner}` below it would become text"
+            ),
+            format!("Put `%{inner}` above `%%{name}`, or in a cell of its own."),
+        )),
+        _ => Ok(()),
+    }
 }

@@ -1,7 +1,13 @@
 //! From a cell's text to magics and a prompt. Pure: parsing never fails, magics return effects.
 
 pub mod complete;
+pub mod fill;
 pub mod help;
 pub mod magic;
 pub mod magics;
+mod parameters;
 pub mod parse;
+pub mod secret;
+pub mod shown;
+mod topics;
+mod unknown;

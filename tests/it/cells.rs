@@ -1,1 +1,4 @@
-//! cell texts and what they parse to
+//! A cell's text taken apart, and what front ends ask of unfinished text.
+
+mod complete;
+mod parse;

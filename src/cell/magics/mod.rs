@@ -1,1 +1,46 @@
-//! Placeholder.
+//! The magics, one file for each subject. Adding one is a file here and a line in [`MAGICS`].
+
+mod abilities;
+mod arguments;
+mod beta;
+mod dry;
+mod effort;
+mod help;
+mod history;
+mod languages;
+mod lsmagic;
+mod max_tokens;
+mod model;
+pub mod models;
+mod reset;
+mod status;
+pub mod system;
+mod thinking;
+mod tools;
+mod variables;
+mod version;
+
+use super::magic::Magic;
+
+/// Every magic, in the order help lists them.
+pub const MAGICS: &[&Magic] = &[
+    &languages::BASH,
+    &languages::PYTHON,
+    &tools::TOOLS,
+    &effort::EFFORT,
+    &thinking::THINKING,
+    &model::MODEL,
+    &models::MODELS,
+    &max_tokens::MAX_TOKENS,
+    &system::SYSTEM,
+    &beta::BETA,
+    &variables::SET,
+    &variables::VARS,
+    &history::HISTORY,
+    &reset::RESET,
+    &dry::DRY,
+    &status::STATUS,
+    &help::HELP,
+    &lsmagic::LSMAGIC,
+    &version::VERSION,
+];

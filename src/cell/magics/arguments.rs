@@ -1,0 +1,68 @@
+//! Reading the arguments of a call.
+
+use crate::cell::magic::{Candidate, Context, Effect, MagicError};
+use crate::cell::parse::MagicCall;
+use crate::chat::settings::Settings;
+
+/// Returns the one word a magic takes, lower case; `None` for none.
+pub(super) fn word(call: &MagicCall, usage: &str) -> Result<Option<String>, MagicError> {
+    let mut words = call.args.split_whitespace();
+    let first = words.next().map(str::to_ascii_lowercase);
+    if words.next().is_some() {
+        return Err(MagicError::new(
+            format!("`%{}` takes one value, not `{}`", call.name, call.args),
+            format!(
+                "Write `%{} {usage}`; the prompt begins on the next line.",
+                call.name
+            ),
+        ));
+    }
+    Ok(first)
+}
+
+/// Refuses arguments where none are taken.
+pub(super) fn none(call: &MagicCall) -> Result<(), MagicError> {
+    if call.args.is_empty() {
+        return Ok(());
+    }
+    Err(MagicError::new(
+        format!("`%{}` takes nothing, not `{}`", call.name, call.args),
+        "The prompt begins on the next line.",
+    ))
+}
+
+/// Makes the effect that puts changed settings in force.
+pub(super) fn put(settings: Settings) -> Effect {
+    Effect::Settings(Box::new(settings))
+}
+
+/// The completion of magics that take no values.
+pub(super) fn no_values(_: &Context<'_>, _: &[&str]) -> Vec<Candidate> {
+    Vec::new()
+}
+
+/// The value of magics that have none.
+pub(super) fn no_value(_: &Context<'_>) -> Option<String> {
+    None
+}
+
+/// Joins words for a sentence: `a, b and c`.
+pub(super) fn and(words: &[&str]) -> String {
+    match words.split_last() {
+        None => String::new(),
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joins_words() {
+        assert_eq!(and(&[]), "");
+        assert_eq!(and(&["a"]), "a");
+        assert_eq!(and(&["a", "b", "c"]), "a, b and c");
+    }
+}

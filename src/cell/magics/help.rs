@@ -1,0 +1,41 @@
+//! `%help`: the overview, a magic, or a topic.
+
+use super::MAGICS;
+use super::arguments::no_value;
+use crate::cell::help::about;
+use crate::cell::magic::{Candidate, Form, Magic};
+use crate::cell::topics::TOPICS;
+
+pub(super) const HELP: Magic = Magic {
+    name: "help",
+    aliases: &[],
+    usage: "[NAME|TOPIC]",
+    form: Form::Line,
+    summary: "show help; alone: the overview",
+    details: "`%NAME?` and `?NAME` page the same text. Topics beside the magics: cells, keys, limits, offline.",
+    examples: &[
+        ("%help", "overview"),
+        ("%help effort", "a magic"),
+        ("%help limits", "a topic"),
+    ],
+    values: |_, before| {
+        if !before.is_empty() {
+            return Vec::new();
+        }
+        let mut all = Candidate::list("topic", TOPICS.iter().map(|topic| topic.name));
+        all.extend(Candidate::list(
+            "magic",
+            MAGICS.iter().map(|magic| magic.name),
+        ));
+        all
+    },
+    now: no_value,
+    apply: |call, context| {
+        let topic = if call.args.is_empty() {
+            "help"
+        } else {
+            &call.args
+        };
+        Ok(vec![about(topic, context)?.effect()])
+    },
+};

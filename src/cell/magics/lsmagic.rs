@@ -1,0 +1,32 @@
+//! `%lsmagic`: the magics, one line each.
+
+use super::MAGICS;
+use super::arguments::{no_value, no_values, none};
+use crate::cell::help::usage_line;
+use crate::cell::magic::{Form, Magic};
+use crate::cell::shown::{Part, Shown};
+
+pub(super) const LSMAGIC: Magic = Magic {
+    name: "lsmagic",
+    aliases: &[],
+    usage: "",
+    form: Form::Line,
+    summary: "list the magics",
+    details: "`%help NAME`, `%NAME?` and `?NAME` tell more about one.",
+    examples: &[("%lsmagic", "the list"), ("%lsmagic?", "this help")],
+    values: no_values,
+    now: no_value,
+    apply: |call, _| {
+        none(call)?;
+        Ok(vec![list().effect()])
+    },
+};
+
+/// Makes the list of all magics.
+pub(super) fn list() -> Shown {
+    let rows: Vec<Vec<Part>> = MAGICS
+        .iter()
+        .map(|magic| vec![Part::code(&usage_line(magic)), Part::ours(magic.summary)])
+        .collect();
+    Shown::default().table(&["magic", "meaning"], &rows)
+}

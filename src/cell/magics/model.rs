@@ -1,0 +1,99 @@
+//! `%model`: which model answers.
+
+use super::abilities::{self, fit};
+use super::arguments::put;
+use crate::anthropic::model::{self, MODELS, TABLE_DATE};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
+use crate::cell::parse::MagicCall;
+use crate::cell::shown::setting;
+use crate::cell::unknown::{nearest, quoted};
+
+pub(super) const MODEL: Magic = Magic {
+    name: "model",
+    aliases: &[],
+    usage: "[NAME]",
+    form: Form::Setting,
+    summary: "which model answers: a name or opus | sonnet | haiku | fable",
+    details: "The short names stand for the newest of their line. A name the kernel does not know is sent as it is. \
+Settings that the new model does not take are changed, and said. Changing the model between cells makes the next cell \
+pay for the conversation without the cache.",
+    examples: &[
+        ("%model sonnet", "from here on"),
+        ("%%model haiku", "this cell only"),
+        ("%model", "show"),
+    ],
+    values,
+    now: |context| Some(context.settings.model.clone()),
+    apply,
+};
+
+/// Longest id taken; the longest known has 26 characters.
+const LONGEST: usize = 100;
+
+fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
+    if !before.is_empty() {
+        return Vec::new();
+    }
+    let mut all = Candidate::list("alias", MODELS.iter().filter_map(|spec| spec.alias));
+    if context.models.is_empty() {
+        all.extend(Candidate::list("model", abilities::offered()));
+    } else {
+        all.extend(Candidate::list(
+            "model",
+            context.models.iter().map(String::as_str),
+        ));
+    }
+    all
+}
+
+fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
+    if call.args.is_empty() {
+        return Ok(vec![setting("model", &context.settings.model, context)]);
+    }
+    let (id, doubt) = resolve(&call.args, context)?;
+    let mut settings = context.settings.clone();
+    settings.model = id;
+    let changes = fit(&mut settings);
+    let retires = abilities::spec(&settings.model)
+        .and_then(|spec| spec.retires)
+        .map(|day| format!("`{}` retires on {day}", settings.model));
+    let mut effects = vec![put(settings)];
+    let warnings = doubt.into_iter().chain(retires).chain(changes);
+    effects.extend(warnings.map(Effect::Warn));
+    Ok(effects)
+}
+
+/// The id for what was typed, and what to warn of when nobody knows it.
+fn resolve(typed: &str, context: &Context<'_>) -> Result<(String, Option<String>), MagicError> {
+    let fits = typed.len() <= LONGEST
+        && typed.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'@')
+        });
+    if !fits {
+        return Err(MagicError::new(
+            format!("`{typed}` is not the name of a model"),
+            "`%models` lists them; opus, sonnet, haiku and fable stand for the newest of each line.",
+        ));
+    }
+    let lower = typed.to_ascii_lowercase();
+    if let Some(spec) = model::resolve_alias(&lower) {
+        return Ok((spec.id.to_owned(), None));
+    }
+    // A dated id is found too, and stays dated.
+    if model::lookup(&lower).is_some() {
+        return Ok((lower, None));
+    }
+    if context.models.iter().any(|listed| listed == typed) {
+        return Ok((typed.to_owned(), None));
+    }
+    let mut near = model::nearest(&lower);
+    near.extend(nearest(&lower, context.models.iter().map(String::as_str)));
+    near.dedup();
+    let near = quoted(&near, "").map_or(String::new(), |names| format!(" (did you mean {names}?)"));
+    Ok((
+        typed.to_owned(),
+        Some(format!(
+            "`{typed}` is not in the kernel's table of {TABLE_DATE}: it is sent as it is{near}"
+        )),
+    ))
+}

@@ -1,0 +1,144 @@
+//! `%thinking`: whether Claude's thinking is shown, folded or switched off.
+
+use super::abilities::{self, Off};
+use super::arguments::put;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
+use crate::cell::parse::MagicCall;
+use crate::cell::shown::setting;
+use crate::chat::settings::{Settings, ThinkingShow};
+
+pub(super) const THINKING: Magic = Magic {
+    name: "thinking",
+    aliases: &[],
+    usage: "[show|fold|off] [--interleaved]",
+    form: Form::Setting,
+    summary: "show Claude's thinking, fold it away, or switch it off",
+    details: "What is shown is a summary; all of the thinking is paid for. `off` works only with models that can do \
+without. `--interleaved` sends the header that older models need to think between steps; newer ones do it by \
+themselves.",
+    examples: &[
+        ("%thinking show", "from here on"),
+        ("%%thinking fold", "this cell only"),
+        ("%thinking", "what is in force"),
+    ],
+    values,
+    now: |context| Some(now(context.settings)),
+    apply,
+};
+
+fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
+    let mut words = if before.iter().any(|word| !word.starts_with('-')) {
+        Vec::new()
+    } else {
+        vec!["show", "fold"]
+    };
+    if !words.is_empty() && abilities::thinking_off(&context.settings.model) != Off::Never {
+        words.push("off");
+    }
+    if !before.contains(&"--interleaved") {
+        words.push("--interleaved");
+    }
+    Candidate::list("value", words)
+}
+
+/// The mode in force, in a few words.
+pub(super) fn now(settings: &Settings) -> String {
+    let mode = match settings.thinking {
+        ThinkingShow::Show => "shown",
+        ThinkingShow::Fold => "folded",
+        ThinkingShow::Off => "off",
+    };
+    if settings.interleaved {
+        format!("{mode}, interleaved")
+    } else {
+        mode.to_owned()
+    }
+}
+
+fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
+    let mut settings = context.settings.clone();
+    let mut warnings = Vec::new();
+    let mut mode = None;
+    for word in call.args.split_whitespace() {
+        let chosen = match word.to_ascii_lowercase().as_str() {
+            "show" => ThinkingShow::Show,
+            "fold" | "on" => ThinkingShow::Fold,
+            "off" => ThinkingShow::Off,
+            "--interleaved" => {
+                warnings.extend(interleave(&mut settings));
+                continue;
+            }
+            "--no-interleaved" => {
+                settings.interleaved = false;
+                continue;
+            }
+            _ => {
+                return Err(MagicError::new(
+                    format!("`%thinking` does not take `{word}`"),
+                    "It takes show, fold or off, and `--interleaved`.",
+                ));
+            }
+        };
+        if mode.replace(chosen).is_some() {
+            return Err(MagicError::new(
+                format!(
+                    "`%thinking` takes one of show, fold and off, not `{}`",
+                    call.args
+                ),
+                "Choose one of them.",
+            ));
+        }
+    }
+    if call.args.is_empty() {
+        return Ok(vec![setting("thinking", &now(context.settings), context)]);
+    }
+    if let Some(mode) = mode {
+        if mode == ThinkingShow::Off {
+            warnings.extend(check_off(&settings)?);
+        }
+        settings.thinking = mode;
+    }
+    let mut effects = vec![put(settings)];
+    effects.extend(warnings.into_iter().map(Effect::Warn));
+    Ok(effects)
+}
+
+/// Turns interleaving on where a model needs the header; else says why not.
+fn interleave(settings: &mut Settings) -> Option<String> {
+    settings.interleaved = abilities::needs_interleaved_header(&settings.model);
+    (!settings.interleaved).then(|| {
+        format!(
+            "`{}` thinks between steps by itself: `--interleaved` sends nothing",
+            settings.model
+        )
+    })
+}
+
+/// Whether thinking can be off with this model and effort; returns what to warn of.
+fn check_off(settings: &Settings) -> Result<Option<String>, MagicError> {
+    let model = &settings.model;
+    let off = abilities::thinking_off(model);
+    if off == Off::Never {
+        return Err(MagicError::new(
+            format!("`{model}` cannot switch thinking off"),
+            "`%thinking fold` keeps it out of sight, and a lower `%effort` makes it shorter.",
+        ));
+    }
+    let effort = settings
+        .effort
+        .or_else(|| abilities::spec(model)?.default_effort);
+    if let Some(effort) = effort
+        && !abilities::takes_without_thinking(model, effort)
+    {
+        return Err(MagicError::new(
+            format!(
+                "`{model}` cannot switch thinking off at effort `{}`",
+                effort.as_str()
+            ),
+            "Lower it first: `%effort high` or less.",
+        ));
+    }
+    Ok((off == Off::BetweenTools).then(|| {
+        format!("`{model}` cannot switch thinking off entirely: it still thinks between tool calls")
+    }))
+}

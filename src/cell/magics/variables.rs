@@ -1,0 +1,153 @@
+//! `%set` and `%vars`: values that `{{name}}` inserts in prompts.
+
+use super::arguments::{no_value, no_values, none};
+use crate::cell::fill::lookup;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
+use crate::cell::parse::{MagicCall, unescape};
+use crate::cell::secret;
+use crate::cell::shown::{Part, Shown, clip};
+
+pub(super) const SET: Magic = Magic {
+    name: "set",
+    aliases: &[],
+    usage: "NAME VALUE",
+    form: Form::Body,
+    summary: "set a variable; `{{NAME}}` in a prompt inserts it",
+    details: "`%set NAME VALUE` takes the rest of the line, `%%set NAME` the rest of the cell; `%set NAME` shows one. A \
+value is inserted as it is, and names nobody set stay as typed. A leading `# Parameters` cell, as papermill writes it, \
+sets variables too.",
+    examples: &[
+        ("%set city Bergen", "one line"),
+        (
+            "%%set rubric\nTwo points for the method,\none for the result.",
+            "several lines",
+        ),
+        ("%set city", "show one"),
+    ],
+    values: |context, before| {
+        if before.is_empty() {
+            Candidate::list(
+                "variable",
+                context.variables.iter().map(|(name, _)| name.as_str()),
+            )
+        } else {
+            Vec::new()
+        }
+    },
+    now: |context| Some(count(context)),
+    apply: set,
+};
+
+pub(super) const VARS: Magic = Magic {
+    name: "vars",
+    aliases: &[],
+    usage: "",
+    form: Form::Line,
+    summary: "show the variables",
+    details: "`%set NAME VALUE` sets one, `{{NAME}}` in a prompt inserts it, `%reset all` removes all.",
+    examples: &[("%vars", "show"), ("%vars?", "this help")],
+    values: no_values,
+    now: no_value,
+    apply: |call, context| {
+        none(call)?;
+        Ok(vec![list(context)])
+    },
+};
+
+/// How much of a value fits in a row, in characters.
+const CLIP: usize = 80;
+/// Longest name taken, in characters.
+const LONGEST: usize = 64;
+
+fn count(context: &Context<'_>) -> String {
+    match context.variables.len() {
+        0 => "no variables".to_owned(),
+        1 => "1 variable".to_owned(),
+        many => format!("{many} variables"),
+    }
+}
+
+fn set(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
+    let (name, inline) = call
+        .args
+        .split_once(char::is_whitespace)
+        .unwrap_or((&call.args, ""));
+    let inline = inline.trim();
+    let inline = inline.strip_prefix("= ").map_or(inline, str::trim_start);
+    if name.is_empty() && call.body.is_none() {
+        return Ok(vec![list(context)]);
+    }
+    check_name(name)?;
+    let value = match call.body.as_deref() {
+        None if inline.is_empty() => return show(name, context),
+        None => inline,
+        Some(body) if inline.is_empty() && !body.is_empty() => unescape(body),
+        Some("") if inline.is_empty() => {
+            return Err(MagicError::new(
+                format!("`%%set {name}` has no text below it"),
+                format!("Write the value in the lines after it, or `%set {name} VALUE`."),
+            ));
+        }
+        Some("") => inline,
+        Some(_) => {
+            return Err(MagicError::new(
+                format!(
+                    "`%%set {name}` takes the rest of the cell as its value, so nothing may follow the name"
+                ),
+                format!(
+                    "Write `%set {name} {}` with one percent sign for a value of one line.",
+                    clip(inline, CLIP)
+                ),
+            ));
+        }
+    };
+    secret::refuse_variable(name, value)?;
+    Ok(vec![Effect::SetVariable {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }])
+}
+
+fn check_name(name: &str) -> Result<(), MagicError> {
+    let mut chars = name.chars();
+    let fits = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
+        && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        && name.chars().count() <= LONGEST;
+    if fits {
+        return Ok(());
+    }
+    Err(MagicError::new(
+        format!("`{}` is not a name for a variable", clip(name, CLIP)),
+        "Names begin with a letter and go on with letters, digits, `_`, `-` and `.`: `%set city Bergen`.",
+    ))
+}
+
+fn show(name: &str, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
+    let value = lookup(name, context.variables).ok_or_else(|| {
+        MagicError::new(
+            format!("there is no variable `{name}`"),
+            format!("`%set {name} VALUE` sets it; `%vars` lists what is set."),
+        )
+    })?;
+    let shown = Shown::default();
+    let shown = if value.contains('\n') {
+        shown.line(name, &Part::ours("")).block(value)
+    } else {
+        shown.line(name, &Part::code(value))
+    };
+    Ok(vec![shown.effect()])
+}
+
+fn list(context: &Context<'_>) -> Effect {
+    if context.variables.is_empty() {
+        return Shown::default()
+            .paragraph("No variables yet: `%set NAME VALUE` sets one.")
+            .effect();
+    }
+    let rows: Vec<Vec<Part>> = context
+        .variables
+        .iter()
+        .map(|(name, value)| vec![Part::code(name), Part::code(&clip(value, CLIP))])
+        .collect();
+    Shown::default().table(&["name", "value"], &rows).effect()
+}

@@ -1,0 +1,246 @@
+//! Values shown by magics, in both forms: Markdown for notebooks, plain text for terminals.
+//!
+//! Prompts, answers and variables are other people's text: in Markdown they are code or escaped.
+
+use super::magic::{Context, Effect};
+
+/// The widest line of prose in plain text, in characters.
+pub(super) const WIDTH: usize = 100;
+
+/// One piece of text in both forms, on one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    markdown: String,
+    plain: String,
+}
+
+impl Part {
+    /// Makes a value: code in Markdown.
+    #[must_use]
+    pub fn code(text: &str) -> Self {
+        let plain = one_line(text);
+        let markdown = if plain.is_empty() {
+            String::new()
+        } else {
+            let fence = "`".repeat(longest_run(&plain, '`') + 1);
+            let pad = if plain.starts_with('`') || plain.ends_with('`') {
+                " "
+            } else {
+                ""
+            };
+            format!("{fence}{pad}{plain}{pad}{fence}")
+        };
+        Self { markdown, plain }
+    }
+
+    /// Makes prose: whatever Markdown would read into it is escaped.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        let plain = one_line(text);
+        Self {
+            markdown: escape(&plain),
+            plain,
+        }
+    }
+
+    /// Makes prose of ours, with code between backticks.
+    #[must_use]
+    pub fn ours(text: &str) -> Self {
+        Self {
+            markdown: text.to_owned(),
+            plain: text.replace('`', ""),
+        }
+    }
+}
+
+/// A text in both forms, growing downwards.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// `text/markdown`.
+    pub markdown: String,
+    /// `text/plain`.
+    pub plain: String,
+}
+
+impl Shown {
+    /// Adds `label: value`, a line of its own.
+    #[must_use]
+    pub fn line(mut self, label: &str, value: &Part) -> Self {
+        self.open_paragraph("\n");
+        self.markdown
+            .push_str(&format!("**{}:** {}", escape(label), value.markdown));
+        let plain = format!("{label}: {}", value.plain);
+        self.plain.push_str(plain.trim_end());
+        self
+    }
+
+    /// Adds a paragraph of ours, with code between backticks.
+    #[must_use]
+    pub fn paragraph(mut self, text: &str) -> Self {
+        self.open_paragraph("\n\n");
+        self.markdown.push_str(text);
+        self.plain.push_str(&wrap(&text.replace('`', ""), ""));
+        self
+    }
+
+    /// Adds a text with its line ends, as a fence in Markdown.
+    #[must_use]
+    pub fn block(mut self, text: &str) -> Self {
+        self.open_paragraph("\n");
+        let fence = "`".repeat(longest_run(text, '`').max(2) + 1);
+        self.markdown
+            .push_str(&format!("{fence}text\n{}\n{fence}", text.trim_end()));
+        for (number, line) in text.trim_end().split('\n').enumerate() {
+            if number > 0 {
+                self.plain.push('\n');
+            }
+            self.plain.push_str(format!("  {line}").trim_end());
+        }
+        self
+    }
+
+    /// Adds a table; rows may be shorter than `head`.
+    #[must_use]
+    pub fn table(mut self, head: &[&str], rows: &[Vec<Part>]) -> Self {
+        self.open_paragraph("\n\n");
+        let mut markdown = vec![
+            table_line(head.iter().map(|title| escape(title))),
+            table_line(head.iter().map(|_| "---".to_owned())),
+        ];
+        let mut plain_rows: Vec<Vec<&str>> = vec![head.to_vec()];
+        for row in rows {
+            let cells = (0..head.len()).map(|at| row.get(at).map_or("", |part| &part.markdown));
+            markdown.push(table_line(cells.map(|cell| cell.replace('|', "\\|"))));
+            plain_rows.push(row.iter().map(|part| part.plain.as_str()).collect());
+        }
+        self.markdown.push_str(&markdown.join("\n"));
+        self.plain.push_str(&columns(&plain_rows));
+        self
+    }
+
+    /// Turns it into the effect that shows it.
+    #[must_use]
+    pub fn effect(self) -> Effect {
+        Effect::Show {
+            markdown: self.markdown,
+            plain: self.plain,
+        }
+    }
+
+    fn open_paragraph(&mut self, plain: &str) {
+        if !self.markdown.is_empty() {
+            self.markdown.push_str("\n\n");
+            self.plain.push_str(plain);
+        }
+    }
+}
+
+/// Adds to a value in force the cell in which one of `setters` last set it, if that is known.
+#[must_use]
+pub fn with_origin(setters: &[&str], value: &str, context: &Context<'_>) -> String {
+    match origin(setters, context) {
+        Some(cell) => format!("{value} (set in In [{cell}])"),
+        None => value.to_owned(),
+    }
+}
+
+/// Shows a setting's value, and where it was set.
+pub(super) fn setting(name: &str, value: &str, context: &Context<'_>) -> Effect {
+    let value = with_origin(&[name], value, context);
+    Shown::default().line(name, &Part::text(&value)).effect()
+}
+
+/// Cuts a text to its first `limit` characters, on one line, with an ellipsis.
+#[must_use]
+pub fn clip(text: &str, limit: usize) -> String {
+    let line = one_line(text);
+    if line.chars().count() <= limit {
+        return line;
+    }
+    let head: String = line.chars().take(limit.saturating_sub(1)).collect();
+    format!("{}…", head.trim_end())
+}
+
+/// Breaks a line at blanks so that none is wider than [`WIDTH`]; later lines are indented.
+pub(super) fn wrap(text: &str, indent: &str) -> String {
+    let mut out = String::new();
+    let mut width = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > WIDTH - indent.len() {
+            out.push('\n');
+            out.push_str(indent);
+            width = 0;
+        } else if width > 0 {
+            out.push(' ');
+            width += 1;
+        }
+        out.push_str(word);
+        width += length;
+    }
+    out
+}
+
+fn origin(setters: &[&str], context: &Context<'_>) -> Option<u32> {
+    context
+        .set_in
+        .iter()
+        .filter(|(setter, _)| setters.contains(&setter.as_str()))
+        .map(|(_, cell)| *cell)
+        .max()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn longest_run(text: &str, wanted: char) -> usize {
+    text.split(|c| c != wanted).map(str::len).max().unwrap_or(0)
+}
+
+/// Escapes what Markdown, or mathematics in a notebook, would read into `text`.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A backslash does not stop mathematics in every front end (`ux.md`, "Display").
+            '$' => out.push_str("<span>&#36;</span>"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+fn table_line(cells: impl Iterator<Item = String>) -> String {
+    format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
+}
+
+/// Aligns columns with two blanks between them.
+fn columns(rows: &[Vec<&str>]) -> String {
+    let width = |text: &str| text.chars().count();
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (at, cell) in row.iter().enumerate() {
+            match widths.get_mut(at) {
+                Some(widest) => *widest = width(cell).max(*widest),
+                None => widths.push(width(cell)),
+            }
+        }
+    }
+    let lines = rows.iter().map(|row| {
+        let mut line = String::new();
+        for (cell, widest) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(widest.saturating_sub(width(cell)) + 2));
+        }
+        line.trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

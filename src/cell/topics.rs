@@ -1,0 +1,114 @@
+//! Help that is not about one magic. Markdown that also reads well as plain text.
+//!
+//! What it says of the sandbox is the documentation's word as of `claude-api.md` 3.8, 3.4 and 3.6.
+
+/// One topic of `%help`.
+#[derive(Debug)]
+pub(super) struct Topic {
+    /// The word after `%help`.
+    pub(super) name: &'static str,
+    /// What it is about, for the overview.
+    pub(super) summary: &'static str,
+    /// The text; backticks are its only markup besides lists and headings.
+    pub(super) text: &'static str,
+}
+
+/// All topics, in the order the overview lists them.
+pub(super) const TOPICS: &[Topic] = &[
+    Topic {
+        name: "cells",
+        summary: "what a cell is: magics, prompt, variables, help",
+        text: CELLS,
+    },
+    Topic {
+        name: "limits",
+        summary: "what Claude's sandbox has and has not, what stays, what never to send",
+        text: LIMITS,
+    },
+    Topic {
+        name: "keys",
+        summary: "where the API key belongs",
+        text: KEYS,
+    },
+    Topic {
+        name: "offline",
+        summary: "the kernel that needs no key",
+        text: OFFLINE,
+    },
+];
+
+const CELLS: &str = "\
+### Cells
+
+A cell is magics in its first lines, if any, then the prompt. The prompt goes to Claude with the conversation so far; \
+the answer appears below the cell. A cell of magics only, or an empty one, sends nothing.
+
+- A magic is a line that begins with `%` or `%%` and a letter, above the first line of the prompt. `\\%` at the start \
+of a prompt sends the sign as text.
+- Scope: `%x value` holds from here on, `%%x value` for this cell only, `%x` alone shows what is in force (for `%bash` \
+and `%python` it means on).
+- `%%system` and `%%set NAME` take the rest of their cell as text and hold from here on. There is one such magic to a \
+cell, and it is the last.
+- If one magic of a cell is wrong, nothing of that cell is set or sent.
+- `{{name}}` in a prompt inserts a variable of `%set`; unknown names stay as typed.
+- Settings belong to the running kernel, in the order in which cells were run, like variables elsewhere.
+- Help is `%name?`, `?name` or `%help name`. A question mark at the end of prose is prose.
+- `!command` is refused: no cell runs commands on this machine.
+- Claude sees the prompts and its own answers. It does not see Markdown cells, and not the outputs of other notebooks.
+- Only finished turns are part of the conversation. A failed or interrupted cell can simply be run again.";
+
+const LIMITS: &str = "\
+### Limits of the sandbox
+
+Code that Claude runs does not run on this machine but in a sandbox, a container at Anthropic.
+
+- No internet: no downloads, no web requests, no databases outside, and so no `pip install`.
+- 1 CPU, 5 GiB of memory, 5 GiB of disk, no GPU. Linux on x86-64, Python 3.11.
+- Time: a whole command has a limit, which Anthropic does not publish; a cell of the sandbox's own Python session has \
+90 seconds.
+- Python packages: pandas, numpy, scipy, scikit-learn, statsmodels, sympy, mpmath; matplotlib, seaborn; pyarrow, \
+openpyxl, xlsxwriter, xlrd, pillow, python-pptx, python-docx, pypdf, pdfplumber, pypdfium2, pdf2image, pdfkit, \
+tabula-py, reportlab, img2pdf; tqdm, python-dateutil, pytz, joblib. Neither plotly nor torch is among them.
+- Commands: `unzip`, `unrar`, `7z`, `bc`, `rg`, `fd`, `sqlite`, and what a Linux system usually has.
+
+### What stays and what does not
+
+- Files in the sandbox stay from cell to cell, and over pauses: the kernel always asks for the same container. After at \
+most 30 days, and sometimes earlier, it is gone; then the kernel goes on in a new, empty one and says so.
+- Variables of a Python script are gone when the script ends. Ask Claude to keep state in files.
+- Files that Claude delivers are saved on this machine in `claude_files/` beside the notebook.
+- `%reset sandbox` begins a new sandbox, `%reset` a new conversation in the same one. Restarting the kernel does both.
+
+### What never to send
+
+- Passwords, API keys, private keys: neither in prompts nor in variables nor in data. Prompts and answers are stored in \
+the notebook file, and everyone who gets the notebook reads them.
+- Personal, medical or confidential data that you may not give to a third party: everything in a prompt, and every file \
+in the sandbox, is sent to Anthropic. Data of code execution is kept there for up to 30 days.
+- A request holds at most 32 MB, the whole conversation included.";
+
+const KEYS: &str = "\
+### Keys
+
+An API key never belongs in a cell: cells are saved with the notebook. The kernel refuses magics that hold one. It looks, \
+in this order, at
+
+- `ANTHROPIC_API_KEY`, then `ANTHROPIC_AUTH_TOKEN`, in the environment from which Jupyter was started;
+- the profile that `ANTHROPIC_PROFILE` names, else the active one, in Anthropic's configuration directory \
+(`~/.config/anthropic`), where other tools keep their login too.
+
+After setting a variable, start Jupyter again: a running kernel keeps the environment it was started with. \
+`claude-kernel doctor`, in a terminal, says what was found and whether the API takes it. Without a key there is \
+`claude-kernel install --offline`: see `%help offline`.";
+
+const OFFLINE: &str = "\
+### Offline
+
+`claude-kernel install --offline` adds a second kernel, Claude (offline), which needs no key and calls no model. It is \
+for trying things out, for tests and for demonstrations. Its receipts say offline.
+
+- Answers come from a script beside the notebook, `NAME.claude.md` for `NAME.ipynb`. Code in a script is really run, in a \
+confined directory on this machine, and the numbers and figures are what it printed and wrote.
+- A prompt that no script knows, but that holds a fenced `bash` or `python` block, has that block run.
+- Any other prompt gets a short answer that says that no model was called.
+- Magics, settings, files and errors are the same as with the real API, and everything goes through real HTTP.";

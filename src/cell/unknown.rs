@@ -1,0 +1,118 @@
+//! What to say to a name that is no magic, and to `!command`.
+
+use super::magic::{MagicError, find};
+use super::magics::MAGICS;
+use super::parse::{MagicCall, SHELL};
+
+/// Names people try that will never be magics: the clause after the name, and what to do.
+const RETIRED: &[(&[&str], &str, &str)] = &[
+    (
+        &["temperature", "top_p", "top_k", "top-p", "top-k"],
+        "the API takes no sampling settings any more",
+        "Say in the prompt how varied or how strict the answer should be; `%effort` sets how hard Claude works.",
+    ),
+    (
+        &[
+            "key", "api_key", "api-key", "apikey", "token", "login", "auth",
+        ],
+        "keys are never magic arguments, because a cell is saved with the notebook",
+        "`%help keys` says where keys belong.",
+    ),
+    (
+        &["pip", "conda", "mamba", "uv", "apt"],
+        "Claude's sandbox has no internet, so nothing can be installed there",
+        "`%help limits` lists what is installed.",
+    ),
+    (
+        &[
+            "matplotlib",
+            "time",
+            "timeit",
+            "load_ext",
+            "autoreload",
+            "cd",
+            "pwd",
+            "ls",
+            "env",
+            "run",
+            "who",
+            "whos",
+            "writefile",
+            "debug",
+            "sh",
+        ],
+        "it belongs to IPython, and this kernel runs no code on this machine",
+        "Say in words what you want done; Claude runs it in its sandbox. `%lsmagic` lists the magics here.",
+    ),
+];
+
+/// How many near names a hint gives.
+const NEAR: usize = 3;
+
+/// Makes the error for an unknown name.
+pub(super) fn magic(name: &str) -> MagicError {
+    let lower = name.to_ascii_lowercase();
+    if let Some((_, why, hint)) = RETIRED
+        .iter()
+        .find(|(names, _, _)| names.contains(&lower.as_str()))
+    {
+        return MagicError::new(format!("there is no magic `%{name}`: {why}"), *hint);
+    }
+    let near = nearest(&lower, MAGICS.iter().map(|magic| magic.name));
+    let hint = match quoted(&near, "%") {
+        Some(names) => {
+            format!("Did you mean {names}? To send the line as text, begin it with `\\%`.")
+        }
+        None => {
+            "`%lsmagic` lists the magics. To send the line as text, begin it with `\\%`.".to_owned()
+        }
+    };
+    MagicError::new(format!("there is no magic `%{name}`"), hint)
+}
+
+/// Makes the error for `!command`.
+pub(super) fn shell(command: &str) -> MagicError {
+    let hint = if find("exec").is_some() {
+        "Put it below `%%exec bash` to have it run in Claude's sandbox. To send the line as text, begin it with `\\!`."
+    } else {
+        "Ask Claude to run it in its sandbox, in words. To send the line as text, begin it with `\\!`."
+    };
+    MagicError::new(
+        format!("`!{command}` was not run: no cell runs commands on this machine"),
+        hint,
+    )
+}
+
+/// Returns whether applying the call will fail for its name alone.
+pub(super) fn is_unknown(call: &MagicCall) -> bool {
+    call.name == SHELL || find(&call.name).is_none()
+}
+
+/// Returns up to three of `known` that `name` may have been meant as, nearest first.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let limit = (name.chars().count() / 3).clamp(1, 3);
+    let mut near: Vec<(usize, &str)> = known
+        .into_iter()
+        .filter_map(|candidate| {
+            let distance = strsim::osa_distance(name, candidate);
+            let begins = name.len() >= 2 && candidate.starts_with(name);
+            (distance <= limit || begins).then_some((distance, candidate))
+        })
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter()
+        .take(NEAR)
+        .map(|(_, candidate)| candidate)
+        .collect()
+}
+
+/// Writes names as a choice: `` `%a`, `%b` or `%c` ``.
+pub(super) fn quoted(names: &[&str], sign: &str) -> Option<String> {
+    let names: Vec<String> = names.iter().map(|name| format!("`{sign}{name}`")).collect();
+    let (last, others) = names.split_last()?;
+    if others.is_empty() {
+        return Some(last.clone());
+    }
+    Some(format!("{} or {last}", others.join(", ")))
+}

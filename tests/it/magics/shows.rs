@@ -1,0 +1,440 @@
+//! What magics show, as terminals see it; and the Markdown where it must be escaped.
+
+use claude_kernel::cell::magic::{Context, Effect, TurnSummary};
+use claude_kernel::cell::magics::models;
+use claude_kernel::chat::settings::Settings;
+use expect_test::{Expect, expect};
+
+use super::{run_in, settings_after, shown, shown_in};
+
+fn check(source: &str, context: &Context<'_>, expected: &Expect) {
+    expected.assert_eq(&shown_in(source, context));
+}
+
+#[test]
+fn help_reads_as_it_should() {
+    let settings = settings_after("%effort high");
+    let set_in = [("effort".to_owned(), 2), ("effort".to_owned(), 1)];
+    let context = Context {
+        set_in: &set_in,
+        ..Context::new(&settings)
+    };
+    check(
+        "%help effort",
+        &context,
+        &expect![[r#"
+        %effort LEVEL - how hard Claude works: low | medium | high | xhigh | max | default
+          %effort high   from here on        %%effort max   this cell only        %effort   show
+          Now: high (set in In [2]).
+          More effort means more thinking, more steps and more tokens. default leaves the level to the
+          model. claude-haiku-4-5 and claude-sonnet-4-5 have no effort setting. Changing it between cells
+          makes the next cell pay for the conversation without the cache."#]],
+    );
+    check(
+        "%help bash",
+        &context,
+        &expect![[r#"
+        %bash [on|off|only] - whether Claude may run shell commands in its sandbox: on | off | only
+          %bash         on, from here on
+          %%bash only   no Python, this cell only
+          %bash off     from here on
+          Now: bash and Python.
+          Both languages are on to begin with. One tool of the API runs both, so off and only are
+          instructions to Claude, not a lock. With both off no code is run at all."#]],
+    );
+    check(
+        "%help set",
+        &context,
+        &expect![[r#"
+        %set NAME VALUE - set a variable; {{NAME}} in a prompt inserts it
+          %set city Bergen             one line
+          %%set rubric                 several lines
+          Two points for the method,
+          one for the result.
+          %set city                    show one
+          Now: no variables.
+          %set NAME VALUE takes the rest of the line, %%set NAME the rest of the cell; %set NAME shows one.
+          A value is inserted as it is, and names nobody set stay as typed. A leading # Parameters cell, as
+          papermill writes it, sets variables too."#]],
+    );
+    let (_, effects) = run_in("%effort?\nHello", &context).unwrap();
+    assert_eq!(effects, [Effect::Page(shown_in("%help effort", &context))]);
+}
+
+#[test]
+fn the_overview() {
+    expect![[r#"
+        Type what you want in plain words and run the cell: it is sent to Claude, which can run code in its
+        own sandbox. Magics in a cell's first lines set things up.
+
+        %x value holds from here on, %%x value for this cell only, %x alone shows. %x? is help on %x.
+
+        magic                                      meaning
+        %bash [on|off|only]                        whether Claude may run shell commands in its sandbox: on | off | only
+        %python [on|off|only]                      whether Claude may run Python in its sandbox: on | off | only
+        %tools [NAME…|TYPE…|none|default]          which tools Claude may use; alone: what is on, with types and betas
+        %effort LEVEL                              how hard Claude works: low | medium | high | xhigh | max | default
+        %thinking [show|fold|off] [--interleaved]  show Claude's thinking, fold it away, or switch it off
+        %model [NAME]                              which model answers: a name or opus | sonnet | haiku | fable
+        %models [refresh]                          list the models, what they take and what they cost
+        %max_tokens [N|default]                    the most tokens one answer may have, thinking included
+        %system TEXT|--preset NAME|--clear         tell Claude who it is and how to work, for all later cells
+        %beta [add|rm] NAME… | clear               send a beta header by hand; alone: what is sent
+        %set NAME VALUE                            set a variable; {{NAME}} in a prompt inserts it
+        %vars                                      show the variables
+        %history [N|all]                           show the turns of this conversation
+        %reset [chat|sandbox|all]                  forget the conversation, the sandbox, or everything
+        %%dry                                      show the exact request of this cell and send nothing
+        %status                                    show the settings in force, the conversation and the sandbox
+        %help [NAME|TOPIC]                         show help; alone: the overview
+        %lsmagic                                   list the magics
+        %version                                   show the kernel's version and the age of its model table
+
+        topic          about
+        %help cells    what a cell is: magics, prompt, variables, help
+        %help limits   what Claude's sandbox has and has not, what stays, what never to send
+        %help keys     where the API key belongs
+        %help offline  the kernel that needs no key"#]].assert_eq(&shown("%help"));
+}
+
+#[test]
+fn limits_can_be_read_in_a_terminal() {
+    let limits = shown("%help limits");
+    for fact in [
+        "No internet",
+        "1 CPU",
+        "5 GiB of memory",
+        "5 GiB of disk",
+        "Python 3.11",
+        "90 seconds",
+        "30 days",
+        "never to send",
+        "pip install",
+    ] {
+        assert!(limits.contains(fact), "{fact} in\n{limits}");
+    }
+    assert!(
+        limits
+            .lines()
+            .all(|line| line.chars().count() <= 100 && !line.contains('`')),
+        "{limits}"
+    );
+}
+
+#[test]
+fn topics_are_found_and_others_are_not() {
+    for topic in ["cells", "limits", "keys", "offline", "LIMITS"] {
+        assert!(
+            shown(&format!("%help {topic}")).lines().count() > 5,
+            "{topic}"
+        );
+    }
+    super::refused(
+        "%help limit",
+        "there is no help on `limit`",
+        "Did you mean `%help limits`? `%help` lists what there is.",
+    );
+    super::refused(
+        "%help quantum physics",
+        "there is no help on `quantum physics`",
+        "`%help` lists what there is.",
+    );
+}
+
+#[test]
+fn settings_show_their_value_and_origin() {
+    let settings = Settings::default();
+    let context = Context::new(&settings);
+    check(
+        "%effort",
+        &context,
+        &expect!["effort: medium (the default of claude-opus-5-5)"],
+    );
+    check("%model", &context, &expect!["model: claude-opus-5-5"]);
+    check("%thinking", &context, &expect!["thinking: folded"]);
+    check("%%thinking", &context, &expect!["thinking: folded"]);
+    check("%max_tokens", &context, &expect!["max_tokens: 32000"]);
+    check(
+        "%beta",
+        &context,
+        &expect![[r#"
+        by hand: none
+        derived from the features in use: none"#]],
+    );
+    let settings = settings_after("%model claude-haiku-4-5");
+    let set_in = [("model".to_owned(), 7)];
+    let context = Context {
+        set_in: &set_in,
+        ..Context::new(&settings)
+    };
+    check(
+        "%model",
+        &context,
+        &expect!["model: claude-haiku-4-5 (set in In [7])"],
+    );
+    check(
+        "%effort",
+        &context,
+        &expect!["effort: none (claude-haiku-4-5 has no effort setting)"],
+    );
+}
+
+#[test]
+fn tools_show_types_and_betas() {
+    let settings = settings_after("%tools code_execution_20250522 web");
+    check(
+        "%tools",
+        &Context::new(&settings),
+        &expect![[r#"
+        tools: code_execution_20250522, web_search_20260318
+        languages: bash and Python
+        anthropic-beta: code-execution-2025-05-22
+
+            type                     name            beta                       what
+            code_execution_20260521  code_execution  -                          bash, file editing, Python; knows its 90 s limit (default)
+            code_execution_20260120  code_execution  -                          bash, file editing, Python
+            code_execution_20250825  code_execution  -                          bash and file editing; no persistent Python
+        on  code_execution_20250522  code_execution  code-execution-2025-05-22  Python only; legacy, the API may refuse it
+        on  web_search_20260318      web_search      -                          web search
+            web_search_20260209      web_search      -                          web search
+            web_search_20250305      web_search      -                          web search, first version
+            web_fetch_20260318       web_fetch       -                          reads pages whose address is in the conversation
+            web_fetch_20260309       web_fetch       -                          reads pages
+            web_fetch_20260209       web_fetch       -                          reads pages
+            web_fetch_20250910       web_fetch       -                          reads pages, first version"#]],
+    );
+}
+
+#[test]
+fn system_shows_texts_or_what_presets_there_are() {
+    check(
+        "%system",
+        &Context::new(&Settings::default()),
+        &expect![[r#"
+        system: nothing beside the kernel's own
+
+        preset        asks for
+        analyst       look at the data first, say how sure you are, end with what it means
+        clean-code    small named functions, docstrings, no repetition
+        reproducible  fixed seeds, stated versions, one self-contained script
+        recover       check inputs, catch specific errors, diagnose before retrying
+        lowmem        stream and chunk; stay far below the sandbox's 5 GiB
+        fast          vectorise, measure, mind the time limits on one CPU"#]],
+    );
+    let settings = settings_after("%system --preset fast\n%%system\nFirst.\n\n    ```\nSecond.");
+    let shown = shown_in("%system", &Context::new(&settings));
+    assert!(
+        shown.starts_with(
+            "system: preset fast, a text of 23 characters\npreset: fast\n  Be economical"
+        ),
+        "{shown}"
+    );
+    assert!(
+        shown.ends_with("text:\n  First.\n\n      ```\n  Second."),
+        "{shown}"
+    );
+    let (_, effects) = run_in("%system", &Context::new(&settings)).unwrap();
+    assert!(
+        matches!(&effects[0], Effect::Show { markdown, .. } if markdown.ends_with("````text\nFirst.\n\n    ```\nSecond.\n````"))
+    );
+}
+
+fn turns() -> Vec<TurnSummary> {
+    [
+        (
+            1,
+            "Count | the\n`primes`",
+            "There are **25** | <b>primes</b>.",
+            Some(0.0412),
+        ),
+        (2, "Thanks $5 and $6", "", None),
+        (
+            3,
+            "A long prompt that goes on and on until nobody wants to read it any more, really",
+            "Done.",
+            Some(1.5),
+        ),
+    ]
+    .map(|(number, prompt, answer, cost_usd)| TurnSummary {
+        number,
+        prompt: prompt.to_owned(),
+        answer: answer.to_owned(),
+        cost_usd,
+    })
+    .into()
+}
+
+#[test]
+fn history_is_a_table() {
+    let (settings, turns) = (Settings::default(), turns());
+    let context = Context {
+        turns: &turns,
+        ..Context::new(&settings)
+    };
+    check(
+        "%history",
+        &context,
+        &expect![[r#"
+        turn  prompt                                                        answer                             cost
+        1     Count | the `primes`                                          There are **25** | <b>primes</b>.  $0.041
+        2     Thanks $5 and $6                                                                                 -
+        3     A long prompt that goes on and on until nobody wants to rea…  Done.                              $1.500"#]],
+    );
+    check(
+        "%hist 1",
+        &context,
+        &expect![[r#"
+        turn  prompt                                                        answer  cost
+        3     A long prompt that goes on and on until nobody wants to rea…  Done.   $1.500
+
+        2 earlier: %history all shows them."#]],
+    );
+    check(
+        "%history",
+        &Context::new(&settings),
+        &expect!["No turns yet: this conversation is empty."],
+    );
+    let (_, effects) = run_in("%history", &context).unwrap();
+    let Effect::Show { markdown, .. } = &effects[0] else {
+        panic!()
+    };
+    expect![[r#"
+        | turn | prompt | answer | cost |
+        | --- | --- | --- | --- |
+        | 1 | `` Count \| the `primes` `` | `There are **25** \| <b>primes</b>.` | <span>&#36;</span>0.041 |
+        | 2 | `Thanks $5 and $6` |  | - |
+        | 3 | `A long prompt that goes on and on until nobody wants to rea…` | `Done.` | <span>&#36;</span>1.500 |"#]].assert_eq(markdown);
+    for bad in ["0", "-1", "some"] {
+        super::refused(
+            &format!("%history {bad}"),
+            &format!("`%history` does not take `{bad}`"),
+            "It takes how many turns to show, or all.",
+        );
+    }
+}
+
+#[test]
+fn variables_are_shown_as_code() {
+    let variables = [
+        ("a", "x | <script> `y`"),
+        ("long", "one\ntwo"),
+        ("empty", ""),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings = Settings::default();
+    let context = Context {
+        variables: &variables,
+        ..Context::new(&settings)
+    };
+    check(
+        "%vars",
+        &context,
+        &expect![[r#"
+        name   value
+        a      x | <script> `y`
+        long   one two
+        empty"#]],
+    );
+    check(
+        "%set",
+        &context,
+        &expect![[r#"
+        name   value
+        a      x | <script> `y`
+        long   one two
+        empty"#]],
+    );
+    check(
+        "%set long",
+        &context,
+        &expect![[r#"
+        long:
+          one
+          two"#]],
+    );
+    check(
+        "%vars",
+        &Context::new(&settings),
+        &expect!["No variables yet: %set NAME VALUE sets one."],
+    );
+    let (_, effects) = run_in("%vars", &context).unwrap();
+    let Effect::Show { markdown, .. } = &effects[0] else {
+        panic!()
+    };
+    expect![[r#"
+        | name | value |
+        | --- | --- |
+        | `a` | `` x \| <script> `y` `` |
+        | `long` | `one two` |
+        | `empty` |  |"#]]
+    .assert_eq(markdown);
+}
+
+#[test]
+fn status_is_one_table() {
+    let settings = settings_after("%effort high\n%python only\n%system --preset fast");
+    let status = [
+        ("turns".to_owned(), "3".to_owned()),
+        ("cost".to_owned(), "$0.12".to_owned()),
+    ];
+    let set_in = [("effort".to_owned(), 2), ("python".to_owned(), 4)];
+    let context = Context {
+        status: &status,
+        set_in: &set_in,
+        ..Context::new(&settings)
+    };
+    check(
+        "%status",
+        &context,
+        &expect![[r#"
+                    now
+        model       claude-opus-5-5
+        effort      high (set in In [2])
+        thinking    folded
+        max_tokens  32000
+        languages   Python only (set in In [4])
+        tools       code_execution_20260521 (set in In [4])
+        system      preset fast
+        beta        none
+        variables   no variables
+        turns       3
+        cost        $0.12"#]],
+    );
+}
+
+#[test]
+fn models_are_a_table() {
+    let ids = [
+        "claude-opus-5-5",
+        "claude-opus-4-5",
+        "claude-haiku-4-5",
+        "claude-next-9",
+    ]
+    .map(str::to_owned);
+    expect![[r#"
+             model             alias  context  max_tokens  effort                      $ in / out
+        now  claude-opus-5-5   opus   1M       128k        low medium* high xhigh max  4 / 20
+             claude-opus-4-5   -      200k     64k         low medium high*            5 / 25
+             claude-haiku-4-5  -      200k     64k         none                        1 / 5
+             claude-next-9     -      ?        ?           ?                           ?
+
+        Effort with an asterisk is the default. Table of 2026-11-22."#]]
+    .assert_eq(&models::list(&ids, "claude-opus-5-5").plain);
+    let table = models::list(&[], "claude-opus-5-5").plain;
+    assert!(
+        table.contains("claude-sonnet-5-5") && !table.contains("mythos"),
+        "{table}"
+    );
+}
+
+#[test]
+fn version_names_both() {
+    let version = shown("%version");
+    assert_eq!(
+        version,
+        format!(
+            "claude-kernel: {}\nmodel table of: 2026-11-22",
+            env!("CARGO_PKG_VERSION")
+        )
+    );
+}
