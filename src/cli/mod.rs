@@ -72,6 +72,8 @@ enum Command {
     Uninstall(uninstall::Args),
     /// Show where our kernelspecs are, and whether they work
     List(list::Args),
+    /// Serve a local stand-in for the API: scripted answers, real command execution
+    Emulate(emulate::EmulateArgs),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -92,6 +94,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Install(args) => install::run(&args, &mut io::stdout()),
         Command::Uninstall(args) => uninstall::run(&args, &mut io::stdout()),
         Command::List(args) => list::run(&args, &mut io::stdout()),
+        Command::Emulate(args) => emulate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions::run(&args, &mut io::stdout()),
     };
     match result {
