@@ -1,8 +1,11 @@
 //! The conversation and the turn. Pure: no I/O, no clock.
 
 pub mod conversation;
+pub mod history;
 pub mod ledger;
+pub mod params;
 pub mod presets;
+pub mod prompt;
 pub mod settings;
 pub mod tool_types;
 pub mod turn;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::anthropic::block::Block;
+use crate::anthropic::error::ApiError;
 use crate::anthropic::event::Delta;
 use crate::anthropic::model::Effort;
 
@@ -89,6 +91,46 @@ pub struct Receipt {
     pub turn: u32,
     /// Whether the offline backend answered.
     pub offline: bool,
+}
+
+/// What a finished turn leaves to the conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishedTurn {
+    /// What the person asked.
+    pub prompt: String,
+    /// The answer's messages, in order; blocks exactly as received, an unpaired tail cut off.
+    pub assistant: Vec<Vec<Value>>,
+    /// The answer's text.
+    pub answer: String,
+    /// `id` of the last message.
+    pub message_id: Option<String>,
+    /// What it took.
+    pub receipt: Receipt,
+    /// Whether the API took the history only without thinking.
+    pub thinking_refused: bool,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnEnd {
+    /// It enters the history.
+    Finished(Box<FinishedTurn>),
+    /// Claude declined (`stop_reason: refusal`).
+    Refused {
+        /// `stop_details.category`.
+        category: Option<String>,
+        /// `stop_details.explanation`.
+        explanation: Option<String>,
+    },
+    /// The API failed.
+    Failed(ApiError),
+    /// Claude called a client tool that this kernel does not have.
+    UnknownTool {
+        /// The tool's name.
+        name: String,
+    },
+    /// The person stopped it.
+    Interrupted,
 }
 
 /// What a running turn shows, in order.

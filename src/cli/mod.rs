@@ -11,6 +11,7 @@ mod failure;
 pub mod install;
 mod kernelspec;
 pub mod list;
+mod logging;
 mod places;
 pub mod run;
 pub mod sandbox_exec;
@@ -74,6 +75,8 @@ enum Command {
     List(list::Args),
     /// Serve a local stand-in for the API: scripted answers, real command execution
     Emulate(emulate::EmulateArgs),
+    /// Serve one kernel; Jupyter calls this
+    Run(run::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -95,6 +98,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Uninstall(args) => uninstall::run(&args, &mut io::stdout()),
         Command::List(args) => list::run(&args, &mut io::stdout()),
         Command::Emulate(args) => emulate::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Run(args) => run::run(&args),
         Command::Completions(args) => completions::run(&args, &mut io::stdout()),
     };
     match result {

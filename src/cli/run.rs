@@ -1,1 +1,205 @@
-//! Placeholder.
+//! `claude-kernel run -f FILE`: what kernel.json calls. Puts the layers together and serves.
+//!
+//! The order matters (`jupyter.md` 8): signal handlers, sockets, then everything else. Nothing that
+//! is wrong with the configuration stops the start: it is told in the first cell.
+#![expect(clippy::disallowed_methods, reason = "edge: the process's own tasks")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::{Failure, logging};
+use crate::anthropic::client::{Client, ClientOptions};
+use crate::anthropic::model::Effort;
+use crate::chat::settings::Settings;
+use crate::config::{Config, Environment, Secret};
+use crate::emulator::server::{self, Emulator, EmulatorConfig};
+use crate::host::{Host, SystemHost};
+use crate::jupyter::connection::Connection;
+use crate::jupyter::sockets::read_connection_file;
+use crate::kernel::actor::{Kernel, Parts, Signal};
+use crate::kernel::store::Store;
+
+/// Two threads: one cell runs at a time, and the sockets are served beside it.
+const WORKER_THREADS: usize = 2;
+/// How often the parent is looked for.
+const PARENT_INTERVAL: Duration = Duration::from_secs(1);
+/// What is left to do after the last reply has this long.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The connection file that Jupyter wrote
+    #[arg(short = 'f', long, value_name = "FILE")]
+    connection_file: PathBuf,
+    /// Answer from scripts, without key, network or cost
+    #[arg(long)]
+    offline: bool,
+    /// With --offline: a directory whose `*.claude.md` are scripts too
+    #[arg(long, value_name = "DIR", requires = "offline")]
+    scripts: Vec<PathBuf>,
+    /// With --offline: the interpreter that runs Python steps
+    #[arg(long, value_name = "PATH", requires = "offline")]
+    python: Option<PathBuf>,
+}
+
+/// Serves one kernel until it is told to leave.
+///
+/// # Errors
+/// When the connection file cannot be used or its ports cannot be bound.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(serve(args));
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(args: &Args) -> anyhow::Result<()> {
+    let signals = watch_signals()?;
+    let host: Arc<dyn Host> = Arc::new(SystemHost::new());
+    let file = read_connection_file(&args.connection_file).map_err(|error| {
+        Failure::new(error.to_string()).with_hint(
+            "Jupyter writes this file and passes it with -f; start the kernel from Jupyter.",
+        )
+    })?;
+    let connection = Connection::bind(&file, Arc::clone(&host))
+        .await
+        .map_err(|error| {
+            Failure::new(error.to_string())
+                .with_hint("Another process may hold the port: restart the kernel.")
+        })?;
+    let environment = Environment::from_process();
+    watch_parent(&environment, signals.0);
+    let config = Config::load(&environment, &[]);
+    logging::start(&config);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        offline = args.offline,
+        "kernel starts"
+    );
+    let working_directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let emulator = match args.offline {
+        true => Some(start_emulator(args, &environment, &working_directory).await?),
+        false => None,
+    };
+    let options = match &emulator {
+        Some(emulator) => ClientOptions::for_key(emulator.base_url(), Secret::new(emulator.key())),
+        None => ClientOptions::new(&config, environment.clone()),
+    };
+    let kernel = Kernel::new(Parts {
+        host,
+        connection,
+        client: Client::new(options),
+        store: Store::new(&working_directory, config.save_file_bytes),
+        settings: settings(&config),
+        signals: signals.1,
+        offline: args.offline,
+        complaint: complaint(&config),
+    });
+    kernel.run().await;
+    if let Some(emulator) = emulator {
+        emulator.shutdown().await;
+    }
+    tracing::info!("kernel leaves");
+    Ok(())
+}
+
+/// Catches SIGINT and SIGTERM from here on. SIGINT never ends the process: managers send it before
+/// every shutdown.
+fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signal>)> {
+    let (sender, receiver) = mpsc::channel(8);
+    for (kind, meaning) in [
+        (SignalKind::interrupt(), Signal::Interrupt),
+        (SignalKind::terminate(), Signal::Terminate),
+    ] {
+        let mut stream = signal(kind).context("cannot catch signals")?;
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                if sender.send(meaning).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    Ok((sender, receiver))
+}
+
+/// Tells the kernel to leave when its parent is gone, which shows in a changed parent id.
+fn watch_parent(environment: &Environment, signals: mpsc::Sender<Signal>) {
+    let parent = nix::unistd::getppid();
+    let announced = environment
+        .get("JPY_PARENT_PID")
+        .and_then(|pid| pid.parse::<i32>().ok());
+    // In a container the launcher may be process 1, which never goes away.
+    if parent.as_raw() == 1 || announced == Some(1) {
+        return;
+    }
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(PARENT_INTERVAL);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            if nix::unistd::getppid() != parent {
+                tracing::warn!("the parent process is gone");
+                let _kernel_gone = signals.send(Signal::Terminate).await;
+                return;
+            }
+        }
+    });
+}
+
+async fn start_emulator(
+    args: &Args,
+    environment: &Environment,
+    working_directory: &Path,
+) -> anyhow::Result<Emulator> {
+    let beside = environment
+        .get("JPY_SESSION_NAME")
+        .map(|notebook| Path::new(notebook).with_extension("claude.md"));
+    let (scripts, mut script_dirs) = match beside {
+        Some(script) if script.is_file() => (vec![script], Vec::new()),
+        _ => (Vec::new(), vec![working_directory.to_owned()]),
+    };
+    script_dirs.extend(args.scripts.iter().cloned());
+    server::start(EmulatorConfig {
+        scripts,
+        script_dirs,
+        python: args.python.clone(),
+        ..EmulatorConfig::default()
+    })
+    .await
+    .context("cannot start the offline backend")
+}
+
+/// Returns the settings a notebook starts with.
+fn settings(config: &Config) -> Settings {
+    let mut settings = Settings::default();
+    if let Some(model) = &config.model {
+        settings.model.clone_from(model);
+    }
+    settings.max_tokens = config.max_tokens.unwrap_or(settings.max_tokens);
+    settings.effort = config.effort.as_deref().and_then(Effort::parse);
+    settings
+}
+
+/// Returns what is wrong with the configuration, for the first cell.
+fn complaint(config: &Config) -> Option<String> {
+    let problems: Vec<String> = config.problems.iter().map(ToString::to_string).collect();
+    (!problems.is_empty()).then(|| {
+        format!(
+            "Configuration: {}. `claude-kernel doctor` says more.",
+            problems.join("; ")
+        )
+    })
+}

@@ -1,1 +1,495 @@
-//! Placeholder.
+//! The kernel: one task that owns all state and serves requests one after the other.
+//!
+//! Invariant: every request is bracketed by busy and idle, every request that wants a reply gets
+//! one, and all output of a cell is published before its reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::anthropic::client::{Client, DEFAULT_BASE_URL};
+use crate::cell::magic::{self, Context, Effect};
+use crate::cell::parse::{self, Cell};
+use crate::cell::{fill, help};
+use crate::chat::settings::Settings;
+use crate::chat::turn::TurnEnd;
+use crate::chat::turn_loop::{Plan, TurnLoop};
+use crate::host::Host;
+use crate::jupyter::connection::{Channel, Connection};
+use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
+use crate::jupyter::request::Execute;
+use crate::jupyter::wire::Message;
+use crate::render::renderer::{Client as FrontEnd, Renderer};
+
+use super::cells::{self, Prepared};
+use super::desk::{Desk, Urgent, error_reply};
+use super::error::CellError;
+use super::execute::{Edges, Interruptions, Leave, Scene, Wake, drive};
+use super::introspect::{self, HistoryEntry};
+use super::state::State;
+use super::status::{self, About};
+use super::store::Store;
+use super::{dry, models};
+
+/// How long requests that were sent together with a failing one may take to arrive, so that they
+/// are answered as aborted. Only waited for after a cell that failed at once.
+const ABORT_WINDOW: Duration = Duration::from_millis(20);
+/// A cell that ran longer than this has its followers queued already.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// What the process is told from outside Jupyter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: stop the running cell; nothing when idle.
+    Interrupt,
+    /// SIGTERM, or the parent is gone: leave.
+    Terminate,
+}
+
+/// What a kernel is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Clock, ids, chance.
+    pub host: Arc<dyn Host>,
+    /// The Jupyter side.
+    pub connection: Connection,
+    /// The Claude side.
+    pub client: Client,
+    /// Where files of the sandbox go.
+    pub store: Store,
+    /// What turns are asked with at first.
+    pub settings: Settings,
+    /// SIGINT, SIGTERM, the parent's death.
+    pub signals: mpsc::Receiver<Signal>,
+    /// Whether the offline backend answers.
+    pub offline: bool,
+    /// What was wrong with the configuration, shown with the first cell.
+    pub complaint: Option<String>,
+}
+
+/// The kernel.
+#[derive(Debug)]
+pub struct Kernel {
+    desk: Desk,
+    edges: Edges,
+    shell: mpsc::Receiver<Message>,
+    interruptions: Interruptions,
+    state: State,
+    about: About,
+    complaint: Option<String>,
+}
+
+/// What became of a cell.
+#[derive(Debug)]
+struct Ran {
+    result: Result<Vec<Value>, CellError>,
+    output: String,
+    leave: Option<Leave>,
+}
+
+impl Ran {
+    fn ok(payload: Vec<Value>, output: String) -> Self {
+        Self {
+            result: Ok(payload),
+            output,
+            leave: None,
+        }
+    }
+
+    fn failed(error: CellError) -> Self {
+        Self {
+            result: Err(error),
+            output: String::new(),
+            leave: None,
+        }
+    }
+}
+
+impl Kernel {
+    /// Puts a kernel together; nothing runs until [`run`](Self::run).
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            host,
+            connection,
+            client,
+            store,
+            settings,
+            signals,
+            offline,
+            complaint,
+        } = parts;
+        let Connection {
+            shell,
+            control,
+            stdin,
+            outgoing,
+        } = connection;
+        Self {
+            desk: Desk::new(outgoing, Arc::clone(&host), offline),
+            about: About {
+                base_url: client
+                    .options()
+                    .base_url
+                    .clone()
+                    .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
+                offline,
+            },
+            edges: Edges {
+                host,
+                client,
+                store,
+            },
+            shell,
+            interruptions: Interruptions {
+                control,
+                stdin,
+                signals,
+            },
+            state: State::new(settings),
+            complaint,
+        }
+    }
+
+    /// Serves requests until told to leave.
+    pub async fn run(mut self) {
+        self.desk.starting().await;
+        let leave = loop {
+            let urgent = tokio::select! {
+                biased;
+                wake = self.interruptions.next() => match wake {
+                    Wake::Signal(Signal::Interrupt) => None,
+                    Wake::Signal(Signal::Terminate) => break Leave::Signal,
+                    Wake::Control(message) => self.desk.answer(Channel::Control, *message).await,
+                },
+                message = self.shell.recv() => match message {
+                    Some(message) => match self.serve(message).await {
+                        Some(leave) => break leave,
+                        None => None,
+                    },
+                    None => break Leave::Signal,
+                },
+            };
+            if let Some(Urgent::Shutdown(channel, message)) = urgent {
+                break Leave::Request(channel, message);
+            }
+        };
+        if let Leave::Request(channel, message) = leave {
+            self.desk.farewell(channel, &message).await;
+        }
+        self.desk.close().await;
+    }
+
+    /// Serves one request on shell.
+    async fn serve(&mut self, request: Message) -> Option<Leave> {
+        let reply = match request.header.msg_type.as_str() {
+            "execute_request" => return self.execute(request).await,
+            "complete_request" => (
+                "complete_reply",
+                self.look(&request.content, introspect::complete),
+            ),
+            "inspect_request" => (
+                "inspect_reply",
+                self.look(&request.content, introspect::inspect),
+            ),
+            "is_complete_request" => (
+                "is_complete_reply",
+                introspect::is_complete(&request.content),
+            ),
+            "history_request" => (
+                "history_reply",
+                introspect::history(&request.content, &self.state.history),
+            ),
+            _ => {
+                return match self.desk.answer(Channel::Shell, request).await {
+                    Some(Urgent::Shutdown(channel, message)) => {
+                        Some(Leave::Request(channel, message))
+                    }
+                    Some(Urgent::Interrupt) | None => None,
+                };
+            }
+        };
+        self.desk.busy(&request.parent).await;
+        self.desk
+            .reply(Channel::Shell, &request, reply.0, reply.1)
+            .await;
+        self.desk.idle(&request.parent).await;
+        None
+    }
+
+    fn look(&self, content: &Value, look: fn(&Value, &Context<'_>) -> Value) -> Value {
+        let (turns, status) = (self.state.turn_summaries(), self.status());
+        look(content, &self.state.context(&turns, &status))
+    }
+
+    fn status(&self) -> Vec<(String, String)> {
+        status::lines(&self.state, &self.about)
+    }
+
+    async fn execute(&mut self, request: Message) -> Option<Leave> {
+        let execute = Execute::read(&request.content);
+        let (started, began) = (
+            self.edges.host.now().to_rfc3339(),
+            self.edges.host.elapsed(),
+        );
+        self.desk.busy(&request.parent).await;
+        if execute.store_history {
+            self.state.count = self.state.count.saturating_add(1);
+        }
+        let count = self.state.count;
+        if !execute.silent {
+            let content = json!({"code": execute.code, "execution_count": count});
+            self.desk
+                .publish(&request.parent, "execute_input", content)
+                .await;
+        }
+        let ran = self.run_cell(&execute, &request).await;
+        if execute.store_history {
+            self.state.history.push(HistoryEntry {
+                line: count,
+                input: execute.code.clone(),
+                output: ran.output,
+            });
+        }
+        let failed = ran.result.is_err();
+        let reply = match ran.result {
+            Ok(payload) => json!({
+                "status": "ok",
+                "execution_count": count,
+                "payload": payload,
+                "user_expressions": status::expressions(&execute.user_expressions, &self.state),
+            }),
+            Err(error) => {
+                if !execute.silent {
+                    self.desk
+                        .output(&request.parent, Output::Error(error.output()), count)
+                        .await;
+                }
+                error_reply(&error, count)
+            }
+        };
+        let queue = if failed && execute.stop_on_error && !execute.silent {
+            let at_once = self.edges.host.elapsed().saturating_sub(began) < AT_ONCE;
+            self.queued(at_once).await
+        } else {
+            Vec::new()
+        };
+        self.desk.execute_reply(&request, reply, started).await;
+        self.desk.idle(&request.parent).await;
+        let mut leave = ran.leave;
+        for message in queue {
+            if message.header.msg_type == "execute_request" {
+                self.desk.abort(&message, count).await;
+            } else if leave.is_none() {
+                leave = Box::pin(self.serve(message)).await;
+            }
+        }
+        leave
+    }
+
+    /// Takes the requests that are queued behind a failed cell.
+    async fn queued(&mut self, at_once: bool) -> Vec<Message> {
+        let mut queue = Vec::new();
+        if at_once {
+            let mut window = self.edges.host.sleep(ABORT_WINDOW);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(message) = self.shell.recv() => queue.push(message),
+                    () = &mut window => break,
+                }
+            }
+        }
+        while let Ok(message) = self.shell.try_recv() {
+            queue.push(message);
+        }
+        queue
+    }
+
+    async fn run_cell(&mut self, execute: &Execute, request: &Message) -> Ran {
+        let status = self.status();
+        let (calls, prompt) = match parse::parse(&execute.code) {
+            Cell::Empty => return Ran::ok(Vec::new(), String::new()),
+            Cell::Help { topic } => {
+                let turns = self.state.turn_summaries();
+                let page = help::about(&topic, &self.state.context(&turns, &status));
+                return match page {
+                    Ok(help) => Ran::ok(vec![page_payload(&help.plain)], String::new()),
+                    Err(error) => Ran::failed(CellError::from(&error)),
+                };
+            }
+            Cell::Parameters { values } => return self.set_parameters(&values),
+            Cell::Turn { magics, prompt } => (magics, prompt),
+        };
+        let prepared = match cells::prepare(&mut self.state, &calls, &status) {
+            Ok(prepared) => prepared,
+            Err(error) => return Ran::failed(error),
+        };
+        let payload: Vec<Value> = prepared
+            .page
+            .as_deref()
+            .map(page_payload)
+            .into_iter()
+            .collect();
+        if execute.silent {
+            return Ran::ok(payload, String::new());
+        }
+        let prompt = fill::fill(prompt.trim(), &self.state.variables);
+        let scene = Scene {
+            desk: &self.desk,
+            parent: &request.parent,
+            count: self.state.count,
+        };
+        scene
+            .show(warnings(
+                self.complaint.take().iter().chain(&prepared.warnings),
+            ))
+            .await;
+        scene.show(shows(&prepared, prompt.is_empty())).await;
+        let shown = prepared
+            .shows
+            .iter()
+            .map(|(_, plain)| plain.as_str())
+            .collect::<Vec<_>>()
+            .join("\n");
+        if prepared.lists_models {
+            match models::list(&self.edges.client, &mut self.interruptions, scene).await {
+                Ok(ids) => self.state.models = ids,
+                Err((error, leave)) => {
+                    return Ran {
+                        leave,
+                        ..Ran::failed(error)
+                    };
+                }
+            }
+        }
+        if prepared.is_dry {
+            if prompt.is_empty() {
+                return Ran::failed(CellError::new(
+                    "MagicError",
+                    "`%%dry` shows the request of a prompt, and this cell has none",
+                    "Write the prompt below `%%dry`.",
+                ));
+            }
+            let plan = self.state.conversation.plan(&prepared.settings, &prompt);
+            scene
+                .show(vec![dry::plan(&plan, &self.about.base_url)])
+                .await;
+            return Ran::ok(payload, shown);
+        }
+        if prompt.is_empty() {
+            return Ran::ok(payload, shown);
+        }
+        self.turn(&prepared.settings, prompt, execute, request, payload)
+            .await
+    }
+
+    fn set_parameters(&mut self, values: &[(String, String)]) -> Ran {
+        match magic::apply_parameters(values) {
+            Ok(effects) => {
+                for effect in effects {
+                    if let Effect::SetVariable { name, value } = effect {
+                        self.state.set_variable(name, value);
+                    }
+                }
+                Ran::ok(Vec::new(), String::new())
+            }
+            Err(error) => Ran::failed(CellError::from(&error)),
+        }
+    }
+
+    /// Sends the prompt and drives the turn to its end.
+    async fn turn(
+        &mut self,
+        settings: &Settings,
+        prompt: String,
+        execute: &Execute,
+        request: &Message,
+        payload: Vec<Value>,
+    ) -> Ran {
+        let turn = self.state.conversation.next_number();
+        let plan = Plan {
+            request: self.state.conversation.begin(settings, &prompt),
+            prompt,
+            turn,
+            effort: settings.effort,
+            offline: self.about.offline,
+        };
+        let mut turn = TurnLoop::start(plan);
+        let prefix = self.edges.host.uuid().simple().to_string();
+        let mut renderer = Renderer::new(front_end(execute, request), settings.thinking, prefix);
+        let scene = Scene {
+            desk: &self.desk,
+            parent: &request.parent,
+            count: self.state.count,
+        };
+        let (end, leave) = drive(
+            &mut turn,
+            &mut renderer,
+            &self.edges,
+            scene,
+            &mut self.interruptions,
+        )
+        .await;
+        self.state
+            .conversation
+            .set_container(turn.container().map(str::to_owned));
+        let error = CellError::from_end(&end);
+        let mut output = String::new();
+        if let TurnEnd::Finished(finished) = end {
+            output.clone_from(&finished.answer);
+            self.state.conversation.commit(*finished);
+        }
+        Ran {
+            result: error.map_or(Ok(payload), Err),
+            output,
+            leave,
+        }
+    }
+}
+
+fn warnings<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<Output> {
+    texts
+        .map(|text| Output::Stream {
+            name: StreamName::Stderr,
+            text: format!("{text}\n"),
+        })
+        .collect()
+}
+
+/// What magics had to show: the cell's result when it is one value and there is no prompt.
+fn shows(prepared: &Prepared, is_whole_cell: bool) -> Vec<Output> {
+    let is_result = is_whole_cell && prepared.shows.len() == 1;
+    prepared
+        .shows
+        .iter()
+        .map(|(markdown, plain)| {
+            let display = Display {
+                data: MimeBundle::markdown(markdown, plain),
+                ..Display::default()
+            };
+            if is_result {
+                Output::Result(display)
+            } else {
+                Output::Display(display)
+            }
+        })
+        .collect()
+}
+
+/// How the front end takes a growing answer (`jupyter.md` 2.9).
+fn front_end(execute: &Execute, request: &Message) -> FrontEnd {
+    if request.metadata.contains_key("cellId") {
+        FrontEnd::Live
+    } else if execute.allow_stdin {
+        FrontEnd::Terminal
+    } else {
+        FrontEnd::Batch
+    }
+}
+
+fn page_payload(text: &str) -> Value {
+    json!({"source": "page", "data": {"text/plain": text}, "start": 0})
+}

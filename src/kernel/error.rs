@@ -1,1 +1,226 @@
-//! Placeholder.
+//! How a failed cell looks: `ename` from a short list, one sentence, and what to do next.
+
+use crate::anthropic::error::ApiError;
+use crate::cell::magic::MagicError;
+use crate::chat::turn::TurnEnd;
+use crate::jupyter::mime::ErrorOutput;
+
+/// Why a cell failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellError {
+    /// Kind, such as `RateLimitError`.
+    pub ename: &'static str,
+    /// One sentence.
+    pub evalue: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// The API's request id.
+    pub request_id: Option<String>,
+}
+
+impl CellError {
+    /// Makes an error with a hint.
+    #[must_use]
+    pub fn new(ename: &'static str, evalue: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            ename,
+            evalue: evalue.into(),
+            hint: Some(hint.into()),
+            request_id: None,
+        }
+    }
+
+    /// The person stopped the cell.
+    #[must_use]
+    pub fn interrupted(sent: bool) -> Self {
+        let hint = sent.then(|| {
+            "What had been generated is billed, and a command may still be running in the sandbox. \
+             This turn is not part of the conversation."
+                .to_owned()
+        });
+        Self {
+            ename: "KeyboardInterrupt",
+            evalue: "the cell was stopped".to_owned(),
+            hint,
+            request_id: None,
+        }
+    }
+
+    /// A cell that was queued behind a failed one.
+    #[must_use]
+    pub fn aborted() -> Self {
+        Self::new(
+            "Aborted",
+            "not run, because a cell before it failed",
+            "Run it again when the cell above works.",
+        )
+    }
+
+    /// Returns the error for a turn that did not finish; `None` for one that did.
+    #[must_use]
+    pub fn from_end(end: &TurnEnd) -> Option<Self> {
+        match end {
+            TurnEnd::Finished(_) => None,
+            TurnEnd::Interrupted => Some(Self::interrupted(true)),
+            TurnEnd::Failed(error) => Some(Self::from(error)),
+            TurnEnd::Refused {
+                category,
+                explanation,
+            } => {
+                let category = category
+                    .as_deref()
+                    .map(|category| format!(" (category `{category}`)"))
+                    .unwrap_or_default();
+                let explanation = explanation
+                    .as_deref()
+                    .map(|text| format!(": {text}"))
+                    .unwrap_or_default();
+                Some(Self::new(
+                    "Refusal",
+                    format!("Claude declined this request{category}{explanation}"),
+                    "Rephrase the prompt, or try another model with `%%model`. This turn is not part of the conversation.",
+                ))
+            }
+            TurnEnd::UnknownTool { name } => Some(Self::new(
+                "UnknownToolError",
+                format!(
+                    "Claude called the tool `{name}`, which runs on the client and is not known here"
+                ),
+                "Show the tools in force with `%tools`, and go back to the default with `%tools bash python`.",
+            )),
+        }
+    }
+
+    /// Returns the content of the `error` output and the error reply.
+    #[must_use]
+    pub fn output(&self) -> ErrorOutput {
+        let mut traceback = vec![format!("{}: {}", self.ename, self.evalue)];
+        traceback.extend(self.hint.clone());
+        traceback.extend(
+            self.request_id
+                .as_ref()
+                .map(|id| format!("Request id: {id}")),
+        );
+        ErrorOutput {
+            ename: self.ename.to_owned(),
+            evalue: self.evalue.clone(),
+            traceback,
+        }
+    }
+}
+
+impl From<&MagicError> for CellError {
+    fn from(error: &MagicError) -> Self {
+        Self::new("MagicError", error.message.clone(), error.hint.clone())
+    }
+}
+
+impl From<&ApiError> for CellError {
+    fn from(error: &ApiError) -> Self {
+        let evalue = error.to_string();
+        match error {
+            ApiError::NoCredentials { .. } => Self::new(
+                "AuthenticationError",
+                evalue,
+                "Set the environment variable `ANTHROPIC_API_KEY` where Jupyter starts and restart the kernel. \
+                 To try notebooks without a key, run `claude-kernel install --offline` and pick \"Claude (offline)\".",
+            ),
+            ApiError::Misconfigured { .. } => Self::new(
+                "ConfigurationError",
+                evalue,
+                "Correct it where Jupyter starts, then restart the kernel; `claude-kernel doctor` checks it.",
+            ),
+            ApiError::Connect { .. } => Self::new(
+                "ConnectionError",
+                evalue,
+                "Check the network, the proxy variables and `ANTHROPIC_BASE_URL`; `claude-kernel doctor` tests them.",
+            ),
+            ApiError::Timeout { .. } => Self::new(
+                "TimeoutError",
+                evalue,
+                "Run the cell again; the API may be slow at the moment.",
+            ),
+            ApiError::Status {
+                status,
+                kind,
+                code,
+                request_id,
+                retry_after,
+                ..
+            } => Self {
+                request_id: request_id.clone(),
+                ..Self::from_status(
+                    *status,
+                    kind,
+                    code.as_deref(),
+                    retry_after.map(|delay| delay.as_secs()),
+                    evalue,
+                )
+            },
+            ApiError::Stream {
+                kind, request_id, ..
+            } => Self {
+                request_id: request_id.clone(),
+                ..Self::new(
+                    ename_of_kind(kind),
+                    evalue,
+                    "Run the cell again. A command may already have run in the sandbox.",
+                )
+            },
+            ApiError::Truncated { .. } => Self::new(
+                "ConnectionError",
+                evalue,
+                "Run the cell again. A command may already have run in the sandbox.",
+            ),
+            ApiError::Protocol { .. } => Self::new(
+                "ProtocolError",
+                evalue,
+                "Check `ANTHROPIC_BASE_URL`, or look for a newer claude-kernel; the log has the details.",
+            ),
+        }
+    }
+}
+
+impl CellError {
+    fn from_status(
+        status: u16,
+        kind: &str,
+        code: Option<&str>,
+        retry_after_s: Option<u64>,
+        evalue: String,
+    ) -> Self {
+        let spend_limit = code.is_some_and(|code| code.ends_with("spend_limit_reached"));
+        let (ename, hint) = match status {
+            401 => ("AuthenticationError", "Check the API key in the environment Jupyter was started from, then restart the kernel.".to_owned()),
+            402 => ("BillingError", "Check the billing settings of the organization.".to_owned()),
+            403 => ("PermissionError", "Ask for access, or use another key or model.".to_owned()),
+            404 => ("NotFoundError", "`%models` lists the models you can use, `%model` shows the one in force.".to_owned()),
+            413 => ("RequestTooLargeError", "The conversation is larger than the API takes: start afresh with `%reset chat`.".to_owned()),
+            _ if spend_limit => ("SpendLimitError", "The spend limit is reached: raise it in the Console, or wait for the next period.".to_owned()),
+            429 => (
+                "RateLimitError",
+                retry_after_s.map_or_else(
+                    || "Wait a little, then run the cell again.".to_owned(),
+                    |seconds| format!("Run the cell again in {seconds} s."),
+                ),
+            ),
+            529 => ("OverloadedError", "The API is overloaded: run the cell again in a minute.".to_owned()),
+            500..=599 => (ename_of_kind(kind), "The fault is at the API: run the cell again in a minute.".to_owned()),
+            _ => ("InvalidRequestError", "`%%dry` shows the exact request. The conversation is as it was before this cell.".to_owned()),
+        };
+        Self::new(ename, evalue, hint)
+    }
+}
+
+fn ename_of_kind(kind: &str) -> &'static str {
+    match kind {
+        "overloaded_error" => "OverloadedError",
+        "rate_limit_error" => "RateLimitError",
+        "timeout_error" => "TimeoutError",
+        "authentication_error" => "AuthenticationError",
+        "permission_error" => "PermissionError",
+        "billing_error" => "BillingError",
+        "invalid_request_error" => "InvalidRequestError",
+        _ => "ApiError",
+    }
+}

@@ -1,1 +1,237 @@
-//! Placeholder.
+//! Drives one turn: does what the [`TurnLoop`] says and hands back what happened.
+//!
+//! One task, one `select!`: the API's stream, file fetches, the pacing of output, and the requests
+//! that may stop it. Every branch is cancel-safe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, OptionFuture};
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::mpsc;
+
+use crate::anthropic::client::{Client, EventStream};
+use crate::anthropic::error::ApiError;
+use crate::anthropic::event::StreamEvent;
+use crate::chat::turn::{FetchedFile, TurnEnd};
+use crate::chat::turn_loop::{Action, Input, TurnLoop};
+use crate::host::Host;
+use crate::jupyter::connection::Channel;
+use crate::jupyter::mime::Output;
+use crate::jupyter::wire::{Message, Parent};
+use crate::render::renderer::Renderer;
+
+use super::actor::Signal;
+use super::desk::{Desk, Urgent};
+use super::store::Store;
+
+/// What may interrupt a cell: control requests and signals of the process. Stdin is drained.
+#[derive(Debug)]
+pub struct Interruptions {
+    /// Requests on control.
+    pub control: mpsc::Receiver<Message>,
+    /// Replies nobody asked for.
+    pub stdin: mpsc::Receiver<Message>,
+    /// SIGINT, SIGTERM, the parent's death.
+    pub signals: mpsc::Receiver<Signal>,
+}
+
+/// What wakes the driver besides its own work.
+#[derive(Debug)]
+pub enum Wake {
+    /// A control request.
+    Control(Box<Message>),
+    /// A signal; `None` when nobody can send one any more.
+    Signal(Signal),
+}
+
+impl Interruptions {
+    /// Waits for the next one. Never completes when all senders are gone. Cancel-safe.
+    pub async fn next(&mut self) -> Wake {
+        loop {
+            tokio::select! {
+                biased;
+                Some(signal) = self.signals.recv() => return Wake::Signal(signal),
+                Some(message) = self.control.recv() => return Wake::Control(Box::new(message)),
+                Some(message) = self.stdin.recv() => {
+                    tracing::debug!(msg_type = message.header.msg_type, "a reply on stdin that nobody asked for is dropped");
+                }
+                else => std::future::pending::<()>().await,
+            }
+        }
+    }
+}
+
+/// Why the kernel leaves.
+#[derive(Debug)]
+pub enum Leave {
+    /// A shutdown request, to be answered last.
+    Request(Channel, Box<Message>),
+    /// SIGTERM, or the parent is gone.
+    Signal,
+}
+
+/// Where a cell's output goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The desk.
+    pub desk: &'a Desk,
+    /// The request's header.
+    pub parent: &'a Parent,
+    /// The execution count.
+    pub count: u32,
+}
+
+impl Scene<'_> {
+    /// Publishes outputs in order.
+    pub async fn show(&self, outputs: Vec<Output>) {
+        for output in outputs {
+            self.desk.output(self.parent, output, self.count).await;
+        }
+    }
+}
+
+/// The edges a turn works with.
+#[derive(Debug, Clone)]
+pub struct Edges {
+    /// Clock and chance.
+    pub host: Arc<dyn Host>,
+    /// The API.
+    pub client: Client,
+    /// Where files go.
+    pub store: Store,
+}
+
+/// A fetch: (ordinal, file id, result).
+type Fetch = BoxFuture<'static, (usize, String, Result<FetchedFile, String>)>;
+
+/// The work in flight for one turn.
+#[derive(Default)]
+struct InFlight {
+    opening: Option<BoxFuture<'static, Result<EventStream, ApiError>>>,
+    stream: Option<EventStream>,
+    wait: Option<BoxFuture<'static, ()>>,
+    fetches: FuturesUnordered<Fetch>,
+}
+
+/// Runs a turn to its end. The second value says that the kernel was told to leave meanwhile.
+pub async fn drive(
+    turn: &mut TurnLoop,
+    renderer: &mut Renderer,
+    edges: &Edges,
+    scene: Scene<'_>,
+    interruptions: &mut Interruptions,
+) -> (TurnEnd, Option<Leave>) {
+    let mut work = InFlight::default();
+    let mut leave = None;
+    let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
+    loop {
+        while let Some(action) = turn.poll() {
+            match action {
+                Action::Show(update) => {
+                    scene
+                        .show(renderer.apply(update, edges.host.elapsed()))
+                        .await
+                }
+                Action::Call(request) => {
+                    work.stream = None;
+                    let client = edges.client.clone();
+                    work.opening = Some(Box::pin(async move { client.stream(&request).await }));
+                }
+                Action::Wait(delay) => work.wait = Some(edges.host.sleep(delay)),
+                Action::Fetch { ordinal, file_id } => {
+                    let Edges {
+                        host,
+                        client,
+                        store,
+                    } = edges.clone();
+                    work.fetches.push(Box::pin(async move {
+                        let result = store.fetch(&client, host.as_ref(), &file_id).await;
+                        (ordinal, file_id, result)
+                    }));
+                }
+                Action::Finish(end) => {
+                    if let (TurnEnd::Finished(_), Some(stream)) = (&*end, &mut work.stream) {
+                        // Reads the end of the body, so that the next cell finds the connection open.
+                        let _end_of_stream = stream.next().await;
+                    }
+                    return (*end, leave);
+                }
+            }
+        }
+        set_tick(&mut tick, renderer.deadline(), edges.host.as_ref());
+        tokio::select! {
+            biased;
+            wake = interruptions.next() => {
+                let urgent = match wake {
+                    Wake::Signal(Signal::Interrupt) => Some(Urgent::Interrupt),
+                    Wake::Signal(Signal::Terminate) => {
+                        leave = Some(Leave::Signal);
+                        Some(Urgent::Interrupt)
+                    }
+                    Wake::Control(message) => scene.desk.answer(Channel::Control, *message).await,
+                };
+                match urgent {
+                    Some(Urgent::Interrupt) => turn.handle(Input::Interrupted),
+                    Some(Urgent::Shutdown(channel, message)) => {
+                        leave = Some(Leave::Request(channel, message));
+                        turn.handle(Input::Interrupted);
+                    }
+                    None => {}
+                }
+            }
+            Some(()) = OptionFuture::from(tick.as_mut().map(|(_, sleep)| sleep)) => {
+                tick = None;
+                scene.show(renderer.tick(edges.host.elapsed())).await;
+            }
+            Some(opened) = OptionFuture::from(work.opening.as_mut()) => {
+                work.opening = None;
+                match opened {
+                    Ok(stream) => work.stream = Some(stream),
+                    Err(error) => turn.handle(Input::Failed { error, random: edges.host.random() }),
+                }
+            }
+            Some(event) = OptionFuture::from(work.stream.as_mut().map(EventStream::next)) => match event {
+                Some(Ok(event)) => {
+                    if let StreamEvent::Unknown { name, raw } = &event {
+                        tracing::info!(name, %raw, "an event this version does not know");
+                    }
+                    turn.handle(Input::Event(event));
+                }
+                Some(Err(error)) => {
+                    work.stream = None;
+                    turn.handle(Input::Failed { error, random: edges.host.random() });
+                }
+                None => {
+                    work.stream = None;
+                    turn.handle(Input::EndOfStream);
+                }
+            },
+            Some((ordinal, file_id, result)) = work.fetches.next() => {
+                turn.handle(Input::Fetched { ordinal, file_id, result });
+            }
+            Some(()) = OptionFuture::from(work.wait.as_mut()) => {
+                work.wait = None;
+                turn.handle(Input::Waited);
+            }
+        }
+    }
+}
+
+/// Keeps one timer for the renderer's deadline; made anew only when the deadline moves.
+fn set_tick(
+    tick: &mut Option<(Duration, BoxFuture<'static, ()>)>,
+    deadline: Option<Duration>,
+    host: &dyn Host,
+) {
+    match (deadline, &*tick) {
+        (None, _) => *tick = None,
+        (Some(deadline), Some((set, _))) if *set == deadline => {}
+        (Some(deadline), _) => {
+            *tick = Some((
+                deadline,
+                host.sleep(deadline.saturating_sub(host.elapsed())),
+            ))
+        }
+    }
+}

@@ -1,7 +1,13 @@
 //! The imperative shell: the only place where both protocols meet. One actor owns all state.
 
 pub mod actor;
+pub mod cells;
+pub mod desk;
+pub mod dry;
 pub mod error;
 pub mod execute;
 pub mod introspect;
+pub mod models;
+pub mod state;
+pub mod status;
 pub mod store;

@@ -2,3 +2,4 @@
 
 pub(crate) mod frontend;
 pub(crate) mod host;
+pub(crate) mod rig;

@@ -1,0 +1,127 @@
+//! What of a finished answer may be sent back (`claude-api.md` 6.6, 8).
+
+use serde_json::Value;
+
+use crate::anthropic::block::{Block, View};
+
+/// Returns the messages to keep: blocks exactly as received, cut before the first server tool call
+/// that has no result; of a truncated answer also the trailing thinking, which never got its end.
+#[must_use]
+pub fn keep(messages: &[Vec<Block>], truncated: bool) -> Vec<Vec<Value>> {
+    let results: Vec<&str> = messages.iter().flatten().filter_map(result_id).collect();
+    let mut kept: Vec<Vec<Value>> = Vec::with_capacity(messages.len());
+    for blocks in messages {
+        let paired = blocks
+            .iter()
+            .take_while(|block| call_id(block).is_none_or(|id| results.contains(&id)))
+            .count();
+        kept.push(
+            blocks
+                .iter()
+                .take(paired)
+                .map(|block| Value::Object(block.raw().clone()))
+                .collect(),
+        );
+        if paired < blocks.len() {
+            break;
+        }
+    }
+    if truncated {
+        while let Some(last) = kept.last_mut() {
+            while last.last().is_some_and(is_unfinished) {
+                last.pop();
+            }
+            if !last.is_empty() {
+                break;
+            }
+            kept.pop();
+        }
+    }
+    kept.retain(|blocks| !blocks.is_empty());
+    kept
+}
+
+/// Returns the text of an answer: its text blocks, joined by blank lines.
+#[must_use]
+pub fn answer_text(messages: &[Vec<Block>]) -> String {
+    let texts: Vec<&str> = messages
+        .iter()
+        .flatten()
+        .filter_map(|block| match block.view() {
+            View::Text { text, .. } if !text.trim().is_empty() => Some(text),
+            _ => None,
+        })
+        .collect();
+    texts.join("\n\n")
+}
+
+fn call_id(block: &Block) -> Option<&str> {
+    match block.view() {
+        View::ServerToolUse { id, .. } => Some(id),
+        _ => None,
+    }
+}
+
+fn result_id(block: &Block) -> Option<&str> {
+    block.raw().get("tool_use_id").and_then(Value::as_str)
+}
+
+fn is_unfinished(block: &Value) -> bool {
+    match block.get("type").and_then(Value::as_str) {
+        Some("thinking" | "redacted_thinking") => true,
+        Some("text") => block
+            .get("text")
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn blocks(values: &[Value]) -> Vec<Block> {
+        values.iter().cloned().map(Block::from_raw).collect()
+    }
+
+    #[test]
+    fn a_call_without_a_result_and_what_follows_it_is_cut() {
+        let text = json!({"type": "text", "text": "first"});
+        let call = json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {}});
+        let late = json!({"type": "text", "text": "late"});
+        assert_eq!(
+            keep(&[blocks(&[text.clone(), call, late])], true),
+            vec![vec![text]]
+        );
+    }
+
+    #[test]
+    fn a_pair_may_span_a_pause() {
+        let call = json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {}});
+        let result = json!({"type": "bash_code_execution_tool_result", "tool_use_id": "srvtoolu_1", "content": {}});
+        let kept = keep(
+            &[
+                blocks(std::slice::from_ref(&call)),
+                blocks(std::slice::from_ref(&result)),
+            ],
+            false,
+        );
+        assert_eq!(kept, vec![vec![call], vec![result]]);
+    }
+
+    #[test]
+    fn a_truncated_answer_loses_its_trailing_thinking_and_may_vanish() {
+        let thinking = json!({"type": "thinking", "thinking": "hm", "signature": ""});
+        assert_eq!(
+            keep(&[blocks(&[thinking.clone()])], true),
+            Vec::<Vec<Value>>::new()
+        );
+        assert_eq!(
+            keep(&[blocks(&[thinking.clone()])], false),
+            vec![vec![thinking]]
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! From settings to the fields of a request that depend on nothing else.
+
+use serde_json::{Value, json};
+
+use crate::anthropic::model::{self, ThinkingKind};
+
+use super::settings::{Settings, ThinkingShow};
+use super::tool_types::tool_entry;
+
+/// Returns `tools`.
+#[must_use]
+pub fn tools(settings: &Settings) -> Vec<Value> {
+    settings.tool_types().into_iter().map(tool_entry).collect()
+}
+
+/// Returns `thinking`, or `None` where the field is best left out.
+#[must_use]
+pub fn thinking(settings: &Settings) -> Option<Value> {
+    let kinds = model::lookup(&settings.model).map(|spec| spec.thinking);
+    let takes = |kind| kinds.is_none_or(|kinds| kinds.contains(&kind));
+    match settings.thinking {
+        ThinkingShow::Off if takes(ThinkingKind::Disabled) => Some(json!({"type": "disabled"})),
+        ThinkingShow::Off if takes(ThinkingKind::BetweenTools) => {
+            Some(json!({"type": "between_tools"}))
+        }
+        ThinkingShow::Off | ThinkingShow::Show | ThinkingShow::Fold
+            if takes(ThinkingKind::Adaptive) =>
+        {
+            Some(json!({"type": "adaptive", "display": "summarized"}))
+        }
+        // Manual thinking is asked for by name: it is off by default on those models.
+        ThinkingShow::Show | ThinkingShow::Fold
+            if settings.interleaved && settings.max_tokens > 1024 =>
+        {
+            Some(json!({"type": "enabled", "budget_tokens": (settings.max_tokens / 2).max(1024)}))
+        }
+        ThinkingShow::Off | ThinkingShow::Show | ThinkingShow::Fold => None,
+    }
+}
+
+/// Returns `output_config`, or `None` when nothing is set.
+#[must_use]
+pub fn output_config(settings: &Settings) -> Option<Value> {
+    settings
+        .effort
+        .map(|effort| json!({"effort": effort.as_str()}))
+}

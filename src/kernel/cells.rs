@@ -1,0 +1,144 @@
+//! From a parsed cell to what will be done: applies magics to a copy of the state, all or nothing.
+
+use crate::cell::magic::{self, Context, Effect, Reset, TurnSummary};
+use crate::cell::magics::system;
+use crate::cell::parse::{MagicCall, Scope};
+use crate::chat::conversation::Conversation;
+use crate::chat::settings::Settings;
+
+use super::error::CellError;
+use super::state::{State, set_variable};
+use super::store;
+
+/// What a cell asks for once its magics have been applied.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// What this cell's turn is asked with.
+    pub settings: Settings,
+    /// Values to show, as (Markdown, plain text).
+    pub shows: Vec<(String, String)>,
+    /// Quiet lines for stderr.
+    pub warnings: Vec<String>,
+    /// Help to page.
+    pub page: Option<String>,
+    /// Ask the API for its models.
+    pub lists_models: bool,
+    /// Show the request instead of sending it.
+    pub is_dry: bool,
+}
+
+/// Applies the magics of one cell. An error in one of them leaves the state as it was.
+///
+/// # Errors
+/// The first magic that cannot be applied.
+pub fn prepare(
+    state: &mut State,
+    calls: &[MagicCall],
+    status: &[(String, String)],
+) -> Result<Prepared, CellError> {
+    let turns = state.turn_summaries();
+    let mut draft = Draft {
+        lasting: state.settings.clone(),
+        variables: state.variables.clone(),
+        set_in: state.set_in.clone(),
+        resets: Vec::new(),
+        prepared: Prepared::default(),
+    };
+    // Lasting magics first: `%%x` narrows what holds from here on, wherever it stands in the cell.
+    for call in calls.iter().filter(|call| call.scope == Scope::FromHere) {
+        let (settings, changed) =
+            draft.apply(call, draft.lasting.clone(), state, &turns, status)?;
+        draft.lasting = settings;
+        if let Some(origin) = magic::origin(call).filter(|_| changed) {
+            draft.set_in.retain(|(name, _)| name != origin);
+            draft.set_in.push((origin.to_owned(), state.count));
+        }
+    }
+    let mut settings = draft.lasting.clone();
+    for call in calls.iter().filter(|call| call.scope == Scope::ThisCell) {
+        (settings, _) = draft.apply(call, settings, state, &turns, status)?;
+    }
+    let Draft {
+        lasting,
+        variables,
+        set_in,
+        resets,
+        mut prepared,
+    } = draft;
+    prepared.settings = settings;
+    state.settings = lasting;
+    state.variables = variables;
+    state.set_in = set_in;
+    for reset in resets {
+        match reset {
+            Reset::Chat => state.conversation.clear(),
+            Reset::Sandbox => state.conversation.set_container(None),
+            Reset::All => {
+                state.conversation = Conversation::default();
+                state.settings = state.initial.clone();
+                state.variables.clear();
+                state.set_in.clear();
+                prepared.settings = state.initial.clone();
+            }
+        }
+    }
+    Ok(prepared)
+}
+
+/// The state a cell's magics work on until all of them have been applied.
+#[derive(Debug)]
+struct Draft {
+    lasting: Settings,
+    variables: Vec<(String, String)>,
+    set_in: Vec<(String, u32)>,
+    resets: Vec<Reset>,
+    prepared: Prepared,
+}
+
+impl Draft {
+    /// Applies one call to `settings`; returns what they became and whether the call set them.
+    fn apply(
+        &mut self,
+        call: &MagicCall,
+        settings: Settings,
+        state: &State,
+        turns: &[TurnSummary],
+        status: &[(String, String)],
+    ) -> Result<(Settings, bool), CellError> {
+        let context = Context {
+            settings: &settings,
+            variables: &self.variables,
+            turns,
+            status,
+            models: &state.models,
+            set_in: &self.set_in,
+        };
+        let effects = magic::apply(call, &context).map_err(|error| CellError::from(&error))?;
+        let (mut settings, mut changed) = (settings, false);
+        for effect in effects {
+            match effect {
+                Effect::Settings(new) => (settings, changed) = (*new, true),
+                Effect::SystemFile { path, append } => {
+                    let text = store::read_text(&path).map_err(|why| {
+                        CellError::new(
+                            "MagicError",
+                            format!("cannot read `{path}` for `%system`: {why}"),
+                            "Check the path; it is relative to the notebook.",
+                        )
+                    })?;
+                    (settings, changed) = (system::with_text(&settings, &text, append), true);
+                }
+                Effect::Show { markdown, plain } => self.prepared.shows.push((markdown, plain)),
+                Effect::Warn(text) => self.prepared.warnings.push(text),
+                Effect::Page(text) => self.prepared.page = Some(text),
+                Effect::SetVariable { name, value } => {
+                    set_variable(&mut self.variables, name, value)
+                }
+                Effect::ListModels => self.prepared.lists_models = true,
+                Effect::Dry => self.prepared.is_dry = true,
+                Effect::Reset(reset) => self.resets.push(reset),
+            }
+        }
+        Ok((settings, changed))
+    }
+}

@@ -1,0 +1,100 @@
+//! Everything the kernel remembers between cells. Owned by the actor, changed only there.
+
+use crate::cell::magic::{Context, TurnSummary};
+use crate::chat::conversation::Conversation;
+use crate::chat::settings::Settings;
+
+use super::introspect::HistoryEntry;
+
+/// The kernel's memory.
+#[derive(Debug)]
+pub struct State {
+    /// What turns are asked with, from here on.
+    pub settings: Settings,
+    /// The settings a fresh kernel starts with, for `%reset all`.
+    pub initial: Settings,
+    /// Variables of `%set` and papermill, in the order they were first set.
+    pub variables: Vec<(String, String)>,
+    /// The chat.
+    pub conversation: Conversation,
+    /// The execution count.
+    pub count: u32,
+    /// Executed cells.
+    pub history: Vec<HistoryEntry>,
+    /// Model ids the API listed, once asked.
+    pub models: Vec<String>,
+    /// Where settings were last set: (magic, execution count of its cell).
+    pub set_in: Vec<(String, u32)>,
+}
+
+impl State {
+    /// Starts with nothing said.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            initial: settings.clone(),
+            settings,
+            variables: Vec::new(),
+            conversation: Conversation::default(),
+            count: 0,
+            history: Vec::new(),
+            models: Vec::new(),
+            set_in: Vec::new(),
+        }
+    }
+
+    /// Sets a variable; an old one keeps its place.
+    pub fn set_variable(&mut self, name: String, value: String) {
+        set_variable(&mut self.variables, name, value);
+    }
+
+    /// Returns the turns as `%history` lists them.
+    #[must_use]
+    pub fn turn_summaries(&self) -> Vec<TurnSummary> {
+        self.conversation
+            .turns()
+            .iter()
+            .map(|turn| TurnSummary {
+                number: turn.number,
+                prompt: turn.prompt.clone(),
+                answer: turn.answer.clone(),
+                cost_usd: turn.cost_usd,
+            })
+            .collect()
+    }
+
+    /// Returns what the turns cost so far, in US dollars, as far as prices are known.
+    #[must_use]
+    pub fn cost_usd(&self) -> f64 {
+        self.conversation
+            .turns()
+            .iter()
+            .filter_map(|turn| turn.cost_usd)
+            .sum()
+    }
+
+    /// Lends what magics may read.
+    #[must_use]
+    pub fn context<'a>(
+        &'a self,
+        turns: &'a [TurnSummary],
+        status: &'a [(String, String)],
+    ) -> Context<'a> {
+        Context {
+            settings: &self.settings,
+            variables: &self.variables,
+            turns,
+            status,
+            models: &self.models,
+            set_in: &self.set_in,
+        }
+    }
+}
+
+/// Sets a variable in a list; an old one keeps its place.
+pub fn set_variable(variables: &mut Vec<(String, String)>, name: String, value: String) {
+    match variables.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, old)) => *old = value,
+        None => variables.push((name, value)),
+    }
+}

@@ -1,0 +1,75 @@
+//! What the kernel tells of itself: the lines of `%status`, and the values of user expressions.
+
+use serde_json::{Map, Value, json};
+
+use super::state::State;
+
+/// What `%status` needs beside the state.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// Where requests go.
+    pub base_url: String,
+    /// Whether the offline backend answers.
+    pub offline: bool,
+}
+
+/// Returns the lines of `%status` as (label, value).
+#[must_use]
+pub fn lines(state: &State, about: &About) -> Vec<(String, String)> {
+    let conversation = &state.conversation;
+    let backend = if about.offline {
+        format!("offline ({})", about.base_url)
+    } else {
+        about.base_url.clone()
+    };
+    let sandbox = conversation
+        .container()
+        .unwrap_or("none yet: the first command makes one");
+    [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("backend", backend),
+        ("turns", conversation.turns().len().to_string()),
+        ("cost", format!("${:.4}", state.cost_usd())),
+        ("sandbox", sandbox.to_owned()),
+    ]
+    .map(|(label, value)| (label.to_owned(), value))
+    .into()
+}
+
+/// Answers `user_expressions`: the kernel's own names and the person's variables, each by itself;
+/// nothing is evaluated and nothing is sent.
+#[must_use]
+pub fn expressions(asked: &[(String, String)], state: &State) -> Map<String, Value> {
+    asked
+        .iter()
+        .map(|(key, expression)| {
+            let answer = match value_of(expression.trim(), state) {
+                Some(text) => json!({"status": "ok", "data": {"text/plain": text}, "metadata": {}}),
+                None => json!({
+                    "status": "error",
+                    "ename": "NameError",
+                    "evalue": format!("`{expression}` is no variable of this kernel"),
+                    "traceback": [],
+                }),
+            };
+            (key.clone(), answer)
+        })
+        .collect()
+}
+
+fn value_of(name: &str, state: &State) -> Option<String> {
+    let own = match name {
+        "model" => Some(state.settings.model.clone()),
+        "turns" => Some(state.conversation.turns().len().to_string()),
+        "cost_usd" => Some(format!("{:.6}", state.cost_usd())),
+        "container" => state.conversation.container().map(str::to_owned),
+        _ => None,
+    };
+    own.or_else(|| {
+        state
+            .variables
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    })
+}

@@ -1,0 +1,286 @@
+//! A kernel in memory in front of the offline backend over real HTTP: cells in, messages out.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use claude_kernel::anthropic::client::{Client, ClientOptions};
+use claude_kernel::chat::settings::Settings;
+use claude_kernel::config::Secret;
+use claude_kernel::emulator::server::{self, Emulator, EmulatorConfig};
+use claude_kernel::host::{Host, SystemHost};
+use claude_kernel::jupyter::connection::{Channel, Connection, Route};
+use claude_kernel::jupyter::memory::{FrontEnd, Sent};
+use claude_kernel::kernel::actor::{Kernel, Parts, Signal};
+use claude_kernel::kernel::store::Store;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// How long a cell may take before a test gives up on it.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Which front end asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// JupyterLab.
+    Lab,
+    /// A terminal.
+    Console,
+    /// nbclient.
+    Batch,
+}
+
+/// One kernel, one backend, one directory.
+pub(crate) struct Rig {
+    pub(crate) front_end: FrontEnd,
+    pub(crate) emulator: Emulator,
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) signals: mpsc::Sender<Signal>,
+    pub(crate) kernel: JoinHandle<()>,
+}
+
+/// What a cell led to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) messages: Vec<Sent>,
+}
+
+impl Rig {
+    /// Starts a kernel whose Claude plays `script`.
+    pub(crate) async fn start(script: &str) -> Self {
+        Self::with_host(script, Arc::new(SystemHost::new())).await
+    }
+
+    /// As [`start`](Self::start), with time from `host`.
+    pub(crate) async fn with_host(script: &str, host: Arc<dyn Host>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("script.claude.md");
+        std::fs::write(&path, script).unwrap();
+        let emulator = server::start(EmulatorConfig {
+            scripts: vec![path],
+            sandbox_command: Some(env!("CARGO_BIN_EXE_claude-kernel").into()),
+            python: Some(python()),
+            ..EmulatorConfig::default()
+        })
+        .await
+        .unwrap();
+        let client = Client::new(ClientOptions::for_key(
+            emulator.base_url(),
+            Secret::new(emulator.key()),
+        ));
+        Self::assemble(directory, emulator, client, host).await
+    }
+
+    async fn assemble(
+        directory: tempfile::TempDir,
+        emulator: Emulator,
+        client: Client,
+        host: Arc<dyn Host>,
+    ) -> Self {
+        let (connection, front_end) = Connection::memory(Arc::clone(&host));
+        let (signals, receiver) = mpsc::channel(8);
+        let kernel = Kernel::new(Parts {
+            host,
+            connection,
+            client,
+            store: Store::new(directory.path(), u64::MAX),
+            settings: Settings::default(),
+            signals: receiver,
+            offline: true,
+            complaint: None,
+        });
+        let kernel = tokio::spawn(kernel.run());
+        let mut rig = Self {
+            front_end,
+            emulator,
+            directory,
+            signals,
+            kernel,
+        };
+        assert_eq!(
+            rig.next().await.message.header.msg_type,
+            "status",
+            "starting comes first"
+        );
+        rig
+    }
+
+    /// Receives the kernel's next message.
+    pub(crate) async fn next(&mut self) -> Sent {
+        tokio::time::timeout(LIMIT, self.front_end.recv())
+            .await
+            .expect("the kernel says something")
+            .expect("the kernel is there")
+    }
+
+    /// Sends a cell as nbclient does; returns its message id at once.
+    pub(crate) async fn send(&mut self, code: &str) -> String {
+        self.send_as(Asks::Batch, code).await
+    }
+
+    /// Sends a cell as a front end does.
+    pub(crate) async fn send_as(&mut self, asks: Asks, code: &str) -> String {
+        let mut metadata = Map::new();
+        if asks == Asks::Lab {
+            metadata.insert("cellId".to_owned(), json!("cell-1"));
+        }
+        let content = json!({
+            "code": code, "silent": false, "store_history": true, "user_expressions": {},
+            "allow_stdin": asks != Asks::Batch, "stop_on_error": true,
+        });
+        self.front_end
+            .send_with(Channel::Shell, "execute_request", content, metadata)
+            .await
+            .unwrap()
+    }
+
+    /// Runs a cell as nbclient does.
+    pub(crate) async fn cell(&mut self, code: &str) -> Ran {
+        self.cell_as(Asks::Batch, code).await
+    }
+
+    /// Runs a cell as a front end does.
+    pub(crate) async fn cell_as(&mut self, asks: Asks, code: &str) -> Ran {
+        let id = self.send_as(asks, code).await;
+        self.until_idle(&id).await
+    }
+
+    /// Asks anything on a channel; returns everything up to its idle.
+    pub(crate) async fn ask(&mut self, channel: Channel, msg_type: &str, content: Value) -> Ran {
+        let id = self
+            .front_end
+            .send(channel, msg_type, content)
+            .await
+            .unwrap();
+        self.until_idle(&id).await
+    }
+
+    /// Collects messages until the request `id` is idle. Other requests' messages are kept too.
+    pub(crate) async fn until_idle(&mut self, id: &str) -> Ran {
+        let mut messages = Vec::new();
+        loop {
+            let sent = self.next().await;
+            let is_idle = sent.message.header.msg_type == "status"
+                && sent.message.content["execution_state"] == "idle"
+                && parent_id(&sent) == id;
+            messages.push(sent);
+            if is_idle {
+                return Ran { messages };
+            }
+        }
+    }
+
+    /// Returns the directory the kernel saves files below.
+    pub(crate) fn files(&self) -> std::path::PathBuf {
+        self.directory.path().join("claude_files")
+    }
+}
+
+/// Returns the interpreter for scripts: the project's own environment, where there is one.
+pub(crate) fn python() -> std::path::PathBuf {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+    std::env::var_os("CLAUDE_KERNEL_TEST_PYTHON")
+        .map(Into::into)
+        .or_else(|| ours.exists().then_some(ours))
+        .unwrap_or_else(|| "python3".into())
+}
+
+/// Returns the id of the request that caused a message.
+pub(crate) fn parent_id(sent: &Sent) -> String {
+    let Some(parent) = &sent.message.in_reply_to else { return String::new() };
+    let parent: Value = serde_json::from_str(parent.as_str()).unwrap();
+    parent["msg_id"].as_str().unwrap_or_default().to_owned()
+}
+
+impl Ran {
+    /// Returns the content of the one reply.
+    pub(crate) fn reply(&self) -> &Value {
+        let mut replies = self
+            .messages
+            .iter()
+            .filter(|sent| matches!(sent.route, Route::To(_)));
+        let reply = replies.next().expect("there is a reply");
+        assert!(replies.next().is_none(), "there is only one reply");
+        &reply.message.content
+    }
+
+    /// Returns the contents of the iopub messages of a type.
+    pub(crate) fn iopub(&self, msg_type: &str) -> Vec<&Value> {
+        self.messages
+            .iter()
+            .filter(|sent| sent.route == Route::Iopub && sent.message.header.msg_type == msg_type)
+            .map(|sent| &sent.message.content)
+            .collect()
+    }
+
+    /// Returns all that a reader sees in the end, as plain text: updates replace.
+    pub(crate) fn text(&self) -> String {
+        let mut shown: Vec<(Option<String>, String)> = Vec::new();
+        for sent in self
+            .messages
+            .iter()
+            .filter(|sent| sent.route == Route::Iopub)
+        {
+            let content = &sent.message.content;
+            let plain = || {
+                content["data"]["text/plain"]
+                    .as_str()
+                    .or(content["data"]["text/markdown"].as_str())
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            let id = content["transient"]["display_id"]
+                .as_str()
+                .map(str::to_owned);
+            match sent.message.header.msg_type.as_str() {
+                "stream" => shown.push((None, content["text"].as_str().unwrap().to_owned())),
+                "display_data" | "execute_result" => shown.push((id, plain())),
+                "update_display_data" => match shown
+                    .iter_mut()
+                    .find(|(known, _)| known.is_some() && *known == id)
+                {
+                    Some((_, text)) => *text = plain(),
+                    None => panic!("an update for a display that was never shown: {content}"),
+                },
+                "error" => shown.push((
+                    None,
+                    content["traceback"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|line| format!("{}\n", line.as_str().unwrap()))
+                        .collect(),
+                )),
+                _ => {}
+            }
+        }
+        shown
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// Returns the whole transcript, a line each: route, type, what it says.
+    pub(crate) fn transcript(&self) -> String {
+        let mut text = String::new();
+        for sent in &self.messages {
+            let route = match sent.route {
+                Route::Iopub => "iopub".to_owned(),
+                Route::To(channel) => format!("{channel:?}").to_lowercase(),
+            };
+            let content = &sent.message.content;
+            let says = match sent.message.header.msg_type.as_str() {
+                "status" => content["execution_state"].as_str().unwrap().to_owned(),
+                "display_data" | "update_display_data" | "execute_result" => {
+                    content["data"].to_string()
+                }
+                _ => content.to_string(),
+            };
+            writeln!(text, "{route} {} {says}", sent.message.header.msg_type).unwrap();
+        }
+        text
+    }
+}
