@@ -189,7 +189,9 @@ pub(crate) fn python() -> std::path::PathBuf {
 
 /// Returns the id of the request that caused a message.
 pub(crate) fn parent_id(sent: &Sent) -> String {
-    let Some(parent) = &sent.message.in_reply_to else { return String::new() };
+    let Some(parent) = &sent.message.in_reply_to else {
+        return String::new();
+    };
     let parent: Value = serde_json::from_str(parent.as_str()).unwrap();
     parent["msg_id"].as_str().unwrap_or_default().to_owned()
 }
