@@ -241,3 +241,132 @@ fn wrong(field: &'static str, found: &Value, expected: &'static str) -> Connecti
         expected,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use serde_json::json;
+
+    use super::*;
+
+    fn full() -> Value {
+        json!({
+            "transport": "tcp", "ip": "127.0.0.1", "key": "a secret",
+            "signature_scheme": "hmac-sha256", "kernel_name": "k",
+            "shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": "5",
+        })
+    }
+
+    fn with(field: &str, value: Value) -> String {
+        let mut file = full();
+        file[field] = value;
+        file.to_string()
+    }
+
+    fn check_error(text: &str, expected: &Expect) {
+        expected.assert_eq(&ConnectionFile::parse(text).unwrap_err().to_string());
+    }
+
+    #[test]
+    fn ports_are_numbers_or_strings_and_the_key_is_not_shown() {
+        let file = ConnectionFile::parse(&full().to_string()).unwrap();
+        expect![[r#"
+            ConnectionFile {
+                transport: Tcp,
+                ip: "127.0.0.1",
+                ports: Ports {
+                    shell: 1,
+                    control: 4,
+                    stdin: 3,
+                    iopub: 2,
+                    heartbeat: 5,
+                },
+                key: Key(…),
+                signature_scheme: "hmac-sha256",
+                kernel_name: Some(
+                    "k",
+                ),
+                jupyter_session: None,
+            }
+        "#]]
+        .assert_debug_eq(&file);
+        assert_eq!(file.key.as_bytes(), b"a secret");
+    }
+
+    #[test]
+    fn what_is_missing_takes_its_default_if_there_is_one() {
+        let text = r#"{"shell_port":1,"iopub_port":2,"stdin_port":3,"control_port":4,"hb_port":5}"#;
+        let file = ConnectionFile::parse(text).unwrap();
+        assert_eq!(file.endpoint(1).to_string(), "tcp://127.0.0.1:1");
+        assert_eq!(file.signature_scheme, SIGNATURE_SCHEME);
+        assert_eq!(file.key.as_bytes(), b"");
+    }
+
+    #[test]
+    fn endpoints() {
+        for (transport, ip, expected) in [
+            ("tcp", "0.0.0.0", "tcp://0.0.0.0:7"),
+            ("tcp", "*", "tcp://0.0.0.0:7"),
+            ("tcp", "::1", "tcp://[::1]:7"),
+            ("ipc", "/run/a b/kernel", "ipc:///run/a b/kernel-7"),
+        ] {
+            let mut file = full();
+            file["transport"] = transport.into();
+            file["ip"] = ip.into();
+            let file = ConnectionFile::parse(&file.to_string()).unwrap();
+            assert_eq!(file.endpoint(7).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_corrupt_file_is_told_by_its_field() {
+        check_error(
+            "",
+            &expect![
+                "the connection file is not valid JSON: EOF while parsing a value at line 1 column 0"
+            ],
+        );
+        check_error("[]", &expect!["the connection file is not a JSON object"]);
+        check_error("{}", &expect!["the connection file has no `shell_port`"]);
+        check_error(
+            &with("hb_port", Value::Null),
+            &expect!["the connection file has no `hb_port`"],
+        );
+        check_error(
+            &with("iopub_port", json!("70000")),
+            &expect![[
+                r#"`iopub_port` in the connection file is `"70000"`, expected a port from 1 to 65535"#
+            ]],
+        );
+        check_error(
+            &with("stdin_port", json!(0)),
+            &expect!["`stdin_port` in the connection file is `0`, expected a port from 1 to 65535"],
+        );
+        check_error(
+            &with("transport", json!("udp")),
+            &expect![[r#"`transport` in the connection file is `"udp"`, expected `tcp` or `ipc`"#]],
+        );
+        check_error(
+            &with("ip", json!(["x".repeat(100)])),
+            &expect![[
+                r#"`ip` in the connection file is `["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…`, expected a string"#
+            ]],
+        );
+        check_error(
+            &with("key", json!(["a secret"])),
+            &expect!["`key` in the connection file is not a string, expected a string"],
+        );
+        check_error(
+            &with("curve_publickey", json!("x")),
+            &expect![
+                "the connection file asks for CURVE encryption (`curve_publickey`), which is not supported: set `transport_encryption` to `disabled`"
+            ],
+        );
+        check_error(
+            r#"{"registration_port": 1, "registration_ip": "127.0.0.1"}"#,
+            &expect![
+                "this is a registration file (it has `registration_port`): only connection files with five ports are supported"
+            ],
+        );
+    }
+}
