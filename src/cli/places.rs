@@ -1,16 +1,13 @@
 //! Where Jupyter looks for kernelspecs on this machine, and where this binary is.
 //!
-//! The environment is read once into [`Places`]; the order that Jupyter searches in is
+//! The environment is looked at once, into [`Places`]; the order that Jupyter searches in is
 //! `jupyter::spec`'s. Nothing here writes.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "edge: reads the variables that decide where Jupyter looks"
-)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Failure;
+use crate::config::Environment;
 use crate::jupyter::spec::{Platform, SpecEnv, prefix_data_dir};
 
 /// The location flags of ipykernel's installer, shared by `install` and `uninstall`.
@@ -47,13 +44,17 @@ pub(super) struct Places {
 impl Places {
     /// Reads it from the process.
     pub(super) fn of_process() -> Self {
-        let os = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
-        let path = |name: &str| os(name).map(PathBuf::from);
-        let text = |name: &str| os(name).and_then(|v| v.into_string().ok());
+        Self::of(&Environment::from_process())
+    }
+
+    /// Reads it from `environment`.
+    pub(super) fn of(environment: &Environment) -> Self {
+        let text = |name: &str| environment.get(name).map(str::to_owned);
+        let path = |name: &str| environment.get(name).map(PathBuf::from);
         Self {
             jupyter: SpecEnv {
-                home: path(if cfg!(windows) { "USERPROFILE" } else { "HOME" }),
-                jupyter_path: os("JUPYTER_PATH"),
+                home: environment.home(),
+                jupyter_path: environment.get("JUPYTER_PATH").map(Into::into),
                 jupyter_data_dir: path("JUPYTER_DATA_DIR"),
                 jupyter_prefer_env_path: text("JUPYTER_PREFER_ENV_PATH"),
                 xdg_data_home: path("XDG_DATA_HOME"),
@@ -63,8 +64,9 @@ impl Places {
                 conda_prefix: path("CONDA_PREFIX"),
                 conda_default_env: text("CONDA_DEFAULT_ENV"),
             },
-            path: os("PATH")
-                .map(|list| std::env::split_paths(&list).collect())
+            path: environment
+                .get("PATH")
+                .map(|list| std::env::split_paths(list).collect())
                 .unwrap_or_default(),
         }
     }

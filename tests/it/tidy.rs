@@ -5,6 +5,7 @@
 //! real tree.
 
 mod imports;
+mod readme;
 
 use std::collections::BTreeSet;
 use std::fs;
