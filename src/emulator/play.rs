@@ -311,13 +311,14 @@ impl Player {
         self.sink
             .open(&json!({"type": "text", "text": "", "citations": null}))
             .await?;
-        let piece = generated(deltas.size);
         self.sink.generate(&deltas).await?;
         self.sink.close().await?;
-        let count = usize::try_from(deltas.count).unwrap_or_default();
-        self.usage.wrote(usage::of_text(&piece) * deltas.count);
+        let cost = usage::of_text(&generated(deltas.size, 1));
+        self.usage.wrote(cost * deltas.count);
         if !self.sink.is_streaming() {
-            let text = piece.repeat(count.min(100_000));
+            let text: String = (1..=deltas.count.min(100_000))
+                .map(|number| generated(deltas.size, number))
+                .collect();
             self.push(json!({"type": "text", "text": text, "citations": null}));
         }
         Ok(())

@@ -21,6 +21,8 @@ use super::state::Shared;
 const QUEUE: usize = 16;
 /// Generated text is written in pieces of about this size when it is not paced.
 const COALESCE: usize = 16 * 1024;
+/// Generated deltas to a paragraph, so that the text breaks about as often as prose does.
+const PARAGRAPH: u64 = 25;
 
 /// The stream is over: the client left, or a fault ended it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,14 +154,17 @@ impl Sink {
 
     /// Streams generated text as deltas of the open block, cheaply.
     pub(super) async fn generate(&mut self, text: &Deltas) -> Result<(), Over> {
-        let delta = json!({
-            "type": "content_block_delta", "index": self.blocks,
-            "delta": {"type": "text_delta", "text": generated(text.size)},
-        });
-        let frame = format!("event: content_block_delta\ndata: {delta}\n\n");
+        // Two deltas are enough for all of them: within a paragraph, and the last of one.
+        let within = self.filler(generated(text.size, 1));
+        let last = self.filler(generated(text.size, PARAGRAPH));
         let mut pace = (text.every_ms > 0)
             .then(|| tokio::time::interval(Duration::from_millis(text.every_ms)));
-        for _ in 0..text.count {
+        for number in 1..=text.count {
+            let (delta, frame) = if ends_paragraph(number) {
+                &last
+            } else {
+                &within
+            };
             if let Some(pace) = &mut pace {
                 pace.tick().await;
             }
@@ -171,10 +176,20 @@ impl Sink {
                     self.send_pending().await?;
                 }
             } else {
-                self.event(&delta).await?;
+                self.event(delta).await?;
             }
         }
         self.send_pending().await
+    }
+
+    /// A delta of the open block with this text, and its bytes.
+    fn filler(&self, text: String) -> (Value, String) {
+        let delta = json!({
+            "type": "content_block_delta", "index": self.blocks,
+            "delta": {"type": "text_delta", "text": text},
+        });
+        let frame = format!("event: content_block_delta\ndata: {delta}\n\n");
+        (delta, frame)
     }
 
     /// Ends the stream as it should end.
@@ -305,13 +320,18 @@ fn inside_character(bytes: &[u8]) -> Option<usize> {
     Some(first + 2)
 }
 
-/// Text of `size` bytes in words.
-pub(super) fn generated(size: usize) -> String {
-    "lorem ipsum dolor sit amet "
-        .chars()
-        .cycle()
-        .take(size)
-        .collect()
+/// The text of the `number`-th generated delta, from 1: `size` bytes, in words and paragraphs.
+pub(super) fn generated(size: usize, number: u64) -> String {
+    let end = if ends_paragraph(number) { ".\n\n" } else { "" };
+    let words = "lorem ipsum dolor sit amet ".chars().cycle();
+    let mut text: String = words.take(size.saturating_sub(end.len())).collect();
+    text.extend(end.chars().take(size));
+    text
+}
+
+/// Whether the `number`-th generated delta, from 1, is the last of its paragraph.
+fn ends_paragraph(number: u64) -> bool {
+    number.is_multiple_of(PARAGRAPH)
 }
 
 /// A response body that runs its turn while it is read.

@@ -1,1 +1,138 @@
-//! what the example notebooks hold
+//! what the example notebooks hold: a script for every prompt, and no prompt answered by another's
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use claude_kernel::cell::parse::{Cell, parse};
+use claude_kernel::emulator::script::{self, Edit, Part, Scripts};
+use serde_json::Value;
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("notebooks")
+}
+
+/// The files of `notebooks/` whose name ends so, by what stands before.
+fn stems(ending: &str) -> Vec<String> {
+    let files = std::fs::read_dir(directory()).unwrap();
+    let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut stems: Vec<String> = names
+        .filter_map(|name| name.strip_suffix(ending).map(str::to_owned))
+        .collect();
+    stems.sort();
+    stems
+}
+
+/// The prompts that running a notebook sends, in order.
+fn prompts(stem: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(directory().join(format!("{stem}.ipynb"))).unwrap();
+    let notebook: Value = serde_json::from_str(&text).unwrap();
+    let code = notebook["cells"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|cell| cell["cell_type"] == "code");
+    let sources = code.map(|cell| {
+        let lines = cell["source"].as_array().unwrap();
+        lines
+            .iter()
+            .map(|line| line.as_str().unwrap())
+            .collect::<String>()
+    });
+    sources
+        .filter_map(|source| match parse(&source) {
+            Cell::Turn { magics, prompt }
+                if !prompt.is_empty() && magics.iter().all(|magic| magic.name != "dry") =>
+            {
+                Some(prompt)
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// All scripts, as the backend loads them: one list, in the order of their names.
+fn scripts() -> Scripts {
+    let mut scripts = Scripts::default();
+    for stem in stems(".claude.md") {
+        let text = std::fs::read_to_string(directory().join(format!("{stem}.claude.md"))).unwrap();
+        scripts.add(script::parse(&stem, &text).unwrap_or_else(|error| panic!("{error}")));
+    }
+    scripts
+}
+
+#[test]
+fn every_notebook_has_a_script() {
+    let notebooks = stems(".ipynb");
+    assert_eq!(notebooks, stems(".claude.md"));
+    for id in [
+        "v01", "v02", "v03", "v04", "v05", "v06", "v07", "v08", "v09", "v10", "v11", "v25", "v26",
+    ] {
+        assert!(
+            notebooks
+                .iter()
+                .any(|stem| stem.starts_with(&format!("{id}-"))),
+            "no notebook for {id}"
+        );
+    }
+}
+
+#[test]
+fn every_prompt_is_answered_by_its_own_script() {
+    let scripts = scripts();
+    for stem in stems(".ipynb") {
+        let prompts = prompts(&stem);
+        let answered: BTreeSet<usize> = prompts
+            .iter()
+            .map(|prompt| {
+                let found = scripts
+                    .find(prompt)
+                    .unwrap_or_else(|| panic!("{stem}: nothing answers `{prompt}`"));
+                assert_eq!(
+                    found.turn.file, stem,
+                    "`{prompt}` is answered from elsewhere"
+                );
+                found.turn.line
+            })
+            .collect();
+        assert_eq!(
+            answered.len(),
+            prompts.len(),
+            "{stem}: two prompts have one answer"
+        );
+        let text = std::fs::read_to_string(directory().join(format!("{stem}.claude.md"))).unwrap();
+        let turns = script::parse(&stem, &text).unwrap().len();
+        assert_eq!(
+            answered.len(),
+            turns,
+            "{stem}: a turn that no cell asks for"
+        );
+    }
+}
+
+/// An answer that inserts a variable has a step before it: the numbers are computed.
+#[test]
+fn variables_come_from_steps() {
+    for stem in stems(".claude.md") {
+        let text = std::fs::read_to_string(directory().join(format!("{stem}.claude.md"))).unwrap();
+        for turn in script::parse(&stem, &text).unwrap() {
+            let mut written = String::new();
+            for part in &turn.parts {
+                match part {
+                    Part::Bash(code) | Part::Python(code) | Part::Repl(code) => {
+                        written.push_str(code)
+                    }
+                    Part::Edit(Edit::Create { text, .. }) => written.push_str(text),
+                    Part::Prose(prose) => {
+                        let inserts = prose.contains("{{");
+                        assert!(
+                            !inserts || written.contains("SCRIPT_VARS"),
+                            "{stem} line {}: `{prose}`",
+                            turn.line
+                        );
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
