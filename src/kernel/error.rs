@@ -122,8 +122,7 @@ impl From<&ApiError> for CellError {
             ApiError::NoCredentials { .. } => Self::new(
                 "AuthenticationError",
                 evalue,
-                "Set the environment variable `ANTHROPIC_API_KEY` where Jupyter starts and restart the kernel. \
-                 To try notebooks without a key, run `claude-kernel install --offline` and pick \"Claude (offline)\".",
+                "`claude-kernel doctor` checks the whole set-up.",
             ),
             ApiError::Misconfigured { .. } => Self::new(
                 "ConfigurationError",

@@ -66,11 +66,11 @@ impl State {
     /// Returns what the turns cost so far, in US dollars, as far as prices are known.
     #[must_use]
     pub fn cost_usd(&self) -> f64 {
-        self.conversation
-            .turns()
-            .iter()
+        let turns = self.conversation.turns().iter();
+        // An empty sum of floats is -0.0, which would be shown.
+        turns
             .filter_map(|turn| turn.cost_usd)
-            .sum()
+            .fold(0.0, |sum, cost| sum + cost)
     }
 
     /// Lends what magics may read.

@@ -20,4 +20,5 @@ mod protocol;
 mod render;
 mod sandbox;
 mod tidy;
+mod turn_loop;
 mod wire;

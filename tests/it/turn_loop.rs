@@ -1,0 +1,481 @@
+//! One turn as a state machine: events in, actions out; every stop reason, failures, interrupts.
+
+use claude_kernel::anthropic::error::ApiError;
+use claude_kernel::anthropic::event::StreamEvent;
+use claude_kernel::anthropic::request::{MessagesRequest, Role};
+use claude_kernel::chat::conversation::Conversation;
+use claude_kernel::chat::settings::Settings;
+use claude_kernel::chat::turn::{Activity, FinishedTurn, TurnEnd, Update};
+use claude_kernel::chat::turn_loop::{Action, Input, MAX_CONTINUATIONS, Plan, TurnLoop};
+use serde_json::{Value, json};
+
+fn start(conversation: &mut Conversation, settings: &Settings, prompt: &str) -> TurnLoop {
+    let turn = conversation.next_number();
+    let request = conversation.begin(settings, prompt);
+    TurnLoop::start(Plan {
+        request,
+        prompt: prompt.to_owned(),
+        turn,
+        effort: None,
+        offline: false,
+    })
+}
+
+fn fresh() -> TurnLoop {
+    start(&mut Conversation::default(), &Settings::default(), "hi")
+}
+
+fn actions(turn: &mut TurnLoop) -> Vec<Action> {
+    std::iter::from_fn(|| turn.poll()).collect()
+}
+
+/// The request of the one call among the actions.
+fn call(turn: &mut TurnLoop) -> MessagesRequest {
+    let mut calls = actions(turn).into_iter().filter_map(|action| match action {
+        Action::Call(request) => Some(*request),
+        _ => None,
+    });
+    let request = calls.next().expect("a call");
+    assert!(calls.next().is_none(), "one call");
+    request
+}
+
+fn end(turn: &mut TurnLoop) -> TurnEnd {
+    let mut ends = actions(turn).into_iter().filter_map(|action| match action {
+        Action::Finish(end) => Some(*end),
+        _ => None,
+    });
+    let end = ends.next().expect("the turn ends");
+    assert!(ends.next().is_none(), "it ends once");
+    end
+}
+
+fn finished(turn: &mut TurnLoop) -> FinishedTurn {
+    match end(turn) {
+        TurnEnd::Finished(finished) => *finished,
+        other => panic!("not finished: {other:?}"),
+    }
+}
+
+/// The events of a message with these blocks, whole in their start.
+fn message(blocks: &[Value], stop_reason: &str, container: Option<&str>) -> Vec<StreamEvent> {
+    let mut events = vec![
+        json!({"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-opus-5-5",
+            "content": [], "stop_reason": null, "usage": {"input_tokens": 10, "output_tokens": 1, "cache_read_input_tokens": 100}}}),
+    ];
+    for (index, block) in blocks.iter().enumerate() {
+        events.push(json!({"type": "content_block_start", "index": index, "content_block": block}));
+        events.push(json!({"type": "content_block_stop", "index": index}));
+    }
+    events.push(json!({"type": "message_delta", "delta": {"stop_reason": stop_reason, "stop_sequence": null,
+        "stop_details": {"type": "refusal", "category": "cyber", "explanation": "no"},
+        "container": container.map(|id| json!({"id": id, "expires_at": "2026-11-22T12:40:00Z"}))}, "usage": {"output_tokens": 20}}));
+    events.push(json!({"type": "message_stop"}));
+    events
+        .iter()
+        .map(|event| {
+            StreamEvent::parse(event["type"].as_str().unwrap(), &event.to_string()).unwrap()
+        })
+        .collect()
+}
+
+fn play(turn: &mut TurnLoop, events: Vec<StreamEvent>) {
+    for event in events {
+        turn.handle(Input::Event(event));
+    }
+}
+
+fn text(text: &str) -> Value {
+    json!({"type": "text", "text": text, "citations": null})
+}
+
+fn thinking() -> Value {
+    json!({"type": "thinking", "thinking": "", "signature": "sig"})
+}
+
+fn run(id: &str) -> [Value; 2] {
+    [
+        json!({"type": "server_tool_use", "id": id, "name": "bash_code_execution", "input": {"command": "ls"}}),
+        json!({"type": "bash_code_execution_tool_result", "tool_use_id": id,
+            "content": {"type": "bash_code_execution_result", "stdout": "", "stderr": "", "return_code": 0, "content": []}}),
+    ]
+}
+
+fn refused(status: u16) -> Input {
+    let error = ApiError::Status {
+        status,
+        kind: "invalid_request_error".to_owned(),
+        message: format!("number {status}"),
+        code: None,
+        request_id: None,
+        retry_after: None,
+        should_retry: None,
+    };
+    Input::Failed { error, random: 0.0 }
+}
+
+fn content(request: &MessagesRequest) -> Vec<Vec<Value>> {
+    request
+        .messages
+        .iter()
+        .map(|message| serde_json::from_str(message.content.get()).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_finished_turn_keeps_what_came_value_for_value() {
+    let mut turn = fresh();
+    call(&mut turn);
+    let [run, ran] = run("srvtoolu_1");
+    let blocks = [
+        thinking(),
+        run,
+        ran,
+        json!({"type": "something_new", "x": [1, 2.5]}),
+        text("Done."),
+    ];
+    play(&mut turn, message(&blocks, "end_turn", Some("container_1")));
+    let finished = finished(&mut turn);
+    assert_eq!(finished.assistant, vec![blocks.to_vec()]);
+    assert_eq!(finished.answer, "Done.");
+    assert_eq!(finished.receipt.runs, 1);
+    assert_eq!(finished.receipt.usage.cache_read_tokens, 100);
+    assert_eq!(finished.receipt.usage.output_tokens, 20);
+    assert_eq!(turn.container(), Some("container_1"));
+}
+
+#[test]
+fn a_paused_turn_is_sent_back_as_it_is_with_the_container_and_capped() {
+    let mut turn = fresh();
+    call(&mut turn);
+    let [run, ran] = run("srvtoolu_1");
+    play(
+        &mut turn,
+        message(
+            std::slice::from_ref(&run),
+            "pause_turn",
+            Some("container_1"),
+        ),
+    );
+    let request = call(&mut turn);
+    assert_eq!(request.container.as_deref(), Some("container_1"));
+    assert_eq!(request.messages.last().unwrap().role, Role::Assistant);
+    assert_eq!(content(&request).last().unwrap(), &vec![run.clone()]);
+    play(
+        &mut turn,
+        message(&[ran.clone(), text("Done.")], "end_turn", None),
+    );
+    assert_eq!(
+        finished(&mut turn).assistant,
+        vec![vec![run], vec![ran, text("Done.")]]
+    );
+
+    let mut endless = fresh();
+    for _ in 0..MAX_CONTINUATIONS {
+        call(&mut endless);
+        play(&mut endless, message(&[text("more")], "pause_turn", None));
+    }
+    call(&mut endless);
+    play(&mut endless, message(&[text("more")], "pause_turn", None));
+    finished(&mut endless);
+}
+
+#[test]
+fn every_other_stop_reason_ends_the_turn_in_its_way() {
+    for stop in [
+        "end_turn",
+        "stop_sequence",
+        "max_tokens",
+        "model_context_window_exceeded",
+        "compaction",
+        "something_new",
+    ] {
+        let mut turn = fresh();
+        play(
+            &mut turn,
+            message(&[text("so far"), thinking()], stop, None),
+        );
+        let is_cut = matches!(stop, "max_tokens" | "model_context_window_exceeded");
+        let expected = if is_cut {
+            vec![text("so far")]
+        } else {
+            vec![text("so far"), thinking()]
+        };
+        assert_eq!(finished(&mut turn).assistant, vec![expected], "{stop}");
+    }
+    let mut turn = fresh();
+    play(&mut turn, message(&[text("no")], "refusal", None));
+    assert_eq!(
+        end(&mut turn),
+        TurnEnd::Refused {
+            category: Some("cyber".to_owned()),
+            explanation: Some("no".to_owned())
+        }
+    );
+    let mut turn = fresh();
+    play(
+        &mut turn,
+        message(
+            &[json!({"type": "tool_use", "id": "t", "name": "mine", "input": {}})],
+            "tool_use",
+            None,
+        ),
+    );
+    assert_eq!(
+        end(&mut turn),
+        TurnEnd::UnknownTool {
+            name: "mine".to_owned()
+        }
+    );
+}
+
+#[test]
+fn an_overloaded_api_is_asked_again_and_the_wait_is_shown() {
+    let mut turn = fresh();
+    for _ in 0..2 {
+        call(&mut turn);
+        turn.handle(refused(529));
+        let shown = actions(&mut turn);
+        assert!(
+            shown.iter().any(|action| matches!(
+                action,
+                Action::Show(Update::Activity(Activity::Retrying { .. }))
+            )),
+            "{shown:?}"
+        );
+        assert!(
+            shown.iter().any(|action| matches!(action, Action::Wait(_))),
+            "{shown:?}"
+        );
+        turn.handle(Input::Waited);
+    }
+    call(&mut turn);
+    turn.handle(refused(529));
+    assert!(matches!(
+        end(&mut turn),
+        TurnEnd::Failed(ApiError::Status { status: 529, .. })
+    ));
+}
+
+#[test]
+fn a_refused_request_is_repaired_in_the_documented_order_and_then_the_first_error_stands() {
+    let mut conversation = Conversation::default();
+    let mut turn = start(&mut conversation, &Settings::default(), "one");
+    call(&mut turn);
+    play(
+        &mut turn,
+        message(&[thinking(), text("1")], "end_turn", Some("container_1")),
+    );
+    conversation.set_container(turn.container().map(str::to_owned));
+    conversation.commit(finished(&mut turn));
+
+    let mut turn = start(&mut conversation, &Settings::default(), "two");
+    let first = call(&mut turn);
+    assert_eq!(first.container.as_deref(), Some("container_1"));
+    assert!(content(&first)[1].contains(&thinking()));
+    turn.handle(refused(400));
+    let second = call(&mut turn);
+    assert_eq!(second.container, None);
+    assert!(content(&second)[1].contains(&thinking()));
+    turn.handle(refused(400));
+    let third = call(&mut turn);
+    assert_eq!(content(&third)[1], vec![text("1")]);
+    let mut worked = start(&mut conversation, &Settings::default(), "two");
+    for _ in 0..2 {
+        worked.handle(refused(400));
+    }
+    turn.handle(refused(404));
+    assert!(
+        matches!(
+            end(&mut turn),
+            TurnEnd::Failed(ApiError::Status { status: 400, .. })
+        ),
+        "the first error stands"
+    );
+
+    actions(&mut worked);
+    play(
+        &mut worked,
+        message(&[text("2")], "end_turn", Some("container_2")),
+    );
+    let shown = actions(&mut worked);
+    assert!(shown.iter().any(|action| matches!(action, Action::Show(Update::Notice(note)) if note.contains("sandbox"))), "{shown:?}");
+    assert_eq!(worked.container(), Some("container_2"));
+    let Some(Action::Finish(end)) = shown.into_iter().next_back() else {
+        panic!("it ends")
+    };
+    let TurnEnd::Finished(done) = *end else {
+        panic!("finished")
+    };
+    conversation.commit(*done);
+    let next = conversation.plan(&Settings::default(), "three");
+    assert!(
+        !content(&next)
+            .iter()
+            .flatten()
+            .any(|block| block["type"] == "thinking"),
+        "thinking stays out"
+    );
+}
+
+#[test]
+fn files_are_fetched_beside_the_stream_and_waited_for() {
+    let mut turn = fresh();
+    call(&mut turn);
+    let [run, mut ran] = run("srvtoolu_1");
+    ran["content"]["content"] =
+        json!([{"type": "bash_code_execution_output", "file_id": "file_1"}]);
+    play(&mut turn, message(&[run, ran], "end_turn", None));
+    let all = actions(&mut turn);
+    assert!(all.iter().any(
+        |action| matches!(action, Action::Fetch { ordinal: 1, file_id } if file_id == "file_1")
+    ));
+    assert!(
+        !all.iter().any(|action| matches!(action, Action::Finish(_))),
+        "it waits for the file"
+    );
+    turn.handle(Input::Fetched {
+        ordinal: 1,
+        file_id: "file_1".to_owned(),
+        result: Err("gone".to_owned()),
+    });
+    let all = actions(&mut turn);
+    assert!(matches!(
+        all.first(),
+        Some(Action::Show(Update::FileFailed { .. }))
+    ));
+    assert!(matches!(all.last(), Some(Action::Finish(_))));
+}
+
+#[test]
+fn an_interrupt_between_any_two_events_ends_the_turn_once() {
+    let [run, ran] = run("srvtoolu_1");
+    let events = message(
+        &[thinking(), run, ran, text("Done.")],
+        "end_turn",
+        Some("container_1"),
+    );
+    for position in 0..events.len() {
+        let mut turn = fresh();
+        play(&mut turn, events[..position].to_vec());
+        turn.handle(Input::Interrupted);
+        turn.handle(Input::Interrupted);
+        play(&mut turn, events[position..].to_vec());
+        assert_eq!(
+            end(&mut turn),
+            TurnEnd::Interrupted,
+            "after {position} events"
+        );
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_or_errs_fails_the_turn_without_another_call() {
+    let events = message(&[text("half")], "end_turn", None);
+    let mut turn = fresh();
+    call(&mut turn);
+    play(&mut turn, events[..2].to_vec());
+    turn.handle(Input::EndOfStream);
+    assert!(matches!(
+        end(&mut turn),
+        TurnEnd::Failed(ApiError::Truncated { .. })
+    ));
+    let mut turn = fresh();
+    call(&mut turn);
+    play(&mut turn, events[..2].to_vec());
+    let error = ApiError::Stream {
+        kind: "overloaded_error".to_owned(),
+        message: "busy".to_owned(),
+        request_id: None,
+    };
+    turn.handle(Input::Failed { error, random: 0.0 });
+    assert!(matches!(
+        end(&mut turn),
+        TurnEnd::Failed(ApiError::Stream { .. })
+    ));
+}
+
+#[test]
+fn cache_markers_stand_on_system_and_the_two_newest_user_messages_only() {
+    let mut conversation = Conversation::default();
+    for prompt in ["one", "two", "three"] {
+        let mut turn = start(&mut conversation, &Settings::default(), prompt);
+        let request = call(&mut turn);
+        assert!(
+            request
+                .system
+                .last()
+                .unwrap()
+                .get("cache_control")
+                .is_some()
+        );
+        let marked: Vec<(Role, bool)> = request
+            .messages
+            .iter()
+            .zip(content(&request))
+            .map(|(message, blocks)| {
+                (
+                    message.role,
+                    blocks
+                        .iter()
+                        .any(|block| block.get("cache_control").is_some()),
+                )
+            })
+            .collect();
+        let users: Vec<bool> = marked
+            .iter()
+            .filter(|(role, _)| *role == Role::User)
+            .map(|(_, marked)| *marked)
+            .collect();
+        let newest = users.len().saturating_sub(2);
+        assert!(
+            users
+                .iter()
+                .enumerate()
+                .all(|(at, marked)| *marked == (at >= newest)),
+            "{users:?}"
+        );
+        assert!(
+            marked
+                .iter()
+                .all(|(role, marked)| *role == Role::User || !marked)
+        );
+        play(&mut turn, message(&[text("ok")], "end_turn", None));
+        conversation.commit(finished(&mut turn));
+    }
+}
+
+#[test]
+fn changed_tools_or_system_take_the_thinking_out_once_and_for_good() {
+    let mut conversation = Conversation::default();
+    let mut settings = Settings::default();
+    let mut turn = start(&mut conversation, &settings, "one");
+    call(&mut turn);
+    play(
+        &mut turn,
+        message(&[thinking(), text("1")], "end_turn", None),
+    );
+    conversation.commit(finished(&mut turn));
+    let has_thinking = |request: &MessagesRequest| {
+        content(request)
+            .iter()
+            .flatten()
+            .any(|block| block["type"] == "thinking")
+    };
+    assert!(
+        has_thinking(&conversation.plan(&settings, "two")),
+        "as long as nothing changed it is echoed"
+    );
+    let before = settings.clone();
+    settings.system = Some("Be brief.".to_owned());
+    assert!(!has_thinking(&conversation.plan(&settings, "two")));
+    assert!(
+        has_thinking(&conversation.plan(&before, "two")),
+        "a plan changes nothing"
+    );
+    conversation.begin(&settings, "two");
+    assert!(
+        !has_thinking(&conversation.plan(&before, "two")),
+        "once sent, it stays out"
+    );
+}
