@@ -1,1 +1,543 @@
-//! Placeholder.
+//! Makes Markdown that others wrote harmless, changing nothing else.
+//!
+//! Front ends keep raw HTML of trusted outputs alive and take mathematics out of the text before
+//! they parse it, so what one parser calls code another may call a tag. The rules here therefore
+//! do not depend on agreeing with the front end's parser: outside code that every parser sees as
+//! code, no `<` survives, `](` only in links whose target was checked, `]:` only in definitions
+//! that were checked, `$` only around real mathematics, and nothing else begins mathematics.
+//!
+//! Works as edits of source ranges: all other text stays byte for byte.
+//! Not a renderer. Invariant: the output, parsed, holds no HTML but our own `<span>` and `<code>`.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
+use regex::Regex;
+
+use super::foreign;
+
+/// A dollar sign that begins no mathematics in any front end.
+const DOLLAR: &str = "<span>&#36;</span>";
+/// TeX that links, loads or styles.
+const UNSAFE_TEX: [&str; 8] = [
+    "\\href",
+    "\\url",
+    "\\html",
+    "\\class",
+    "\\cssId",
+    "\\style",
+    "\\require",
+    "\\data",
+];
+
+static AUTOLINK: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^<(?:https?://|mailto:)[A-Za-z0-9\-._~:/?#@!&'+,;=%]+>").ok());
+static TAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"^\]\(\s*([^\s<>"'`\\$]*)(?:\s+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*\)$"#).ok()
+});
+static DEFINITION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"^\[[^\[\]<>`$\\]+\]:[ \t]*([^\s<>"'`\\$]+)(?:[ \t]+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*$"#)
+        .ok()
+});
+static BRACKETED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\]\(<([^<>\n\\`$]{1,500})>").ok());
+
+/// Returns `source` with everything that could act, load or break out made text.
+/// A top-level fence that is still open is closed.
+#[must_use]
+pub fn neutralise(source: &str) -> String {
+    let text = foreign::prose(source);
+    let text = unbracket(&text);
+    // The parser is to see the structure the result will have, where `<` is an entity: another
+    // punctuation mark without meaning stands for it.
+    let masked = text.replace('<', ";");
+    let mut plan = Plan::new(&text);
+    plan.read(&masked);
+    plan.apply()
+}
+
+fn options() -> Options {
+    Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_MATH
+}
+
+/// Writes `](<a b>)` as `](a%20b)`, so that no link needs angle brackets.
+fn unbracket(text: &str) -> Cow<'_, str> {
+    let Some(pattern) = BRACKETED.as_ref().filter(|_| text.contains("](<")) else {
+        return Cow::Borrowed(text);
+    };
+    let masked = text.replace('<', ";");
+    let code: Vec<Range<usize>> = Parser::new_ext(&masked, options())
+        .into_offset_iter()
+        .filter(|(event, _)| matches!(event, Event::Code(_) | Event::Start(Tag::CodeBlock(_))))
+        .map(|(_, range)| range)
+        .collect();
+    pattern.replace_all(text, |found: &regex::Captures<'_>| {
+        let whole = found.get(0).map_or(0..0, |found| found.range());
+        let target = found.get(1).map_or("", |target| target.as_str());
+        if code.iter().any(|code| code.contains(&whole.start)) {
+            text.get(whole).unwrap_or_default().to_owned()
+        } else {
+            let target = target
+                .replace(' ', "%20")
+                .replace('(', "%28")
+                .replace(')', "%29");
+            format!("]({target}")
+        }
+    })
+}
+
+/// What is done with a range of the source; everything between is read character by character.
+enum Edit {
+    Keep,
+    Replace(String),
+    /// Mathematics: nothing changes but that no tag can begin.
+    Math,
+    /// What looked like mathematics and is not.
+    NotMath,
+}
+
+struct Plan<'a> {
+    text: &'a str,
+    edits: Vec<(Range<usize>, Edit)>,
+    /// An open fence at the end: what closes it.
+    close: Option<String>,
+}
+
+/// A link or image whose end has not come.
+struct OpenLink {
+    range: Range<usize>,
+    inner_end: usize,
+    image: bool,
+    kind: LinkType,
+    target: String,
+}
+
+impl<'a> Plan<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            edits: Vec::new(),
+            close: None,
+        }
+    }
+
+    fn slice(&self, range: Range<usize>) -> &'a str {
+        self.text.get(range).unwrap_or_default()
+    }
+
+    fn read(&mut self, masked: &str) {
+        let mut events = Parser::new_ext(masked, options()).into_offset_iter();
+        let kept: Vec<_> = events
+            .reference_definitions()
+            .iter()
+            .map(|(_, definition)| definition.span.clone())
+            .filter(|span| self.is_harmless_definition(span.clone()))
+            .collect();
+        self.edits
+            .extend(kept.into_iter().map(|span| (span, Edit::Keep)));
+        let mut links: Vec<OpenLink> = Vec::new();
+        let mut depth = 0_usize;
+        for (event, range) in events.by_ref() {
+            if let Some(link) = links.last_mut()
+                && !matches!(event, Event::End(TagEnd::Link | TagEnd::Image))
+            {
+                link.inner_end = link.inner_end.max(range.end);
+            }
+            match event {
+                Event::Start(tag) => {
+                    match tag {
+                        Tag::CodeBlock(kind) => self.code_block(range, &kind, depth == 0),
+                        Tag::Heading { level, .. } => self.heading(range, level),
+                        Tag::Link {
+                            link_type,
+                            dest_url,
+                            ..
+                        } => links.push(OpenLink {
+                            inner_end: range.start + 1,
+                            range,
+                            image: false,
+                            kind: link_type,
+                            target: dest_url.into_string(),
+                        }),
+                        Tag::Image {
+                            link_type,
+                            dest_url,
+                            ..
+                        } => links.push(OpenLink {
+                            inner_end: range.start + 2,
+                            range,
+                            image: true,
+                            kind: link_type,
+                            target: dest_url.into_string(),
+                        }),
+                        _ => {}
+                    }
+                    depth += 1;
+                }
+                Event::End(end) => {
+                    depth = depth.saturating_sub(1);
+                    if matches!(end, TagEnd::Link | TagEnd::Image)
+                        && let Some(link) = links.pop()
+                    {
+                        let inside = links.last_mut().map(|outer| {
+                            outer.inner_end = outer.inner_end.max(link.range.end);
+                        });
+                        self.link(&link, inside.is_some());
+                    }
+                }
+                Event::Code(content) => self.code_span(range, &content),
+                Event::InlineMath(_) | Event::DisplayMath(_) => {
+                    let math = self.is_math(range.clone());
+                    self.edits
+                        .push((range, if math { Edit::Math } else { Edit::NotMath }));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn is_harmless_definition(&self, span: Range<usize>) -> bool {
+        DEFINITION
+            .as_ref()
+            .and_then(|pattern| pattern.captures(self.slice(span)))
+            .and_then(|found| found.get(1))
+            .is_some_and(|target| is_harmless(target.as_str()))
+    }
+
+    /// Keeps a code block. A fence at the top level gets blank lines around it: mathematics, as
+    /// the front ends read it, ends at a blank line, so none can swallow the fence.
+    fn code_block(&mut self, range: Range<usize>, kind: &CodeBlockKind<'_>, top_level: bool) {
+        if !top_level || matches!(kind, CodeBlockKind::Indented) {
+            self.edits.push((range, Edit::Keep));
+            return;
+        }
+        let line = self
+            .slice(0..range.start)
+            .rfind('\n')
+            .map_or(0, |at| at + 1);
+        if line > 0 && !self.slice(0..line).ends_with("\n\n") {
+            self.edits
+                .push((line..line, Edit::Replace("\n".to_owned())));
+        }
+        let block = self.slice(range.clone());
+        let after = self.slice(range.end..self.text.len());
+        let end = range.end;
+        self.edits.push((range, Edit::Keep));
+        if after.trim().is_empty() {
+            self.close = closer(block);
+        } else {
+            let breaks = usize::from(block.ends_with('\n'))
+                + after.bytes().take_while(|&b| b == b'\n').count();
+            let missing = "\n".repeat(2_usize.saturating_sub(breaks));
+            self.edits.push((end..end, Edit::Replace(missing)));
+        }
+    }
+
+    /// Keeps a code span where every parser agrees on it, else writes it as an element.
+    fn code_span(&mut self, range: Range<usize>, masked: &str) {
+        let source = self.slice(range.clone());
+        if !source.contains(['<', '$', '\n', '\\']) {
+            self.edits.push((range, Edit::Keep));
+            return;
+        }
+        let ticks = source.bytes().take_while(|&b| b == b'`').count();
+        let raw = source
+            .get(ticks..source.len().saturating_sub(ticks))
+            .unwrap_or_default();
+        // The parser's content has prefixes of quotes removed; it differs from ours by the mask.
+        let content = if raw.contains('\n') || !source.contains('<') {
+            unmask(masked, raw)
+        } else {
+            match raw.strip_prefix(' ').and_then(|raw| raw.strip_suffix(' ')) {
+                Some(inner) if !inner.trim().is_empty() => inner.to_owned(),
+                _ => raw.to_owned(),
+            }
+        };
+        self.edits
+            .push((range, Edit::Replace(foreign::code(&content))));
+    }
+
+    /// Pushes a heading two levels down, so that the person's own headings stay on top.
+    fn heading(&mut self, range: Range<usize>, level: HeadingLevel) {
+        let level = level as usize;
+        let more = "#".repeat((level + 2).min(6) - level);
+        let source = self.slice(range.clone());
+        let start = range.start + (source.len() - source.trim_start_matches(' ').len());
+        if source.trim_start_matches(' ').starts_with('#') {
+            self.edits.push((start..start, Edit::Replace(more)));
+            return;
+        }
+        // Underlined. One line becomes `###`; of several the underline becomes text.
+        let body = source.trim_end_matches('\n');
+        let Some(at) = body.rfind('\n') else { return };
+        let underline = range.start + at + 1..range.start + body.len();
+        let mark = self.slice(underline.clone()).find(['=', '-']);
+        if body.get(..at).is_some_and(|title| !title.contains('\n')) {
+            let marks = format!("##{} ", "#".repeat(level - 1));
+            self.edits.push((start..start, Edit::Replace(marks)));
+            self.edits.push((underline, Edit::Replace(String::new())));
+        } else if let Some(mark) = mark {
+            let at = underline.start + mark;
+            self.edits.push((at..at, Edit::Replace("\\".to_owned())));
+        }
+    }
+
+    fn link(&mut self, link: &OpenLink, inside_link: bool) {
+        let start = link.range.start;
+        let marks = start..start + if link.image { 2 } else { 1 };
+        let as_link = || Edit::Replace("[image: ".to_owned());
+        if link.kind != LinkType::Inline {
+            // The definition was checked; an image of this kind could load from anywhere.
+            if link.image && !matches!(link.kind, LinkType::Autolink | LinkType::Email) {
+                self.edits.push((marks, as_link()));
+            }
+            return;
+        }
+        let rest = self.slice(link.inner_end..link.range.end);
+        let Some(at) = rest.find("](") else { return };
+        let tail = link.inner_end + at..link.range.end;
+        let target = TAIL
+            .as_ref()
+            .and_then(|pattern| pattern.captures(self.slice(tail.clone())))
+            .and_then(|found| found.get(1))
+            .map(|target| target.as_str())
+            .filter(|target| is_harmless(target) && is_harmless(&link.target));
+        match target {
+            Some(_) if !link.image => self.edits.push((tail, Edit::Keep)),
+            Some(target) if is_own_file(target) => {
+                self.edits.push((marks, Edit::Keep));
+                self.edits.push((tail, Edit::Keep));
+            }
+            Some(_) if !inside_link => {
+                self.edits.push((marks, as_link()));
+                self.edits.push((tail, Edit::Keep));
+            }
+            _ => {
+                let shown = self.slice(tail.clone());
+                let shown = shown.get(2..shown.len() - 1).unwrap_or_default();
+                let shown = foreign::inline(&foreign::shorten(shown, 60));
+                let opening = if link.image { "&#33;&#91;" } else { "&#91;" };
+                self.edits.push((marks, Edit::Replace(opening.to_owned())));
+                self.edits
+                    .push((tail, Edit::Replace(format!("]&#40;{shown}&#41;"))));
+            }
+        }
+    }
+
+    /// Real mathematics that every front end reads alike, and no amount of money.
+    fn is_math(&self, range: Range<usize>) -> bool {
+        let source = self.slice(range.clone());
+        let content = source.trim_matches('$');
+        let followed_by_digit = self
+            .slice(range.end..self.text.len())
+            .starts_with(|c: char| c.is_ascii_digit());
+        let money = content.starts_with(|c: char| c.is_ascii_digit())
+            && !content.contains(['\\', '^', '_', '=', '{', '+', '*', '<', '>'])
+            && !content
+                .chars()
+                .all(|c| c.is_ascii_digit() || matches!(c, '.' | ','));
+        let mut depth = 0_i32;
+        let balanced = content.chars().all(|c| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            depth >= 0
+        }) && depth == 0;
+        balanced
+            && !money
+            && !followed_by_digit
+            && !content.contains(['`', '$'])
+            && !content.contains("\n\n")
+            && !UNSAFE_TEX.iter().any(|command| content.contains(command))
+    }
+
+    fn apply(mut self) -> String {
+        // Stable: an insertion before a range comes before it.
+        self.edits
+            .sort_by_key(|(range, _)| (range.start, range.end));
+        let mut out = String::with_capacity(self.text.len() + self.text.len() / 16 + 16);
+        let mut at = 0;
+        for (range, edit) in &self.edits {
+            // A definition inside something else, or the like: the first one wins.
+            if range.start < at {
+                continue;
+            }
+            self.free(&mut out, at..range.start, false);
+            match edit {
+                Edit::Keep => out.push_str(self.slice(range.clone())),
+                Edit::Replace(new) => out.push_str(new),
+                Edit::Math => push_math(&mut out, self.slice(range.clone())),
+                Edit::NotMath => self.free(&mut out, range.clone(), true),
+            }
+            at = range.end;
+        }
+        self.free(&mut out, at..self.text.len(), false);
+        if let Some(close) = &self.close {
+            if !out.ends_with('\n') {
+                out.push('\n');
+            }
+            out.push_str(close);
+        }
+        out
+    }
+
+    /// Copies text outside code and checked links, character by character.
+    fn free(&self, out: &mut String, range: Range<usize>, not_math: bool) {
+        let mut rest = self.slice(range);
+        while let Some(at) = rest.find(['<', '$', '\\', ']', '!', '`']) {
+            let (plain, special) = rest.split_at(at);
+            out.push_str(plain);
+            let used = push_special(out, special, not_math);
+            rest = special.get(used..).unwrap_or_default();
+        }
+        out.push_str(rest);
+    }
+}
+
+/// Writes the first character (or two) of `text` safely; returns how many bytes it took.
+fn push_special(out: &mut String, text: &str, not_math: bool) -> usize {
+    let mut chars = text.chars();
+    let (first, second) = (chars.next().unwrap_or_default(), chars.next());
+    match (first, second) {
+        ('<', _) => {
+            let link = AUTOLINK.as_ref().and_then(|pattern| pattern.find(text));
+            let shown = link.map_or("&lt;", |link| link.as_str());
+            out.push_str(shown);
+            link.map_or(1, |link| link.len())
+        }
+        ('$', _) => {
+            out.push_str(DOLLAR);
+            1
+        }
+        ('\\', Some('$')) => {
+            out.push_str(DOLLAR);
+            2
+        }
+        ('\\', Some('<')) => {
+            out.push_str("&lt;");
+            2
+        }
+        // `\\(` and `\begin{…}` begin mathematics in JupyterLab, across code and tags.
+        ('\\', Some('\\')) => {
+            let opens = text
+                .get(2..)
+                .is_some_and(|rest| rest.starts_with(['(', '[', ')', ']']));
+            out.push_str(if opens { "&#92;" } else { "\\\\" });
+            2
+        }
+        ('\\', _) if begins_environment(text) => {
+            out.push_str("&#92;");
+            1
+        }
+        ('\\', Some(c)) if c.is_ascii_punctuation() => {
+            out.push('\\');
+            out.push(c);
+            2
+        }
+        (']', Some('(')) => {
+            out.push_str("]&#40;");
+            2
+        }
+        (']', Some(':')) => {
+            out.push_str("]&#58;");
+            2
+        }
+        ('!', Some('[')) => {
+            out.push_str("&#33;");
+            1
+        }
+        ('`', _) if not_math => {
+            out.push_str("&#96;");
+            1
+        }
+        _ => {
+            out.push(first);
+            first.len_utf8()
+        }
+    }
+}
+
+fn begins_environment(text: &str) -> bool {
+    ["\\begin{", "\\end{"].iter().any(|command| {
+        text.get(..command.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(command))
+    })
+}
+
+/// Mathematics with a space after `<`, so that no parser sees a tag, and no link in it.
+fn push_math(out: &mut String, source: &str) {
+    let mut chars = source.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        let tag = c == '<'
+            && chars
+                .peek()
+                .is_some_and(|next| !next.is_whitespace() && !next.is_ascii_digit());
+        let link = c == ']' && matches!(chars.peek(), Some('(' | ':'));
+        if tag || link {
+            out.push(' ');
+        }
+    }
+}
+
+/// Returns what closes a fenced block, if its last line does not.
+fn closer(block: &str) -> Option<String> {
+    let block = block.trim_end_matches('\n');
+    let mark = block.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+    let length = block.chars().take_while(|&c| c == mark).count();
+    let closed = block.lines().skip(1).last().is_some_and(|line| {
+        let line = line.trim();
+        line.chars().count() >= length && line.chars().all(|c| c == mark)
+    });
+    let mut close = String::new();
+    let _ = write!(close, "{}", mark.to_string().repeat(length));
+    (!closed).then_some(close)
+}
+
+/// The content of a code span as parsed, its `<` back in place where the raw text has them.
+fn unmask(masked: &str, raw: &str) -> String {
+    // Each `;` of the masked text is, in order, a `;` or a `<` of the raw one.
+    let mut marks = raw.chars().filter(|c| matches!(c, ';' | '<'));
+    masked
+        .chars()
+        .map(|c| {
+            if c == ';' {
+                marks.next().unwrap_or(c)
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// Whether a link may lead there: http, https, mailto, or a relative path or fragment.
+fn is_harmless(target: &str) -> bool {
+    let lower = target.to_ascii_lowercase();
+    if target.chars().any(|c| c.is_control() || c.is_whitespace()) || target.contains('\\') {
+        return false;
+    }
+    if ["http://", "https://"].iter().any(|scheme| {
+        lower
+            .strip_prefix(scheme)
+            .is_some_and(|rest| !rest.is_empty())
+    }) || lower.starts_with("mailto:")
+    {
+        return true;
+    }
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    // Entities could hide a colon; a leading slash leads into the server that shows the notebook.
+    !path.contains([':', '&', ';']) && !target.starts_with('/')
+}
+
+/// Whether an image may be loaded from there.
+fn is_own_file(target: &str) -> bool {
+    let lower = target.to_ascii_lowercase();
+    target.starts_with("claude_files/")
+        && !["..", "%2e", "%2f", "%5c"]
+            .iter()
+            .any(|way_out| lower.contains(way_out))
+}

@@ -1,7 +1,19 @@
 //! From updates of a turn to notebook outputs. Pure: the time is an argument.
+//!
+//! [`renderer`] takes the updates and decides what is on the screen; `screen` keeps the places of
+//! the outputs and knows how each kind of client takes them; `segment` and `pace` cut and time
+//! growing text; everything that others wrote passes [`markdown`] or `foreign` first.
 
+pub(crate) mod answer;
 pub mod artifact;
+pub(crate) mod foreign;
 pub mod markdown;
+pub(crate) mod pace;
 pub mod receipt;
 pub mod renderer;
-pub mod step;
+pub(crate) mod screen;
+pub(crate) mod segment;
+pub(crate) mod status;
+pub(crate) mod step;
+pub(crate) mod tool;
+pub(crate) mod wrapped_python;

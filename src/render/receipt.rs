@@ -1,1 +1,192 @@
-//! Placeholder.
+//! The one small line under an answer.
+
+use serde_json::{Map, Value, json};
+
+use super::foreign;
+use crate::anthropic::model::Effort;
+use crate::chat::turn::Receipt;
+
+/// Returns the receipt as plain text:
+/// `opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4`.
+#[must_use]
+pub fn plain(receipt: &Receipt) -> String {
+    parts(receipt).join(" · ")
+}
+
+/// Returns the receipt as one small line of Markdown.
+#[must_use]
+pub fn markdown(receipt: &Receipt) -> String {
+    let parts: Vec<String> = parts(receipt)
+        .iter()
+        .map(|part| foreign::inline(part))
+        .collect();
+    format!("<sub>{}</sub>", parts.join(" · "))
+}
+
+/// Returns the numbers, for output metadata under `claude_kernel`.
+#[must_use]
+pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
+    let usage = &receipt.usage;
+    let value = json!({
+        "block": "receipt",
+        "model": receipt.model,
+        "effort": receipt.effort.map(effort_name),
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "cache_creation_input_tokens": usage.cache_creation_tokens,
+            "cache_read_input_tokens": usage.cache_read_tokens,
+            "output_tokens": usage.output_tokens,
+            "thinking_tokens": usage.thinking_tokens,
+            "web_search_requests": usage.web_searches,
+        },
+        "runs": receipt.runs,
+        "cost_usd": receipt.cost_usd,
+        "turn": receipt.turn,
+        "offline": receipt.offline,
+    });
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn parts(receipt: &Receipt) -> Vec<String> {
+    let usage = &receipt.usage;
+    let mut parts = Vec::new();
+    if receipt.offline {
+        parts.push("offline".to_owned());
+    }
+    let model = receipt.model.as_str();
+    parts.push(model.strip_prefix("claude-").unwrap_or(model).to_owned());
+    if let Some(effort) = receipt.effort {
+        parts.push(format!("effort {}", effort_name(effort)));
+    }
+    let input = usage.input_tokens + usage.cache_creation_tokens + usage.cache_read_tokens;
+    let cached = match usage.cache_read_tokens {
+        0 => String::new(),
+        cached => format!(" ({} cached)", tokens(cached)),
+    };
+    let (input, output) = (tokens(input), tokens(usage.output_tokens));
+    parts.push(format!("{input} in{cached}, {output} out"));
+    match receipt.runs {
+        0 => {}
+        1 => parts.push("1 run".to_owned()),
+        runs => parts.push(format!("{runs} runs")),
+    }
+    match usage.web_searches {
+        0 => {}
+        1 => parts.push("1 search".to_owned()),
+        searches => parts.push(format!("{searches} searches")),
+    }
+    match receipt.cost_usd {
+        // Nothing was bought.
+        _ if receipt.offline => {}
+        Some(cost) => parts.push(dollars(cost)),
+        None => parts.push("price unknown".to_owned()),
+    }
+    parts.push(format!("turn {}", receipt.turn));
+    parts
+}
+
+/// Returns the level's name as the API spells it.
+fn effort_name(effort: Effort) -> &'static str {
+    match effort {
+        Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High => "high",
+        Effort::XHigh => "xhigh",
+        Effort::Max => "max",
+    }
+}
+
+/// Formats a number of tokens: `950`, `3.2k`, `45k`, `1.2M`.
+fn tokens(count: u64) -> String {
+    let value = count as f64;
+    match count {
+        0..1_000 => count.to_string(),
+        1_000..9_950 => format!("{:.1}k", value / 1e3),
+        9_950..999_500 => format!("{:.0}k", value / 1e3),
+        _ => format!("{:.1}M", value / 1e6),
+    }
+}
+
+fn dollars(cost_usd: f64) -> String {
+    if cost_usd > 0.0 && cost_usd < 0.001 {
+        "<$0.001".to_owned()
+    } else if cost_usd < 1.0 {
+        format!("${cost_usd:.3}")
+    } else {
+        format!("${cost_usd:.2}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::turn::TurnUsage;
+
+    fn receipt() -> Receipt {
+        Receipt {
+            model: "claude-opus-5-5".to_owned(),
+            effort: Some(Effort::High),
+            usage: TurnUsage {
+                input_tokens: 300,
+                cache_creation_tokens: 0,
+                cache_read_tokens: 2_900,
+                output_tokens: 1_100,
+                thinking_tokens: 74,
+                web_searches: 0,
+            },
+            runs: 2,
+            cost_usd: Some(0.0412),
+            turn: 4,
+            offline: false,
+        }
+    }
+
+    #[test]
+    fn one_small_line() {
+        assert_eq!(
+            plain(&receipt()),
+            "opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4"
+        );
+        assert_eq!(
+            markdown(&receipt()),
+            "<sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · \
+             <span>&#36;</span>0.041 · turn 4</sub>"
+        );
+    }
+
+    #[test]
+    fn offline_and_unknown_prices() {
+        let unknown = Receipt {
+            cost_usd: None,
+            runs: 1,
+            effort: None,
+            ..receipt()
+        };
+        assert_eq!(
+            plain(&unknown),
+            "opus-5-5 · 3.2k in (2.9k cached), 1.1k out · 1 run · price unknown · turn 4"
+        );
+        let offline = Receipt {
+            offline: true,
+            runs: 0,
+            ..unknown
+        };
+        assert_eq!(
+            plain(&offline),
+            "offline · opus-5-5 · 3.2k in (2.9k cached), 1.1k out · turn 4"
+        );
+    }
+
+    #[test]
+    fn money_and_tokens() {
+        assert_eq!(dollars(0.0), "$0.000");
+        assert_eq!(dollars(0.000_4), "<$0.001");
+        assert_eq!(dollars(12.345), "$12.35");
+        assert_eq!(tokens(999), "999");
+        assert_eq!(tokens(9_960), "10k");
+        assert_eq!(tokens(1_234_567), "1.2M");
+    }
+}

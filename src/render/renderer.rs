@@ -1,10 +1,25 @@
-//! Updates in, outputs out. Holds what is on the screen; paces growing text (`ux.md`, "Display").
+//! Updates in, outputs out: decides which block becomes which output (`ux.md`, "One answer").
+//!
+//! Not concerned with pacing (`answer`, `status`) or with clients (`screen`). Invariant: after
+//! `Finished` or `Aborted` everything that came has its final form on the screen, once.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::screen::{Form, Place, Screen, Terminal, machine, note};
+use super::status::Status;
+use super::step::{Step, source_link};
+use super::tool::Tool;
+use super::wrapped_python::Scripts;
+use super::{artifact, foreign, markdown, receipt};
+use crate::anthropic::block::{Block, View};
+use crate::anthropic::event::Delta;
 use crate::chat::settings::ThinkingShow;
-use crate::chat::turn::Update;
-use crate::jupyter::mime::Output;
+use crate::chat::turn::{Activity, FetchedFile, Receipt, Update};
+use crate::jupyter::mime::{MimeBundle, Output, StreamName};
 
 /// How the front end that asked takes a growing answer (`jupyter.md` 2.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,29 +35,563 @@ pub enum Client {
 /// Turns the updates of one turn into outputs.
 #[derive(Debug)]
 pub struct Renderer {
-    _client: Client,
+    screen: Screen,
+    thinking_show: ThinkingShow,
+    status: Status,
+    answer: Option<Answer>,
+    /// Whether the text block before cited something, so that the next goes on in its sentence.
+    cited: bool,
+    text: TextBlock,
+    thinking: Option<Thinking>,
+    steps: Vec<(Place, Step)>,
+    scripts: Scripts,
+    pending_files: Vec<PendingFile>,
+    saved: Vec<FetchedFile>,
+    sources: Vec<Source>,
+    /// Blocks that are done, by ordinal.
+    done: HashSet<usize>,
 }
+
+/// The text block that is growing.
+#[derive(Debug, Default)]
+struct TextBlock {
+    received_bytes: usize,
+    citations: Vec<Value>,
+}
+
+#[derive(Debug, Default)]
+struct Thinking {
+    place: Option<Place>,
+    text: String,
+    drafted: Option<Duration>,
+}
+
+/// A file that a result announced and that has not come.
+#[derive(Debug)]
+struct PendingFile {
+    file_id: String,
+    place: Place,
+}
+
+#[derive(Debug, PartialEq)]
+struct Source {
+    title: String,
+    url: String,
+}
+
+/// Open thinking is drawn again at most this often, and its end only: it can be long.
+const THINKING_INTERVAL: Duration = Duration::from_millis(500);
+const THINKING_TAIL_BYTES: usize = 1_000;
 
 impl Renderer {
     /// Starts a turn. `display_prefix` makes display ids unique in the kernel's life.
     #[must_use]
-    pub fn new(client: Client, _thinking: ThinkingShow, _display_prefix: String) -> Self {
-        Self { _client: client }
+    pub fn new(client: Client, thinking: ThinkingShow, display_prefix: String) -> Self {
+        Self {
+            screen: Screen::new(client, display_prefix),
+            thinking_show: thinking,
+            status: Status::default(),
+            answer: None,
+            cited: false,
+            text: TextBlock::default(),
+            thinking: None,
+            steps: Vec::new(),
+            scripts: Scripts::default(),
+            pending_files: Vec::new(),
+            saved: Vec::new(),
+            sources: Vec::new(),
+            done: HashSet::new(),
+        }
     }
 
     /// Takes one update at monotonic time `now`; returns what to publish, in order.
-    pub fn apply(&mut self, _update: Update, _now: Duration) -> Vec<Output> {
-        Vec::new()
+    pub fn apply(&mut self, update: Update, now: Duration) -> Vec<Output> {
+        match update {
+            Update::Activity(activity) => self.activity(&activity, now),
+            Update::BlockStarted { ordinal, block } => self.started(ordinal, &block, now),
+            Update::BlockDelta { ordinal, delta } => self.delta(ordinal, delta, now),
+            Update::BlockFinished { ordinal, block } => self.finished(ordinal, &block, now),
+            Update::FileFetched { file, .. } => self.file(file, now),
+            Update::FileFailed { file_id, why, .. } => self.file_failed(&file_id, &why, now),
+            Update::Notice(text) => self.quiet(&text, "notice"),
+            Update::Finished(receipt) => self.end(Some(&receipt)),
+            Update::Aborted => self.end(None),
+        }
+        self.screen.take()
     }
 
     /// Publishes what has waited long enough.
-    pub fn tick(&mut self, _now: Duration) -> Vec<Output> {
-        Vec::new()
+    pub fn tick(&mut self, now: Duration) -> Vec<Output> {
+        if let Some(answer) = &mut self.answer {
+            answer.tick(now, &mut self.screen);
+        }
+        if self.screen.client() == Client::Live
+            && let Some(line) = self.status.tick(now)
+        {
+            self.end_answer();
+            self.screen.status(line);
+        }
+        self.screen.take()
     }
 
     /// Returns when [`tick`](Self::tick) next has something to publish.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        None
+        let client = self.screen.client();
+        let answer = self
+            .answer
+            .as_ref()
+            .and_then(|answer| answer.deadline(client));
+        let status = self.status.deadline().filter(|_| client == Client::Live);
+        [answer, status].into_iter().flatten().min()
     }
+
+    fn activity(&mut self, activity: &Activity, now: Duration) {
+        if let Activity::Retrying { delay, why } = activity {
+            let seconds = delay.as_secs_f64().ceil();
+            let line = format!("[retrying in {seconds} s ({why})]\n");
+            self.screen.stream(StreamName::Stderr, line);
+        }
+        self.status.set(activity, now, self.screen.has_status());
+    }
+
+    fn started(&mut self, ordinal: usize, block: &Block, now: Duration) {
+        match block.view() {
+            View::Text { text, .. } => {
+                self.status.clear();
+                self.begin_text(block, now);
+                self.push_text(text, now);
+            }
+            View::Thinking { thinking } => {
+                self.end_answer();
+                self.thinking = Some(Thinking::default());
+                self.push_thinking(thinking, now);
+            }
+            View::RedactedThinking => self.end_answer(),
+            // Its input comes in deltas.
+            View::ServerToolUse { .. } | View::ToolUse { .. } => self.end_answer(),
+            // These come whole.
+            _ => self.finished(ordinal, block, now),
+        }
+    }
+
+    fn delta(&mut self, ordinal: usize, delta: Delta, now: Duration) {
+        if self.done.contains(&ordinal) {
+            return;
+        }
+        match delta {
+            Delta::Text(text) => {
+                self.status.clear();
+                self.push_text(&text, now);
+            }
+            Delta::Thinking(text) => self.push_thinking(&text, now),
+            Delta::Citation(citation) => self.text.citations.push(citation),
+            Delta::InputJson(_) | Delta::Signature(_) | Delta::Other { .. } => {}
+        }
+    }
+
+    fn finished(&mut self, ordinal: usize, block: &Block, now: Duration) {
+        if !self.done.insert(ordinal) {
+            return;
+        }
+        match block.view() {
+            View::Text { text, citations } => self.end_text(text, citations, now),
+            View::Thinking { thinking } => self.end_thinking(Some(thinking)),
+            View::RedactedThinking => {}
+            View::ToolUse { id, name, input } | View::ServerToolUse { id, name, input } => {
+                self.begin_step(id, name, input);
+            }
+            View::Executed { tool_use_id, .. }
+            | View::Edited { tool_use_id, .. }
+            | View::Searched { tool_use_id, .. }
+            | View::Fetched { tool_use_id, .. }
+            | View::OtherResult { tool_use_id, .. } => self.end_step(tool_use_id, block, now),
+            View::Fallback { from, to } => {
+                self.quiet(&format!("{to} went on where {from} stopped."), "fallback");
+            }
+            View::Compaction { .. } => self.quiet(
+                "Earlier messages of this conversation were replaced by a summary.",
+                "compaction",
+            ),
+            View::Unknown { kind } => {
+                let kind = foreign::shorten(kind, 60);
+                self.quiet(
+                    &format!("A block of kind {kind}, which this version cannot show."),
+                    "unknown",
+                );
+            }
+        }
+    }
+
+    // Text.
+
+    fn begin_text(&mut self, block: &Block, now: Duration) {
+        let cites = self.cited || block.raw().get("citations").is_some_and(Value::is_array);
+        self.text = TextBlock::default();
+        self.cited = false;
+        if let Some(answer) = &mut self.answer
+            && !answer.is_empty()
+            && !cites
+            && !answer.is_mid_sentence()
+        {
+            answer.push("\n\n", now, &mut self.screen);
+        }
+    }
+
+    fn push_text(&mut self, text: &str, now: Duration) {
+        if text.is_empty() {
+            return;
+        }
+        self.text.received_bytes += text.len();
+        self.answer
+            .get_or_insert_default()
+            .push(text, now, &mut self.screen);
+    }
+
+    fn end_text(&mut self, text: &str, citations: &[Value], now: Duration) {
+        // A block that was never streamed, or the end of one.
+        if let Some(rest) = text.get(self.text.received_bytes..) {
+            self.push_text(&rest.to_owned(), now);
+        }
+        let streamed = std::mem::take(&mut self.text).citations;
+        let citations = if citations.is_empty() {
+            &streamed
+        } else {
+            citations
+        };
+        let marks = self.cite(citations);
+        self.cited = !citations.is_empty();
+        if !marks.is_empty() {
+            self.answer
+                .get_or_insert_default()
+                .push(&marks, now, &mut self.screen);
+        }
+    }
+
+    fn end_answer(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            answer.finish(&mut self.screen);
+        }
+        self.cited = false;
+    }
+
+    /// Notes the sources cited; returns their numbers as links.
+    fn cite(&mut self, citations: &[Value]) -> String {
+        let mut numbers: Vec<usize> = Vec::new();
+        for citation in citations {
+            let text = |key: &str| {
+                let value = citation.get(key).and_then(Value::as_str);
+                value.unwrap_or_default().to_owned()
+            };
+            let url = match text("url") {
+                url if url.is_empty() => text("source"),
+                url => url,
+            };
+            let title = match text("title") {
+                title if title.is_empty() => text("document_title"),
+                title => title,
+            };
+            if url.is_empty() && title.is_empty() {
+                continue;
+            }
+            let source = Source { title, url };
+            let number = self
+                .sources
+                .iter()
+                .position(|known| *known == source)
+                .unwrap_or_else(|| {
+                    self.sources.push(source);
+                    self.sources.len() - 1
+                });
+            if !numbers.contains(&number) {
+                numbers.push(number);
+            }
+        }
+        let mut marks = String::new();
+        for number in numbers {
+            let url = self.sources.get(number).map_or("", |source| &source.url);
+            let number = number + 1;
+            marks.push_str(&match foreign::web_link(url) {
+                Some(target) => format!(" [[{number}]]({target})"),
+                None => format!(" [{number}]"),
+            });
+        }
+        marks
+    }
+
+    // Thinking.
+
+    fn push_thinking(&mut self, text: &str, now: Duration) {
+        if text.is_empty() || self.thinking_show == ThinkingShow::Off {
+            return;
+        }
+        let thinking = self.thinking.get_or_insert_default();
+        thinking.text.push_str(text);
+        let due = thinking
+            .drafted
+            .is_none_or(|drafted| now >= drafted + THINKING_INTERVAL);
+        if self.thinking_show != ThinkingShow::Show || self.screen.client() != Client::Live || !due
+        {
+            return;
+        }
+        let start = thinking.text.len().saturating_sub(THINKING_TAIL_BYTES);
+        let start = thinking.text.ceil_char_boundary(start);
+        let tail = thinking.text.get(start..).unwrap_or_default();
+        let tail = tail
+            .split_once('\n')
+            .filter(|_| start > 0)
+            .map_or(tail, |(_, rest)| rest);
+        let draft = fold("Thinking …", &markdown::neutralise(tail), true);
+        thinking.drafted = Some(now);
+        self.status.clear();
+        let place = *thinking.place.get_or_insert_with(|| self.screen.open());
+        self.screen.draft(place, draft);
+    }
+
+    fn end_thinking(&mut self, whole: Option<&str>) {
+        let Some(thinking) = self.thinking.take() else {
+            return;
+        };
+        let text = whole.unwrap_or(&thinking.text);
+        if text.trim().is_empty() || self.thinking_show == ThinkingShow::Off {
+            return;
+        }
+        let place = thinking.place.unwrap_or_else(|| self.screen.open());
+        let open = self.thinking_show == ThinkingShow::Show;
+        let plain = format!("Thinking\n\n{}\n", foreign::prose(text).trim_end());
+        let terminal = if open {
+            vec![(StreamName::Stdout, format!("{plain}\n"))]
+        } else {
+            Vec::new()
+        };
+        let form = Form::new(
+            fold("Thinking", &markdown::neutralise(text), open),
+            plain,
+            json!({ "block": "thinking" }),
+        );
+        self.screen
+            .finish(place, form.terminal(Terminal::Text(terminal)));
+    }
+
+    // Steps.
+
+    fn begin_step(&mut self, id: &str, name: &str, input: &Value) {
+        self.end_answer();
+        // The one before is no longer the last: it need not stay open.
+        self.fold_last_step();
+        let step = Step {
+            name: name.to_owned(),
+            id: id.to_owned(),
+            tool: Tool::describe(name, input, &mut self.scripts),
+            result: None,
+        };
+        let place = self.screen.open();
+        self.screen.draft(place, step.running());
+        self.screen.stream(StreamName::Stdout, step.announcement());
+        self.steps.push((place, step));
+    }
+
+    fn fold_last_step(&mut self) {
+        if let Some((place, step)) = self.steps.last()
+            && step.failed()
+            && self.screen.client() != Client::Terminal
+        {
+            self.screen.finish(*place, step.form(false));
+            self.screen.hold(None);
+        }
+    }
+
+    fn end_step(&mut self, id: &str, result: &Block, now: Duration) {
+        self.end_answer();
+        let known = self
+            .steps
+            .iter()
+            .rposition(|(_, step)| step.id == id && step.result.is_none());
+        let index = known.unwrap_or_else(|| {
+            // A result without its call: the call's name is not known.
+            let name = result.kind().trim_end_matches("_tool_result").to_owned();
+            let step = Step {
+                tool: Tool::describe(&name, &Value::Null, &mut self.scripts),
+                name,
+                id: id.to_owned(),
+                result: None,
+            };
+            let place = self.screen.open();
+            self.steps.push((place, step));
+            self.steps.len() - 1
+        });
+        let last = index + 1 == self.steps.len();
+        let Some((place, step)) = self.steps.get_mut(index) else {
+            return;
+        };
+        step.result = Some(result.clone());
+        let (place, open) = (*place, last && step.failed());
+        if open {
+            self.screen.hold(Some(place));
+        }
+        self.screen.finish(place, step.form(open));
+        if let View::Executed {
+            outcome: Ok(executed),
+            ..
+        } = result.view()
+        {
+            self.expect_files(place, &executed.file_ids);
+        }
+        self.wait(now);
+    }
+
+    /// What ran has ended: unless something else runs, Claude is asked again.
+    fn wait(&mut self, now: Duration) {
+        if self.steps.iter().all(|(_, step)| step.result.is_some()) {
+            let shown = self.screen.has_status();
+            self.status.set(&Activity::Waiting, now, shown);
+        }
+    }
+
+    /// Opens a place for each file a result announced, so that it appears at its step.
+    fn expect_files(&mut self, step: Place, file_ids: &[&str]) {
+        let mut before = step;
+        for file_id in file_ids {
+            let place = self.screen.open_behind(before);
+            self.screen
+                .draft(place, "<sub>Fetching a file …</sub>".to_owned());
+            self.pending_files.push(PendingFile {
+                file_id: (*file_id).to_owned(),
+                place,
+            });
+            before = place;
+        }
+    }
+
+    // Files.
+
+    fn file(&mut self, file: FetchedFile, now: Duration) {
+        let place = self.file_place(&file.file_id);
+        self.screen.finish(place, artifact::form(&file));
+        self.saved.push(file);
+        self.wait(now);
+    }
+
+    fn file_failed(&mut self, file_id: &str, why: &str, now: Duration) {
+        let place = self.file_place(file_id);
+        self.screen.finish(place, missing_file(file_id, why));
+        self.wait(now);
+    }
+
+    fn file_place(&mut self, file_id: &str) -> Place {
+        let known = self
+            .pending_files
+            .iter()
+            .position(|file| file.file_id == file_id);
+        match known {
+            Some(index) => self.pending_files.remove(index).place,
+            None => {
+                self.end_answer();
+                self.screen.open()
+            }
+        }
+    }
+
+    // The end.
+
+    fn quiet(&mut self, text: &str, kind: &str) {
+        self.end_answer();
+        let place = self.screen.open();
+        let plain = foreign::printable(text);
+        self.screen.finish(
+            place,
+            note(&foreign::inline(text), &format!("{plain}\n"), kind),
+        );
+    }
+
+    fn end(&mut self, receipt: Option<&Receipt>) {
+        self.status.clear();
+        self.end_thinking(None);
+        self.end_answer();
+        for index in 0..self.steps.len() {
+            if let Some((place, step)) = self.steps.get(index)
+                && step.result.is_none()
+            {
+                self.screen.finish(*place, step.form(false));
+            }
+        }
+        self.screen.hold(None);
+        for file in std::mem::take(&mut self.pending_files) {
+            let form = missing_file(&file.file_id, "the turn ended before it was fetched");
+            self.screen.finish(file.place, form);
+        }
+        self.show_sources();
+        self.close(receipt);
+    }
+
+    fn show_sources(&mut self) {
+        if self.sources.is_empty() {
+            return;
+        }
+        let (mut list, mut plain) = (String::new(), "Sources\n".to_owned());
+        for (number, source) in (1..).zip(&self.sources) {
+            let link = source_link(&source.title, &source.url);
+            list.push_str(&format!("{number}. {link}\n"));
+            let line = format!("{number}. {} <{}>", source.title, source.url);
+            plain.push_str(&foreign::printable(&line).replace('\n', " "));
+            plain.push('\n');
+        }
+        let summary = format!("Sources ({})", self.sources.len());
+        let form = Form::new(
+            fold(&summary, list.trim_end(), false),
+            plain,
+            json!({ "block": "sources" }),
+        );
+        let place = self.screen.open();
+        self.screen.finish(place, form);
+    }
+
+    /// The last output: the files, then the receipt.
+    fn close(&mut self, receipt: Option<&Receipt>) {
+        let (mut shown, mut plain) = (Vec::new(), Vec::new());
+        if !self.saved.is_empty() {
+            let lines: Vec<String> = self.saved.iter().map(artifact::line).collect();
+            shown.push(format!("Files: {}", lines.join(" · ")));
+            let lines: Vec<String> = self.saved.iter().map(artifact::plain_line).collect();
+            plain.push(format!("Files: {}\n", lines.join(" · ")));
+        }
+        let kernel = match receipt {
+            Some(receipt) => {
+                shown.push(receipt::markdown(receipt));
+                plain.push(format!("{}\n", receipt::plain(receipt)));
+                Value::Object(receipt::metadata(receipt))
+            }
+            None => json!({ "block": "files" }),
+        };
+        if shown.is_empty() {
+            // A status line may not stay; an error follows and says why.
+            if !self.screen.has_status() {
+                return;
+            }
+            shown.push("<sub>Stopped before the answer was complete.</sub>".to_owned());
+            plain.push("Stopped before the answer was complete.\n".to_owned());
+        }
+        let place = self.screen.open();
+        let lines = plain.concat();
+        let form = Form {
+            data: MimeBundle::markdown(shown.join("\n\n"), lines.clone()),
+            metadata: machine(kernel),
+            terminal: Terminal::Text(vec![(StreamName::Stdout, lines)]),
+        };
+        self.screen.finish(place, form);
+    }
+}
+
+/// Wraps Markdown of ours, or neutralised, in a fold.
+fn fold(summary: &str, body: &str, open: bool) -> String {
+    let open = if open { " open" } else { "" };
+    let body = body.trim_end();
+    format!("<details{open}><summary>{summary}</summary>\n\n{body}\n\n</details>")
+}
+
+fn missing_file(file_id: &str, why: &str) -> Form {
+    let text = format!("A file of this step could not be saved: {why}.");
+    let mut form = note(&foreign::inline(&text), &format!("{text}\n"), "file");
+    form.metadata = machine(json!({ "block": "file", "file_id": file_id, "error": why }));
+    form
 }

@@ -1,0 +1,244 @@
+//! The places of a turn's outputs, and how each kind of client takes them (`ux.md`, "Display").
+//!
+//! Knows nothing of blocks and steps. Invariant: in the end every place that was opened holds a
+//! final form, and no client gets two copies of one.
+
+use serde_json::{Map, Value, json};
+
+use super::renderer::Client;
+use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
+
+/// The place of one output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(usize);
+
+/// The final form of an output.
+#[derive(Debug, Clone)]
+pub(crate) struct Form {
+    /// Always with `text/plain`.
+    pub(crate) data: MimeBundle,
+    /// Metadata of the front end's, such as an image's size.
+    pub(crate) metadata: Map<String, Value>,
+    /// What a terminal gets.
+    pub(crate) terminal: Terminal,
+}
+
+/// What a terminal gets of an output.
+#[derive(Debug, Clone)]
+pub(crate) enum Terminal {
+    /// Text on its two streams; may be empty.
+    Text(Vec<(StreamName, String)>),
+    /// The whole bundle; terminals show its `text/plain`.
+    Bundle,
+}
+
+impl Form {
+    /// Makes a form of Markdown and its plain twin, which is also what a terminal gets.
+    pub(crate) fn new(markdown: String, plain: String, kernel: Value) -> Self {
+        let line = format!("{}\n", plain.trim_end_matches('\n'));
+        Self {
+            data: MimeBundle::markdown(markdown, plain),
+            metadata: machine(kernel),
+            terminal: Terminal::Text(vec![(StreamName::Stdout, line)]),
+        }
+    }
+
+    /// Sets what a terminal gets.
+    pub(crate) fn terminal(mut self, terminal: Terminal) -> Self {
+        self.terminal = terminal;
+        self
+    }
+}
+
+/// Wraps machine data in the one key that is ours.
+pub(crate) fn machine(kernel: Value) -> Map<String, Value> {
+    let mut metadata = Map::new();
+    metadata.insert("claude_kernel".to_owned(), kernel);
+    metadata
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// Whether the client has seen it.
+    shown: bool,
+    /// Batch only: the form, until it is sent.
+    form: Option<Form>,
+    sent: bool,
+}
+
+/// All places of a turn.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    client: Client,
+    prefix: String,
+    slots: Vec<Slot>,
+    /// Batch only: places in the order of the document, and how many were sent.
+    order: Vec<Place>,
+    sent: usize,
+    /// Batch only: a form that may still change.
+    held: Option<Place>,
+    /// Live only: the place of the status line, taken over by the next output.
+    status: Option<Place>,
+    out: Vec<Output>,
+}
+
+impl Screen {
+    pub(crate) fn new(client: Client, prefix: String) -> Self {
+        Self {
+            client,
+            prefix,
+            slots: Vec::new(),
+            order: Vec::new(),
+            sent: 0,
+            held: None,
+            status: None,
+            out: Vec::new(),
+        }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.client
+    }
+
+    /// Takes what is to be published.
+    pub(crate) fn take(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Opens the next place; takes over the status line's.
+    pub(crate) fn open(&mut self) -> Place {
+        if let Some(place) = self.status.take() {
+            return place;
+        }
+        let place = self.new_place();
+        self.order.push(place);
+        place
+    }
+
+    /// Opens a place right behind another, where the client gets outputs in document order.
+    pub(crate) fn open_behind(&mut self, before: Place) -> Place {
+        if self.client != Client::Batch {
+            return self.open();
+        }
+        let place = self.new_place();
+        let at = self
+            .order
+            .iter()
+            .position(|&known| known == before)
+            .map_or(self.order.len(), |at| at + 1);
+        self.order.insert(at.max(self.sent), place);
+        place
+    }
+
+    fn new_place(&mut self) -> Place {
+        self.slots.push(Slot::default());
+        Place(self.slots.len() - 1)
+    }
+
+    /// Shows the status line, in a place of its own at the end.
+    pub(crate) fn status(&mut self, markdown: String) {
+        if self.client == Client::Live {
+            let place = self.open();
+            self.draft(place, markdown);
+            self.status = Some(place);
+        }
+    }
+
+    /// Returns whether a status line is on the screen.
+    pub(crate) fn has_status(&self) -> bool {
+        self.status.is_some()
+    }
+
+    /// Shows a form that is not the last one; Markdown only.
+    pub(crate) fn draft(&mut self, place: Place, markdown: String) {
+        if self.client == Client::Live {
+            let data = MimeBundle::default().with("text/markdown", markdown);
+            self.show(place, data, Map::new());
+        }
+    }
+
+    /// Sets the final form of a place.
+    pub(crate) fn finish(&mut self, place: Place, form: Form) {
+        match self.client {
+            Client::Live => self.show(place, form.data, form.metadata),
+            Client::Terminal => match form.terminal {
+                Terminal::Text(texts) => {
+                    for (name, text) in texts {
+                        self.stream(name, text);
+                    }
+                }
+                Terminal::Bundle => self.out.push(Output::Display(Display {
+                    data: form.data,
+                    metadata: form.metadata,
+                    display_id: None,
+                })),
+            },
+            Client::Batch => {
+                if let Some(slot) = self.slots.get_mut(place.0)
+                    && !slot.sent
+                {
+                    slot.form = Some(form);
+                }
+                self.send_finished();
+            }
+        }
+    }
+
+    /// Keeps a form from being sent while it may change (batch only); `None` lets it go.
+    pub(crate) fn hold(&mut self, place: Option<Place>) {
+        self.held = place;
+        self.send_finished();
+    }
+
+    /// Writes to a terminal's stream.
+    pub(crate) fn stream(&mut self, name: StreamName, text: String) {
+        if self.client == Client::Terminal && !text.is_empty() {
+            self.out.push(Output::Stream { name, text });
+        }
+    }
+
+    fn show(&mut self, place: Place, data: MimeBundle, metadata: Map<String, Value>) {
+        let Some(slot) = self.slots.get_mut(place.0) else {
+            return;
+        };
+        let display = Display {
+            data,
+            metadata,
+            display_id: Some(format!("{}-{}", self.prefix, place.0)),
+        };
+        self.out.push(if slot.shown {
+            Output::Update(display)
+        } else {
+            Output::Display(display)
+        });
+        slot.shown = true;
+    }
+
+    fn send_finished(&mut self) {
+        while let Some(&place) = self.order.get(self.sent) {
+            if self.held == Some(place) {
+                return;
+            }
+            let Some(slot) = self.slots.get_mut(place.0) else {
+                return;
+            };
+            let Some(form) = slot.form.take() else { return };
+            slot.sent = true;
+            self.sent += 1;
+            self.out.push(Output::Display(Display {
+                data: form.data,
+                metadata: form.metadata,
+                display_id: None,
+            }));
+        }
+    }
+}
+
+/// A small quiet line.
+pub(crate) fn note(markdown: &str, plain: &str, kind: &str) -> Form {
+    Form::new(
+        format!("<sub>{markdown}</sub>"),
+        plain.to_owned(),
+        json!({ "block": kind }),
+    )
+}

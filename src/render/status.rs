@@ -1,0 +1,95 @@
+//! The line that says what is being done now. Gone from the final output.
+
+use std::time::Duration;
+
+use super::foreign;
+use crate::chat::turn::Activity;
+
+/// Something that ends sooner needs no line: it would only flicker.
+const BEFORE_SHOWN: Duration = Duration::from_millis(500);
+
+/// What is being done, since when, and when the line is next drawn.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    now: Option<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    text: String,
+    since: Duration,
+    next: Duration,
+}
+
+impl Status {
+    /// Notes a new activity; `None` for one that shows itself.
+    pub(crate) fn set(&mut self, activity: &Activity, now: Duration, shown: bool) {
+        let Some(text) = describe(activity) else {
+            self.now = None;
+            return;
+        };
+        if self.now.as_ref().is_some_and(|line| line.text == text) {
+            return;
+        }
+        let next = if shown { now } else { now + BEFORE_SHOWN };
+        self.now = Some(Line {
+            text,
+            since: now,
+            next,
+        });
+    }
+
+    /// Ends the line: something else is on the screen.
+    pub(crate) fn clear(&mut self) {
+        self.now = None;
+    }
+
+    /// Returns the line if it is due.
+    pub(crate) fn tick(&mut self, now: Duration) -> Option<String> {
+        let line = self.now.as_mut().filter(|line| line.next <= now)?;
+        let seconds = now.saturating_sub(line.since).as_secs();
+        line.next = line.since + Duration::from_secs(next_second(seconds));
+        let text = foreign::inline(&line.text);
+        Some(match seconds {
+            0 => format!("<sub>{text} …</sub>"),
+            _ => format!("<sub>{text} … {}</sub>", clock(seconds)),
+        })
+    }
+
+    /// Returns when the line is next drawn.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.now.as_ref().map(|line| line.next)
+    }
+}
+
+/// Each second at first; a minute later nobody needs that.
+fn next_second(seconds: u64) -> u64 {
+    let step = match seconds {
+        0..60 => 1,
+        60..600 => 5,
+        _ => 30,
+    };
+    (seconds / step + 1) * step
+}
+
+fn clock(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        _ => format!("{} min {:02} s", seconds / 60, seconds % 60),
+    }
+}
+
+fn describe(activity: &Activity) -> Option<String> {
+    Some(match activity {
+        Activity::Waiting => "Waiting for Claude".to_owned(),
+        Activity::Thinking => "Thinking".to_owned(),
+        Activity::WritingCode => "Writing code".to_owned(),
+        Activity::Running { what } => format!("Running {what}"),
+        Activity::Writing => return None,
+        Activity::Fetching { name } => format!("Fetching {name}"),
+        Activity::Retrying { delay, why } => {
+            let seconds = delay.as_secs_f64().ceil();
+            format!("Retrying in {seconds} s ({why})")
+        }
+    })
+}
