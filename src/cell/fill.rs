@@ -1,5 +1,9 @@
 //! `{{name}}` in a prompt: the variable's value, once, never filled again.
 
+/// How far after `{{` its `}}` is looked for, in bytes: longer names cannot be typed by anyone, and a
+/// bound keeps a prompt full of braces cheap.
+const LONGEST: usize = 256;
+
 /// Replaces each `{{name}}` by the variable's value; unknown names stay as typed.
 ///
 /// Values are not searched for further names, so a value cannot pull in another.
@@ -9,9 +13,13 @@ pub fn fill(prompt: &str, variables: &[(String, String)]) -> String {
     let mut rest = prompt;
     while let Some((before, after)) = rest.split_once("{{") {
         out.push_str(before);
-        let value = after
-            .split_once("}}")
-            .and_then(|(name, tail)| Some((lookup(name.trim(), variables)?, tail)));
+        let near = after
+            .split_at_checked(after.floor_char_boundary(LONGEST))
+            .map_or(after, |(near, _)| near);
+        let value = near.split_once("}}").and_then(|(name, _)| {
+            let value = lookup(name.trim(), variables)?;
+            Some((value, after.get(name.len() + 2..)?))
+        });
         rest = if let Some((value, tail)) = value {
             out.push_str(value);
             tail

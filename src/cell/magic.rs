@@ -174,11 +174,21 @@ pub struct MagicError {
 }
 
 impl MagicError {
+    /// The most characters of a sentence: what was typed is quoted in it, and may be a megabyte.
+    const LONGEST: usize = 300;
+
     /// Makes an error of its two sentences.
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        let bounded = |text: String| {
+            let end = text.char_indices().nth(Self::LONGEST).map(|(at, _)| at);
+            match end.and_then(|end| text.get(..end)) {
+                Some(head) => format!("{head}…"),
+                None => text,
+            }
+        };
         Self {
-            message: message.into(),
-            hint: hint.into(),
+            message: bounded(message.into()),
+            hint: bounded(hint.into()),
         }
     }
 }

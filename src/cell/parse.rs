@@ -172,7 +172,7 @@ fn needs_escape(prompt: &str) -> bool {
         Some('%') => magic_line(line).is_some(),
         Some('!') => shell_command(line).is_some(),
         Some('?') => help_topic(prompt.trim()).is_some(),
-        Some('\\') => line.strip_prefix('\\').is_some_and(needs_escape),
+        Some('\\') => needs_escape(prompt.trim_start_matches('\\')),
         _ => false,
     }
 }

@@ -52,8 +52,9 @@ pub fn looks_like_key(text: &str) -> bool {
                 after
                     .chars()
                     .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+                    .take(*length)
                     .count()
-                    >= *length
+                    == *length
             });
             follows && !word_before
         })

@@ -63,13 +63,15 @@ const LIMITS: &str = "\
 Code that Claude runs does not run on this machine but in a sandbox, a container at Anthropic.
 
 - No internet: no downloads, no web requests, no databases outside, and so no `pip install`.
-- 1 CPU, 5 GiB of memory, 5 GiB of disk, no GPU. Linux on x86-64, Python 3.11.
+- 1 CPU, 5 GiB of memory, 5 GiB of disk. Linux on x86-64, Python 3.11.
 - Time: a whole command has a limit, which Anthropic does not publish; a cell of the sandbox's own Python session has \
 90 seconds.
 - Python packages: pandas, numpy, scipy, scikit-learn, statsmodels, sympy, mpmath; matplotlib, seaborn; pyarrow, \
 openpyxl, xlsxwriter, xlrd, pillow, python-pptx, python-docx, pypdf, pdfplumber, pypdfium2, pdf2image, pdfkit, \
 tabula-py, reportlab, img2pdf; tqdm, python-dateutil, pytz, joblib. Neither plotly nor torch is among them.
-- Commands: `unzip`, `unrar`, `7z`, `bc`, `rg`, `fd`, `sqlite`, and what a Linux system usually has.
+- Commands: unzip, unrar, 7zip, bc, rg, fd, sqlite, and what a Linux system usually has.
+- Sandbox time is free for 1,550 hours a month in an organization; then an hour costs 5 US cents, at least five minutes \
+at a time.
 
 ### What stays and what does not
 

@@ -48,6 +48,8 @@ const RETIRED: &[(&[&str], &str, &str)] = &[
 
 /// How many near names a hint gives.
 const NEAR: usize = 3;
+/// Longest name that is compared with others, in bytes.
+const LONGEST: usize = 64;
 
 /// Makes the error for an unknown name.
 pub(super) fn magic(name: &str) -> MagicError {
@@ -90,6 +92,9 @@ pub(super) fn is_unknown(call: &MagicCall) -> bool {
 
 /// Returns up to three of `known` that `name` may have been meant as, nearest first.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if name.len() > LONGEST {
+        return Vec::new();
+    }
     let limit = (name.chars().count() / 3).clamp(1, 3);
     let mut near: Vec<(usize, &str)> = known
         .into_iter()

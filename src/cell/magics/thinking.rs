@@ -14,8 +14,8 @@ pub(super) const THINKING: Magic = Magic {
     form: Form::Setting,
     summary: "show Claude's thinking, fold it away, or switch it off",
     details: "What is shown is a summary; all of the thinking is paid for. `off` works only with models that can do \
-without. `--interleaved` sends the header that older models need to think between steps; newer ones do it by \
-themselves.",
+without. `--interleaved` sends the header that older models need to think between steps, `--no-interleaved` stops \
+that; newer ones do it by themselves.",
     examples: &[
         ("%thinking show", "from here on"),
         ("%%thinking fold", "this cell only"),
