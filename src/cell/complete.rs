@@ -274,12 +274,12 @@ fn has_open_fence(text: &str) -> bool {
         let info = line.get(length..).unwrap_or_default();
         match open {
             None if length >= 3 && !(sign == '`' && info.contains('`')) => {
-                open = Some((sign, length))
+                open = Some((sign, length));
             }
             Some((opened, least))
                 if sign == opened && length >= least && info.trim().is_empty() =>
             {
-                open = None
+                open = None;
             }
             _ => {}
         }

@@ -344,7 +344,11 @@ impl Kernel {
         };
         scene
             .show(warnings(
-                self.complaint.take().iter().chain(&prepared.warnings),
+                self.complaint
+                    .take()
+                    .iter()
+                    .chain(&prepared.warnings)
+                    .chain(&magic::without_effect(&calls, &prompt)),
             ))
             .await;
         scene.show(shows(&prepared, prompt.is_empty())).await;

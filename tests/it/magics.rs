@@ -1,9 +1,12 @@
 //! The magics: the registry as a whole, what each one does, and what it shows.
 
+mod calls;
+mod model;
 mod registry;
 mod secrets;
-mod settings;
 mod shows;
+mod system;
+mod tools;
 
 use claude_kernel::cell::magic::{Context, Effect, MagicError, apply};
 use claude_kernel::cell::parse::{Cell, parse};

@@ -1,0 +1,212 @@
+//! Calls as such: variables, what is left to the kernel, unknown names, how long a call holds.
+
+use claude_kernel::cell::fill::fill;
+use claude_kernel::cell::magic::{
+    Effect, MagicError, Reset, apply_parameters, origin, without_effect,
+};
+use claude_kernel::cell::parse::{Cell, parse};
+
+use super::{refused, run};
+
+fn variable(name: &str, value: &str) -> Effect {
+    Effect::SetVariable {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+#[test]
+fn variables_of_one_line_and_of_many() {
+    assert_eq!(
+        run("%set city New York").unwrap().1,
+        [variable("city", "New York")]
+    );
+    assert_eq!(
+        run("%set city = New York").unwrap().1,
+        [variable("city", "New York")]
+    );
+    assert_eq!(
+        run("%%set rubric\n  a\n\n%b\n").unwrap().1,
+        [variable("rubric", "  a\n\n%b")]
+    );
+    assert_eq!(
+        run("%%set city Bergen").unwrap().1,
+        [variable("city", "Bergen")]
+    );
+    refused(
+        "%set 1st x",
+        "`1st` is not a name for a variable",
+        "Names begin with a letter and go on with letters, digits, `_`, `-` and `.`: `%set city Bergen`.",
+    );
+    refused(
+        "%%set x",
+        "`%%set x` has no text below it",
+        "Write the value in the lines after it, or `%set x VALUE`.",
+    );
+    refused(
+        "%%set x y\nz",
+        "`%%set x` takes the rest of the cell as its value, so nothing may follow the name",
+        "Write `%set x y` with one percent sign for a value of one line.",
+    );
+    refused(
+        "%set nowhere",
+        "there is no variable `nowhere`",
+        "`%set nowhere VALUE` sets it; `%vars` lists what is set.",
+    );
+}
+
+#[test]
+fn parameters_become_variables_that_prompts_insert() {
+    let Cell::Parameters { values } = parse("# Parameters\ncity = \"Bergen\"\nn = 3") else {
+        panic!()
+    };
+    let effects = apply_parameters(&values).unwrap();
+    assert_eq!(effects, [variable("city", "Bergen"), variable("n", "3")]);
+    assert_eq!(
+        fill("{{n}} facts about {{city}}, {{country}}", &values),
+        "3 facts about Bergen, {{country}}"
+    );
+}
+
+#[test]
+fn resets_dry_and_models_are_left_to_the_kernel() {
+    for (source, effect) in [
+        ("%reset", Effect::Reset(Reset::Chat)),
+        ("%reset chat", Effect::Reset(Reset::Chat)),
+        ("%reset sandbox", Effect::Reset(Reset::Sandbox)),
+        ("%reset all", Effect::Reset(Reset::All)),
+        ("%%dry\nHello", Effect::Dry),
+        ("%models", Effect::ListModels),
+        ("%models refresh", Effect::ListModels),
+    ] {
+        assert_eq!(run(source).unwrap().1, [effect], "{source}");
+    }
+    refused(
+        "%reset everything",
+        "`%reset` does not take `everything`",
+        "It takes chat, sandbox or all; alone it means chat.",
+    );
+    refused(
+        "%models cheap",
+        "`%models` does not take `cheap`",
+        "It takes nothing or refresh. `%model NAME` chooses a model.",
+    );
+}
+
+#[test]
+fn unknown_magics_name_the_nearest() {
+    refused(
+        "%efort high",
+        "there is no magic `%efort`",
+        "Did you mean `%effort`? To send the line as text, begin it with `\\%`.",
+    );
+    refused(
+        "%mode x",
+        "there is no magic `%mode`",
+        "Did you mean `%model` or `%models`? To send the line as text, begin it with `\\%`.",
+    );
+    refused(
+        "%BASH",
+        "there is no magic `%BASH`",
+        "Did you mean `%bash`? To send the line as text, begin it with `\\%`.",
+    );
+    refused(
+        "%%frobnicate\nx",
+        "there is no magic `%frobnicate`",
+        "`%lsmagic` lists the magics. To send the line as text, begin it with `\\%`.",
+    );
+    refused(
+        "%s is a format",
+        "there is no magic `%s`",
+        "`%lsmagic` lists the magics. To send the line as text, begin it with `\\%`.",
+    );
+    for name in ["temperature", "top_p", "top_k"] {
+        refused(
+            &format!("%{name} 0.2"),
+            &format!("there is no magic `%{name}`: the API takes no sampling settings any more"),
+            "Say in the prompt how varied or how strict the answer should be; `%effort` sets how hard Claude works.",
+        );
+    }
+    refused(
+        "%pip install plotly",
+        "there is no magic `%pip`: Claude's sandbox has no internet, so nothing can be installed there",
+        "`%help limits` lists what is installed.",
+    );
+    refused(
+        "!ls -la",
+        "`!ls -la` was not run: no cell runs commands on this machine",
+        "Ask Claude to run it in its sandbox, in words. To send the line as text, begin it with `\\!`.",
+    );
+}
+
+#[test]
+fn what_lasts_is_recorded_under_the_magics_own_name() {
+    let origins = |source: &str| match parse(source) {
+        Cell::Turn { magics, .. } => magics.iter().map(origin).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    assert_eq!(
+        origins("%effort high\n%%model opus\n%max-tokens 5\n%%system\nText."),
+        [Some("effort"), None, Some("max_tokens"), Some("system")]
+    );
+}
+
+#[test]
+fn a_setting_for_a_cell_without_a_prompt_is_pointed_out() {
+    let warning = |source: &str| match parse(source) {
+        Cell::Turn { magics, prompt } => without_effect(&magics, &prompt),
+        _ => None,
+    };
+    assert_eq!(
+        warning("%bash\n%%effort max").as_deref(),
+        Some(
+            "`%%effort` holds for this cell only, and this cell has no prompt: `%effort max` holds from here on"
+        )
+    );
+    for source in [
+        "%%effort max\nHello",
+        "%effort max",
+        "%%effort",
+        "%%set x\ny",
+        "%%dry",
+        "%%nothing x",
+    ] {
+        assert_eq!(warning(source), None, "{source}");
+    }
+}
+
+#[test]
+fn a_long_cell_of_anything_is_answered_quickly_and_shortly() {
+    // Long enough that anything quadratic would take minutes.
+    let long = |piece: &str| piece.repeat(100_000 / piece.len());
+    let check = |source: &str| {
+        if let Err(MagicError { message, hint }) = run(source) {
+            assert!(message.chars().count() < 310 && hint.chars().count() < 310);
+        }
+    };
+    for piece in [
+        "a", "\\", "%", "%%", "!", "?", "{{", "sk-ant-", "x = '", "# ", "`", "é",
+    ] {
+        for start in [
+            "",
+            "%",
+            "%%",
+            "%set x ",
+            "%%set x\n",
+            "%effort ",
+            "%tools ",
+            "%system ",
+            "\\%",
+            "!",
+            "# Parameters\n",
+            "# Parameters\nx = ",
+        ] {
+            let source = format!("{start}{}", long(piece));
+            if let Cell::Turn { .. } = parse(&source) {
+                check(&source);
+            }
+        }
+        let text = long(piece);
+        assert_eq!(fill(&text, &[]), text);
+    }
+}

@@ -1,0 +1,239 @@
+//! What the model in force takes: `%model`, `%effort`, `%thinking`, `%max_tokens`.
+
+use claude_kernel::anthropic::model::{Effort, MODELS};
+use claude_kernel::cell::magic::{Context, find};
+use claude_kernel::chat::settings::{Settings, ThinkingShow};
+
+use super::{refused, run_in, settings_after, warned};
+
+#[test]
+fn effort_is_checked_against_the_model() {
+    assert_eq!(settings_after("%effort high").effort, Some(Effort::High));
+    assert_eq!(settings_after("%effort XHIGH").effort, Some(Effort::XHigh));
+    assert_eq!(settings_after("%effort high\n%effort default").effort, None);
+    refused(
+        "%effort turbo",
+        "`turbo` is not an effort level",
+        "`claude-opus-5-5` takes low, medium, high, xhigh and max; `default` leaves it to the model.",
+    );
+    refused(
+        "%model claude-opus-4-5\n%effort max",
+        "`claude-opus-4-5` does not take effort `max`",
+        "`claude-opus-4-5` takes low, medium and high; `default` leaves it to the model.",
+    );
+    refused(
+        "%model claude-haiku-4-5\n%effort low",
+        "`claude-haiku-4-5` has no effort setting",
+        "Leave the line out, or choose another model with `%model`.",
+    );
+    refused(
+        "%effort high please compute",
+        "`%effort` takes one value, not `high please compute`",
+        "Write `%effort LEVEL`; the prompt begins on the next line.",
+    );
+}
+
+#[test]
+fn help_names_the_models_without_effort() {
+    let details = find("effort").unwrap().details;
+    for spec in MODELS {
+        assert_eq!(
+            details.contains(spec.id),
+            spec.efforts.is_empty(),
+            "{}",
+            spec.id
+        );
+    }
+}
+
+#[test]
+fn thinking_is_shown_folded_or_off() {
+    assert_eq!(
+        settings_after("%thinking show").thinking,
+        ThinkingShow::Show
+    );
+    assert_eq!(
+        settings_after("%model haiku\n%thinking off\n%thinking on").thinking,
+        ThinkingShow::Fold
+    );
+}
+
+#[test]
+fn thinking_off_only_where_the_model_can() {
+    refused(
+        "%thinking off",
+        "`claude-opus-5-5` cannot switch thinking off",
+        "`%thinking fold` keeps it out of sight, and a lower `%effort` makes it shorter.",
+    );
+    assert_eq!(
+        settings_after("%model haiku\n%thinking off").thinking,
+        ThinkingShow::Off
+    );
+    refused(
+        "%model haiku\n%effort max\n%thinking off",
+        "`claude-haiku-5-5` cannot switch thinking off at effort `max`",
+        "Lower it first: `%effort high` or less.",
+    );
+    refused(
+        "%model haiku\n%thinking off\n%effort max",
+        "`claude-haiku-5-5` does not take effort `max` while thinking is off",
+        "Turn thinking on first with `%thinking fold`, or choose high or less.",
+    );
+    let sonnet = warned(
+        "%model sonnet\n%thinking off",
+        &[
+            "`claude-sonnet-5-5` cannot switch thinking off entirely: it still thinks between tool calls",
+        ],
+    );
+    assert_eq!(sonnet.thinking, ThinkingShow::Off);
+    refused(
+        "%thinking loud",
+        "`%thinking` does not take `loud`",
+        "It takes show, fold or off, and `--interleaved`.",
+    );
+    refused(
+        "%thinking show fold",
+        "`%thinking` takes one of show, fold and off, not `show fold`",
+        "Choose one of them.",
+    );
+}
+
+#[test]
+fn interleaving_is_sent_only_where_it_is_needed() {
+    let old = settings_after("%model claude-opus-4-5\n%thinking show --interleaved");
+    assert!(old.interleaved && old.thinking == ThinkingShow::Show);
+    assert_eq!(old.derived_betas(), ["interleaved-thinking-2025-05-14"]);
+    let new = warned(
+        "%thinking --interleaved",
+        &["`claude-opus-5-5` thinks between steps by itself: `--interleaved` sends nothing"],
+    );
+    assert!(!new.interleaved);
+}
+
+#[test]
+fn models_by_alias_id_and_unknown() {
+    for (typed, id) in [
+        ("opus", "claude-opus-5-5"),
+        ("Sonnet", "claude-sonnet-5-5"),
+        ("haiku", "claude-haiku-5-5"),
+        ("fable", "claude-fable-5-2"),
+        ("claude-opus-5", "claude-opus-5"),
+        ("claude-haiku-4-5-20251001", "claude-haiku-4-5-20251001"),
+    ] {
+        assert_eq!(settings_after(&format!("%model {typed}")).model, id);
+    }
+    let unknown = warned(
+        "%model claude-opos-5-5",
+        &[
+            "`claude-opos-5-5` is not in the kernel's table of 2026-11-22: it is sent as it is (did you mean `claude-opus-5-5`, `claude-opus-5` or `claude-opus-4-5`?)",
+        ],
+    );
+    assert_eq!(unknown.model, "claude-opos-5-5");
+    let listed = ["claude-next-9".to_owned()];
+    let settings = Settings::default();
+    let context = Context {
+        models: &listed,
+        ..Context::new(&settings)
+    };
+    let (after, effects) = run_in(
+        "%model claude-next-9\n%effort max\n%max_tokens 500k",
+        &context,
+    )
+    .unwrap();
+    assert_eq!(
+        (
+            after.model.as_str(),
+            after.effort,
+            after.max_tokens,
+            effects.len()
+        ),
+        ("claude-next-9", Some(Effort::Max), 500_000, 0)
+    );
+    refused(
+        "%model opus please",
+        "`opus please` is not the name of a model",
+        "`%models` lists them; opus, sonnet, haiku and fable stand for the newest of each line.",
+    );
+}
+
+#[test]
+fn a_new_model_changes_what_it_does_not_take_and_says_so() {
+    let after = warned(
+        "%effort max\n%model claude-opus-4-5",
+        &[
+            "`claude-opus-4-5` does not take effort `max`: its default, high, holds now (it takes low, medium and high)",
+        ],
+    );
+    assert_eq!(after.effort, None);
+    let after = warned(
+        "%effort max\n%model claude-haiku-4-5",
+        &["`claude-haiku-4-5` has no effort setting: `max` is no longer sent"],
+    );
+    assert_eq!(after.effort, None);
+    let after = warned(
+        "%model haiku\n%thinking off\n%model opus",
+        &["`claude-opus-5-5` cannot switch thinking off: it is on again, folded"],
+    );
+    assert_eq!(after.thinking, ThinkingShow::Fold);
+    let after = warned(
+        "%max_tokens 128k\n%model claude-haiku-4-5",
+        &["`claude-haiku-4-5` answers with at most 64000 tokens: `max_tokens` was lowered to that"],
+    );
+    assert_eq!(after.max_tokens, 64_000);
+    let after = warned(
+        "%model claude-opus-4-5\n%thinking --interleaved\n%model opus",
+        &[
+            "`claude-opus-5-5` thinks between steps by itself: the interleaved header is no longer sent",
+        ],
+    );
+    assert!(!after.interleaved);
+    warned(
+        "%model claude-sonnet-4-5",
+        &["`claude-sonnet-4-5` retires on 2026-11-30"],
+    );
+    // What it does take stays.
+    let after = settings_after("%effort low\n%model claude-opus-5");
+    assert_eq!(
+        (after.effort, after.max_tokens),
+        (Some(Effort::Low), 32_000)
+    );
+}
+
+#[test]
+fn max_tokens_has_the_models_cap() {
+    for (typed, tokens) in [
+        ("8000", 8_000),
+        ("32_000", 32_000),
+        ("16,000", 16_000),
+        ("64k", 64_000),
+        ("64K", 64_000),
+        ("1", 1),
+        ("default", 32_000),
+    ] {
+        assert_eq!(
+            settings_after(&format!("%max_tokens {typed}")).max_tokens,
+            tokens,
+            "{typed}"
+        );
+    }
+    refused(
+        "%max_tokens 200k",
+        "`claude-opus-5-5` answers with at most 128000 tokens, not 200000",
+        "Write `%max_tokens 128000` or less.",
+    );
+    for typed in [
+        "0",
+        "-5",
+        "1.5",
+        "many",
+        "k",
+        "99999999999999999999",
+        "99999999999999999k",
+    ] {
+        refused(
+            &format!("%max_tokens {typed}"),
+            &format!("`{typed}` is not a number of tokens"),
+            "Write a whole number from 1, such as `%max_tokens 16000`.",
+        );
+    }
+}
