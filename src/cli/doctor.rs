@@ -1,1 +1,188 @@
-//! Placeholder.
+//! `claude-kernel doctor`: looks at everything the kernel depends on, says what is wrong and what
+//! to do about it.
+//!
+//! Reads only; the one call to the API is free. Each check is a function that returns
+//! [`Finding`]s; none of them can fail. Works without Jupyter, without a key, without a network.
+
+mod api;
+mod jupyter;
+mod sandbox;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use super::places::Places;
+use crate::config::{Config, Environment};
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Each line begins with `ok`, `warn` or `fail`; `do:` says what to do. The exit code is 1 if a line
+begins with `fail`. Keys are never shown. The call to the API is free and sends no prompt.")]
+pub struct Args {
+    /// Do not call the API
+    #[arg(long)]
+    no_network: bool,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Ok,
+    /// Something does not work as well as it could, or only for some uses.
+    Warn,
+    /// The kernel cannot do what it was set up for.
+    Fail,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Finding {
+    level: Level,
+    /// What was looked at, in one word.
+    topic: &'static str,
+    text: String,
+    /// What to do.
+    advice: Option<String>,
+}
+
+impl Finding {
+    fn ok(topic: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            level: Level::Ok,
+            topic,
+            text: text.into(),
+            advice: None,
+        }
+    }
+
+    fn warn(topic: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            level: Level::Warn,
+            topic,
+            text: text.into(),
+            advice: Some(advice.into()),
+        }
+    }
+
+    fn fail(topic: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            level: Level::Fail,
+            ..Self::warn(topic, text, advice)
+        }
+    }
+}
+
+/// Prints the report as the findings come; succeeds unless one of them is a failure.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let environment = Environment::from_process();
+    let places = Places::of(&environment);
+    let config = Config::load(&environment, &[]);
+    let mut counts = [0_usize; 2];
+    let mut report = |findings: Vec<Finding>| -> std::io::Result<()> {
+        for finding in findings {
+            match finding.level {
+                Level::Ok => {}
+                Level::Warn => counts[0] += 1,
+                Level::Fail => counts[1] += 1,
+            }
+            let Finding {
+                level,
+                topic,
+                text,
+                advice,
+            } = finding;
+            writeln!(out, "{:<4}  {topic:<11}  {text}", level.word())?;
+            if let Some(advice) = advice {
+                writeln!(out, "{:19}do: {advice}", "")?;
+            }
+        }
+        out.flush()
+    };
+    let installed = runtime.block_on(jupyter::check(&places));
+    report(installed.findings)?;
+    report(configuration(&config))?;
+    report(runtime.block_on(api::check(&config, &environment, args.no_network)))?;
+    report(runtime.block_on(sandbox::check(installed.pythons)))?;
+    let [warnings, failures] = counts;
+    let failed = failures > 0;
+    writeln!(
+        out,
+        "\n{}",
+        match (failures, warnings) {
+            (0, 0) => "All is well.".to_owned(),
+            (0, _) => format!("No failures, {}.", plural(warnings, "warning")),
+            _ => format!(
+                "{}, {}.",
+                plural(failures, "failure"),
+                plural(warnings, "warning")
+            ),
+        }
+    )?;
+    runtime.shutdown_background();
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// The configuration file, the variables, and the log.
+fn configuration(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match &config.file {
+        Some(file) if file.exists() => {
+            findings.push(Finding::ok("config", format!("{} is read", file.display())));
+        }
+        Some(file) => findings.push(Finding::ok(
+            "config",
+            format!("defaults; {} would be read", file.display()),
+        )),
+        None => findings.push(Finding::warn(
+            "config",
+            "there is no home directory to keep a configuration in",
+            "set HOME, or CLAUDE_KERNEL_CONFIG to a file",
+        )),
+    }
+    for problem in &config.problems {
+        findings.push(Finding::warn(
+            "config",
+            problem.to_string(),
+            "correct it; until then the default holds",
+        ));
+    }
+    match config.log_path() {
+        Some(path) => findings.push(Finding::ok("log", path.display().to_string())),
+        None => findings.push(Finding::warn(
+            "log",
+            "there is nowhere to write a log",
+            "set HOME, or CLAUDE_KERNEL_LOG_FILE to a file",
+        )),
+    }
+    findings
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{s}")
+}

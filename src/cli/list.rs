@@ -22,8 +22,19 @@ pub(super) struct Found {
     pub dir: PathBuf,
     /// What it says.
     pub spec: Installed,
-    /// What is wrong, one sentence each; empty when all is well.
-    pub complaints: Vec<String>,
+    /// What is wrong; empty when all is well.
+    pub complaints: Vec<Complaint>,
+}
+
+/// Something that is wrong with a kernelspec.
+#[derive(Debug)]
+pub(super) struct Complaint {
+    /// What.
+    pub text: String,
+    /// What to do.
+    pub advice: String,
+    /// Whether it keeps the kernel from starting.
+    pub is_fatal: bool,
 }
 
 /// Prints one paragraph for each kernelspec of ours.
@@ -32,7 +43,7 @@ pub(super) struct Found {
 /// When stdout cannot be written to.
 pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let places = Places::of_process();
-    let found = find(&places);
+    let found = find(&places, &places.search_path());
     if found.is_empty() {
         writeln!(out, "No kernelspec of ours is installed. Jupyter looks in:")?;
         for dir in places.search_path() {
@@ -62,18 +73,18 @@ pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             writeln!(out, "  ok")?;
         }
         for complaint in complaints {
-            writeln!(out, "  warn    {complaint}")?;
+            writeln!(out, "  warn    {}: {}", complaint.text, complaint.advice)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Finds every kernelspec of ours where Jupyter looks, in Jupyter's order.
-pub(super) fn find(places: &Places) -> Vec<Found> {
+/// Finds every kernelspec of ours below `dirs`, which are in Jupyter's order.
+pub(super) fn find(places: &Places, dirs: &[PathBuf]) -> Vec<Found> {
     let mut taken: Vec<(String, PathBuf)> = Vec::new();
     let mut found = Vec::new();
-    for kernels in places.search_path() {
-        for (name, dir) in specs_in(&kernels) {
+    for kernels in dirs {
+        for (name, dir) in specs_in(kernels) {
             let owner = owner(&dir);
             if owner == Owner::Nobody {
                 continue;
@@ -82,7 +93,11 @@ pub(super) fn find(places: &Places) -> Vec<Found> {
             if let Owner::Us(spec) = owner {
                 let mut complaints = complaints(places, &spec);
                 if let Some(first) = first {
-                    complaints.push(format!("not seen: Jupyter finds {} first", first.display()));
+                    complaints.push(Complaint {
+                        text: format!("hidden by {}, which Jupyter finds first", first.display()),
+                        advice: "remove one of them, or give one another `--name`".to_owned(),
+                        is_fatal: false,
+                    });
                 }
                 found.push(Found {
                     name: name.clone(),
@@ -99,30 +114,33 @@ pub(super) fn find(places: &Places) -> Vec<Found> {
     found
 }
 
-fn complaints(places: &Places, spec: &Installed) -> Vec<String> {
+fn complaints(places: &Places, spec: &Installed) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let binary = &spec.binary;
     if binary.is_absolute() {
         if !is_executable(binary) {
-            complaints.push(format!(
-                "`{}` is not there: run `claude-kernel install` again, with the same flags",
-                binary.display()
-            ));
+            complaints.push(Complaint {
+                text: format!("`{}` is not there", binary.display()),
+                advice: "run `claude-kernel install` again, with the same flags".to_owned(),
+                is_fatal: true,
+            });
         }
     } else if binary
         .to_str()
         .is_none_or(|name| places.on_path(name).is_none())
     {
-        complaints.push(format!(
-            "`{}` is not on PATH: Jupyter cannot start it",
-            binary.display()
-        ));
+        complaints.push(Complaint {
+            text: format!("`{}` is not on PATH", binary.display()),
+            advice: "start Jupyter from the environment it was installed into".to_owned(),
+            is_fatal: true,
+        });
     }
     if let Some(python) = spec.python.as_deref().filter(|p| !is_executable(p)) {
-        complaints.push(format!(
-            "the sandbox's Python `{}` is not there: install again with `--python PATH`",
-            python.display()
-        ));
+        complaints.push(Complaint {
+            text: format!("the sandbox's Python `{}` is not there", python.display()),
+            advice: "install again with `--python PATH`".to_owned(),
+            is_fatal: true,
+        });
     }
     complaints
 }

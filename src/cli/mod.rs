@@ -77,6 +77,8 @@ enum Command {
     Emulate(emulate::EmulateArgs),
     /// Serve one kernel; Jupyter calls this
     Run(run::Args),
+    /// Check Jupyter, credentials, network and sandbox, and say what to do
+    Doctor(doctor::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -99,6 +101,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(args) => list::run(&args, &mut io::stdout()),
         Command::Emulate(args) => emulate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::run(&args),
+        Command::Doctor(args) => doctor::run(&args, &mut io::stdout()),
         Command::Completions(args) => completions::run(&args, &mut io::stdout()),
     };
     match result {

@@ -1,5 +1,6 @@
 //! The command line as a process: real files in a temporary home, exit codes, what is printed.
 
+mod doctor;
 mod install;
 
 use std::path::{Path, PathBuf};

@@ -321,11 +321,11 @@ fn list_tells_what_jupyter_would_trip_over() {
             wheel  "Wheel"  (Claude API)
               spec    $T/first/kernels/wheel
               binary  claude-kernel
-              warn    `claude-kernel` is not on PATH: Jupyter cannot start it
+              warn    `claude-kernel` is not on PATH: start Jupyter from the environment it was installed into
             claude  "Claude"  (Claude API)
               spec    $USER/claude
               binary  $BIN
-              warn    not seen: Jupyter finds $T/first/kernels/claude first
+              warn    hidden by $T/first/kernels/claude, which Jupyter finds first: remove one of them, or give one another `--name`
         "#]],
     );
     machine.check(
@@ -409,8 +409,9 @@ fn bad_arguments_are_one_sentence_each() {
     );
 }
 
+/// Writes a program for `sh`.
 #[cfg(unix)]
-fn script(path: &Path, body: &str) {
+pub(super) fn script(path: &Path, body: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::write(path, format!("#!/bin/sh\n{body}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
