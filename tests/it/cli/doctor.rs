@@ -47,7 +47,9 @@ fn api_line(ran: &Ran) -> &str {
 #[test]
 fn a_bare_machine_is_told_how_to_start_and_that_is_no_failure() {
     let machine = Machine::new();
-    check(&machine.run(&["doctor"]), &expect![[r#"
+    check(
+        &machine.run(&["doctor"]),
+        &expect![[r#"
         exit Some(0)
         warn  jupyter      there is no `jupyter` on PATH; the usual directories were looked at
                            do: activate the environment that has Jupyter, or install one: `pip install jupyterlab`
@@ -56,7 +58,8 @@ fn a_bare_machine_is_told_how_to_start_and_that_is_no_failure() {
         ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
         warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -85,7 +88,9 @@ fn a_dead_binary_and_a_hidden_kernelspec_are_found() {
         r#"{"argv": ["/gone/claude-kernel"], "display_name": "Claude", "language": "claude"}"#,
     )
     .unwrap();
-    check(&machine.run(&["doctor"]), &expect![[r#"
+    check(
+        &machine.run(&["doctor"]),
+        &expect![[r#"
         exit Some(1)
         warn  jupyter      there is no `jupyter` on PATH; the usual directories were looked at
                            do: activate the environment that has Jupyter, or install one: `pip install jupyterlab`
@@ -96,7 +101,8 @@ fn a_dead_binary_and_a_hidden_kernelspec_are_found() {
         ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
         warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
-    "#]]);
+    "#]],
+    );
 }
 
 #[cfg(unix)]
@@ -116,7 +122,9 @@ fn jupyter_itself_is_asked_where_it_looks() {
     );
     assert_eq!(machine.run(&["install", "--quiet"]).code, Some(0));
     assert!(machine.path(USER_KERNELS).exists());
-    check(&machine.run(&["doctor"]), &expect![[r#"
+    check(
+        &machine.run(&["doctor"]),
+        &expect![[r#"
         exit Some(0)
         ok    jupyter      $T/bin/jupyter
         warn  kernelspec   `claude` in $USER/claude is not seen by this Jupyter
@@ -126,9 +134,12 @@ fn jupyter_itself_is_asked_where_it_looks() {
         ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
         warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
-    "#]]);
+    "#]],
+    );
     super::install::script(&bin.join("jupyter"), "echo broken");
-    check(&machine.run(&["doctor"]), &expect![[r#"
+    check(
+        &machine.run(&["doctor"]),
+        &expect![[r#"
         exit Some(0)
         warn  jupyter      `$T/bin/jupyter --paths --json` gave no answer
                            do: run it by hand; the usual directories were looked at instead
@@ -136,7 +147,8 @@ fn jupyter_itself_is_asked_where_it_looks() {
         ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
         warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -145,7 +157,9 @@ fn a_broken_configuration_is_explained() {
     let file = machine.path("config.toml");
     fs::write(&file, "modle = \"x\"\nmax_tokens = \"many\"\n").unwrap();
     machine.set("CLAUDE_KERNEL_CONFIG", &file);
-    check(&machine.run(&["doctor"]), &expect![[r#"
+    check(
+        &machine.run(&["doctor"]),
+        &expect![[r#"
         exit Some(0)
         warn  jupyter      there is no `jupyter` on PATH; the usual directories were looked at
                            do: activate the environment that has Jupyter, or install one: `pip install jupyterlab`
@@ -158,7 +172,8 @@ fn a_broken_configuration_is_explained() {
                            do: correct it; until then the default holds
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
         warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
