@@ -17,7 +17,8 @@ class Tap:
     def __init__(self, port: int):
         self.target = port
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self.deltas: list[float] = []
         self.hung_up: list[float] = []
         threading.Thread(target=self.accept, daemon=True).start()
@@ -35,9 +36,11 @@ class Tap:
             threading.Thread(target=self.answers, args=(server, client), daemon=True).start()
 
     def requests(self, client: socket.socket, server: socket.socket) -> None:
+        # The backend answers only under its own address, and nothing else in a request names one.
+        mine, its = (f"127.0.0.1:{port}".encode() for port in (self.port, self.target))
         try:
             while data := client.recv(1 << 16):
-                server.sendall(data)
+                server.sendall(data.replace(mine, its))
         except OSError:
             pass
         self.hung_up.append(time.perf_counter())
