@@ -1,15 +1,227 @@
-//! The rules of a conversation.
+//! The rules that hold between the values of a request (`claude-api.md` 2, 5, 6, 14).
+//!
+//! The shape has been checked; thinking signatures are `sign`'s business, files and containers
+//! are looked up where they are.
+
+mod caching;
+mod history;
+mod output;
+
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::headers::Version;
-use super::request::Request;
+use super::request::{Request, text};
 
-/// Checks a request whose shape is right.
-pub(super) fn check(request: &Request, _version: Version) -> Result<(), ApiError> {
-    if request.messages.is_empty() {
+/// Most messages in one request.
+const MESSAGES: usize = 100_000;
+/// Most skills and strict tools in one request.
+const TWENTY: usize = 20;
+
+/// Checks a request whose shape is right. `paused` says that its last message is a response that
+/// ended with `pause_turn`.
+///
+/// # Errors
+/// 400 for the first rule broken.
+pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result<(), ApiError> {
+    if request.messages.len() > MESSAGES {
+        return Err(ApiError::invalid(format!(
+            "messages: at most {MESSAGES} messages are allowed"
+        )));
+    }
+    model(request)?;
+    thinking(request)?;
+    effort(request)?;
+    tools(request)?;
+    tool_choice(request)?;
+    output::check(request)?;
+    history::check(request, version, paused)?;
+    caching::check(request)
+}
+
+fn model(request: &Request) -> Result<(), ApiError> {
+    let model = request.model;
+    if let Some(asked) = request.max_tokens
+        && asked > model.max_tokens
+    {
+        return Err(ApiError::invalid(format!(
+            "max_tokens: {asked} > {}, which is the maximum allowed number of output tokens for {}",
+            model.max_tokens, model.id
+        )));
+    }
+    if request.speed == "fast" && !model.fast {
+        return Err(ApiError::invalid(format!(
+            "speed: 'fast' is not supported by {}",
+            model.id
+        )));
+    }
+    if !matches!(request.inference_geo.as_str(), "us" | "global") {
         return Err(ApiError::invalid(
-            "messages: at least one message is required",
+            "inference_geo: Input should be 'us' or 'global'",
         ));
+    }
+    Ok(())
+}
+
+fn thinking(request: &Request) -> Result<(), ApiError> {
+    let thinking = &request.thinking;
+    if !thinking.given {
+        return Ok(());
+    }
+    let rules = request.model.thinking;
+    let supported = match thinking.kind.as_str() {
+        "adaptive" => rules.adaptive,
+        "enabled" => rules.enabled,
+        "between_tools" => rules.between_tools,
+        _ => rules.disabled,
+    };
+    let kind = &thinking.kind;
+    if !supported {
+        let hint = if rules.adaptive {
+            " Use \"thinking.type.adaptive\" and \"output_config.effort\" to control thinking behavior."
+        } else {
+            ""
+        };
+        return Err(ApiError::invalid(format!(
+            "\"thinking.type.{kind}\" is not supported for this model.{hint}"
+        )));
+    }
+    let high = matches!(request.effort.as_str(), "xhigh" | "max");
+    if high && (kind == "between_tools" || (kind == "disabled" && rules.disabled_to_high)) {
+        return Err(ApiError::invalid(format!(
+            "\"thinking.type.{kind}\" is not supported with output_config.effort '{}'",
+            request.effort
+        )));
+    }
+    if kind == "disabled" && thinking.display_given {
+        return Err(ApiError::invalid(
+            "thinking.disabled.display: Extra inputs are not permitted",
+        ));
+    }
+    if let (Some(budget), Some(most)) = (thinking.budget_tokens, request.max_tokens)
+        && budget >= most
+    {
+        return Err(ApiError::invalid(
+            "`max_tokens` must be greater than `thinking.budget_tokens`",
+        ));
+    }
+    if thinking.display == super::request::Display::Updates
+        && !request.beta("thinking-display-updates-2026-08-18")
+    {
+        return Err(ApiError::invalid(format!(
+            "thinking.{kind}.display: Input should be 'summarized' or 'omitted'"
+        )));
+    }
+    Ok(())
+}
+
+fn effort(request: &Request) -> Result<(), ApiError> {
+    let levels = request.model.efforts;
+    if !request.effort_given || levels.contains(&request.effort.as_str()) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(if levels.is_empty() {
+        format!(
+            "output_config.effort: {} does not support effort",
+            request.model.id
+        )
+    } else {
+        format!(
+            "output_config.effort: '{}' is not supported by {}. Supported levels: {}",
+            request.effort,
+            request.model.id,
+            levels.join(", ")
+        )
+    }))
+}
+
+fn tools(request: &Request) -> Result<(), ApiError> {
+    let mut names = std::collections::HashSet::new();
+    for tool in &request.tools {
+        if let Some(name) = text(tool, "name")
+            && !names.insert(name)
+        {
+            return Err(
+                ApiError::invalid(format!("tools: Tool names must be unique: `{name}`"))
+                    .code("tool_name_conflict"),
+            );
+        }
+    }
+    for (i, tool) in request.tools.iter().enumerate() {
+        let is_strict = tool.get("strict") == Some(&Value::Bool(true));
+        let callers = tool.get("allowed_callers").and_then(Value::as_array);
+        let by_code = callers
+            .into_iter()
+            .flatten()
+            .any(|caller| caller != "direct");
+        if is_strict && by_code {
+            return Err(ApiError::invalid(format!(
+                "tools.{i}: `strict` cannot be combined with programmatic `allowed_callers`"
+            )));
+        }
+        if tool.get("allowed_domains").is_some_and(Value::is_array)
+            && tool.get("blocked_domains").is_some_and(Value::is_array)
+        {
+            return Err(ApiError::invalid(format!(
+                "tools.{i}: only one of `allowed_domains` and `blocked_domains` may be given"
+            )));
+        }
+    }
+    let strict = request.tools.iter();
+    let strict = strict.filter(|tool| tool.get("strict") == Some(&Value::Bool(true)));
+    if strict.count() > TWENTY {
+        return Err(ApiError::invalid(
+            "tools: at most 20 strict tools are allowed",
+        ));
+    }
+    let deferred = |tool: &Value| tool.get("defer_loading") == Some(&Value::Bool(true));
+    if !request.tools.is_empty() && request.tools.iter().all(deferred) {
+        return Err(ApiError::invalid(
+            "tools: at least one tool must have `defer_loading` false",
+        ));
+    }
+    if !request.skills.is_empty() && request.code_execution().is_none() {
+        return Err(ApiError::invalid(
+            "container.skills: skills need the code execution tool",
+        ));
+    }
+    if request.skills.len() > TWENTY {
+        return Err(ApiError::invalid(
+            "container.skills: List should have at most 20 items after validation",
+        ));
+    }
+    Ok(())
+}
+
+fn tool_choice(request: &Request) -> Result<(), ApiError> {
+    let Some(choice) = &request.tool_choice else {
+        return Ok(());
+    };
+    if request.tools.is_empty() {
+        return Err(ApiError::invalid(
+            "tool_choice: may only be specified while providing tools",
+        ));
+    }
+    let kind = text(choice, "type").unwrap_or_default();
+    if !matches!(kind, "any" | "tool") {
+        return Ok(());
+    }
+    if request.model.refuses_forced_tools {
+        return Err(ApiError::invalid(
+            "tool_choice: type \"tool\" and \"any\" are not supported for this model.",
+        ));
+    }
+    if request.thinking.kind == "enabled" {
+        return Err(ApiError::invalid(
+            "Thinking may not be enabled when tool_choice forces tool use.",
+        ));
+    }
+    if let Some(name) = text(choice, "name")
+        && !request.has_tool(name)
+    {
+        return Err(ApiError::invalid(format!(
+            "tool_choice.name: Tool '{name}' not found in provided tools"
+        )));
     }
     Ok(())
 }

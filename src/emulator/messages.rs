@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::cache::{Charge, Prefix};
 use super::conn::Reset;
@@ -11,7 +11,7 @@ use super::error::{ApiError, json_response};
 use super::faults::{Fault, FaultKind, Taken, strikes};
 use super::id;
 use super::play::{Opening, Player};
-use super::request::{Request, kind, text};
+use super::request::{Request, Role, kind, text};
 use super::scene::{Scene, scene_for};
 use super::server::{App, Call, struck};
 use super::sign::{self, BINDING_BETA};
@@ -26,7 +26,7 @@ pub(super) async fn create(
     mut call: Call,
     body: &[u8],
 ) -> Result<Response<Body>, ApiError> {
-    let request = read(&call, body, schema::Endpoint::Create)?;
+    let request = read(app, &call, body, schema::Endpoint::Create).await?;
     let checked = sign::check(&request)?;
     let files = files_of(&request);
     let now = app.shared.host.now();
@@ -57,9 +57,7 @@ pub(super) async fn create(
     let opening = Opening {
         id: message_id,
         diagnostics,
-        transformations: request
-            .beta(BINDING_BETA)
-            .then_some(checked.transformations),
+        extras: extras(&request, checked.transformations),
         files,
     };
     let usage = Usage::new(&request, charge);
@@ -109,13 +107,50 @@ pub(super) async fn create(
     Ok(response)
 }
 
+/// What betas add to a response.
+fn extras(request: &Request, transformations: Vec<Value>) -> Map<String, Value> {
+    let mut extras = Map::new();
+    if request.beta(BINDING_BETA) {
+        extras.insert("input_transformations".into(), transformations.into());
+    }
+    if request.edits_context {
+        // Nothing here grows long enough to be cleared.
+        extras.insert("context_management".into(), json!({"applied_edits": []}));
+    }
+    extras
+}
+
+/// Refuses what only the real API can do.
+fn beyond(body: &Value) -> Result<(), ApiError> {
+    let thread = body.get("thread").unwrap_or(&Value::Null);
+    if kind(thread) == "continue" {
+        // No thread outlives its response here, which a client must expect of the API as well.
+        let id = text(thread, "previous_message_id").unwrap_or_default();
+        return Err(
+            ApiError::not_found(format!("thread `{id}` not found")).code("thread_not_found")
+        );
+    }
+    if body.get("compaction").is_some() {
+        return Err(ApiError::invalid(
+            "compaction: the offline backend has no model that could summarize",
+        ));
+    }
+    let servers = body.get("mcp_servers").and_then(Value::as_array);
+    if servers.is_some_and(|servers| !servers.is_empty()) {
+        return Err(ApiError::invalid(
+            "mcp_servers: the offline backend reaches no server",
+        ));
+    }
+    Ok(())
+}
+
 /// `POST /v1/messages/count_tokens`.
 pub(super) async fn count_tokens(
     app: &App,
     call: &Call,
     body: &[u8],
 ) -> Result<Response<Body>, ApiError> {
-    let request = read(call, body, schema::Endpoint::CountTokens)?;
+    let request = read(app, call, body, schema::Endpoint::CountTokens).await?;
     sign::check(&request)?;
     let (files, now) = (files_of(&request), app.shared.host.now());
     app.shared
@@ -128,14 +163,68 @@ pub(super) async fn count_tokens(
     Ok(json_response(&json!({"input_tokens": tokens})))
 }
 
-fn read(call: &Call, body: &[u8], endpoint: schema::Endpoint) -> Result<Request, ApiError> {
+async fn read(
+    app: &App,
+    call: &Call,
+    body: &[u8],
+    endpoint: schema::Endpoint,
+) -> Result<Request, ApiError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         ApiError::invalid(format!("The request body is not valid JSON: {error}"))
     })?;
     schema::check(&value, endpoint, call.version, &call.betas)?;
+    if endpoint == schema::Endpoint::Create {
+        beyond(&value)?;
+    }
     let request = Request::read(&value, &call.betas)?;
-    check::check(&request, call.version)?;
+    let tail = sign::tail_of(&request);
+    let asked = answered_calls(&request);
+    let (paused, thoughts) = app
+        .shared
+        .with(move |state| (state.turns.paused(&tail), state.turns.thoughts(&asked)))
+        .await?;
+    check::check(&request, call.version, paused)?;
+    check_thoughts(&request, &thoughts)?;
     Ok(request)
+}
+
+/// Returns the ids of the tool calls that the last message answers.
+fn answered_calls(request: &Request) -> Vec<String> {
+    let last = request
+        .messages
+        .last()
+        .filter(|last| last.role == Role::User);
+    let blocks = last.into_iter().flat_map(|last| &last.blocks);
+    blocks
+        .filter(|block| kind(block) == "tool_result")
+        .filter_map(|block| text(block, "tool_use_id").map(str::to_owned))
+        .collect()
+}
+
+/// Within an unfinished tool turn, thinking comes back as it was.
+fn check_thoughts(request: &Request, thoughts: &[String]) -> Result<(), ApiError> {
+    let messages = request.messages.iter().enumerate();
+    let Some((i, latest)) = messages
+        .rev()
+        .find(|(_, message)| message.role == Role::Assistant)
+    else {
+        return Ok(());
+    };
+    let sent: Vec<&str> = latest
+        .blocks
+        .iter()
+        .filter(|block| kind(block) == "thinking")
+        .filter_map(|block| text(block, "signature"))
+        .collect();
+    if thoughts
+        .iter()
+        .all(|thought| sent.contains(&thought.as_str()))
+    {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "messages.{i}.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified. These blocks must remain as they were in the original response."
+    )))
 }
 
 /// Returns the ids of all files a request refers to.

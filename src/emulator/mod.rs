@@ -5,7 +5,7 @@
 
 mod cache;
 mod canon;
-pub mod check;
+mod check;
 mod conn;
 mod containers;
 mod control;
@@ -21,7 +21,7 @@ mod query;
 mod request;
 pub mod sandbox;
 mod scene;
-pub mod schema;
+mod schema;
 pub mod script;
 mod scripts;
 pub mod server;
@@ -29,4 +29,5 @@ mod sign;
 mod state;
 mod steps;
 mod stream;
+mod turns;
 mod usage;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::containers::Lease;
 use super::faults::{Deltas, Fault, FaultKind, Taken, strikes};
@@ -12,7 +12,7 @@ use super::request::{Display, Request, Role, kind, text};
 use super::scene::Scene;
 use super::script::{self, Edit, Part, Variables};
 use super::server::App;
-use super::sign::Binding;
+use super::sign::{self, Binding};
 use super::steps::{self, Call, Tool};
 use super::stream::{Over, Sink, generated};
 use super::usage::{self, Usage};
@@ -29,8 +29,8 @@ const INPUT_PIECE: usize = 48;
 pub(super) struct Opening {
     pub(super) id: String,
     pub(super) diagnostics: Value,
-    /// `input_transformations`; `None` without its beta.
-    pub(super) transformations: Option<Vec<Value>>,
+    /// What betas add beside the content: `input_transformations`, `context_management`.
+    pub(super) extras: Map<String, Value>,
     /// Every file the request refers to.
     pub(super) files: Vec<File>,
 }
@@ -516,13 +516,46 @@ impl Player {
             },
             "usage": self.usage.at_end(),
         });
-        if let (Some(done), Some(map)) = (&self.opening.transformations, delta.as_object_mut()) {
-            map.insert("input_transformations".into(), done.clone().into());
+        if let Some(map) = delta.as_object_mut() {
+            map.extend(self.opening.extras.clone());
         }
+        self.remember(&stop).await?;
         self.sink.event(&delta).await?;
         self.sink.event(&json!({"type": "message_stop"})).await?;
         self.sink.finish().await?;
         Ok(self.message(self.usage.whole(), Some(&stop), &container))
+    }
+
+    /// Keeps what the next request's history is checked against.
+    async fn remember(&self, stop: &Stop) -> Result<(), Over> {
+        let done = match stop.reason.as_str() {
+            "pause_turn" => {
+                let messages = self.request.messages.iter().rev();
+                let before: Vec<_> = messages
+                    .take_while(|message| message.role == Role::Assistant)
+                    .collect();
+                let before = before.into_iter().rev().flat_map(|message| &message.blocks);
+                let tail = sign::tail_mark(before.chain(&self.content));
+                self.app
+                    .shared
+                    .with(move |state| state.turns.pause(tail))
+                    .await
+            }
+            "tool_use" => {
+                let with = |word: &str, field: &str| -> Vec<String> {
+                    let blocks = self.content.iter().filter(|block| kind(block) == word);
+                    let found = blocks.filter_map(|block| text(block, field));
+                    found.map(str::to_owned).collect()
+                };
+                let (calls, thoughts) = (with("tool_use", "id"), with("thinking", "signature"));
+                self.app
+                    .shared
+                    .with(move |state| state.turns.call(calls, &thoughts))
+                    .await
+            }
+            _ => Ok(()),
+        };
+        done.map_err(|_| Over)
     }
 
     fn message(&self, usage: Value, stop: Option<&Stop>, container: &Value) -> Value {
@@ -539,10 +572,8 @@ impl Player {
             "diagnostics": self.opening.diagnostics,
             "usage": usage,
         });
-        if let (Some(done), Some(_), Some(map)) =
-            (&self.opening.transformations, stop, message.as_object_mut())
-        {
-            map.insert("input_transformations".into(), done.clone().into());
+        if let (Some(_), Some(map)) = (stop, message.as_object_mut()) {
+            map.extend(self.opening.extras.clone());
         }
         message
     }

@@ -30,6 +30,8 @@ pub(super) struct Request {
     pub(super) cache_control: Option<Value>,
     pub(super) inference_geo: String,
     pub(super) speed: String,
+    /// `context_management` was asked for.
+    pub(super) edits_context: bool,
     pub(super) betas: Vec<String>,
 }
 
@@ -54,6 +56,7 @@ pub(super) struct Thinking {
     pub(super) kind: String,
     pub(super) given: bool,
     pub(super) display: Display,
+    pub(super) display_given: bool,
     pub(super) budget_tokens: Option<u64>,
     /// `block_binding.prefix_mismatch_behavior`.
     pub(super) on_mismatch: Option<String>,
@@ -118,6 +121,7 @@ impl Request {
             cache_control: present(body, "cache_control"),
             inference_geo: text(body, "inference_geo").unwrap_or("global").to_owned(),
             speed: text(body, "speed").unwrap_or("standard").to_owned(),
+            edits_context: present(body, "context_management").is_some(),
             betas: betas.to_vec(),
         })
     }
@@ -173,6 +177,7 @@ impl Thinking {
         Self {
             kind: field("type").unwrap_or(default).to_owned(),
             given: given.is_some(),
+            display_given: field("display").is_some(),
             display: match field("display") {
                 Some("summarized") => Display::Summarized,
                 Some("updates") => Display::Updates,

@@ -135,6 +135,24 @@ fn digest(text: &str) -> String {
     STANDARD.encode(canon.mark())
 }
 
+/// Returns what a paused response is known by: all that the assistant said since someone else.
+pub(super) fn tail_of(request: &Request) -> Mark {
+    let tail = request.messages.iter().rev();
+    let tail: Vec<_> = tail
+        .take_while(|message| message.role == Role::Assistant)
+        .collect();
+    tail_mark(tail.into_iter().rev().flat_map(|message| &message.blocks))
+}
+
+/// Returns the same for a list of blocks.
+pub(super) fn tail_mark<'a>(blocks: impl Iterator<Item = &'a Value>) -> Mark {
+    let mut canon = Canon::default();
+    for block in blocks.filter(|block| !is_thinking(block)) {
+        canon.value(block);
+    }
+    canon.mark()
+}
+
 /// Checks every thinking block of a request against what stands before it.
 ///
 /// # Errors

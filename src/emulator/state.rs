@@ -14,6 +14,7 @@ use super::error::ApiError;
 use super::faults::{Fault, Phase};
 use super::files::FileStore;
 use super::scripts::Loaded;
+use super::turns::Turns;
 use crate::host::Host;
 
 /// Enough for every connection to have one job waiting.
@@ -46,6 +47,7 @@ pub(super) struct State {
     pub(super) containers: Containers,
     pub(super) cache: Cache,
     pub(super) scripts: Loaded,
+    pub(super) turns: Turns,
 }
 
 impl State {
@@ -90,6 +92,7 @@ impl Shared {
             containers,
             cache: Cache::default(),
             scripts: Loaded::default(),
+            turns: Turns::default(),
         };
         let owner = async move {
             while let Some(job) = inbox.recv().await {

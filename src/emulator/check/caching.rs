@@ -1,0 +1,66 @@
+//! Where `cache_control` may stand, how often, and in which order of lifetimes (2.3).
+
+use serde_json::Value;
+
+use super::super::cache::can_carry;
+use super::super::error::ApiError;
+use super::super::request::{Request, text};
+
+const MOST: usize = 4;
+
+pub(super) fn check(request: &Request) -> Result<(), ApiError> {
+    let mut markers = Vec::new();
+    let blocks = request.messages.iter().flat_map(|message| &message.blocks);
+    for value in request.tools.iter().chain(&request.system).chain(blocks) {
+        collect(value, &mut markers);
+    }
+    if let Some(top) = &request.cache_control {
+        let last = request
+            .messages
+            .iter()
+            .flat_map(|message| &message.blocks)
+            .rfind(|block| can_carry(block));
+        match last.and_then(|block| block.get("cache_control")) {
+            Some(own) if !own.is_null() => {
+                if ttl(own) != ttl(top) {
+                    return Err(ApiError::invalid(
+                        "cache_control: the last block already has a cache_control with a different ttl",
+                    ));
+                }
+            }
+            _ => markers.push(ttl(top)),
+        }
+    }
+    if markers.len() > MOST {
+        return Err(ApiError::invalid(format!(
+            "A maximum of 4 blocks with cache_control may be provided. Found {}.",
+            markers.len()
+        )));
+    }
+    let first_short = markers.iter().position(|ttl| *ttl == "5m");
+    let last_long = markers.iter().rposition(|ttl| *ttl == "1h");
+    if let (Some(short), Some(long)) = (first_short, last_long)
+        && long > short
+    {
+        return Err(ApiError::invalid(
+            "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
+        ));
+    }
+    Ok(())
+}
+
+/// Adds the lifetimes marked on a block and within its content. Not what a tool call holds.
+fn collect<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    if let Some(Value::Array(inner)) = value.get("content") {
+        inner.iter().for_each(|block| collect(block, found));
+    }
+    if let Some(marker) = value.get("cache_control")
+        && !marker.is_null()
+    {
+        found.push(ttl(marker));
+    }
+}
+
+fn ttl(marker: &Value) -> &str {
+    text(marker, "ttl").unwrap_or("5m")
+}

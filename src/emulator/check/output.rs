@@ -1,0 +1,112 @@
+//! Structured output (2.2): what a `json_schema` may hold, and citations, which exclude it.
+
+use serde_json::Value;
+
+use super::super::error::ApiError;
+use super::super::request::{Request, kind};
+
+/// Keywords that constrain numbers, lengths or counts.
+const CONSTRAINTS: &[&str] = &[
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+];
+/// Nothing sensible is deeper; a schema that refers to itself would be.
+const DEEPEST: usize = 64;
+
+pub(super) fn check(request: &Request) -> Result<(), ApiError> {
+    let cited = citations(request)?;
+    let Some(schema) = request
+        .format
+        .as_ref()
+        .and_then(|format| format.get("schema"))
+    else {
+        return Ok(());
+    };
+    if cited {
+        return Err(ApiError::invalid(
+            "output_config.format: structured output cannot be combined with citations",
+        ));
+    }
+    walk(schema, "output_config.format.schema", 0)
+}
+
+/// Whether documents are cited: all of them or none.
+fn citations(request: &Request) -> Result<bool, ApiError> {
+    let documents = request
+        .messages
+        .iter()
+        .flat_map(|message| &message.blocks)
+        .filter(|block| matches!(kind(block), "document" | "search_result"));
+    let mut enabled = documents.map(|block| {
+        let citations = block.get("citations");
+        citations.and_then(|given| given.get("enabled")) == Some(&Value::Bool(true))
+    });
+    let Some(first) = enabled.next() else {
+        return Ok(false);
+    };
+    if enabled.any(|other| other != first) {
+        return Err(ApiError::invalid(
+            "citations: must be enabled on all or none of the documents in a request",
+        ));
+    }
+    Ok(first)
+}
+
+fn walk(schema: &Value, path: &str, depth: usize) -> Result<(), ApiError> {
+    let wrong = |what: &str| Err(ApiError::invalid(format!("{path}: {what}")));
+    let Some(map) = schema.as_object() else {
+        return Ok(());
+    };
+    if depth > DEEPEST {
+        return wrong("the schema is nested too deeply");
+    }
+    if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+        if !reference.starts_with('#') {
+            return wrong("external `$ref` is not supported");
+        }
+        if reference == "#" || path.contains(&format!("{}.", reference_path(reference))) {
+            return wrong("recursive schemas are not supported");
+        }
+    }
+    if let Some(keyword) = CONSTRAINTS.iter().find(|word| map.contains_key(**word)) {
+        return wrong(&format!("property `{keyword}` is not supported"));
+    }
+    let is_object = map.get("type").and_then(Value::as_str) == Some("object");
+    if (is_object || map.contains_key("properties"))
+        && map.get("additionalProperties") != Some(&Value::Bool(false))
+    {
+        return wrong("For 'object' type, 'additionalProperties' must be explicitly set to false");
+    }
+    for key in ["properties", "$defs", "definitions"] {
+        if let Some(Value::Object(inner)) = map.get(key) {
+            for (name, schema) in inner {
+                walk(schema, &format!("{path}.{key}.{name}"), depth + 1)?;
+            }
+        }
+    }
+    for key in ["anyOf", "allOf", "oneOf"] {
+        if let Some(Value::Array(inner)) = map.get(key) {
+            for (i, schema) in inner.iter().enumerate() {
+                walk(schema, &format!("{path}.{key}.{i}"), depth + 1)?;
+            }
+        }
+    }
+    if let Some(items) = map.get("items") {
+        walk(items, &format!("{path}.items"), depth + 1)?;
+    }
+    Ok(())
+}
+
+/// `#/$defs/node` as it stands in a path: `.$defs.node`.
+fn reference_path(reference: &str) -> String {
+    reference.trim_start_matches('#').replace('/', ".")
+}
