@@ -149,7 +149,8 @@ impl Prefix {
 
 /// Whether a block can be a breakpoint.
 pub(super) fn can_carry(block: &Value) -> bool {
-    !is_thinking(block) && !(kind(block) == "text" && text(block, "text") == Some(""))
+    let is_empty_text = kind(block) == "text" && text(block, "text") == Some("");
+    !is_thinking(block) && !is_empty_text
 }
 
 fn lifetime(marker: &Value) -> Option<Lifetime> {

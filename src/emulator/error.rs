@@ -2,27 +2,27 @@
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// A refused request: what becomes the status line and the JSON body.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ApiError {
     pub(super) status: u16,
     /// `error.type`.
-    pub(super) kind: String,
+    pub(super) kind: &'static str,
     pub(super) message: String,
-    /// `error.details`; left out when empty.
-    pub(super) details: Map<String, Value>,
+    /// `error.details.error_code`.
+    pub(super) code: Option<String>,
     pub(super) headers: Vec<(String, String)>,
 }
 
 impl ApiError {
-    fn new(status: u16, kind: &str, message: impl Into<String>) -> Self {
+    fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
-            kind: kind.to_owned(),
+            kind,
             message: message.into(),
-            details: Map::new(),
+            code: None,
             headers: Vec::new(),
         }
     }
@@ -86,15 +86,15 @@ impl ApiError {
     /// Adds `details.error_code`.
     #[must_use]
     pub(super) fn code(mut self, code: &str) -> Self {
-        self.details.insert("error_code".into(), code.into());
+        self.code = Some(code.to_owned());
         self
     }
 
     /// Returns the JSON body.
     pub(super) fn body(&self, request_id: &str) -> Value {
         let mut error = json!({"type": self.kind, "message": self.message});
-        if let (false, Some(map)) = (self.details.is_empty(), error.as_object_mut()) {
-            map.insert("details".into(), Value::Object(self.details.clone()));
+        if let (Some(code), Some(map)) = (&self.code, error.as_object_mut()) {
+            map.insert("details".into(), json!({"error_code": code}));
         }
         json!({"type": "error", "error": error, "request_id": request_id})
     }

@@ -137,7 +137,7 @@ pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
         )
     });
     let containers = Containers::new(&config, &root);
-    let (shared, owner) = Shared::new(host, root, containers);
+    let (shared, owner) = Shared::new(host, &root, containers);
     let app = App {
         scripts: Arc::new(Scripts::new(&config)),
         shared: shared.clone(),

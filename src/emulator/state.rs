@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -79,9 +79,9 @@ impl Shared {
     /// Makes the state and the task that owns it; the caller runs the task.
     pub(super) fn new(
         host: Arc<dyn Host>,
-        root: PathBuf,
+        root: &Path,
         containers: Containers,
-    ) -> (Self, impl Future<Output = ()> + Send) {
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (jobs, mut inbox) = mpsc::channel::<Job>(QUEUE);
         let mut state = State {
             faults: Vec::new(),

@@ -1,0 +1,136 @@
+//! The handle on a running backend's faults, and the gates a stream stands before.
+
+use std::collections::HashMap;
+
+use tokio::sync::watch;
+
+use super::{Fault, Phase};
+use crate::emulator::error::ApiError;
+use crate::emulator::state::{Recorded, Shared};
+
+/// The Rust handle: arms faults, opens gates, reads the requests received.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    shared: Shared,
+}
+
+/// The server has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the offline backend has ended")]
+pub struct Ended;
+
+impl Faults {
+    pub(in crate::emulator) fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+
+    /// Arms a fault.
+    ///
+    /// # Errors
+    /// When the server has ended.
+    pub async fn add(&self, fault: Fault) -> Result<(), Ended> {
+        let armed = self.shared.with(|state| state.faults.push(fault)).await;
+        armed.map_err(|_| Ended)
+    }
+
+    /// Disarms everything and opens every gate.
+    ///
+    /// # Errors
+    /// When the server has ended.
+    pub async fn clear(&self) -> Result<(), Ended> {
+        let cleared = self.shared.with(|state| {
+            state.faults.clear();
+            for (_, gate) in state.gates.drain() {
+                gate.send_replace(Phase::Open);
+            }
+        });
+        cleared.await.map_err(|_| Ended)
+    }
+
+    /// Waits until a response stands before the gate. The caller sets the limit.
+    ///
+    /// # Errors
+    /// When the server has ended.
+    pub async fn gate_reached(&self, name: &str) -> Result<(), Ended> {
+        let mut gate = self.gate(name).await?.subscribe();
+        let reached = gate.wait_for(|phase| *phase != Phase::Closed).await;
+        reached.map(|_| ()).map_err(|_| Ended)
+    }
+
+    /// Lets the response behind the gate go on; a gate not reached yet will not hold.
+    ///
+    /// # Errors
+    /// When the server has ended.
+    pub async fn open_gate(&self, name: &str) -> Result<(), Ended> {
+        let name = name.to_owned();
+        let opened = self.shared.with(move |state| {
+            let gate = gate_of(&mut state.gates, &name);
+            if gate.send_replace(Phase::Open) == Phase::Reached {
+                state.gates.remove(&name);
+            }
+        });
+        opened.await.map_err(|_| Ended)
+    }
+
+    /// Returns the requests received, oldest first (the last 500).
+    ///
+    /// # Errors
+    /// When the server has ended.
+    pub async fn requests(&self) -> Result<Vec<Recorded>, Ended> {
+        let recorded = self
+            .shared
+            .with(|state| state.requests.iter().cloned().collect());
+        recorded.await.map_err(|_| Ended)
+    }
+
+    async fn gate(&self, name: &str) -> Result<watch::Sender<Phase>, Ended> {
+        let name = name.to_owned();
+        let gate = self
+            .shared
+            .with(move |state| gate_of(&mut state.gates, &name));
+        gate.await.map_err(|_| Ended)
+    }
+}
+
+fn gate_of(gates: &mut HashMap<String, watch::Sender<Phase>>, name: &str) -> watch::Sender<Phase> {
+    gates
+        .entry(name.to_owned())
+        .or_insert_with(|| watch::Sender::new(Phase::Closed))
+        .clone()
+}
+
+/// Stands before a gate until it is opened; one that is open already lets pass once.
+pub(in crate::emulator) async fn stand_before(shared: &Shared, name: &str) -> Result<(), ApiError> {
+    let owned = name.to_owned();
+    let gate = shared
+        .with(move |state| {
+            let gate = gate_of(&mut state.gates, &owned);
+            if *gate.borrow() == Phase::Open {
+                state.gates.remove(&owned);
+                return None;
+            }
+            gate.send_replace(Phase::Reached);
+            Some(gate.subscribe())
+        })
+        .await?;
+    if let Some(mut gate) = gate {
+        // An error means the gate is gone with the server; the stream ends with it.
+        let _ = gate.wait_for(|phase| *phase == Phase::Open).await;
+    }
+    Ok(())
+}
+
+/// Strikes a fault written in a script: true while it has struck fewer than its `times`.
+pub(in crate::emulator) async fn strikes(
+    shared: &Shared,
+    place: String,
+    times: u32,
+) -> Result<bool, ApiError> {
+    shared
+        .with(move |state| {
+            let struck = state.struck.entry(place).or_insert(0);
+            *struck = struck.saturating_add(1);
+            *struck <= times
+        })
+        .await
+}

@@ -1,0 +1,180 @@
+//! Playing what is not prose: tool calls, and blocks a script gives as JSON.
+
+use serde_json::{Value, json};
+
+use super::{INPUT_PIECE, Next, PIECE, PING, Player, Stop, pieces};
+use crate::emulator::containers::Lease;
+use crate::emulator::id;
+use crate::emulator::request::{kind, text};
+use crate::emulator::steps::{self, Call, Tool};
+use crate::emulator::stream::Over;
+use crate::emulator::usage;
+
+impl Player {
+    /// A call of the code execution tool, really carried out.
+    pub(super) async fn step(&mut self, call: Call) -> Result<Next, Over> {
+        let tool = Tool::of(&self.request);
+        let Some(call) = tool.and_then(|tool| tool.adapt(call.clone())) else {
+            return self.text(&steps::not_run(&call, tool)).await;
+        };
+        let id = id::fresh(self.app.shared.host.as_ref(), "srvtoolu");
+        let input = call.input();
+        if !self
+            .call_block("server_tool_use", &id, call.name(), &input)
+            .await?
+        {
+            return Ok(Next::Stop(Stop::plain("max_tokens")));
+        }
+        let result = self.carry_out(&call, &id).await?;
+        self.usage.read_result(usage::of_block(&result));
+        self.whole(&result).await?;
+        self.acted = true;
+        self.resample = true;
+        Ok(Next::Part)
+    }
+
+    /// Runs a call while sending pings.
+    async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Value, Over> {
+        let container = match self.container.clone() {
+            Some(container) => Ok(container),
+            None => Lease::make(&self.app.shared).await,
+        };
+        let lease = match container {
+            Ok(lease) => lease,
+            Err(error) => return Ok(steps::failed(call, id, "unavailable", &error.message)),
+        };
+        self.container = Some(lease.clone());
+        let running = steps::run(&self.app.shared, &lease, call, id);
+        tokio::pin!(running);
+        let mut pings = tokio::time::interval(PING);
+        pings.tick().await;
+        let (result, variables) = loop {
+            tokio::select! {
+                done = &mut running => break done,
+                _ = pings.tick() => self.sink.ping().await?,
+            }
+        };
+        self.variables.extend(variables);
+        Ok(result)
+    }
+
+    /// Streams a tool call; false when its input does not fit under `max_tokens`.
+    async fn call_block(
+        &mut self,
+        block: &str,
+        id: &str,
+        name: &str,
+        input: &Value,
+    ) -> Result<bool, Over> {
+        let mut call = json!({
+            "type": block, "id": id, "name": name, "input": {}, "caller": {"type": "direct"},
+        });
+        self.sink.open(&call).await?;
+        let written = input.to_string();
+        let mut complete = true;
+        for piece in pieces(&written, INPUT_PIECE) {
+            let cost = usage::of_text(piece);
+            if self.usage.output() + cost > self.limit() {
+                complete = false;
+                break;
+            }
+            self.usage.wrote(cost);
+            self.sink
+                .delta(&json!({"type": "input_json_delta", "partial_json": piece}))
+                .await?;
+        }
+        self.sink.close().await?;
+        if let (true, Some(map)) = (complete, call.as_object_mut()) {
+            map.insert("input".into(), input.clone());
+        }
+        self.push(call);
+        Ok(complete)
+    }
+
+    /// Any block a script holds. Calls of client tools need the tool; what the API would sign or
+    /// number is signed and numbered.
+    pub(super) async fn block(&mut self, block: &Value) -> Result<Next, Over> {
+        let mut block = block.clone();
+        let name = text(&block, "name").unwrap_or_default().to_owned();
+        match kind(&block) {
+            "tool_use" if !self.request.has_tool(&name) => {
+                let note = format!(
+                    "The script calls the tool `{name}`, which this request does not offer."
+                );
+                self.text(&note).await
+            }
+            "tool_use" | "server_tool_use" => {
+                let word = kind(&block).to_owned();
+                let prefix = if word == "tool_use" {
+                    "toolu"
+                } else {
+                    "srvtoolu"
+                };
+                let id = text(&block, "id").map(str::to_owned);
+                let id = id.unwrap_or_else(|| id::fresh(self.app.shared.host.as_ref(), prefix));
+                let input = block.get("input").cloned().unwrap_or_else(|| json!({}));
+                if self.call_block(&word, &id, &name, &input).await? {
+                    Ok(Next::Part)
+                } else {
+                    Ok(Next::Stop(Stop::plain("max_tokens")))
+                }
+            }
+            "thinking" => {
+                let thought = text(&block, "thinking").unwrap_or_default().to_owned();
+                self.thinking(&thought).await
+            }
+            "text" if block.get("citations").is_some_and(Value::is_array) => {
+                self.cited(&block).await?;
+                Ok(Next::Part)
+            }
+            "text" => {
+                let words = text(&block, "text").unwrap_or_default().to_owned();
+                self.text(&words).await
+            }
+            _ => {
+                if let (None, Some(id)) = (block.get("tool_use_id"), self.last_call())
+                    && kind(&block).ends_with("_tool_result")
+                    && let Some(map) = block.as_object_mut()
+                {
+                    map.insert("tool_use_id".into(), id.into());
+                }
+                if kind(&block).ends_with("_tool_result") {
+                    self.usage.read_result(usage::of_block(&block));
+                    self.resample = true;
+                    self.acted = true;
+                }
+                self.whole(&block).await?;
+                Ok(Next::Part)
+            }
+        }
+    }
+
+    async fn cited(&mut self, block: &Value) -> Result<(), Over> {
+        self.sink
+            .open(&json!({"type": "text", "text": "", "citations": []}))
+            .await?;
+        let citations = block.get("citations").and_then(Value::as_array);
+        for citation in citations.into_iter().flatten() {
+            self.sink
+                .delta(&json!({"type": "citations_delta", "citation": citation}))
+                .await?;
+        }
+        for piece in pieces(text(block, "text").unwrap_or_default(), PIECE) {
+            self.usage.wrote(usage::of_text(piece));
+            self.sink
+                .delta(&json!({"type": "text_delta", "text": piece}))
+                .await?;
+        }
+        self.sink.close().await?;
+        self.push(block.clone());
+        Ok(())
+    }
+
+    /// Sends a block whole, in its start event.
+    async fn whole(&mut self, block: &Value) -> Result<(), Over> {
+        self.sink.open(block).await?;
+        self.sink.close().await?;
+        self.push(block.clone());
+        Ok(())
+    }
+}
