@@ -1,1 +1,3 @@
 //! the Messages client against recorded streams and a real socket
+
+mod streams;

@@ -1,0 +1,537 @@
+//! Recorded streams through `sse`, `event` and `accumulate`, however they are cut.
+//!
+//! `tests/data/streams/NAME.json` is the message the official Python SDK's accumulator builds from
+//! `NAME.sse`, where that SDK knows everything in it.
+
+use std::path::PathBuf;
+
+use claude_kernel::anthropic::accumulate::{Accumulator, UNPARSED_INPUT};
+use claude_kernel::anthropic::block::{Block, unanswered_server_calls};
+use claude_kernel::anthropic::error::ApiError;
+use claude_kernel::anthropic::event::{Delta, StreamEvent};
+use claude_kernel::anthropic::message::{Message, StopReason};
+use claude_kernel::anthropic::sse::{Decoder, MAX_EVENT_BYTES};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+pub(super) fn recorded(name: &str) -> Vec<u8> {
+    std::fs::read(data(&format!("{name}.sse"))).unwrap()
+}
+
+fn data(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/streams")
+        .join(file)
+}
+
+/// Decodes chunks; owned, to compare.
+fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<(String, String)> {
+    let mut decoder = Decoder::new();
+    let mut events = Vec::new();
+    for chunk in chunks {
+        decoder.push(chunk);
+        while let Some(event) = decoder.next_event().unwrap() {
+            events.push((event.name.into_owned(), event.data.into_owned()));
+        }
+    }
+    events
+}
+
+fn events(name: &str) -> Vec<StreamEvent> {
+    decode([recorded(name).as_slice()])
+        .iter()
+        .map(|(name, data)| StreamEvent::parse(name, data).unwrap())
+        .collect()
+}
+
+fn accumulate(events: &[StreamEvent]) -> Accumulator {
+    let mut accumulator = Accumulator::new();
+    for event in events {
+        accumulator.apply(event);
+    }
+    accumulator
+}
+
+fn as_json(message: Message) -> Value {
+    let mut fields = message.fields;
+    let content = message.content.iter().map(|block| json!(block)).collect();
+    fields.insert("content".to_owned(), Value::Array(content));
+    Value::Object(fields)
+}
+
+/// The final message of a whole stream is the stored one.
+fn check_message(name: &str) -> Message {
+    let accumulator = accumulate(&events(name));
+    assert!(accumulator.is_complete(), "{name}");
+    assert_eq!(accumulator.open_block(), None, "{name}");
+    let message = accumulator.into_message();
+    let stored = std::fs::read_to_string(data(&format!("{name}.json"))).unwrap();
+    let expected: Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(as_json(message.clone()), expected, "{name}");
+    message
+}
+
+const WHOLE: &[&str] = &[
+    "turn",
+    "unknown",
+    "pause_turn",
+    "pause_turn_continued",
+    "compaction",
+    "hidden_thinking",
+    "web_search",
+    "fallback",
+    "refusal",
+];
+
+const ALL: &[&str] = &[
+    "turn",
+    "unknown",
+    "cut",
+    "error_midway",
+    "pause_turn",
+    "pause_turn_continued",
+    "compaction",
+    "hidden_thinking",
+    "web_search",
+    "fallback",
+    "refusal",
+    "truncated_input",
+];
+
+#[test]
+fn streams_fold_into_the_message_they_stand_for() {
+    for name in WHOLE {
+        check_message(name);
+    }
+}
+
+#[test]
+fn the_recorded_turn_is_read_whole() {
+    let message = check_message("turn");
+    assert_eq!(message.id(), Some("msg_01K1"));
+    assert_eq!(message.model(), Some("claude-opus-5-5"));
+    assert_eq!(message.stop_reason(), Some(StopReason::EndTurn));
+    let container = message.container().unwrap();
+    assert_eq!(container.id, "container_01K4");
+    assert_eq!(container.expires_at, Some("2026-11-22T12:40:00Z"));
+    let usage = message.usage();
+    assert_eq!(usage.input_tokens, 4377);
+    assert_eq!(usage.cache_read_input_tokens, 3072);
+    assert_eq!(usage.output_tokens, 311);
+    assert_eq!(usage.thinking_tokens, 74);
+    assert_eq!(usage.total_input_tokens(), 7449);
+    assert_eq!(usage.service_tier.as_deref(), Some("standard"));
+    assert_eq!(unanswered_server_calls(&message.content), Vec::<&str>::new());
+}
+
+#[test]
+fn every_cut_in_two_and_single_bytes_give_the_same_events() {
+    for name in ALL {
+        let bytes = recorded(name);
+        let whole = decode([bytes.as_slice()]);
+        assert!(whole.len() > 3, "{name}");
+        for at in 0..=bytes.len() {
+            let (front, back) = bytes.split_at(at);
+            assert_eq!(decode([front, back]), whole, "{name} cut at {at}");
+        }
+        assert_eq!(decode(bytes.chunks(1)), whole, "{name} byte by byte");
+    }
+}
+
+#[test]
+fn line_ends_comments_and_marks_do_not_matter() {
+    for name in ALL {
+        let text = String::from_utf8(recorded(name)).unwrap();
+        let whole = decode([text.as_bytes()]);
+        for line_end in ["\r\n", "\r"] {
+            let other = text.replace('\n', line_end);
+            assert_eq!(decode([other.as_bytes()]), whole, "{name} {line_end:?}");
+            assert_eq!(decode(other.as_bytes().chunks(1)), whole, "{name} {line_end:?}");
+        }
+        let marked = format!("\u{feff}{text}");
+        assert_eq!(decode(marked.as_bytes().chunks(1)), whole, "{name} with a mark");
+        let commented = text.replace("\ndata:", "\n: keep alive\nid: 7\nretry: 10\nodd\ndata:");
+        assert_eq!(decode([commented.as_bytes()]), whole, "{name} with comments");
+    }
+}
+
+#[test]
+fn fields_of_an_event_are_read_as_the_standard_says() {
+    let check = |text: &str, expected: &[(&str, &str)]| {
+        let expected: Vec<(String, String)> = expected
+            .iter()
+            .map(|(name, data)| ((*name).to_owned(), (*data).to_owned()))
+            .collect();
+        assert_eq!(decode([text.as_bytes()]), expected, "{text:?}");
+    };
+    check("event:a\ndata:1\ndata: 2\ndata:  3\n\n", &[("a", "1\n2\n 3")]);
+    check("event: a\nevent: b\ndata: 1\n\n", &[("b", "1")]);
+    check("data: nameless\n\nevent: b\ndata: 1\n\n", &[("b", "1")]);
+    check("event: no data\n\nevent: b\ndata: 1\n\n", &[("b", "1")]);
+    check("event: a\ndata: 1\n\n\n\nevent: unfinished\ndata: 2\n", &[("a", "1")]);
+    check("", &[]);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_replaced() {
+    let events = decode([b"event: a\ndata: \xff\xfe\n\n".as_slice()]);
+    assert_eq!(events, [("a".to_owned(), "\u{fffd}\u{fffd}".to_owned())]);
+}
+
+#[test]
+fn an_event_without_end_is_given_up() {
+    let mut decoder = Decoder::new();
+    decoder.push(b"event: a\ndata: ");
+    let chunk = vec![b'x'; 1024 * 1024];
+    let mut pushed = 0;
+    while decoder.next_event() == Ok(None) {
+        decoder.push(&chunk);
+        pushed += chunk.len();
+        assert!(pushed <= MAX_EVENT_BYTES + chunk.len());
+    }
+    decoder.push(b"\n\n");
+    assert!(decoder.next_event().is_err());
+}
+
+#[test]
+fn many_data_lines_do_not_pass_the_cap_either() {
+    let mut decoder = Decoder::new();
+    let mut line = b"data: ".to_vec();
+    line.extend(vec![b'x'; 1024 * 1024]);
+    line.push(b'\n');
+    decoder.push(b"event: a\n");
+    let lines = (0..).take_while(|_| {
+        decoder.push(&line);
+        decoder.next_event() == Ok(None)
+    });
+    assert!(lines.count() <= MAX_EVENT_BYTES / (1024 * 1024) + 1);
+}
+
+#[test]
+fn what_is_unknown_survives() {
+    let events = events("unknown");
+    assert!(events.contains(&StreamEvent::Unknown {
+        name: "weather_report".to_owned(),
+        raw: json!({"type": "weather_report", "wind": 4}),
+    }));
+    assert!(events.contains(&StreamEvent::Unknown {
+        name: "not_json".to_owned(),
+        raw: json!("{{{"),
+    }));
+    assert!(events.contains(&StreamEvent::BlockDelta {
+        index: 2,
+        delta: Delta::Other {
+            kind: "sparkle_delta".to_owned(),
+            raw: json!({"type": "sparkle_delta", "sparkle": "*"}),
+        },
+    }));
+    let message = check_message("unknown");
+    assert_eq!(
+        message.stop_reason(),
+        Some(StopReason::Other("brand_new_reason".to_owned()))
+    );
+    assert_eq!(message.fields["mood"], "fine");
+    assert_eq!(message.usage_raw().unwrap()["dreams"], 7);
+    // A delta nobody knows changes no block: what is echoed stays what was sent.
+    let hologram = json!({"type": "hologram", "angle": 30, "parts": [{"a": 1}]});
+    assert_eq!(json!(message.content[0]), hologram);
+}
+
+#[test]
+fn an_error_in_mid_stream_is_an_error_of_the_api() {
+    let last = events("error_midway").pop().unwrap();
+    let StreamEvent::Error { error } = last else {
+        panic!("{last:?}");
+    };
+    assert_eq!(
+        error,
+        ApiError::Stream {
+            kind: "overloaded_error".to_owned(),
+            message: "Overloaded".to_owned(),
+            request_id: Some("req_011CERR".to_owned()),
+        }
+    );
+    let odd = StreamEvent::parse("error", "<html>bad gateway</html>").unwrap();
+    assert_eq!(
+        odd,
+        StreamEvent::Error {
+            error: ApiError::Stream {
+                kind: "error".to_owned(),
+                message: "bad gateway".to_owned(),
+                request_id: None,
+            }
+        }
+    );
+}
+
+#[test]
+fn known_events_that_are_broken_are_told() {
+    for (name, data) in [
+        ("message_start", "{}"),
+        ("message_start", r#"{"message":[]}"#),
+        ("content_block_start", r#"{"index":0}"#),
+        ("content_block_start", r#"{"content_block":{}}"#),
+        ("content_block_start", r#"{"index":-1,"content_block":{}}"#),
+        ("content_block_delta", r#"{"index":"0","delta":{}}"#),
+        ("content_block_delta", r#"{"index":0}"#),
+        ("content_block_delta", r#"{"index":0,"delta":{"type":"text_delta","te"#),
+        ("content_block_stop", "[]"),
+        ("message_delta", "null"),
+    ] {
+        let parsed = StreamEvent::parse(name, data);
+        assert!(
+            matches!(parsed, Err(ApiError::Protocol { .. })),
+            "{name} {data}: {parsed:?}"
+        );
+    }
+    // Nothing is needed of these.
+    assert_eq!(StreamEvent::parse("ping", "?"), Ok(StreamEvent::Ping));
+    assert_eq!(
+        StreamEvent::parse("message_stop", "{}"),
+        Ok(StreamEvent::MessageStop)
+    );
+}
+
+#[test]
+fn a_cut_stream_keeps_what_was_complete() {
+    let accumulator = accumulate(&events("cut"));
+    assert!(!accumulator.is_complete());
+    let kinds: Vec<&str> = accumulator.complete_blocks().map(Block::kind).collect();
+    assert_eq!(kinds, ["thinking", "server_tool_use"]);
+    assert_eq!(
+        unanswered_server_calls(&accumulator.salvage()),
+        ["srvtoolu_01K2"]
+    );
+}
+
+#[test]
+fn an_interrupt_between_any_two_events_leaves_whole_blocks_and_growing_text() {
+    for name in ALL {
+        let events = events(name);
+        for received in 0..=events.len() {
+            let accumulator = accumulate(&events[..received]);
+            let opened = accumulator
+                .complete_blocks()
+                .chain(accumulator.open_block())
+                .count();
+            let kept = accumulator.salvage();
+            assert!(kept.len() <= opened, "{name} after {received}");
+            let complete = accumulator.complete_blocks().count();
+            for (position, block) in kept.iter().enumerate() {
+                let whole = position < complete || block.kind() == "text";
+                assert!(whole, "{name} after {received}: {block:?}");
+            }
+            // Ending the fold is always possible.
+            assert_eq!(accumulator.into_message().content.len(), opened);
+        }
+    }
+    let growing = accumulate(&events("error_midway")).salvage();
+    assert_eq!(json!(growing), json!([{"type": "text", "text": "Half a "}]));
+}
+
+#[test]
+fn a_pause_is_continued_by_a_message_of_its_own() {
+    let paused = check_message("pause_turn");
+    assert_eq!(paused.stop_reason(), Some(StopReason::PauseTurn));
+    assert_eq!(unanswered_server_calls(&paused.content), ["srvtoolu_01P"]);
+    let continued = check_message("pause_turn_continued");
+    let both: Vec<Block> = [paused.content, continued.content].concat();
+    assert_eq!(unanswered_server_calls(&both), Vec::<&str>::new());
+}
+
+#[test]
+fn input_that_was_cut_off_is_kept_as_text() {
+    let message = accumulate(&events("truncated_input")).into_message();
+    assert_eq!(
+        message.content[0].raw()["input"],
+        json!({UNPARSED_INPUT: "{\"source\":\"# ha"})
+    );
+}
+
+#[test]
+fn the_container_is_known_as_soon_as_it_is_told() {
+    let events = events("pause_turn_continued");
+    assert_eq!(
+        accumulate(&events[..1]).container_id(),
+        Some("container_01P")
+    );
+    // A null at the end does not take it away.
+    assert_eq!(accumulate(&events).container_id(), Some("container_01P"));
+}
+
+#[test]
+fn counts_replace_and_what_only_the_start_knows_stays() {
+    let start = json!({"id": "m", "usage": {"input_tokens": 5, "output_tokens": 1,
+        "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3},
+        "service_tier": "priority", "speed": null}});
+    let Value::Object(message) = start else { unreachable!() };
+    let mut accumulator = accumulate(&[StreamEvent::MessageStart { message }]);
+    for usage in [
+        json!({"input_tokens": 9, "output_tokens": 7, "cache_read_input_tokens": null,
+            "cache_creation": {"ephemeral_1h_input_tokens": 99}, "service_tier": "standard",
+            "speed": "fast"}),
+        json!({"input_tokens": null, "output_tokens": 8}),
+    ] {
+        let Value::Object(raw) = json!({"type": "message_delta", "delta": {}, "usage": usage})
+        else {
+            unreachable!()
+        };
+        accumulator.apply(&StreamEvent::MessageDelta { raw });
+    }
+    let usage = accumulator.into_message().usage();
+    assert_eq!(usage.input_tokens, 9);
+    assert_eq!(usage.output_tokens, 8);
+    assert_eq!(usage.cache_creation_1h_tokens, 3);
+    assert_eq!(usage.service_tier.as_deref(), Some("priority"));
+    assert_eq!(usage.speed.as_deref(), Some("fast"));
+}
+
+#[test]
+fn blocks_are_put_in_the_order_of_their_indexes() {
+    let start = |index, text: &str| StreamEvent::BlockStart {
+        index,
+        block: Block::from_raw(json!({"type": "text", "text": text})),
+    };
+    let grow = |index, text: &str| StreamEvent::BlockDelta {
+        index,
+        delta: Delta::Text(text.to_owned()),
+    };
+    let events = [
+        grow(7, "lost: never opened"),
+        start(5, "c"),
+        start(0, "a"),
+        start(2, "b"),
+        start(2, "b again"),
+        grow(0, "1"),
+        grow(5, "1"),
+        grow(2, "1"),
+        start(usize::MAX, "last"),
+    ];
+    let message = accumulate(&events).into_message();
+    let texts: Vec<&Value> = message.content.iter().map(|b| &b.raw()["text"]).collect();
+    assert_eq!(texts, ["a1", "b", "b again1", "c1", "last"]);
+}
+
+/// Any event, broken ones included.
+fn any_event() -> impl Strategy<Value = StreamEvent> {
+    let index = prop_oneof![0usize..4, Just(usize::MAX)];
+    let text = prop_oneof![
+        Just(String::new()),
+        Just("{\"a\":".to_owned()),
+        Just("1}".to_owned()),
+        "\\PC{0,4}"
+    ];
+    let scalar = prop_oneof![
+        Just(Value::Null),
+        Just(json!({})),
+        Just(json!([1])),
+        Just(json!(-3)),
+        Just(json!("text")),
+    ];
+    let kind = proptest::sample::select(vec![
+        "text",
+        "thinking",
+        "tool_use",
+        "server_tool_use",
+        "compaction",
+        "fallback",
+        "web_search_tool_result",
+        "new",
+        "",
+    ]);
+    let field = proptest::sample::select(vec![
+        "type", "text", "thinking", "input", "citations", "signature", "content", "usage",
+        "delta", "container", "to", "stop_reason", "model",
+    ]);
+    let object = proptest::collection::vec((field, scalar.clone()), 0..4).prop_map(|fields| {
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<Map<String, Value>>()
+    });
+    let block = (kind, object.clone()).prop_map(|(kind, mut fields)| {
+        fields.insert("type".to_owned(), json!(kind));
+        Block::from_raw(Value::Object(fields))
+    });
+    let delta = prop_oneof![
+        text.clone().prop_map(Delta::Text),
+        text.clone().prop_map(Delta::Thinking),
+        text.clone().prop_map(Delta::InputJson),
+        text.prop_map(Delta::Signature),
+        scalar.clone().prop_map(Delta::Citation),
+        scalar.prop_map(|raw| Delta::Other {
+            kind: "compaction_delta".to_owned(),
+            raw,
+        }),
+    ];
+    prop_oneof![
+        object
+            .clone()
+            .prop_map(|message| StreamEvent::MessageStart { message }),
+        (index.clone(), block).prop_map(|(index, block)| StreamEvent::BlockStart { index, block }),
+        (index.clone(), delta).prop_map(|(index, delta)| StreamEvent::BlockDelta { index, delta }),
+        index.prop_map(|index| StreamEvent::BlockStop { index }),
+        object.prop_map(|raw| StreamEvent::MessageDelta { raw }),
+        Just(StreamEvent::MessageStop),
+        Just(StreamEvent::Ping),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_chunking_gives_the_same_events(
+        name in proptest::sample::select(ALL),
+        mut cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..40),
+    ) {
+        let bytes = recorded(name);
+        let mut ends: Vec<usize> = cuts.drain(..).map(|cut| cut.index(bytes.len() + 1)).collect();
+        ends.push(bytes.len());
+        ends.sort_unstable();
+        let mut from = 0;
+        let chunks: Vec<&[u8]> = ends
+            .into_iter()
+            .map(|end| &bytes[std::mem::replace(&mut from, end)..end])
+            .collect();
+        prop_assert_eq!(decode(chunks), decode([bytes.as_slice()]));
+    }
+
+    #[test]
+    fn any_bytes_in_any_chunks_are_read_alike(
+        bytes in proptest::collection::vec(
+            prop_oneof![proptest::sample::select(b"\r\n:ed \xEF\xBB\xBF".to_vec()), any::<u8>()],
+            0..200,
+        ),
+        size in 1usize..20,
+    ) {
+        let mut text = b"event: a\ndata: 1".to_vec();
+        text.extend(&bytes);
+        prop_assert_eq!(decode(text.chunks(size)), decode([text.as_slice()]));
+    }
+
+    #[test]
+    fn any_data_is_parsed_or_told(
+        name in proptest::sample::select(vec![
+            "message_start", "content_block_start", "content_block_delta", "content_block_stop",
+            "message_delta", "message_stop", "ping", "error", "other",
+        ]),
+        data in "\\PC{0,60}",
+    ) {
+        let _ = StreamEvent::parse(name, &data);
+    }
+
+    #[test]
+    fn any_sequence_of_events_folds_into_a_message(
+        events in proptest::collection::vec(any_event(), 0..40),
+    ) {
+        let mut accumulator = Accumulator::new();
+        for event in &events {
+            accumulator.apply(event);
+            let _ = (accumulator.open_block(), accumulator.salvage(), accumulator.container_id());
+        }
+        let message = accumulator.into_message();
+        let _ = (message.usage(), message.stop_reason(), message.container(), message.refusal());
+        for block in &message.content {
+            let _ = block.view();
+        }
+    }
+}
