@@ -5,10 +5,14 @@
 //! [`Config::problems`] to be shown by the first cell and by `doctor`. Keys are no configuration:
 //! `base_url` says where to ask, the credentials come from where `anthropic::credentials` looks.
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use keys::{KEYS, Key};
 
 /// A value that never shows itself: `Debug` and `Display` print dots.
 #[derive(Clone, PartialEq, Eq)]
@@ -128,26 +132,6 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// One key of the configuration, as documented.
-#[derive(Debug, Clone, Copy)]
-pub struct Key {
-    /// The name in `config.toml`; as `CLAUDE_KERNEL_NAME` in the environment.
-    pub name: &'static str,
-    /// The default, in words.
-    pub default: &'static str,
-    /// What it does, in one line.
-    pub help: &'static str,
-    set: fn(&mut Config, &str) -> Result<(), String>,
-}
-
-impl Key {
-    /// Returns the environment variable that sets it.
-    #[must_use]
-    pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.to_uppercase())
-    }
-}
-
 const PREFIX: &str = "CLAUDE_KERNEL_";
 
 /// Where the file is, in place of the usual path.
@@ -155,137 +139,6 @@ pub const CONFIG_VARIABLE: &str = "CLAUDE_KERNEL_CONFIG";
 
 /// A configuration file has a few lines; more than this is some other file.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
-
-/// Every key, in the order of the documentation.
-pub const KEYS: &[Key] = &[
-    Key {
-        name: "model",
-        default: "claude-opus-5-5",
-        help: "the model a notebook starts with",
-        set: |config, value| {
-            config.model = Some(word(value)?);
-            Ok(())
-        },
-    },
-    Key {
-        name: "max_tokens",
-        default: "32000",
-        help: "the most tokens one answer may have, thinking included",
-        set: |config, value| {
-            let tokens: u32 = number(value)?;
-            if tokens == 0 {
-                return Err("must be at least 1".to_owned());
-            }
-            config.max_tokens = Some(tokens);
-            Ok(())
-        },
-    },
-    Key {
-        name: "effort",
-        default: "the model's own",
-        help: "how hard Claude works: low, medium, high, xhigh or max",
-        set: |config, value| {
-            let value = word(value)?;
-            if !["low", "medium", "high", "xhigh", "max"].contains(&value.as_str()) {
-                return Err("must be one of low, medium, high, xhigh, max".to_owned());
-            }
-            config.effort = Some(value);
-            Ok(())
-        },
-    },
-    Key {
-        name: "base_url",
-        default: "https://api.anthropic.com",
-        help: "where the API is; `ANTHROPIC_BASE_URL` does the same",
-        set: |config, value| {
-            config.base_url = Some(word(value)?);
-            Ok(())
-        },
-    },
-    Key {
-        name: "ca_file",
-        default: "none",
-        help: "a PEM file with certificates to trust beside the system's",
-        set: |config, value| {
-            config.ca_file = Some(config.path(value)?);
-            Ok(())
-        },
-    },
-    Key {
-        name: "read_timeout_s",
-        default: "600",
-        help: "how many seconds the API may be silent before a call fails",
-        set: |config, value| {
-            config.read_timeout = positive_seconds(value)?;
-            Ok(())
-        },
-    },
-    Key {
-        name: "show_file_bytes",
-        default: "10000000",
-        help: "the largest file from the sandbox that is shown in the notebook, in bytes",
-        set: |config, value| {
-            config.show_file_bytes = number(value)?;
-            Ok(())
-        },
-    },
-    Key {
-        name: "save_file_bytes",
-        default: "500000000",
-        help: "the largest file from the sandbox that is fetched and saved, in bytes",
-        set: |config, value| {
-            config.save_file_bytes = number(value)?;
-            Ok(())
-        },
-    },
-    Key {
-        name: "allow",
-        default: "nothing",
-        help: "what headless notebooks may do on this machine: a list of tools, mcp",
-        set: |config, value| {
-            let names: Vec<String> = value
-                .split(',')
-                .map(|name| name.trim().to_owned())
-                .filter(|name| !name.is_empty())
-                .collect();
-            if let Some(other) = names
-                .iter()
-                .find(|name| !["tools", "mcp"].contains(&name.as_str()))
-            {
-                return Err(format!("`{other}` is neither `tools` nor `mcp`"));
-            }
-            config.allow = names;
-            Ok(())
-        },
-    },
-    Key {
-        name: "state_dir",
-        default: "the user's state directory",
-        help: "where logs and records go",
-        set: |config, value| {
-            config.state_dir = Some(config.path(value)?);
-            Ok(())
-        },
-    },
-    Key {
-        name: "log",
-        default: "warn",
-        help: "what is logged: off, error, warn, info, debug, trace, or a filter such as `claude_kernel::jupyter=trace`",
-        set: |config, value| {
-            config.log = word(value)?;
-            Ok(())
-        },
-    },
-    Key {
-        name: "log_file",
-        default: "kernel.log in the state directory",
-        help: "where the log goes; `-` is standard error",
-        set: |config, value| {
-            config.log_file = Some(config.path(value)?);
-            Ok(())
-        },
-    },
-];
 
 /// Something in the configuration that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -399,7 +252,11 @@ impl Config {
         };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
-            Err(error) => return self.problem(&place, one_line(&error.to_string())),
+            Err(error) => {
+                let before = error.span().and_then(|span| text.get(..span.start));
+                let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+                return self.problem(&format!("{place}, line {line}"), one_line(error.message()));
+            }
         };
         for (name, value) in table {
             match plain(&value) {
@@ -433,7 +290,7 @@ impl Config {
 
     /// Reads a path; `~/` is the home directory.
     fn path(&self, value: &str) -> Result<PathBuf, String> {
-        let value = word(value)?;
+        let value = keys::word(value)?;
         match (value.strip_prefix("~/"), &self.home) {
             (Some(rest), Some(home)) => Ok(home.join(rest)),
             _ => Ok(PathBuf::from(value)),
@@ -462,32 +319,6 @@ fn plain(value: &toml::Value) -> Option<String> {
         }
         toml::Value::Datetime(_) | toml::Value::Table(_) => None,
     }
-}
-
-fn word(value: &str) -> Result<String, String> {
-    let value = value.trim();
-    if value.is_empty() {
-        return Err("is empty".to_owned());
-    }
-    Ok(value.to_owned())
-}
-
-fn number<T: std::str::FromStr>(value: &str) -> Result<T, String> {
-    value
-        .trim()
-        .replace('_', "")
-        .parse()
-        .map_err(|_| format!("must be a whole number, not `{value}`"))
-}
-
-fn positive_seconds(value: &str) -> Result<Duration, String> {
-    value
-        .trim()
-        .parse::<f64>()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("must be a number of seconds above 0, not `{value}`"))
 }
 
 fn one_line(text: &str) -> String {

@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(delay(1, 1.0), Some(0.75));
         assert_eq!(delay(2, 0.0), None);
         assert_eq!(delay(u32::MAX, 0.0), None);
-        assert_eq!(delay(0, f64::NAN).is_some(), true);
+        assert!(delay(0, f64::NAN).is_some());
     }
 
     #[test]

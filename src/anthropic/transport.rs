@@ -236,7 +236,8 @@ impl Transport {
             .await
             .map_err(|error| self.failed(&error, &token_base))?;
         if !response.status().is_success() {
-            return Err(refusal(response).await.without(renewal.secret().expose()));
+            let error = refusal(response).await.without(renewal.secret().expose());
+            return Err(not_renewed(error));
         }
         let body = read_start(response).await;
         renewal.store(&body, now_s())
@@ -412,6 +413,20 @@ async fn refusal(response: Response) -> ApiError {
         body: &body,
         now: SystemTime::now(),
     })
+}
+
+/// A renewal the API declines for good is a matter of credentials, not of the call.
+fn not_renewed(error: ApiError) -> ApiError {
+    match error {
+        ApiError::Status {
+            status: 400..=407,
+            message,
+            ..
+        } => ApiError::NoCredentials {
+            reason: format!("the login could not be renewed ({message}); log in again"),
+        },
+        other => other,
+    }
 }
 
 /// Reads a small body, or the start of a large one; what breaks off is kept.

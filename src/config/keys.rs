@@ -1,0 +1,184 @@
+//! The keys of the configuration as one table: documentation, `doctor` and every source of values
+//! are made from it.
+
+use std::time::Duration;
+
+use super::{Config, PREFIX};
+
+/// One key of the configuration, as documented.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The name in `config.toml`; as `CLAUDE_KERNEL_NAME` in the environment.
+    pub name: &'static str,
+    /// The default, in words.
+    pub default: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl Key {
+    /// Returns the environment variable that sets it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_uppercase())
+    }
+}
+
+/// Every key, in the order of the documentation.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "model",
+        default: "claude-opus-5-5",
+        help: "the model a notebook starts with",
+        set: |config, value| {
+            config.model = Some(word(value)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "max_tokens",
+        default: "32000",
+        help: "the most tokens one answer may have, thinking included",
+        set: |config, value| {
+            let tokens: u32 = number(value)?;
+            if tokens == 0 {
+                return Err("must be at least 1".to_owned());
+            }
+            config.max_tokens = Some(tokens);
+            Ok(())
+        },
+    },
+    Key {
+        name: "effort",
+        default: "the model's own",
+        help: "how hard Claude works: low, medium, high, xhigh or max",
+        set: |config, value| {
+            let value = word(value)?;
+            if !["low", "medium", "high", "xhigh", "max"].contains(&value.as_str()) {
+                return Err("must be one of low, medium, high, xhigh, max".to_owned());
+            }
+            config.effort = Some(value);
+            Ok(())
+        },
+    },
+    Key {
+        name: "base_url",
+        default: "https://api.anthropic.com",
+        help: "where the API is; `ANTHROPIC_BASE_URL` does the same",
+        set: |config, value| {
+            config.base_url = Some(word(value)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "ca_file",
+        default: "none",
+        help: "a PEM file with certificates to trust beside the system's",
+        set: |config, value| {
+            config.ca_file = Some(config.path(value)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "read_timeout_s",
+        default: "600",
+        help: "how many seconds the API may be silent before a call fails",
+        set: |config, value| {
+            config.read_timeout = positive_seconds(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "show_file_bytes",
+        default: "10000000",
+        help: "the largest file from the sandbox that is shown in the notebook, in bytes",
+        set: |config, value| {
+            config.show_file_bytes = number(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "save_file_bytes",
+        default: "500000000",
+        help: "the largest file from the sandbox that is fetched and saved, in bytes",
+        set: |config, value| {
+            config.save_file_bytes = number(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "allow",
+        default: "nothing",
+        help: "what headless notebooks may do on this machine: a list of tools, mcp",
+        set: |config, value| {
+            let names: Vec<String> = value
+                .split(',')
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty())
+                .collect();
+            if let Some(other) = names
+                .iter()
+                .find(|name| !["tools", "mcp"].contains(&name.as_str()))
+            {
+                return Err(format!("`{other}` is neither `tools` nor `mcp`"));
+            }
+            config.allow = names;
+            Ok(())
+        },
+    },
+    Key {
+        name: "state_dir",
+        default: "the user's state directory",
+        help: "where logs and records go",
+        set: |config, value| {
+            config.state_dir = Some(config.path(value)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "log",
+        default: "warn",
+        help: "what is logged: off, error, warn, info, debug, trace, or a filter such as `claude_kernel::jupyter=trace`",
+        set: |config, value| {
+            config.log = word(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "log_file",
+        default: "kernel.log in the state directory",
+        help: "where the log goes; `-` is standard error",
+        set: |config, value| {
+            config.log_file = Some(config.path(value)?);
+            Ok(())
+        },
+    },
+];
+
+/// Reads a value that may not be empty.
+pub(super) fn word(value: &str) -> Result<String, String> {
+    let value = value.trim();
+    if value.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    Ok(value.to_owned())
+}
+
+fn number<T: std::str::FromStr>(value: &str) -> Result<T, String> {
+    value
+        .trim()
+        .replace('_', "")
+        .parse()
+        .map_err(|_| format!("must be a whole number, not `{value}`"))
+}
+
+fn positive_seconds(value: &str) -> Result<Duration, String> {
+    value
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| format!("must be a number of seconds above 0, not `{value}`"))
+}
