@@ -134,7 +134,8 @@ fn a_file_that_is_no_configuration_leaves_the_defaults() {
     let broken = file("model = \nlog = 'info'");
     let config = Config::load(&environment(broken.path(), &[]), &[]);
     assert_eq!(config.log, "warn");
-    expect!["FILE, line 1: string values must be quoted, expected literal string"].assert_eq(&problems(&config, broken.path()));
+    expect!["FILE, line 1: string values must be quoted, expected literal string"]
+        .assert_eq(&problems(&config, broken.path()));
     let missing = Path::new("/nowhere/config.toml");
     let config = Config::load(&environment(missing, &[]), &[]);
     expect!["FILE: cannot be read (No such file or directory (os error 2))"]
