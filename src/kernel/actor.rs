@@ -359,7 +359,14 @@ impl Kernel {
             .collect::<Vec<_>>()
             .join("\n");
         if prepared.lists_models {
-            match models::list(&self.edges.client, &mut self.interruptions, scene).await {
+            match models::list(
+                &self.edges.client,
+                &prepared.settings.model,
+                &mut self.interruptions,
+                scene,
+            )
+            .await
+            {
                 Ok(ids) => self.state.models = ids,
                 Err((error, leave)) => {
                     return Ran {

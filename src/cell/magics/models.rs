@@ -2,7 +2,7 @@
 
 use super::abilities;
 use super::arguments::{no_value, word};
-use crate::anthropic::model::TABLE_DATE;
+use crate::anthropic::model::{Abilities, ModelInfo, TABLE_DATE};
 use crate::cell::magic::{Candidate, Effect, Form, Magic, MagicError};
 use crate::cell::shown::{Part, Shown};
 
@@ -35,16 +35,22 @@ US dollars for a million tokens in and out.",
     },
 };
 
-/// Shows model ids with what the table knows of them; `current` is marked. Without ids, because the
-/// API was not or could not be asked, those of the table.
+/// Shows the models the API listed with what it and the table say of them, or without an answer
+/// those of the table; `current` is marked.
 #[must_use]
-pub fn list(ids: &[String], current: &str) -> Shown {
-    let rows: Vec<Vec<Part>> = if ids.is_empty() {
-        abilities::offered()
-            .map(|id| row(id, id == current))
-            .collect()
-    } else {
-        ids.iter().map(|id| row(id, id == current)).collect()
+pub fn list(listed: Option<&[ModelInfo]>, current: &str) -> Shown {
+    let rows: Vec<Vec<Part>> = match listed {
+        Some(listed) => listed
+            .iter()
+            .map(|info| row(&info.id, Some(info), current))
+            .collect(),
+        None => abilities::offered()
+            .map(|id| row(id, None, current))
+            .collect(),
+    };
+    let source = match listed {
+        Some(_) => "Prices are those of",
+        None => "This is the kernel's own table of",
     };
     Shown::default()
         .table(
@@ -60,48 +66,40 @@ pub fn list(ids: &[String], current: &str) -> Shown {
             &rows,
         )
         .paragraph(&format!(
-            "Effort with an asterisk is the default. Table of {TABLE_DATE}."
+            "{source} {TABLE_DATE}. Effort with an asterisk is the default."
         ))
 }
 
-fn row(id: &str, is_current: bool) -> Vec<Part> {
-    let mark = Part::ours(if is_current { "now" } else { "" });
-    let Some(spec) = abilities::spec(id) else {
-        let unknown = || Part::text("?");
-        return vec![
-            mark,
-            Part::code(id),
-            Part::text("-"),
-            unknown(),
-            unknown(),
-            unknown(),
-            unknown(),
-        ];
+fn row(id: &str, info: Option<&ModelInfo>, current: &str) -> Vec<Part> {
+    let spec = abilities::spec(id);
+    let abilities = Abilities::of(id, info);
+    let context = info
+        .and_then(|info| info.context_tokens)
+        .or(spec.map(|spec| spec.context_tokens));
+    let tokens = |count: Option<u64>| count.map_or("?".to_owned(), thousands);
+    let default = spec.and_then(|spec| spec.default_effort);
+    let efforts = match abilities.efforts.as_deref() {
+        None => "?".to_owned(),
+        Some([]) => "none".to_owned(),
+        Some(levels) => levels
+            .iter()
+            .map(|level| {
+                let mark = if default == Some(*level) { "*" } else { "" };
+                format!("{}{mark}", level.as_str())
+            })
+            .collect::<Vec<_>>()
+            .join(" "),
     };
-    let efforts: Vec<String> = spec
-        .efforts
-        .iter()
-        .map(|level| {
-            let default = if spec.default_effort == Some(*level) {
-                "*"
-            } else {
-                ""
-            };
-            format!("{}{default}", level.as_str())
-        })
-        .collect();
-    let efforts = if efforts.is_empty() {
-        "none".to_owned()
-    } else {
-        efforts.join(" ")
-    };
-    let price = format!("{} / {}", spec.price.input, spec.price.output);
+    let price = spec.map_or("?".to_owned(), |spec| {
+        format!("{} / {}", spec.price.input, spec.price.output)
+    });
     vec![
-        mark,
+        Part::ours(if id == current { "now" } else { "" }),
         Part::code(id),
-        spec.alias.map_or(Part::text("-"), Part::code),
-        Part::text(&thousands(spec.context_tokens)),
-        Part::text(&thousands(u64::from(spec.max_output_tokens))),
+        spec.and_then(|spec| spec.alias)
+            .map_or(Part::text("-"), Part::code),
+        Part::text(&tokens(context)),
+        Part::text(&tokens(abilities.max_output_tokens.map(u64::from))),
         Part::text(&efforts),
         Part::text(&price),
     ]

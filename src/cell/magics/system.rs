@@ -3,7 +3,7 @@
 use super::arguments::put;
 use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
 use crate::cell::parse::{MagicCall, unescape};
-use crate::cell::shown::{Part, Shown, with_origin};
+use crate::cell::shown::{Part, Shown, with_origin, wrap};
 use crate::cell::unknown::{nearest, quoted};
 use crate::chat::presets::{PRESETS, preset};
 use crate::chat::settings::Settings;
@@ -227,7 +227,7 @@ fn show(context: &Context<'_>) -> Effect {
     for preset in settings.presets.iter().filter_map(|name| preset(name)) {
         shown = shown
             .line("preset", &Part::code(preset.name))
-            .block(preset.text);
+            .block(&wrap(preset.text, ""));
     }
     if let Some(text) = &settings.system {
         shown = shown.line("text", &Part::ours("")).block(text);

@@ -1,9 +1,11 @@
 //! What magics show, as terminals see it; and the Markdown where it must be escaped.
 
+use claude_kernel::anthropic::model::ModelInfo;
 use claude_kernel::cell::magic::{Context, Effect, TurnSummary};
 use claude_kernel::cell::magics::models;
 use claude_kernel::chat::settings::Settings;
 use expect_test::{Expect, expect};
+use serde_json::json;
 
 use super::{run_in, settings_after, shown, shown_in};
 
@@ -404,25 +406,28 @@ fn status_is_one_table() {
 
 #[test]
 fn models_are_a_table() {
-    let ids = [
-        "claude-opus-5-5",
-        "claude-opus-4-5",
-        "claude-haiku-4-5",
-        "claude-next-9",
+    let listed: Vec<ModelInfo> = [
+        json!({"id": "claude-opus-5-5"}),
+        json!({"id": "claude-haiku-4-5", "max_input_tokens": 200_000, "max_tokens": 8_000}),
+        json!({"id": "claude-next-9", "max_tokens": 256_000}),
     ]
-    .map(str::to_owned);
+    .iter()
+    .filter_map(ModelInfo::from_raw)
+    .collect();
     expect![[r#"
              model             alias  context  max_tokens  effort                      $ in / out
         now  claude-opus-5-5   opus   1M       128k        low medium* high xhigh max  4 / 20
-             claude-opus-4-5   -      200k     64k         low medium high*            5 / 25
-             claude-haiku-4-5  -      200k     64k         none                        1 / 5
-             claude-next-9     -      ?        ?           ?                           ?
+             claude-haiku-4-5  -      200k     8k          none                        1 / 5
+             claude-next-9     -      ?        256k        ?                           ?
 
-        Effort with an asterisk is the default. Table of 2026-11-22."#]]
-    .assert_eq(&models::list(&ids, "claude-opus-5-5").plain);
-    let table = models::list(&[], "claude-opus-5-5").plain;
+        Prices are those of 2026-11-22. Effort with an asterisk is the default."#]].assert_eq(&models::list(Some(&listed), "claude-opus-5-5").plain);
+    let table = models::list(None, "claude-opus-5-5").plain;
     assert!(
         table.contains("claude-sonnet-5-5") && !table.contains("mythos"),
+        "{table}"
+    );
+    assert!(
+        table.contains("This is the kernel's own table of 2026-11-22."),
         "{table}"
     );
 }
