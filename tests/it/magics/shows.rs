@@ -420,7 +420,8 @@ fn models_are_a_table() {
              claude-haiku-4-5  -      200k     8k          none                        1 / 5
              claude-next-9     -      ?        256k        ?                           ?
 
-        Prices are those of 2026-11-22. Effort with an asterisk is the default."#]].assert_eq(&models::list(Some(&listed), "claude-opus-5-5").plain);
+        Prices are those of 2026-11-22. Effort with an asterisk is the default."#]]
+    .assert_eq(&models::list(Some(&listed), "claude-opus-5-5").plain);
     let table = models::list(None, "claude-opus-5-5").plain;
     assert!(
         table.contains("claude-sonnet-5-5") && !table.contains("mythos"),
