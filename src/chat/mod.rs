@@ -1,5 +1,6 @@
 //! The conversation and the turn. Pure: no I/O, no clock.
 
+pub mod action;
 pub mod conversation;
 pub mod history;
 pub mod ledger;

@@ -4,7 +4,6 @@
 //! say, and hands back what happened. Every path ends in exactly one [`Action::Finish`].
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,10 +12,10 @@ use crate::anthropic::block::{Block, View};
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::{Delta, StreamEvent};
 use crate::anthropic::message::StopReason;
-use crate::anthropic::model::{self, Effort};
-use crate::anthropic::request::MessagesRequest;
+use crate::anthropic::model;
 use crate::anthropic::retry;
 
+use super::action::{Action, Input, Plan};
 use super::conversation::{assistant_message, strip_request};
 use super::history;
 use super::ledger;
@@ -26,70 +25,6 @@ use super::turn::{Activity, FetchedFile, FinishedTurn, Receipt, TurnEnd, TurnUsa
 pub const MAX_CONTINUATIONS: u32 = 10;
 /// Unknown events kept with a turn; a flood of them is not worth memory.
 const MAX_UNKNOWN_EVENTS: usize = 100;
-
-/// What a turn starts from.
-#[derive(Debug)]
-pub struct Plan {
-    /// The request, its last message the person's.
-    pub request: MessagesRequest,
-    /// The person's text.
-    pub prompt: String,
-    /// 1-based number of the turn.
-    pub turn: u32,
-    /// Effort set by the person.
-    pub effort: Option<Effort>,
-    /// Whether the offline backend answers.
-    pub offline: bool,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// The stream brought an event.
-    Event(StreamEvent),
-    /// The call failed: before the response, or in mid-stream. `random` in `0.0..1.0` is for jitter.
-    Failed {
-        /// How.
-        error: ApiError,
-        /// For the retry delay.
-        random: f64,
-    },
-    /// The stream ended; an error unless `message_stop` was seen.
-    EndOfStream,
-    /// The time of [`Action::Wait`] is over.
-    Waited,
-    /// A fetch ended.
-    Fetched {
-        /// Position of the block that named the file.
-        ordinal: usize,
-        /// Files API id.
-        file_id: String,
-        /// The file, or why not, as a clause.
-        result: Result<FetchedFile, String>,
-    },
-    /// The person wants it to stop.
-    Interrupted,
-}
-
-/// What to do next.
-#[derive(Debug)]
-pub enum Action {
-    /// Open a stream; the one before, if any, is over.
-    Call(Box<MessagesRequest>),
-    /// Tell the renderer.
-    Show(Update),
-    /// Report [`Input::Waited`] after this long.
-    Wait(Duration),
-    /// Fetch and save a file, beside everything else.
-    Fetch {
-        /// Position of the block that named it.
-        ordinal: usize,
-        /// Files API id.
-        file_id: String,
-    },
-    /// The turn is over; drop the stream and the fetches.
-    Finish(Box<TurnEnd>),
-}
 
 /// Where the turn stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,14 +15,13 @@ use tokio::sync::mpsc;
 
 use super::{Failure, logging};
 use crate::anthropic::client::{Client, ClientOptions};
-use crate::anthropic::model::Effort;
-use crate::chat::settings::Settings;
 use crate::config::{Config, Environment, Secret};
 use crate::emulator::server::{self, Emulator, EmulatorConfig};
 use crate::host::{Host, SystemHost};
 use crate::jupyter::connection::Connection;
 use crate::jupyter::sockets::read_connection_file;
 use crate::kernel::actor::{Kernel, Parts, Signal};
+use crate::kernel::state::initial_settings;
 use crate::kernel::store::Store;
 
 /// Two threads: one cell runs at a time, and the sockets are served beside it.
@@ -101,7 +100,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         connection,
         client: Client::new(options),
         store: Store::new(&working_directory, config.save_file_bytes),
-        settings: settings(&config),
+        settings: initial_settings(&config),
         signals: signals.1,
         offline: args.offline,
         complaint: complaint(&config),
@@ -180,17 +179,6 @@ async fn start_emulator(
     })
     .await
     .context("cannot start the offline backend")
-}
-
-/// Returns the settings a notebook starts with.
-fn settings(config: &Config) -> Settings {
-    let mut settings = Settings::default();
-    if let Some(model) = &config.model {
-        settings.model.clone_from(model);
-    }
-    settings.max_tokens = config.max_tokens.unwrap_or(settings.max_tokens);
-    settings.effort = config.effort.as_deref().and_then(Effort::parse);
-    settings
 }
 
 /// Returns what is wrong with the configuration, for the first cell.

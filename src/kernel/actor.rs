@@ -13,21 +13,23 @@ use crate::anthropic::client::{Client, DEFAULT_BASE_URL};
 use crate::cell::magic::{self, Context, Effect};
 use crate::cell::parse::{self, Cell};
 use crate::cell::{fill, help};
+use crate::chat::action::Plan;
 use crate::chat::settings::Settings;
 use crate::chat::turn::TurnEnd;
-use crate::chat::turn_loop::{Plan, TurnLoop};
+use crate::chat::turn_loop::TurnLoop;
 use crate::host::Host;
 use crate::jupyter::connection::{Channel, Connection};
-use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
+use crate::jupyter::mime::Output;
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
-use crate::render::renderer::{Client as FrontEnd, Renderer};
+use crate::render::renderer::Renderer;
 
-use super::cells::{self, Prepared};
+use super::cells;
 use super::desk::{Desk, Urgent, error_reply};
 use super::error::CellError;
 use super::execute::{Edges, Interruptions, Leave, Scene, Wake, drive};
 use super::introspect::{self, HistoryEntry};
+use super::show::{front_end, page_payload, shows, warnings};
 use super::state::State;
 use super::status::{self, About};
 use super::store::Store;
@@ -459,48 +461,4 @@ impl Kernel {
             leave,
         }
     }
-}
-
-fn warnings<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<Output> {
-    texts
-        .map(|text| Output::Stream {
-            name: StreamName::Stderr,
-            text: format!("{text}\n"),
-        })
-        .collect()
-}
-
-/// What magics had to show: the cell's result when it is one value and there is no prompt.
-fn shows(prepared: &Prepared, is_whole_cell: bool) -> Vec<Output> {
-    let is_result = is_whole_cell && prepared.shows.len() == 1;
-    prepared
-        .shows
-        .iter()
-        .map(|(markdown, plain)| {
-            let display = Display {
-                data: MimeBundle::markdown(markdown, plain),
-                ..Display::default()
-            };
-            if is_result {
-                Output::Result(display)
-            } else {
-                Output::Display(display)
-            }
-        })
-        .collect()
-}
-
-/// How the front end takes a growing answer (`jupyter.md` 2.9).
-fn front_end(execute: &Execute, request: &Message) -> FrontEnd {
-    if request.metadata.contains_key("cellId") {
-        FrontEnd::Live
-    } else if execute.allow_stdin {
-        FrontEnd::Terminal
-    } else {
-        FrontEnd::Batch
-    }
-}
-
-fn page_payload(text: &str) -> Value {
-    json!({"source": "page", "data": {"text/plain": text}, "start": 0})
 }

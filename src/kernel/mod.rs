@@ -8,6 +8,7 @@ pub mod error;
 pub mod execute;
 pub mod introspect;
 pub mod models;
+mod show;
 pub mod state;
 pub mod status;
 pub mod store;

@@ -1,8 +1,10 @@
 //! Everything the kernel remembers between cells. Owned by the actor, changed only there.
 
+use crate::anthropic::model::{self, Effort};
 use crate::cell::magic::{Context, TurnSummary};
 use crate::chat::conversation::Conversation;
 use crate::chat::settings::Settings;
+use crate::config::Config;
 
 use super::introspect::HistoryEntry;
 
@@ -89,6 +91,19 @@ impl State {
             set_in: &self.set_in,
         }
     }
+}
+
+/// Returns the settings a notebook starts with: the defaults, and what the configuration says.
+#[must_use]
+pub fn initial_settings(config: &Config) -> Settings {
+    let mut settings = Settings::default();
+    if let Some(model) = &config.model {
+        settings.model =
+            model::resolve_alias(model).map_or_else(|| model.clone(), |spec| spec.id.to_owned());
+    }
+    settings.max_tokens = config.max_tokens.unwrap_or(settings.max_tokens);
+    settings.effort = config.effort.as_deref().and_then(Effort::parse);
+    settings
 }
 
 /// Sets a variable in a list; an old one keeps its place.

@@ -3,10 +3,11 @@
 use claude_kernel::anthropic::error::ApiError;
 use claude_kernel::anthropic::event::StreamEvent;
 use claude_kernel::anthropic::request::{MessagesRequest, Role};
+use claude_kernel::chat::action::{Action, Input, Plan};
 use claude_kernel::chat::conversation::Conversation;
 use claude_kernel::chat::settings::Settings;
 use claude_kernel::chat::turn::{Activity, FinishedTurn, TurnEnd, Update};
-use claude_kernel::chat::turn_loop::{Action, Input, MAX_CONTINUATIONS, Plan, TurnLoop};
+use claude_kernel::chat::turn_loop::{MAX_CONTINUATIONS, TurnLoop};
 use serde_json::{Value, json};
 
 fn start(conversation: &mut Conversation, settings: &Settings, prompt: &str) -> TurnLoop {
