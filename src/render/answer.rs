@@ -8,12 +8,15 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::foreign;
-use super::markdown::neutralise;
+use super::markdown::{Headings, neutralise, neutralise_part};
 use super::pace::Pace;
 use super::renderer::Client;
 use super::screen::{Form, Place, Screen, Terminal};
 use super::segment::{Segment, Segmenter};
 use crate::jupyter::mime::StreamName;
+
+/// So many complete pieces are shown without waiting: bounds what one update publishes.
+const MAX_SEALED: usize = 16;
 
 /// A growing run of text.
 #[derive(Debug, Default)]
@@ -21,13 +24,15 @@ pub(crate) struct Answer {
     segments: Segmenter,
     /// Where the growing piece is, once it has a place.
     place: Option<Place>,
-    /// Whether the growing piece has been shown.
-    drafted: bool,
+    /// Pieces that are complete and wait to be shown: sealing at once would take their end, which
+    /// may be on the screen already, away from it until the next update.
+    sealed: Vec<Segment>,
     pace: Pace,
     /// Whether anything of the run has been shown.
     begun: bool,
     /// Batch and terminal: the text not yet written.
     unwritten: String,
+    headings: Headings,
     /// The last character that came.
     last: Option<char>,
 }
@@ -41,14 +46,10 @@ impl Answer {
         self.last = Some(last);
         self.pace.grew(text.len(), now);
         match screen.client() {
-            Client::Live => {
-                for segment in self.segments.push(text) {
-                    self.seal(segment, screen);
-                }
-            }
+            Client::Live => self.sealed.extend(self.segments.push(text)),
             Client::Terminal | Client::Batch => self.unwritten.push_str(text),
         }
-        if !self.begun {
+        if !self.begun || self.sealed.len() >= MAX_SEALED {
             self.show(screen);
         } else {
             self.tick(now, screen);
@@ -84,8 +85,9 @@ impl Answer {
     pub(crate) fn finish(mut self, screen: &mut Screen) {
         match screen.client() {
             Client::Live => {
-                if let Some(segment) = std::mem::take(&mut self.segments).finish() {
-                    self.seal(segment, screen);
+                let last = std::mem::take(&mut self.segments).finish();
+                for segment in std::mem::take(&mut self.sealed).into_iter().chain(last) {
+                    self.seal(&segment, screen);
                 }
             }
             Client::Terminal => {
@@ -97,7 +99,7 @@ impl Answer {
             Client::Batch => {
                 if !self.unwritten.trim().is_empty() {
                     let place = screen.open();
-                    screen.finish(place, form(&self.unwritten, &self.unwritten));
+                    screen.finish(place, form(neutralise(&self.unwritten), &self.unwritten));
                 }
             }
         }
@@ -106,11 +108,14 @@ impl Answer {
     fn show(&mut self, screen: &mut Screen) {
         match screen.client() {
             Client::Live => {
+                for segment in std::mem::take(&mut self.sealed) {
+                    self.seal(&segment, screen);
+                }
                 let draft = self.segments.draft();
                 if !draft.trim().is_empty() {
                     let place = *self.place.get_or_insert_with(|| screen.open());
-                    screen.draft(place, neutralise(&draft));
-                    self.drafted = true;
+                    let shown = neutralise_part(&draft, &mut self.headings.clone());
+                    screen.draft(place, shown);
                     self.begun = true;
                 }
             }
@@ -124,26 +129,22 @@ impl Answer {
         self.pace.shown();
     }
 
-    fn seal(&mut self, segment: Segment, screen: &mut Screen) {
+    fn seal(&mut self, segment: &Segment, screen: &mut Screen) {
         let place = self.place.take();
-        let drafted = std::mem::take(&mut self.drafted);
         // A blank piece between two others needs no output, unless a place waits for it.
         if place.is_none() && segment.markdown.trim().is_empty() {
             return;
         }
         let place = place.unwrap_or_else(|| screen.open());
-        screen.finish(place, form(&segment.markdown, &segment.plain));
+        let shown = neutralise_part(&segment.markdown, &mut self.headings);
+        screen.finish(place, form(shown, &segment.plain));
         self.begun = true;
-        // Its end was on the screen already and must not vanish.
-        if drafted && !self.segments.is_empty() {
-            self.show(screen);
-        }
     }
 }
 
-fn form(markdown: &str, plain: &str) -> Form {
+fn form(markdown: String, plain: &str) -> Form {
     Form::new(
-        neutralise(markdown),
+        markdown,
         foreign::prose(plain).into_owned(),
         json!({ "block": "text" }),
     )

@@ -137,9 +137,15 @@ fn skip_control_sequence(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
 /// Markdown or the content of an HTML element.
 pub(crate) fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in printable(text).chars() {
+    let text = printable(text);
+    let mut chars = text.chars().peekable();
+    let mut last = ' ';
+    while let Some(c) = chars.next() {
+        let inside_word =
+            last.is_alphanumeric() && chars.peek().is_some_and(|c| c.is_alphanumeric());
         match c {
             '\n' | '\t' => out.push(' '),
+            '_' if inside_word => out.push(c),
             // An entity alone would still begin mathematics.
             '$' => out.push_str("<span>&#36;</span>"),
             // Harmless where no bracket, tag, entity or emphasis can be.
@@ -150,6 +156,7 @@ pub(crate) fn inline(text: &str) -> String {
             }
             c => out.push(c),
         }
+        last = c;
     }
     out
 }

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 use regex::Regex;
 
 use super::foreign;
@@ -49,13 +49,33 @@ static BRACKETED: LazyLock<Option<Regex>> =
 /// A top-level fence that is still open is closed.
 #[must_use]
 pub fn neutralise(source: &str) -> String {
+    neutralise_part(source, &mut Headings::default())
+}
+
+/// How far the headings of a text are pushed down: as far as its first one needs to reach level 3,
+/// so that the person's own headings stay on top and the text keeps its order.
+#[derive(Debug, Clone, Default)]
+pub struct Headings {
+    down: Option<usize>,
+}
+
+impl Headings {
+    /// Returns the new level of a heading.
+    fn level(&mut self, level: usize) -> usize {
+        let down = *self.down.get_or_insert(3_usize.saturating_sub(level));
+        (level + down).clamp(3, 6)
+    }
+}
+
+/// Does the same for one of several parts of a text; `headings` goes from part to part.
+pub fn neutralise_part(source: &str, headings: &mut Headings) -> String {
     let text = foreign::prose(source);
     let text = unbracket(&text);
     // The parser is to see the structure the result will have, where `<` is an entity: another
     // punctuation mark without meaning stands for it.
     let masked = text.replace('<', ";");
     let mut plan = Plan::new(&text);
-    plan.read(&masked);
+    plan.read(&masked, headings);
     plan.apply()
 }
 
@@ -131,7 +151,7 @@ impl<'a> Plan<'a> {
         self.text.get(range).unwrap_or_default()
     }
 
-    fn read(&mut self, masked: &str) {
+    fn read(&mut self, masked: &str, headings: &mut Headings) {
         let mut events = Parser::new_ext(masked, options()).into_offset_iter();
         let kept: Vec<_> = events
             .reference_definitions()
@@ -153,7 +173,10 @@ impl<'a> Plan<'a> {
                 Event::Start(tag) => {
                     match tag {
                         Tag::CodeBlock(kind) => self.code_block(range, &kind, depth == 0),
-                        Tag::Heading { level, .. } => self.heading(range, level),
+                        Tag::Heading { level, .. } => {
+                            let level = level as usize;
+                            self.heading(range, level, headings.level(level));
+                        }
                         Tag::Link {
                             link_type,
                             dest_url,
@@ -263,23 +286,22 @@ impl<'a> Plan<'a> {
             .push((range, Edit::Replace(foreign::code(&content))));
     }
 
-    /// Pushes a heading two levels down, so that the person's own headings stay on top.
-    fn heading(&mut self, range: Range<usize>, level: HeadingLevel) {
-        let level = level as usize;
-        let more = "#".repeat((level + 2).min(6) - level);
+    /// Gives a heading its new level.
+    fn heading(&mut self, range: Range<usize>, old: usize, new: usize) {
         let source = self.slice(range.clone());
         let start = range.start + (source.len() - source.trim_start_matches(' ').len());
         if source.trim_start_matches(' ').starts_with('#') {
+            let more = "#".repeat(new.saturating_sub(old));
             self.edits.push((start..start, Edit::Replace(more)));
             return;
         }
-        // Underlined. One line becomes `###`; of several the underline becomes text.
+        // Underlined. One line becomes `### …`; of several the underline becomes text.
         let body = source.trim_end_matches('\n');
         let Some(at) = body.rfind('\n') else { return };
         let underline = range.start + at + 1..range.start + body.len();
         let mark = self.slice(underline.clone()).find(['=', '-']);
         if body.get(..at).is_some_and(|title| !title.contains('\n')) {
-            let marks = format!("##{} ", "#".repeat(level - 1));
+            let marks = format!("{} ", "#".repeat(new));
             self.edits.push((start..start, Edit::Replace(marks)));
             self.edits.push((underline, Edit::Replace(String::new())));
         } else if let Some(mark) = mark {

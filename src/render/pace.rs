@@ -1,7 +1,7 @@
 //! When a growing text is shown again.
 //!
-//! The arithmetic. An iopub message costs about F = 750 bytes beside its text (frames, signature,
-//! two headers, display id). A text of N bytes is cut into displays of about S bytes (`segment`),
+//! The arithmetic. An iopub message costs about F = 860 bytes beside its text (frames, signature,
+//! two headers, display id, metadata). A text is cut into displays of about S bytes (`segment`),
 //! each of which is sent again whenever u bytes are new (S/2 bytes on average) and once more in
 //! its final form (Markdown and plain text). Per byte of the answer that is
 //!
@@ -9,10 +9,10 @@
 //! paced    S/(2u) + F/u + 2 + F/S        unpaced (all at once)    2 + F/S
 //! ```
 //!
-//! and JSON escapes add about 5 %. With S = 1,050 (900 and the rest of a paragraph): unpaced 2.9.
-//! One delta of 15 bytes each 10 ms, an update after 110 ms: u = 180, so 9.9. At 6 bytes a delta
-//! the longer wait gives u = 90 and 17.0. Text without any boundary is cut at 2,800: at 15 bytes a
-//! delta 7.8 + 4.2 + 2.3 = 14.3. Below 6 bytes each 10 ms no choice of S meets both ends.
+//! and JSON escapes add up to 5 %. With S = 1,300 (1,200 and the rest of a paragraph): unpaced 2.7.
+//! One delta of 15 bytes each 10 ms, an update after 110 ms: u = 180, so 11.0. At 8 bytes a delta
+//! the longer wait gives u = 112 and 16.1. Text without any boundary is cut at 2,600: 14.3 at 15
+//! bytes a delta. The targets are 3 and 20 (issue 2); below 8 bytes each 10 ms no S meets both.
 //!
 //! A delta waits at most [`LONGEST`] (and the timer's delay), so the lag stays below 150 ms.
 

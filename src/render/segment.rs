@@ -6,11 +6,11 @@
 //! suffers and nothing else, because each piece is neutralised on its own (`markdown`).
 
 /// After this many bytes a display ends at the next top-level block.
-pub(crate) const BLOCK_BYTES: usize = 900;
+pub(crate) const BLOCK_BYTES: usize = 1_200;
 /// After this many also between two items of a list.
-const ITEM_BYTES: usize = 1_500;
+const ITEM_BYTES: usize = 1_600;
 /// Here it ends in any case: the price of an update grows with the display (`pace`).
-pub(crate) const HARD_BYTES: usize = 2_800;
+pub(crate) const HARD_BYTES: usize = 2_600;
 /// A table head longer than this is not repeated.
 const MAX_TABLE_HEAD_BYTES: usize = 500;
 
@@ -51,11 +51,6 @@ impl Segmenter {
     /// Returns the piece that still grows, as Markdown that stands alone but for an open fence.
     pub(crate) fn draft(&self) -> String {
         format!("{}{}", self.reopen, self.text)
-    }
-
-    /// Returns whether the growing piece is empty.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.text.is_empty()
     }
 
     /// Ends the text; returns its last piece.

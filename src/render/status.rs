@@ -8,6 +8,9 @@ use crate::chat::turn::Activity;
 /// Something that ends sooner needs no line: it would only flicker.
 const BEFORE_SHOWN: Duration = Duration::from_millis(500);
 
+/// A line that is on the screen stays at least so long: what one of them says may be over at once.
+const BEFORE_REPLACED: Duration = Duration::from_millis(150);
+
 /// What is being done, since when, and when the line is next drawn.
 #[derive(Debug, Default)]
 pub(crate) struct Status {
@@ -19,6 +22,8 @@ struct Line {
     text: String,
     since: Duration,
     next: Duration,
+    /// Whether the time is shown; a wait of known length says it already.
+    counts: bool,
 }
 
 impl Status {
@@ -31,11 +36,12 @@ impl Status {
         if self.now.as_ref().is_some_and(|line| line.text == text) {
             return;
         }
-        let next = if shown { now } else { now + BEFORE_SHOWN };
+        let next = now + if shown { BEFORE_REPLACED } else { BEFORE_SHOWN };
         self.now = Some(Line {
             text,
             since: now,
             next,
+            counts: !matches!(activity, Activity::Retrying { .. }),
         });
     }
 
@@ -47,8 +53,15 @@ impl Status {
     /// Returns the line if it is due.
     pub(crate) fn tick(&mut self, now: Duration) -> Option<String> {
         let line = self.now.as_mut().filter(|line| line.next <= now)?;
-        let seconds = now.saturating_sub(line.since).as_secs();
-        line.next = line.since + Duration::from_secs(next_second(seconds));
+        let seconds = match line.counts {
+            true => now.saturating_sub(line.since).as_secs(),
+            false => 0,
+        };
+        line.next = if line.counts {
+            line.since + Duration::from_secs(next_second(seconds))
+        } else {
+            Duration::MAX
+        };
         let text = foreign::inline(&line.text);
         Some(match seconds {
             0 => format!("<sub>{text} …</sub>"),
@@ -58,7 +71,10 @@ impl Status {
 
     /// Returns when the line is next drawn.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.now.as_ref().map(|line| line.next)
+        self.now
+            .as_ref()
+            .map(|line| line.next)
+            .filter(|&next| next < Duration::MAX)
     }
 }
 

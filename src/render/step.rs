@@ -18,6 +18,11 @@ const CODE_LINES: (usize, usize) = (120, 10);
 /// Sources listed.
 const MAX_SOURCES: usize = 20;
 
+/// The word over standard error.
+const STDERR: &str = "Standard error";
+/// The word over the change an edit made.
+const CHANGE: &str = "Change";
+
 /// A call that has been made, with what is known of it.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -139,7 +144,11 @@ impl Step {
             status
         };
         let mut out = format!("<details{open}><summary>{summary} - {status}</summary>\n\n");
-        for (language, code) in &self.tool.code {
+        // The change with its surroundings says more than the two pieces of the call.
+        let changed = sections
+            .iter()
+            .any(|section| matches!(section, Section::Fence { word, .. } if *word == CHANGE));
+        for (language, code) in self.tool.code.iter().filter(|_| !changed) {
             let shown = foreign::excerpt(code, CODE_LINES.0, CODE_LINES.1);
             out.push_str(&foreign::fence(language, &shown));
             out.push_str("\n\n");
@@ -216,8 +225,6 @@ fn terminal(report: &Report) -> Terminal {
     texts.push((StreamName::Stdout, end));
     Terminal::Text(texts)
 }
-
-const STDERR: &str = "Standard error";
 
 fn report(result: &Block) -> Report {
     match result.view() {
@@ -333,7 +340,7 @@ fn edited(result: Edited<'_>) -> Report {
             }
             if !lines.is_empty() {
                 sections.push(Section::Fence {
-                    word: "Change",
+                    word: CHANGE,
                     language: "diff",
                     text: lines.join("\n"),
                 });

@@ -1,1 +1,5 @@
-//! updates to outputs, hostile text included
+//! Updates in, outputs out: hostile content, growing text, whole transcripts.
+
+mod growth;
+mod hygiene;
+mod transcripts;
