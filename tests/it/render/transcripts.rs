@@ -260,215 +260,209 @@ fn a_turn_in_jupyterlab() {
         plot(),
         Client::Live,
         &expect![[r#"
-           46 ms display d-0
-         text/markdown
-          <details><summary>Thinking</summary>
+               46 ms display d-0
+             text/markdown
+              <details><summary>Thinking</summary>
 
-          A chart needs the &lt;CSV> first.
+              A chart needs the &lt;CSV> first.
 
-          </details>
-         text/plain
-          Thinking
+              </details>
+             text/plain
+              Thinking
 
-          A chart needs the <CSV> first.
-         {"claude_kernel":{"block":"thinking"}}
-           71 ms display d-1
-         text/markdown
-          I look at the file
-           97 ms update d-1
-         text/markdown
-          I look at the file first.
-         text/plain
-          I look at the file first.
-         {"claude_kernel":{"block":"text"}}
-          118 ms display d-2
-         text/markdown
-          <details><summary>Bash - cat missing.csv - running</summary>
+              A chart needs the <CSV> first.
+             {"claude_kernel":{"block":"thinking"}}
+               71 ms display d-1
+             text/markdown
+              I look at the file
+               97 ms update d-1
+             text/markdown
+              I look at the file first.
+             text/plain
+              I look at the file first.
+             {"claude_kernel":{"block":"text"}}
+              118 ms display d-2
+             text/markdown
+              <details><summary>Bash - cat missing.csv - running</summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```bash
-          cat missing.csv
-          ```
+              ```bash
+              cat missing.csv
+              ```
 
-          </div>
+              </div>
 
-          </details>
-          618 ms display d-3
-         text/markdown
-          <sub>Running bash …</sub>
-         1118 ms update d-3
-         text/markdown
-          <sub>Running bash … 1 s</sub>
-         1823 ms update d-2
-         text/markdown
-          <details open><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+              </details>
+              618 ms display d-3
+             text/markdown
+              <sub>Running bash …</sub>
+             1118 ms update d-3
+             text/markdown
+              <sub>Running bash … 1 s</sub>
+             1823 ms update d-2
+             text/markdown
+              <details open><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```bash
-          cat missing.csv
-          ```
+              ```bash
+              cat missing.csv
+              ```
 
-          </div>
+              </div>
 
-          Standard error
+              Standard error
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```text
-          cat: missing.csv: No such file or directory
-          ```
+              ```text
+              cat: missing.csv: No such file or directory
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Bash - cat missing.csv - exit 1
+              </details>
+             text/plain
+              Bash - cat missing.csv - exit 1
 
-          Standard error
-          cat: missing.csv: No such file or directory
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
-         1823 ms update d-3
-         text/markdown
-          <sub>Waiting for Claude …</sub>
-         1824 ms update d-3
-         text/markdown
-          <sub>Writing code …</sub>
-         1850 ms update d-2
-         text/markdown
-          <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+              Standard error
+              cat: missing.csv: No such file or directory
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
+             1850 ms update d-2
+             text/markdown
+              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```bash
-          cat missing.csv
-          ```
+              ```bash
+              cat missing.csv
+              ```
 
-          </div>
+              </div>
 
-          Standard error
+              Standard error
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```text
-          cat: missing.csv: No such file or directory
-          ```
+              ```text
+              cat: missing.csv: No such file or directory
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Bash - cat missing.csv - exit 1
+              </details>
+             text/plain
+              Bash - cat missing.csv - exit 1
 
-          Standard error
-          cat: missing.csv: No such file or directory
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
-         1850 ms update d-3
-         text/markdown
-          <details><summary>Python - Draw the revenue - running</summary>
+              Standard error
+              cat: missing.csv: No such file or directory
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
+             1850 ms update d-3
+             text/markdown
+              <details><summary>Python - Draw the revenue - running</summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```python
-          # Draw the revenue
-          import matplotlib
-          plot('<b>$5</b>')
-          ```
+              ```python
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         1855 ms update d-3
-         text/markdown
-          <details><summary>Python - Draw the revenue - ok</summary>
+              </details>
+             1855 ms update d-3
+             text/markdown
+              <details><summary>Python - Draw the revenue - ok</summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```python
-          # Draw the revenue
-          import matplotlib
-          plot('<b>$5</b>')
-          ```
+              ```python
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              ```
 
-          </div>
+              </div>
 
-          Output
+              Output
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```text
-          </details>
-          done
-          ```
+              ```text
+              </details>
+              done
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Python - Draw the revenue - ok
+              </details>
+             text/plain
+              Python - Draw the revenue - ok
 
-          python3 - <<'EOF'
-          # Draw the revenue
-          import matplotlib
-          plot('<b>$5</b>')
-          EOF
+              python3 - <<'EOF'
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              EOF
 
-          Output
-          </details>
-          done
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
-         1855 ms display d-4
-         text/markdown
-          <sub>Fetching a file …</sub>
-         1855 ms display d-5
-         text/markdown
-          <sub>Fetching a file …</sub>
-         1886 ms update d-4
-         image/png
-          iVBORw0KGgoAAAAN
-         text/plain
-          revenue.png (1 x 1 pixels, claude_files/revenue.png)
-         {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
-         1916 ms update d-5
-         text/markdown
-          [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
+              Output
+              </details>
+              done
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
+             1855 ms display d-4
+             text/markdown
+              <sub>Fetching a file …</sub>
+             1855 ms display d-5
+             text/markdown
+              <sub>Fetching a file …</sub>
+             1886 ms update d-4
+             image/png
+              iVBORw0KGgoAAAAN
+             text/plain
+              revenue.png (1 x 1 pixels, claude_files/revenue.png)
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
+             1916 ms update d-5
+             text/markdown
+              [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
 
-          | month | &#60;b&#62;revenue |
-          | --- | --- |
-          | Jan | 1&#124;2 |
-          | Feb | <span>&#36;</span>5 |
-         text/plain
-          claude_files/a|b $1.csv (34 B)
-          month	<b>revenue
-          Jan	1|2
-          Feb	$5
-         {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34}}
-         1941 ms display d-6
-         text/markdown
-          ### Result
+              | month | &#60;b&#62;revenue |
+              | --- | --- |
+              | Jan | 1&#124;2 |
+              | Feb | <span>&#36;</span>5 |
+             text/plain
+              claude_files/a|b $1.csv (34 B)
+              month	<b>revenue
+              Jan	1|2
+              Feb	$5
+             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34}}
+             1941 ms display d-6
+             text/markdown
+              ### Result
 
-          Revenue
-         1963 ms update d-6
-         text/markdown
-          ### Result
+              Revenue
+             1963 ms update d-6
+             text/markdown
+              ### Result
 
-          Revenue is **<span>&#36;</span>5** to <span>&#36;</span>6.
-         text/plain
-          ## Result
+              Revenue is **<span>&#36;</span>5** to <span>&#36;</span>6.
+             text/plain
+              ## Result
 
-          Revenue is **$5** to $6.
-         {"claude_kernel":{"block":"text"}}
-         1963 ms display d-7
-         text/markdown
-          Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
+              Revenue is **$5** to $6.
+             {"claude_kernel":{"block":"text"}}
+             1963 ms display d-7
+             text/markdown
+              Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
 
-          <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
-         text/plain
-          Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
-          opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-         {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
-    "#]],
+              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+             text/plain
+              Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+        "#]],
     );
 }
 
@@ -478,132 +472,132 @@ fn a_turn_in_nbconvert() {
         plot(),
         Client::Batch,
         &expect![[r#"
-           46 ms display -
-         text/markdown
-          <details><summary>Thinking</summary>
+               46 ms display -
+             text/markdown
+              <details><summary>Thinking</summary>
 
-          A chart needs the &lt;CSV> first.
+              A chart needs the &lt;CSV> first.
 
-          </details>
-         text/plain
-          Thinking
+              </details>
+             text/plain
+              Thinking
 
-          A chart needs the <CSV> first.
-         {"claude_kernel":{"block":"thinking"}}
-           97 ms display -
-         text/markdown
-          I look at the file first.
-         text/plain
-          I look at the file first.
-         {"claude_kernel":{"block":"text"}}
-         1850 ms display -
-         text/markdown
-          <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+              A chart needs the <CSV> first.
+             {"claude_kernel":{"block":"thinking"}}
+               97 ms display -
+             text/markdown
+              I look at the file first.
+             text/plain
+              I look at the file first.
+             {"claude_kernel":{"block":"text"}}
+             1850 ms display -
+             text/markdown
+              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```bash
-          cat missing.csv
-          ```
+              ```bash
+              cat missing.csv
+              ```
 
-          </div>
+              </div>
 
-          Standard error
+              Standard error
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```text
-          cat: missing.csv: No such file or directory
-          ```
+              ```text
+              cat: missing.csv: No such file or directory
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Bash - cat missing.csv - exit 1
+              </details>
+             text/plain
+              Bash - cat missing.csv - exit 1
 
-          Standard error
-          cat: missing.csv: No such file or directory
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
-         1855 ms display -
-         text/markdown
-          <details><summary>Python - Draw the revenue - ok</summary>
+              Standard error
+              cat: missing.csv: No such file or directory
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
+             1855 ms display -
+             text/markdown
+              <details><summary>Python - Draw the revenue - ok</summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```python
-          # Draw the revenue
-          import matplotlib
-          plot('<b>$5</b>')
-          ```
+              ```python
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              ```
 
-          </div>
+              </div>
 
-          Output
+              Output
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```text
-          </details>
-          done
-          ```
+              ```text
+              </details>
+              done
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Python - Draw the revenue - ok
+              </details>
+             text/plain
+              Python - Draw the revenue - ok
 
-          python3 - <<'EOF'
-          # Draw the revenue
-          import matplotlib
-          plot('<b>$5</b>')
-          EOF
+              python3 - <<'EOF'
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              EOF
 
-          Output
-          </details>
-          done
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
-         1886 ms display -
-         image/png
-          iVBORw0KGgoAAAAN
-         text/plain
-          revenue.png (1 x 1 pixels, claude_files/revenue.png)
-         {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
-         1916 ms display -
-         text/markdown
-          [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
+              Output
+              </details>
+              done
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
+             1886 ms display -
+             image/png
+              iVBORw0KGgoAAAAN
+             text/plain
+              revenue.png (1 x 1 pixels, claude_files/revenue.png)
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
+             1916 ms display -
+             text/markdown
+              [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
 
-          | month | &#60;b&#62;revenue |
-          | --- | --- |
-          | Jan | 1&#124;2 |
-          | Feb | <span>&#36;</span>5 |
-         text/plain
-          claude_files/a|b $1.csv (34 B)
-          month	<b>revenue
-          Jan	1|2
-          Feb	$5
-         {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34}}
-         1963 ms display -
-         text/markdown
-          ### Result
+              | month | &#60;b&#62;revenue |
+              | --- | --- |
+              | Jan | 1&#124;2 |
+              | Feb | <span>&#36;</span>5 |
+             text/plain
+              claude_files/a|b $1.csv (34 B)
+              month	<b>revenue
+              Jan	1|2
+              Feb	$5
+             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34}}
+             1963 ms display -
+             text/markdown
+              ### Result
 
-          Revenue is **<span>&#36;</span>5** to <span>&#36;</span>6.
-         text/plain
-          ## Result
+              Revenue is **<span>&#36;</span>5** to <span>&#36;</span>6.
+             text/plain
+              ## Result
 
-          Revenue is **$5** to $6.
-         {"claude_kernel":{"block":"text"}}
-         1963 ms display -
-         text/markdown
-          Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
+              Revenue is **$5** to $6.
+             {"claude_kernel":{"block":"text"}}
+             1963 ms display -
+             text/markdown
+              Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
 
-          <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
-         text/plain
-          Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
-          opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-         {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
-    "#]],
+              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+             text/plain
+              Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+        "#]],
     );
 }
 
@@ -613,26 +607,26 @@ fn a_turn_in_a_terminal() {
         plot(),
         Client::Terminal,
         &expect![[r###"
-           71 ms stdout "I look at the file"
-           97 ms stdout " first."
-           97 ms stdout "\n"
-          118 ms stdout "[Bash - cat missing.csv]\n    cat missing.csv\n"
-         1823 ms stderr "cat: missing.csv: No such file or directory\n"
-         1823 ms stdout "[exit 1]\n\n"
-         1850 ms stdout "[Python - Draw the revenue]\n    # Draw the revenue\n    import matplotlib\n    plot('<b>$5</b>')\n"
-         1855 ms stdout "</details>\ndone\n"
-         1855 ms stdout "\n"
-         1886 ms display -
-         image/png
-          iVBORw0KGgoAAAAN
-         text/plain
-          revenue.png (1 x 1 pixels, claude_files/revenue.png)
-         {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
-         1916 ms stdout "claude_files/a|b $1.csv (34 B)\n"
-         1941 ms stdout "## Result\n\nRevenue "
-         1963 ms stdout "is **$5** to $6.\n"
-         1963 ms stdout "Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)\nopus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4\n"
-    "###]],
+               71 ms stdout "I look at the file"
+               97 ms stdout " first."
+               97 ms stdout "\n"
+              118 ms stdout "[Bash - cat missing.csv]\n    cat missing.csv\n"
+             1823 ms stderr "cat: missing.csv: No such file or directory\n"
+             1823 ms stdout "[exit 1]\n\n"
+             1850 ms stdout "[Python - Draw the revenue]\n    # Draw the revenue\n    import matplotlib\n    plot('<b>$5</b>')\n"
+             1855 ms stdout "</details>\ndone\n"
+             1855 ms stdout "\n"
+             1886 ms display -
+             image/png
+              iVBORw0KGgoAAAAN
+             text/plain
+              revenue.png (1 x 1 pixels, claude_files/revenue.png)
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
+             1916 ms stdout "claude_files/a|b $1.csv (34 B)\n"
+             1941 ms stdout "## Result\n\nRevenue "
+             1963 ms stdout "is **$5** to $6.\n"
+             1963 ms stdout "Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)\nopus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4\n"
+        "###]],
     );
 }
 
@@ -660,151 +654,151 @@ fn a_turn_cut_off() {
         story(),
         Client::Live,
         &expect![[r#"
-           25 ms display d-0
-         text/markdown
-          Half an ans
-           31 ms update d-0
-         text/markdown
-          Half an ans
-         text/plain
-          Half an ans
-         {"claude_kernel":{"block":"text"}}
-           52 ms display d-1
-         text/markdown
-          <details><summary>Python - x = 1 - running</summary>
+               25 ms display d-0
+             text/markdown
+              Half an ans
+               31 ms update d-0
+             text/markdown
+              Half an ans
+             text/plain
+              Half an ans
+             {"claude_kernel":{"block":"text"}}
+               52 ms display d-1
+             text/markdown
+              <details><summary>Python - x = 1 - running</summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```python
-          x = 1
-          sleep(99)
-          ```
+              ```python
+              x = 1
+              sleep(99)
+              ```
 
-          </div>
+              </div>
 
-          </details>
-           57 ms display d-2
-         text/markdown
-          <details><summary>Bash - ok</summary>
+              </details>
+               57 ms display d-2
+             text/markdown
+              <details><summary>Bash - ok</summary>
 
-          Output
+              Output
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```text
-          stray
-          ```
+              ```text
+              stray
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Bash - ok
+              </details>
+             text/plain
+              Bash - ok
 
-          Output
-          stray
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
-           57 ms display d-3
-         text/markdown
-          <sub>Fetching a file …</sub>
-          558 ms display d-4
-         text/markdown
-          <sub>Running Python …</sub>
-          958 ms update d-4
-         text/markdown
-          <sub>Waiting for Claude …</sub>
-         1658 ms update d-1
-         text/markdown
-          <details><summary>Python - x = 1 - stopped before its result</summary>
+              Output
+              stray
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
+               57 ms display d-3
+             text/markdown
+              <sub>Fetching a file …</sub>
+              558 ms display d-4
+             text/markdown
+              <sub>Running Python …</sub>
+             1108 ms update d-4
+             text/markdown
+              <sub>Waiting for Claude …</sub>
+             1658 ms update d-1
+             text/markdown
+              <details><summary>Python - x = 1 - stopped before its result</summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```python
-          x = 1
-          sleep(99)
-          ```
+              ```python
+              x = 1
+              sleep(99)
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Python - x = 1 - stopped before its result
+              </details>
+             text/plain
+              Python - x = 1 - stopped before its result
 
-          x = 1
-          sleep(99)
-         {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
-         1658 ms update d-3
-         text/markdown
-          <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
-         text/plain
-          A file of this step could not be saved: the turn ended before it was fetched.
-         {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
-         1658 ms update d-4
-         text/markdown
-          <sub>Stopped before the answer was complete.</sub>
-         text/plain
-          Stopped before the answer was complete.
-         {"claude_kernel":{"block":"files"}}
-    "#]],
+              x = 1
+              sleep(99)
+             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
+             1658 ms update d-3
+             text/markdown
+              <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
+             text/plain
+              A file of this step could not be saved: the turn ended before it was fetched.
+             {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
+             1658 ms update d-4
+             text/markdown
+              <sub>Stopped before the answer was complete.</sub>
+             text/plain
+              Stopped before the answer was complete.
+             {"claude_kernel":{"block":"files"}}
+        "#]],
     );
     check(
         story(),
         Client::Batch,
         &expect![[r#"
-           31 ms display -
-         text/markdown
-          Half an ans
-         text/plain
-          Half an ans
-         {"claude_kernel":{"block":"text"}}
-         1658 ms display -
-         text/markdown
-          <details><summary>Python - x = 1 - stopped before its result</summary>
+               31 ms display -
+             text/markdown
+              Half an ans
+             text/plain
+              Half an ans
+             {"claude_kernel":{"block":"text"}}
+             1658 ms display -
+             text/markdown
+              <details><summary>Python - x = 1 - stopped before its result</summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```python
-          x = 1
-          sleep(99)
-          ```
+              ```python
+              x = 1
+              sleep(99)
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Python - x = 1 - stopped before its result
+              </details>
+             text/plain
+              Python - x = 1 - stopped before its result
 
-          x = 1
-          sleep(99)
-         {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
-         1658 ms display -
-         text/markdown
-          <details><summary>Bash - ok</summary>
+              x = 1
+              sleep(99)
+             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
+             1658 ms display -
+             text/markdown
+              <details><summary>Bash - ok</summary>
 
-          Output
+              Output
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```text
-          stray
-          ```
+              ```text
+              stray
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Bash - ok
+              </details>
+             text/plain
+              Bash - ok
 
-          Output
-          stray
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
-         1658 ms display -
-         text/markdown
-          <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
-         text/plain
-          A file of this step could not be saved: the turn ended before it was fetched.
-         {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
-    "#]],
+              Output
+              stray
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
+             1658 ms display -
+             text/markdown
+              <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
+             text/plain
+              A file of this step could not be saved: the turn ended before it was fetched.
+             {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
+        "#]],
     );
 }
 
@@ -828,28 +822,25 @@ fn an_early_failure_leaves_nothing() {
         slow,
         Client::Live,
         &expect![[r#"
-          500 ms display d-0
-         text/markdown
-          <sub>Waiting for Claude …</sub>
-         1000 ms update d-0
-         text/markdown
-          <sub>Waiting for Claude … 1 s</sub>
-         2000 ms update d-0
-         text/markdown
-          <sub>Waiting for Claude … 2 s</sub>
-         2600 ms update d-0
-         text/markdown
-          <sub>Retrying in 2 s (overloaded) …</sub>
-         3600 ms update d-0
-         text/markdown
-          <sub>Retrying in 2 s (overloaded) … 1 s</sub>
-         4100 ms update d-0
-         text/markdown
-          <sub>Stopped before the answer was complete.</sub>
-         text/plain
-          Stopped before the answer was complete.
-         {"claude_kernel":{"block":"files"}}
-    "#]],
+              500 ms display d-0
+             text/markdown
+              <sub>Waiting for Claude …</sub>
+             1000 ms update d-0
+             text/markdown
+              <sub>Waiting for Claude … 1 s</sub>
+             2000 ms update d-0
+             text/markdown
+              <sub>Waiting for Claude … 2 s</sub>
+             2750 ms update d-0
+             text/markdown
+              <sub>Retrying in 2 s (overloaded) …</sub>
+             4100 ms update d-0
+             text/markdown
+              <sub>Stopped before the answer was complete.</sub>
+             text/plain
+              Stopped before the answer was complete.
+             {"claude_kernel":{"block":"files"}}
+        "#]],
     );
 }
 
@@ -908,226 +899,217 @@ fn every_kind_of_step() {
         story,
         Client::Batch,
         &expect![[r#"
-           31 ms display -
-         text/markdown
-          <details><summary>Editor - create /w/fit.py - created</summary>
+               31 ms display -
+             text/markdown
+              <details><summary>Editor - create /w/fit.py - created</summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```python
-          print('fit')
-          ```
+              ```python
+              print('fit')
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Editor - create /w/fit.py - created
+              </details>
+             text/plain
+              Editor - create /w/fit.py - created
 
-          create /w/fit.py
-          print('fit')
-         {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t1"}}
-           63 ms display -
-         text/markdown
-          <details><summary>Python - print('fit') - ok</summary>
+              create /w/fit.py
+              print('fit')
+             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t1"}}
+               63 ms display -
+             text/markdown
+              <details><summary>Python - print('fit') - ok</summary>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```python
-          print('fit')
-          ```
+              ```python
+              print('fit')
+              ```
 
-          </div>
+              </div>
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```bash
-          cd /w && python3 fit.py
-          ```
+              ```bash
+              cd /w && python3 fit.py
+              ```
 
-          </div>
+              </div>
 
-          Output
+              Output
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```text
-          fit
-          ```
+              ```text
+              fit
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          Python - print('fit') - ok
+              </details>
+             text/plain
+              Python - print('fit') - ok
 
-          cd /w && python3 fit.py
+              cd /w && python3 fit.py
 
-          Output
-          fit
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"t2","exit_code":0}}
-           95 ms display -
-         text/markdown
-          <details><summary>Editor - edit /w/fit.py - ok</summary>
+              Output
+              fit
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"t2","exit_code":0}}
+               95 ms display -
+             text/markdown
+              <details><summary>Editor - edit /w/fit.py - ok</summary>
 
-          <div style="font-family: monospace">
+              At line 1
 
-          ```diff
-          -fit
-          +fat
-          ```
+              Change
 
-          </div>
+              <div style="font-family: monospace">
 
-          At line 1
+              ```diff
+              -print('fit')
+              +print('fat')
+              ```
 
-          Change
+              </div>
 
-          <div style="font-family: monospace">
+              </details>
+             text/plain
+              Editor - edit /w/fit.py - ok
 
-          ```diff
-          -print('fit')
-          +print('fat')
-          ```
+              str_replace /w/fit.py
+              -fit
+              +fat
 
-          </div>
+              At line 1
 
-          </details>
-         text/plain
-          Editor - edit /w/fit.py - ok
+              Change
+              -print('fit')
+              +print('fat')
+             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t3"}}
+              154 ms display -
+             text/markdown
+              <details><summary>Editor - view /w/none - <b>failed</b></summary>
 
-          str_replace /w/fit.py
-          -fit
-          +fat
+              The tool failed: file_not_found (no &#60;such&#62; file)
 
-          At line 1
+              There is no such file in the sandbox.
 
-          Change
-          -print('fit')
-          +print('fat')
-         {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t3"}}
-          154 ms display -
-         text/markdown
-          <details><summary>Editor - view /w/none - <b>failed</b></summary>
+              </details>
+             text/plain
+              Editor - view /w/none - failed
 
-          The tool failed: file&#95;not&#95;found (no &#60;such&#62; file)
+              The tool failed: file_not_found (no <such> file)
 
-          There is no such file in the sandbox.
+              There is no such file in the sandbox.
+             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t4"}}
+              186 ms display -
+             text/markdown
+              <details><summary>Python - while True: pass - <b>failed</b></summary>
 
-          </details>
-         text/plain
-          Editor - view /w/none - failed
+              <div style="font-family: monospace">
 
-          The tool failed: file_not_found (no <such> file)
+              ```python
+              while True: pass
+              ```
 
-          There is no such file in the sandbox.
-         {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t4"}}
-          186 ms display -
-         text/markdown
-          <details><summary>Python - while True: pass - <b>failed</b></summary>
+              </div>
 
-          <div style="font-family: monospace">
+              The tool failed: execution_time_exceeded
 
-          ```python
-          while True: pass
-          ```
+              It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
 
-          </div>
+              </details>
+             text/plain
+              Python - while True: pass - failed
 
-          The tool failed: execution&#95;time&#95;exceeded
+              The tool failed: execution_time_exceeded
 
-          It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
+              It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
+             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t5"}}
+              191 ms display -
+             text/markdown
+              <details><summary>Python - search() - ok</summary>
 
-          </details>
-         text/plain
-          Python - while True: pass - failed
+              <div style="font-family: monospace">
 
-          The tool failed: execution_time_exceeded
+              ```python
+              search()
+              ```
 
-          It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
-         {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t5"}}
-          191 ms display -
-         text/markdown
-          <details><summary>Python - search() - ok</summary>
+              </div>
 
-          <div style="font-family: monospace">
+              The output is encrypted: the API shows it to Claude only.
 
-          ```python
-          search()
-          ```
+              </details>
+             text/plain
+              Python - search() - ok
 
-          </div>
+              The output is encrypted: the API shows it to Claude only.
+             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t6","exit_code":0}}
+              223 ms display -
+             text/markdown
+              <details><summary>Web search - anomaly detection - 2 results</summary>
 
-          The output is encrypted: the API shows it to Claude only.
-
-          </details>
-         text/plain
-          Python - search() - ok
-
-          The output is encrypted: the API shows it to Claude only.
-         {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t6","exit_code":0}}
-          223 ms display -
-         text/markdown
-          <details><summary>Web search - anomaly detection - 2 results</summary>
-
-          1. [A &#91;title&#93;(javascript:1)](https://e.x/a?b=%281%29&amp;c=2)
-          2. Evil
+              1. [A &#91;title&#93;(javascript:1)](https://e.x/a?b=%281%29&amp;c=2)
+              2. Evil
 
 
-          </details>
-         text/plain
-          Web search - anomaly detection - 2 results
+              </details>
+             text/plain
+              Web search - anomaly detection - 2 results
 
-          1. A [title](javascript:1) <https://e.x/a?b=(1)&c=2>
-          2. Evil <javascript:alert(1)>
-         {"claude_kernel":{"block":"step","tool":"web_search","tool_use_id":"t7"}}
-          282 ms display -
-         text/markdown
-          <details><summary>Web fetch - https://e.x - <b>failed</b></summary>
+              1. A [title](javascript:1) <https://e.x/a?b=(1)&c=2>
+              2. Evil <javascript:alert(1)>
+             {"claude_kernel":{"block":"step","tool":"web_search","tool_use_id":"t7"}}
+              282 ms display -
+             text/markdown
+              <details><summary>Web fetch - https://e.x - <b>failed</b></summary>
 
-          The tool failed: url&#95;not&#95;accessible
+              The tool failed: url_not_accessible
 
-          The page could not be reached.
+              The page could not be reached.
 
-          </details>
-         text/plain
-          Web fetch - https://e.x - failed
+              </details>
+             text/plain
+              Web fetch - https://e.x - failed
 
-          The tool failed: url_not_accessible
+              The tool failed: url_not_accessible
 
-          The page could not be reached.
-         {"claude_kernel":{"block":"step","tool":"web_fetch","tool_use_id":"t8"}}
-          287 ms display -
-         text/markdown
-          <details><summary>Tool search - weather - ok</summary>
+              The page could not be reached.
+             {"claude_kernel":{"block":"step","tool":"web_fetch","tool_use_id":"t8"}}
+              287 ms display -
+             text/markdown
+              <details><summary>Tool search - weather - ok</summary>
 
-          Found: forecast
+              Found: forecast
 
-          </details>
-         text/plain
-          Tool search - weather - ok
+              </details>
+             text/plain
+              Tool search - weather - ok
 
-          Found: forecast
-         {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25","tool_use_id":"t9"}}
-          293 ms display -
-         text/markdown
-          <sub>A block of kind hologram, which this version cannot show.</sub>
-         text/plain
-          A block of kind hologram, which this version cannot show.
-         {"claude_kernel":{"block":"unknown"}}
-          299 ms display -
-         text/markdown
-          <sub>claude-sonnet-5-5 went on where claude-opus-5-5 stopped.</sub>
-         text/plain
-          claude-sonnet-5-5 went on where claude-opus-5-5 stopped.
-         {"claude_kernel":{"block":"fallback"}}
-          301 ms display -
-         text/markdown
-          <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
-         text/plain
-          opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-         {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
-    "#]],
+              Found: forecast
+             {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25","tool_use_id":"t9"}}
+              293 ms display -
+             text/markdown
+              <sub>A block of kind hologram, which this version cannot show.</sub>
+             text/plain
+              A block of kind hologram, which this version cannot show.
+             {"claude_kernel":{"block":"unknown"}}
+              299 ms display -
+             text/markdown
+              <sub>claude-sonnet-5-5 went on where claude-opus-5-5 stopped.</sub>
+             text/plain
+              claude-sonnet-5-5 went on where claude-opus-5-5 stopped.
+             {"claude_kernel":{"block":"fallback"}}
+              301 ms display -
+             text/markdown
+              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+             text/plain
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+        "#]],
     );
 }
 
@@ -1161,32 +1143,32 @@ fn cited_text_is_one_answer_with_sources() {
         story,
         Client::Batch,
         &expect![[r#"
-           99 ms display -
-         text/markdown
-          They say the sky is blue [[1]](https://a.x/1) [[2]](https://b.x/%282%29), often.
-         text/plain
-          They say the sky is blue [[1]](https://a.x/1) [[2]](https://b.x/%282%29), often.
-         {"claude_kernel":{"block":"text"}}
-           99 ms display -
-         text/markdown
-          <details><summary>Sources (2)</summary>
+               99 ms display -
+             text/markdown
+              They say the sky is blue [[1]](https://a.x/1) [[2]](https://b.x/%282%29), often.
+             text/plain
+              They say the sky is blue [[1]](https://a.x/1) [[2]](https://b.x/%282%29), often.
+             {"claude_kernel":{"block":"text"}}
+               99 ms display -
+             text/markdown
+              <details><summary>Sources (2)</summary>
 
-          1. [First](https://a.x/1)
-          2. [Second &#60;b&#62;](https://b.x/%282%29)
+              1. [First](https://a.x/1)
+              2. [Second &#60;b&#62;](https://b.x/%282%29)
 
-          </details>
-         text/plain
-          Sources
-          1. First <https://a.x/1>
-          2. Second <b> <https://b.x/(2)>
-         {"claude_kernel":{"block":"sources"}}
-           99 ms display -
-         text/markdown
-          <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
-         text/plain
-          opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-         {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
-    "#]],
+              </details>
+             text/plain
+              Sources
+              1. First <https://a.x/1>
+              2. Second <b> <https://b.x/(2)>
+             {"claude_kernel":{"block":"sources"}}
+               99 ms display -
+             text/markdown
+              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+             text/plain
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+        "#]],
     );
 }
 
@@ -1247,123 +1229,123 @@ fn files_are_shown_by_what_they_are() {
         story,
         Client::Batch,
         &expect![[r#"
-           30 ms display -
-         text/markdown
-          ![plot.svg](claude_files/plot.svg)
+               30 ms display -
+             text/markdown
+              ![plot.svg](claude_files/plot.svg)
 
-          [plot.svg](claude_files/plot.svg) (46 B)
-         text/plain
-          claude_files/plot.svg (46 B)
-         {"claude_kernel":{"block":"file","file_id":"f1","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46}}
-           60 ms display -
-         text/markdown
-          [page.html](claude_files/page.html) (25 B)
-         text/plain
-          claude_files/page.html (25 B)
-         {"claude_kernel":{"block":"file","file_id":"f2","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25}}
-           90 ms display -
-         text/markdown
-          [fake.png](claude_files/fake.png) (8 B)
-         text/plain
-          claude_files/fake.png (8 B)
-         {"claude_kernel":{"block":"file","file_id":"f3","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8}}
-          120 ms display -
-         text/markdown
-          <details><summary>data.json (37 B)</summary>
+              [plot.svg](claude_files/plot.svg) (46 B)
+             text/plain
+              claude_files/plot.svg (46 B)
+             {"claude_kernel":{"block":"file","file_id":"f1","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46}}
+               60 ms display -
+             text/markdown
+              [page.html](claude_files/page.html) (25 B)
+             text/plain
+              claude_files/page.html (25 B)
+             {"claude_kernel":{"block":"file","file_id":"f2","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25}}
+               90 ms display -
+             text/markdown
+              [fake.png](claude_files/fake.png) (8 B)
+             text/plain
+              claude_files/fake.png (8 B)
+             {"claude_kernel":{"block":"file","file_id":"f3","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8}}
+              120 ms display -
+             text/markdown
+              <details><summary>data.json (37 B)</summary>
 
-          [data.json](claude_files/data.json)
+              [data.json](claude_files/data.json)
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ```json
-          {
-            "b": [
-              1,
+              ```json
               {
-                "c": "</details>"
+                "b": [
+                  1,
+                  {
+                    "c": "</details>"
+                  }
+                ],
+                "a": null
               }
-            ],
-            "a": null
-          }
-          ```
+              ```
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          claude_files/data.json (37 B)
-          {
-            "b": [
-              1,
+              </details>
+             text/plain
+              claude_files/data.json (37 B)
               {
-                "c": "</details>"
+                "b": [
+                  1,
+                  {
+                    "c": "</details>"
+                  }
+                ],
+                "a": null
               }
-            ],
-            "a": null
-          }
-         {"claude_kernel":{"block":"file","file_id":"f4","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37}}
-          150 ms display -
-         text/markdown
-          [model.pkl](claude_files/model.pkl) (2 B)
-         text/plain
-          claude_files/model.pkl (2 B)
-         {"claude_kernel":{"block":"file","file_id":"f5","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2}}
-          180 ms display -
-         text/markdown
-          <details><summary>notes.txt (13 B)</summary>
+             {"claude_kernel":{"block":"file","file_id":"f4","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37}}
+              150 ms display -
+             text/markdown
+              [model.pkl](claude_files/model.pkl) (2 B)
+             text/plain
+              claude_files/model.pkl (2 B)
+             {"claude_kernel":{"block":"file","file_id":"f5","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2}}
+              180 ms display -
+             text/markdown
+              <details><summary>notes.txt (13 B)</summary>
 
-          [notes.txt](claude_files/notes.txt)
+              [notes.txt](claude_files/notes.txt)
 
-          <div style="font-family: monospace">
+              <div style="font-family: monospace">
 
-          ````text
-          line
-          ```
-          <b>
-          ````
+              ````text
+              line
+              ```
+              <b>
+              ````
 
-          </div>
+              </div>
 
-          </details>
-         text/plain
-          claude_files/notes.txt (13 B)
-          line
-          ```
-          <b>
-         {"claude_kernel":{"block":"file","file_id":"f6","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13}}
-          210 ms display -
-         text/markdown
-          [wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns
+              </details>
+             text/plain
+              claude_files/notes.txt (13 B)
+              line
+              ```
+              <b>
+             {"claude_kernel":{"block":"file","file_id":"f6","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13}}
+              210 ms display -
+             text/markdown
+              [wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns
 
-          | a | b | c | d | e | f | g | h | … |
-          | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-          | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | … |
-         text/plain
-          claude_files/wide.tsv (36 B)
-          a	b	c	d	e	f	g	h	…
-          1	2	3	4	5	6	7	8	…
-         {"claude_kernel":{"block":"file","file_id":"f7","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36}}
-          240 ms display -
-         text/markdown
-          [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
-         text/plain
-          claude_files/evil[U+202E]gnp.exe (2 B)
-         {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil‮gnp.exe","mime_type":"application/x-dosexec","size_bytes":2}}
-          241 ms display -
-         text/markdown
-          <sub>A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
-         text/plain
-          A file of this step could not be saved: it is gone <b>.
-         {"claude_kernel":{"block":"file","file_id":"f9","error":"it is gone <b>"}}
-          242 ms display -
-         text/markdown
-          Files: [plot.svg](claude_files/plot.svg) (46 B) · [page.html](claude_files/page.html) (25 B) · [fake.png](claude_files/fake.png) (8 B) · [data.json](claude_files/data.json) (37 B) · [model.pkl](claude_files/model.pkl) (2 B) · [notes.txt](claude_files/notes.txt) (13 B) · [wide.tsv](claude_files/wide.tsv) (36 B) · [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
+              | a | b | c | d | e | f | g | h | … |
+              | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+              | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | … |
+             text/plain
+              claude_files/wide.tsv (36 B)
+              a	b	c	d	e	f	g	h	…
+              1	2	3	4	5	6	7	8	…
+             {"claude_kernel":{"block":"file","file_id":"f7","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36}}
+              240 ms display -
+             text/markdown
+              [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
+             text/plain
+              claude_files/evil[U+202E]gnp.exe (2 B)
+             {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil‮gnp.exe","mime_type":"application/x-dosexec","size_bytes":2}}
+              241 ms display -
+             text/markdown
+              <sub>A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
+             text/plain
+              A file of this step could not be saved: it is gone <b>.
+             {"claude_kernel":{"block":"file","file_id":"f9","error":"it is gone <b>"}}
+              242 ms display -
+             text/markdown
+              Files: [plot.svg](claude_files/plot.svg) (46 B) · [page.html](claude_files/page.html) (25 B) · [fake.png](claude_files/fake.png) (8 B) · [data.json](claude_files/data.json) (37 B) · [model.pkl](claude_files/model.pkl) (2 B) · [notes.txt](claude_files/notes.txt) (13 B) · [wide.tsv](claude_files/wide.tsv) (36 B) · [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
 
-          <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
-         text/plain
-          Files: claude_files/plot.svg (46 B) · claude_files/page.html (25 B) · claude_files/fake.png (8 B) · claude_files/data.json (37 B) · claude_files/model.pkl (2 B) · claude_files/notes.txt (13 B) · claude_files/wide.tsv (36 B) · claude_files/evil[U+202E]gnp.exe (2 B)
-          opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-         {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
-    "#]],
+              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+             text/plain
+              Files: claude_files/plot.svg (46 B) · claude_files/page.html (25 B) · claude_files/fake.png (8 B) · claude_files/data.json (37 B) · claude_files/model.pkl (2 B) · claude_files/notes.txt (13 B) · claude_files/wide.tsv (36 B) · claude_files/evil[U+202E]gnp.exe (2 B)
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+        "#]],
     );
 }
