@@ -185,6 +185,7 @@ fn print(published: &[(Duration, Output)]) -> String {
             };
             format!("{:>5} ms {text}", at.as_millis())
         })
+        .map(|text| text.replace('\u{202e}', "\\u{202e}"))
         .map(|text| {
             text.lines()
                 .map(str::trim_end)
@@ -1330,7 +1331,7 @@ fn files_are_shown_by_what_they_are() {
               [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
              text/plain
               claude_files/evil[U+202E]gnp.exe (2 B)
-             {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil‮gnp.exe","mime_type":"application/x-dosexec","size_bytes":2}}
+             {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2}}
               241 ms display -
              text/markdown
               <sub>A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
