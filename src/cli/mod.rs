@@ -81,6 +81,9 @@ enum Command {
     Doctor(doctor::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Run one step of the offline backend, confined
+    #[command(hide = true)]
+    SandboxExec(sandbox_exec::Args),
 }
 
 /// Parses `args` (the program's name first), runs the command, reports what went wrong on stderr.
@@ -103,6 +106,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Doctor(args) => doctor::run(&args, &mut io::stdout()),
         Command::Completions(args) => completions::run(&args, &mut io::stdout()),
+        // No thread may exist yet: namespaces are left by a process that has one.
+        Command::SandboxExec(args) => return sandbox_exec::run(&args),
     };
     match result {
         Ok(code) => code,

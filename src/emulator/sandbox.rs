@@ -5,11 +5,20 @@
 //! child. Nothing a command writes is ever followed, executed or trusted here, and dropping a call
 //! or a container ends every process it started.
 
+mod call;
+mod capture;
+mod container;
+mod files;
+mod repl;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::script::{Edit, Variables};
+use super::confine;
+
+pub use confine::Mechanism;
+pub use container::Container;
 
 /// What a command or a Python cell left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,6 +43,15 @@ pub struct CallError {
     pub code: &'static str,
     /// For the log, and for the `error_message` of the text editor's errors.
     pub message: String,
+}
+
+impl CallError {
+    fn unavailable(message: impl Into<String>) -> Self {
+        Self {
+            code: "unavailable",
+            message: message.into(),
+        }
+    }
 }
 
 /// What a text-editor call did: the `content` of `text_editor_code_execution_tool_result`.
@@ -78,7 +96,7 @@ pub struct Limits {
     pub processes: u32,
     /// Kept of each of stdout and stderr, in bytes: half from the start, half from the end.
     pub output_bytes: usize,
-    /// The largest file a command may write, in bytes.
+    /// The largest file collected, in bytes; one twice as large cannot be written at all.
     pub file_bytes: u64,
     /// Files collected from `$OUTPUT_DIR`.
     pub files: usize,
@@ -121,7 +139,7 @@ pub struct Protection {
 }
 
 /// What protects this machine from what runs in a container.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Protections {
     /// One entry each, always the same names in the same order.
     pub entries: Vec<Protection>,
@@ -152,11 +170,7 @@ impl Sandbox {
     /// # Errors
     /// When a directory cannot be made, or `id` is not one plain path component.
     pub fn container(&self, id: &str, parent: &Path) -> io::Result<Container> {
-        Ok(Container {
-            sandbox: self.clone(),
-            id: id.to_owned(),
-            root: parent.join(id),
-        })
+        Container::new(self.clone(), id, parent)
     }
 
     /// Runs nothing, confined as a command would be, and reports what held.
@@ -164,72 +178,10 @@ impl Sandbox {
     /// # Errors
     /// `unavailable` when the child cannot be started at all.
     pub async fn probe(&self) -> Result<Protections, CallError> {
-        Ok(Protections::default())
-    }
-}
-
-/// A container: a directory, and at most one persistent interpreter. Calls take `&mut self`: one
-/// at a time. Dropping it ends its processes and removes the directory.
-#[derive(Debug)]
-pub struct Container {
-    sandbox: Sandbox,
-    id: String,
-    root: PathBuf,
-}
-
-impl Container {
-    /// Returns the id it was made with.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Runs a bash command in the home directory, with a fresh, empty `$OUTPUT_DIR`. Files stay
-    /// for later calls; processes do not: what is left in the background ends with the command.
-    /// Dropping the future ends the command.
-    ///
-    /// # Errors
-    /// `execution_time_exceeded`, `output_file_too_large`, `unavailable`. A non-zero exit is not
-    /// an error.
-    pub async fn bash(&mut self, _command: &str) -> Result<Outcome, CallError> {
-        Ok(Outcome::default())
-    }
-
-    /// Runs a cell in the container's one Python interpreter: variables persist, the value of a
-    /// last expression is printed. A cell over the time limit is a normal outcome with a non-zero
-    /// return code that mentions `detection_timeout`; the interpreter then starts afresh, as
-    /// after a crash or a dropped future.
-    ///
-    /// # Errors
-    /// As [`Container::bash`].
-    pub async fn repl(&mut self, _code: &str) -> Result<Outcome, CallError> {
-        Ok(Outcome::default())
-    }
-
-    /// Does what the text editor does, confined like a command. Relative paths start at home.
-    ///
-    /// # Errors
-    /// `file_not_found`, `invalid_tool_input`, `unavailable`, `execution_time_exceeded`.
-    pub async fn edit(&mut self, _edit: &Edit) -> Result<EditOutcome, CallError> {
-        Ok(EditOutcome::Create {
-            is_file_update: false,
-        })
-    }
-
-    /// Puts a file into `$INPUT_DIR`; returns its path as commands see it. Directories in `name`
-    /// are dropped.
-    ///
-    /// # Errors
-    /// When it cannot be written, or no file name is left.
-    pub fn add_input(&mut self, name: &str, _bytes: &[u8]) -> io::Result<String> {
-        Ok(format!("{}/input/{name}", self.root.display()))
-    }
-
-    /// Returns what steps wrote to `$SCRIPT_VARS` so far; the last value of a name counts.
-    #[must_use]
-    pub fn variables(&self) -> Variables {
-        let _ = &self.sandbox;
-        Variables::new()
+        let broken = |error: io::Error| CallError::unavailable(error.to_string());
+        let parent = tempfile::tempdir().map_err(broken)?;
+        let mut container = self.container("probe", parent.path()).map_err(broken)?;
+        container.look().await
     }
 }
 

@@ -1,0 +1,273 @@
+//! The inside of a call: what `claude-kernel sandbox-exec` does before and while a command runs.
+//!
+//! Two stages. The *outer* one leaves the namespaces of its parent and starts the *inner* one,
+//! which is then process 1 of a world of its own: it builds a root of what may be seen, gives up
+//! its rights, starts the command and watches it. Whatever ends process 1 ends everything the
+//! command ever started. Where namespaces are refused the outer stage goes on as the inner one,
+//! with less; what held and what did not goes into a report that the asking side reads.
+//!
+//! Invariants: nothing of the parent's environment reaches a command; when standard input closes,
+//! everything ends; a protection that cannot be had is reported, never silently skipped. There is
+//! no `unsafe` here: all of it goes through wrappers, which is why stages are processes and not
+//! forks.
+//!
+//! This module does not decide what to run, and does not read what comes out (see `sandbox`).
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: writes namespace maps and the files of a container"
+)]
+
+mod edit;
+mod environment;
+mod interpreter;
+mod limits;
+mod report;
+#[cfg(target_os = "linux")]
+mod root;
+#[cfg(target_os = "linux")]
+mod rules;
+mod supervise;
+#[cfg(target_os = "linux")]
+mod tree;
+#[cfg(target_os = "linux")]
+mod world;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub(super) use edit::Edited;
+pub(super) use interpreter::Interpreter;
+pub(super) use report::Line;
+
+use report::Report;
+use serde::{Deserialize, Serialize};
+
+use super::sandbox::Protection;
+use super::script::Edit;
+
+/// The exit code of a call that never started; the report says why.
+const REFUSED: u8 = 125;
+
+/// What to run and how much it may use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// The container's directory.
+    pub(super) root: PathBuf,
+    pub(super) task: Task,
+    /// The interpreter behind `python3`.
+    pub(super) python: Option<PathBuf>,
+    /// Of all processes together.
+    pub(super) memory_bytes: u64,
+    /// Together, threads included.
+    pub(super) processes: u32,
+    /// The largest file that may be written.
+    pub(super) file_bytes: u64,
+    /// Of one process, a second belt behind the wall-clock limit.
+    pub(super) cpu_seconds: u64,
+    /// Where to report.
+    pub(super) report: PathBuf,
+    /// Mechanisms not to use.
+    pub(super) forgone: Vec<Mechanism>,
+}
+
+/// What to run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Nothing: only the report is wanted.
+    Nothing,
+    /// A bash command.
+    Bash(String),
+    /// A bash command from a file below `cells`, for one too long for an argument.
+    BashFile(String),
+    /// The persistent interpreter; requests come on standard input.
+    Repl,
+    /// The text editor; the result goes to standard output as JSON.
+    Edit(Edit),
+}
+
+/// A means of confining that a machine may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mechanism {
+    /// User, process, network and mount namespaces.
+    Namespaces,
+    /// A root directory of its own.
+    PrivateRoot,
+    /// Landlock rules.
+    Landlock,
+}
+
+/// Runs the outer stage: the hidden subcommand. The process must have one thread only.
+#[must_use]
+pub fn outer(job: &Path) -> ExitCode {
+    match read(job) {
+        Ok(spec) => ExitCode::from(outer_stage(job, &spec)),
+        Err(why) => complain(&why),
+    }
+}
+
+/// Runs the inner stage, as process 1 of the outer one's namespaces.
+#[must_use]
+pub fn inner(job: &Path) -> ExitCode {
+    match read(job) {
+        Ok(spec) => ExitCode::from(inner_stage(&spec, Ok(()))),
+        Err(why) => complain(&why),
+    }
+}
+
+fn read(job: &Path) -> Result<Job, String> {
+    let text = std::fs::read(job).map_err(|error| format!("`{}`: {error}", job.display()))?;
+    serde_json::from_slice(&text).map_err(|error| format!("`{}`: {error}", job.display()))
+}
+
+fn complain(why: &str) -> ExitCode {
+    let _nobody_listens = writeln!(std::io::stderr(), "sandbox-exec: {why}");
+    ExitCode::from(REFUSED)
+}
+
+#[cfg(target_os = "linux")]
+fn outer_stage(path: &Path, job: &Job) -> u8 {
+    let _already_leader = nix::unistd::setsid();
+    if job.forgone.contains(&Mechanism::Namespaces) {
+        return inner_stage(job, Err("not used".into()));
+    }
+    match world::leave() {
+        Ok(()) => match supervise::inner_process(path) {
+            Ok(code) => code,
+            Err(error) => refuse(job, &format!("the inner stage cannot be started: {error}")),
+        },
+        Err(world::Stuck::Refused(why)) => inner_stage(job, Err(why)),
+        Err(world::Stuck::HalfWay(why)) => {
+            let mut report = Report::open(&job.report);
+            report.add(&Line::Stuck(why));
+            REFUSED
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn outer_stage(_path: &Path, job: &Job) -> u8 {
+    let _already_leader = nix::unistd::setsid();
+    inner_stage(job, Err("this system has none".into()))
+}
+
+fn refuse(job: &Job, why: &str) -> u8 {
+    Report::open(&job.report).add(&Line::Refused(why.to_owned()));
+    REFUSED
+}
+
+/// `namespaces` tells why there are none.
+fn inner_stage(job: &Job, namespaces: Result<(), String>) -> u8 {
+    let mut report = Report::open(&job.report);
+    let python = Interpreter::find(job.python.as_deref());
+    let alone = namespaces.is_ok();
+    let confined = match confine(job, python.as_ref(), namespaces) {
+        Ok(confined) => confined,
+        Err(why) => {
+            report.add(&Line::Refused(why));
+            return REFUSED;
+        }
+    };
+    report.add(&Line::Protections(confined.protections));
+    let base = confined.base;
+    let home = base.join("home");
+    if let Err(error) = std::env::set_current_dir(&home) {
+        report.add(&Line::Refused(format!("`{}`: {error}", home.display())));
+        return REFUSED;
+    }
+    let command = match &job.task {
+        Task::Nothing => {
+            report.add(&Line::Started);
+            return 0;
+        }
+        Task::Edit(edit) => {
+            report.add(&Line::Started);
+            return edit::print(&edit::apply(edit));
+        }
+        Task::Bash(text) => environment::bash(&["-c", text]),
+        Task::BashFile(name) => {
+            let path = base.join("cells").join(name);
+            // The words after the script are `$0`, which errors begin with, and `$1`.
+            let read = "eval \"$(<\"$1\")\"";
+            environment::bash(&["-c", read, "bash", &path.to_string_lossy()])
+        }
+        Task::Repl => match &python {
+            Some(python) => environment::repl(python),
+            None => {
+                report.add(&Line::Refused("no Python was found".into()));
+                return REFUSED;
+            }
+        },
+    };
+    let command = environment::clothe(command, &base, confined.private_root, python.as_ref());
+    supervise::run(command, job, alone, &mut report)
+}
+
+/// What confining achieved.
+struct Confined {
+    /// The container's directory as the command sees it.
+    base: PathBuf,
+    /// Whether the command has a root, and a `/tmp`, of its own.
+    private_root: bool,
+    protections: Vec<Protection>,
+}
+
+#[cfg(target_os = "linux")]
+fn confine(
+    job: &Job,
+    python: Option<&Interpreter>,
+    namespaces: Result<(), String>,
+) -> Result<Confined, String> {
+    let root = match &namespaces {
+        Err(_) => Err("needs namespaces".to_owned()),
+        Ok(()) if job.forgone.contains(&Mechanism::PrivateRoot) => Err("not used".to_owned()),
+        Ok(()) => root::enter(job, python),
+    };
+    let base = match &root {
+        Ok(base) => base.clone(),
+        Err(_) => job.root.clone(),
+    };
+    if namespaces.is_ok() {
+        world::settle(job.processes)?;
+    }
+    let limited = limits::set(job);
+    let rules = if job.forgone.contains(&Mechanism::Landlock) {
+        Err("not used".to_owned())
+    } else {
+        rules::restrict(&base, root.is_ok(), python)
+    };
+    let privileges = world::renounce(namespaces.is_ok());
+    let protections = report::protections(&report::Found {
+        namespaces,
+        root: root.as_ref().map(|_| ()).map_err(String::clone),
+        rules,
+        limited,
+        privileges,
+    });
+    Ok(Confined {
+        base,
+        private_root: root.is_ok(),
+        protections,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn confine(
+    job: &Job,
+    _python: Option<&Interpreter>,
+    namespaces: Result<(), String>,
+) -> Result<Confined, String> {
+    let missing = || "this system has no Landlock".to_owned();
+    let protections = report::protections(&report::Found {
+        namespaces,
+        root: Err(missing()),
+        rules: Err(missing()),
+        limited: limits::set(job),
+        privileges: Err("this system cannot forbid new privileges".into()),
+    });
+    Ok(Confined {
+        base: job.root.clone(),
+        private_root: false,
+        protections,
+    })
+}

@@ -1,0 +1,87 @@
+"""Runs cells in one namespace. A request is a line `number marker`; the cell is a file.
+
+After each cell the marker and a three-digit code go to both outputs, so that the asking side
+knows where the cell's output ends. The cell cannot lose these: the outputs are kept apart and
+put back before every cell.
+"""
+
+import ast
+import asyncio
+import builtins
+import inspect
+import linecache
+import os
+import sys
+import traceback
+
+
+def main():
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    outputs = [os.dup(1), os.dup(2)]
+    null = os.open(os.devnull, os.O_RDONLY)
+    cells = os.path.join(os.path.dirname(os.environ["INPUT_DIR"]), "cells")
+    namespace = {"__name__": "__main__", "__builtins__": builtins}
+    sys.argv = [""]
+    sys.path.insert(0, "")
+    for line in requests:
+        # Not any white space: the marker begins with a control character.
+        number, marker = line.rstrip("\n").split(" ")
+        os.dup2(null, 0)
+        for number_out, kept in enumerate(outputs, 1):
+            os.dup2(kept, number_out)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)
+        sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        with open(os.path.join(cells, number), encoding="utf-8") as file:
+            source = file.read()
+        code = run(source, f"<cell {number}>", namespace)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                pass
+        for kept in outputs:
+            os.write(kept, f"{marker}{code:03}".encode())
+
+
+def run(source, name, namespace):
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    try:
+        tree = ast.parse(source, name)
+        last = None
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            last = ast.Expression(tree.body.pop().value)
+        step(compile(tree, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
+        if last is not None:
+            code = compile(last, name, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            sys.displayhook(step(code, namespace))
+        return 0
+    except SystemExit as exit:
+        if exit.code is None:
+            return 0
+        if isinstance(exit.code, int):
+            return exit.code & 255
+        print(exit.code, file=sys.stderr)
+        return 1
+    except BaseException as error:
+        show(error, name)
+        return 1
+
+
+def step(code, namespace):
+    value = eval(code, namespace)
+    if code.co_flags & inspect.CO_COROUTINE:
+        return asyncio.run(value)
+    return value
+
+
+def show(error, name):
+    # Our own frames come first: the traceback begins where the cell does. An error of syntax
+    # has no frame of the cell.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != name:
+        trace = trace.tb_next
+    traceback.print_exception(type(error), error, trace, file=sys.stderr)
+
+
+main()

@@ -1,0 +1,80 @@
+//! What the confined side tells the asking side: one JSON value a line, in a file opened before
+//! anything is given up.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::sandbox::Protection;
+
+/// A line of the report.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Line {
+    /// What holds, before anything is started.
+    Protections(Vec<Protection>),
+    /// The command runs.
+    Started,
+    /// Namespaces half work: ask again without them.
+    Stuck(String),
+    /// The command cannot be started.
+    Refused(String),
+    /// The supervisor ended the command, and why.
+    Ended(String),
+}
+
+/// The open report. Without one the asking side takes the call for one that never started.
+#[derive(Debug)]
+pub(super) struct Report {
+    file: Option<File>,
+}
+
+impl Report {
+    pub(super) fn open(path: &Path) -> Self {
+        let file = OpenOptions::new().append(true).open(path).ok();
+        Self { file }
+    }
+
+    pub(super) fn add(&mut self, line: &Line) {
+        if let (Some(file), Ok(mut text)) = (&mut self.file, serde_json::to_string(line)) {
+            text.push('\n');
+            let _full_disk = file.write_all(text.as_bytes());
+        }
+    }
+}
+
+/// Which mechanism worked, and why the others did not.
+pub(super) struct Found {
+    pub(super) namespaces: Result<(), String>,
+    pub(super) root: Result<(), String>,
+    pub(super) rules: Result<(), String>,
+    pub(super) limited: Result<(), String>,
+    pub(super) privileges: Result<(), String>,
+}
+
+/// Translates mechanisms into what they protect.
+pub(super) fn protections(found: &Found) -> Vec<Protection> {
+    let missing = |what: &str, why: &Result<(), String>| {
+        why.as_ref().err().map(|why| format!("{what}: {why}"))
+    };
+    let namespaces = missing("namespaces", &found.namespaces);
+    let files = match (&found.root, &found.rules) {
+        (Err(root), Err(rules)) => Some(format!("private root: {root}; Landlock: {rules}")),
+        _ => None,
+    };
+    let entry = |name: &str, why_not: Option<String>| Protection {
+        name: name.to_owned(),
+        active: why_not.is_none(),
+        why_not,
+    };
+    let limits = missing("limits", &found.limited)
+        .or_else(|| (!cfg!(target_os = "linux")).then(|| "processes are not counted here".into()));
+    vec![
+        entry("no network", namespaces.clone()),
+        entry("no access to other files", files),
+        entry("no access to other processes", namespaces),
+        entry("limited memory, processes and time", limits),
+        entry("no new privileges", missing("prctl", &found.privileges)),
+    ]
+}

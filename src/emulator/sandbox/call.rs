@@ -1,0 +1,171 @@
+//! One run of `sandbox-exec`: its pipes, its report, its end.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use super::super::confine::{Job, Line};
+use super::capture::Capture;
+use super::{CallError, Protections};
+
+/// How long a supervisor may take to end a call before it is killed itself.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long output may still come after the supervisor's end: what is in the pipes.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// A running call. Dropping it closes the lifeline, which ends everything the call started.
+#[derive(Debug)]
+pub(super) struct Call {
+    child: Child,
+    /// The supervisor's standard input. While it is open, somebody still wants the call.
+    lifeline: ChildStdin,
+    pub(super) stdout: ChildStdout,
+    pub(super) stderr: ChildStderr,
+    files: Files,
+}
+
+/// What the confined side reported.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) protections: Option<Protections>,
+    pub(super) started: bool,
+    /// Namespaces half work.
+    pub(super) stuck: bool,
+    /// Why it was not started, or why it was ended.
+    pub(super) why: Option<String>,
+}
+
+/// The job and the report on disk, removed at the end.
+#[derive(Debug)]
+struct Files {
+    job: PathBuf,
+    report: PathBuf,
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _left_for_the_container = fs::remove_file(&self.job);
+        let _left_for_the_container = fs::remove_file(&self.report);
+    }
+}
+
+impl Call {
+    /// Starts `command sandbox-exec` for a job; its `report` names the files to be made.
+    pub(super) fn start(command: &Path, job: &Job) -> Result<Self, CallError> {
+        let failed = |what: &Path, error: &io::Error| {
+            CallError::unavailable(format!("`{}`: {error}", what.display()))
+        };
+        let files = Files {
+            job: job.report.with_extension("json"),
+            report: job.report.clone(),
+        };
+        let made = File::create_new(&files.report)
+            .and_then(|_| File::create_new(&files.job))
+            .and_then(|file| serde_json::to_writer(file, job).map_err(io::Error::from));
+        made.map_err(|error| failed(&files.job, &error))?;
+        let mut child = Command::new(command)
+            .arg("sandbox-exec")
+            .arg(&files.job)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(command, &error))?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(lifeline), Some(stdout), Some(stderr)) = pipes else {
+            return Err(CallError::unavailable("the sandbox has no pipes"));
+        };
+        Ok(Self {
+            child,
+            lifeline,
+            stdout,
+            stderr,
+            files,
+        })
+    }
+
+    /// Sends a line to the command's standard input.
+    pub(super) async fn send(&mut self, line: &str) -> io::Result<()> {
+        self.lifeline.write_all(line.as_bytes()).await?;
+        self.lifeline.flush().await
+    }
+
+    /// Reads to the end; returns stdout, stderr and the exit code.
+    pub(super) async fn finish(&mut self, bytes: usize) -> (String, String, i32) {
+        let (mut out, mut err) = (Capture::new(bytes), Capture::new(bytes));
+        {
+            let reading = futures::future::join(
+                pump(&mut self.stdout, &mut out),
+                pump(&mut self.stderr, &mut err),
+            );
+            tokio::pin!(reading);
+            tokio::select! {
+                _ = &mut reading => {}
+                // A process that got away, where nothing holds them, may keep the pipes open.
+                _ = self.child.wait() => drop(timeout(DRAIN, &mut reading).await),
+            }
+        }
+        let code = self.code().await;
+        (out.text(), err.text(), code)
+    }
+
+    /// Waits for the supervisor; 137 when it was killed.
+    pub(super) async fn code(&mut self) -> i32 {
+        let status = timeout(PATIENCE, self.child.wait()).await;
+        let code = status.ok().and_then(Result::ok).and_then(|s| s.code());
+        code.unwrap_or(137)
+    }
+
+    /// Ends the call and waits until it is over.
+    pub(super) async fn stop(self) {
+        let Self {
+            mut child,
+            lifeline,
+            ..
+        } = self;
+        drop(lifeline);
+        if timeout(PATIENCE, child.wait()).await.is_err() {
+            let _ended_just_now = child.kill().await;
+        }
+    }
+
+    /// Reads what has been reported so far.
+    pub(super) fn report(&self) -> Report {
+        let text = fs::read_to_string(&self.files.report).unwrap_or_default();
+        let mut report = Report::default();
+        for line in text.lines() {
+            match serde_json::from_str(line) {
+                Ok(Line::Protections(entries)) => {
+                    report.protections = Some(Protections { entries });
+                }
+                Ok(Line::Started) => report.started = true,
+                Ok(Line::Stuck(why)) => {
+                    report.stuck = true;
+                    report.why = Some(why);
+                }
+                Ok(Line::Refused(why) | Line::Ended(why)) => report.why = Some(why),
+                Err(error) => tracing::warn!(%error, "a line of a sandbox report"),
+            }
+        }
+        report
+    }
+}
+
+async fn pump(from: &mut (impl AsyncRead + Unpin), to: &mut Capture) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match from.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(length) => to.push(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+}

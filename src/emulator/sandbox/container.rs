@@ -1,0 +1,324 @@
+//! A container: its directory, its calls, its one interpreter.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::super::confine::{Edited, Job, Mechanism, Task};
+use super::super::script::{Edit, Variables};
+use super::call::{Call, Report};
+use super::repl::Repl;
+use super::{CallError, EditOutcome, Outcome, Protections, Sandbox, files};
+
+/// A longer command does not fit into an argument and goes through a file.
+const MAX_ARGUMENT_BYTES: usize = 100_000;
+
+/// Wall-clock time of a text-editor call.
+const EDIT_TIME: Duration = Duration::from_secs(30);
+
+/// Processor time of a call in terms of its wall-clock time: a few busy processes.
+const CPU_PER_WALL: u64 = 4;
+
+/// Processor time of an interpreter, over all its cells, in seconds.
+const REPL_CPU_SECONDS: u64 = 24 * 60 * 60;
+
+/// The exit code of a cell that was stopped, as `timeout` has it.
+const TIMED_OUT: i32 = 124;
+
+/// A container: a directory, and at most one persistent interpreter. Calls take `&mut self`: one
+/// at a time. Dropping it ends its processes and removes the directory.
+#[derive(Debug)]
+pub struct Container {
+    sandbox: Sandbox,
+    id: String,
+    root: PathBuf,
+    calls: u32,
+    cells: u32,
+    repl: Option<Repl>,
+    protections: Option<Protections>,
+    forgone: Vec<Mechanism>,
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.repl = None;
+        // Its processes may write for another moment; the parent directory goes later anyway.
+        let _left_for_the_parent = files::remove(&self.root).or_else(|_| files::remove(&self.root));
+    }
+}
+
+impl Container {
+    pub(super) fn new(sandbox: Sandbox, id: &str, parent: &Path) -> io::Result<Self> {
+        let root = files::make(id, parent)?;
+        files::shims(&root, sandbox.python.as_deref())?;
+        Ok(Self {
+            sandbox,
+            id: id.to_owned(),
+            root,
+            calls: 0,
+            cells: 0,
+            repl: None,
+            protections: None,
+            forgone: Vec::new(),
+        })
+    }
+
+    /// Returns the id it was made with.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns what held for the latest call; `None` before the first.
+    #[must_use]
+    pub fn protections(&self) -> Option<&Protections> {
+        self.protections.as_ref()
+    }
+
+    /// Does without a mechanism from the next call on, like a machine that lacks it.
+    pub fn forgo(&mut self, mechanism: Mechanism) {
+        self.repl = None;
+        self.forgone.push(mechanism);
+    }
+
+    /// Runs a bash command in the home directory, with a fresh, empty `$OUTPUT_DIR`. Files stay
+    /// for later calls; processes do not: what is left in the background ends with the command.
+    /// Dropping the future ends the command.
+    ///
+    /// # Errors
+    /// `execution_time_exceeded`, `output_file_too_large`, `unavailable`, `invalid_tool_input`
+    /// (a NUL in the command). A non-zero exit is not an error.
+    pub async fn bash(&mut self, command: &str) -> Result<Outcome, CallError> {
+        if command.contains('\0') {
+            return Err(CallError {
+                code: "invalid_tool_input",
+                message: "a command cannot hold a NUL character".into(),
+            });
+        }
+        files::clear_output(&self.root).map_err(broken)?;
+        let task = if command.len() > MAX_ARGUMENT_BYTES {
+            let name = format!("{}.sh", self.calls);
+            files::give(&self.root, "cells", &name, command.as_bytes()).map_err(broken)?;
+            Task::BashFile(name)
+        } else {
+            Task::Bash(command.to_owned())
+        };
+        let limit = self.sandbox.limits.command;
+        let outcome = self.run(task, limit).await?;
+        self.collected(outcome)
+    }
+
+    /// Runs a cell in the container's one Python interpreter: variables persist, the value of a
+    /// last expression is printed. A cell over the time limit is a normal outcome with a non-zero
+    /// return code that mentions `detection_timeout`; the interpreter then starts afresh, as
+    /// after a crash or a dropped future.
+    ///
+    /// # Errors
+    /// As [`Container::bash`].
+    pub async fn repl(&mut self, code: &str) -> Result<Outcome, CallError> {
+        files::clear_output(&self.root).map_err(broken)?;
+        // Taken, and put back only after a cell that ended well.
+        let mut repl = match self.repl.take() {
+            Some(repl) => repl,
+            None => self.start_repl().await?,
+        };
+        self.cells += 1;
+        let name = self.cells.to_string();
+        files::give(&self.root, "cells", &name, code.as_bytes()).map_err(broken)?;
+        let limits = &self.sandbox.limits;
+        let cell = timeout(limits.cell, repl.run(&name, limits.output_bytes)).await;
+        let Ok(cell) = cell else {
+            repl.call.stop().await;
+            let limit = limits.cell.as_secs_f32();
+            let outcome = Outcome {
+                stderr: format!(
+                    "detection_timeout: the cell ran for more than {limit} s and was stopped; the \
+                     interpreter starts afresh, its variables are gone\n"
+                ),
+                return_code: TIMED_OUT,
+                ..Outcome::default()
+            };
+            return self.collected(outcome);
+        };
+        let mut outcome = Outcome {
+            stdout: cell.stdout,
+            stderr: cell.stderr,
+            return_code: cell.code.unwrap_or_default(),
+            files: Vec::new(),
+        };
+        if cell.code.is_some() {
+            self.repl = Some(repl);
+            return self.collected(outcome);
+        }
+        outcome.return_code = repl.call.code().await;
+        let report = repl.call.report();
+        check_started(&report, &outcome)?;
+        let why = report.why.unwrap_or_else(|| "it exited".into());
+        note(
+            &mut outcome.stderr,
+            &format!("the interpreter ended ({why}); the next cell starts a new one"),
+        );
+        self.collected(outcome)
+    }
+
+    /// Does what the text editor does, confined like a command. Relative paths start at home.
+    ///
+    /// # Errors
+    /// `file_not_found`, `invalid_tool_input`, `unavailable`, `execution_time_exceeded`.
+    pub async fn edit(&mut self, edit: &Edit) -> Result<EditOutcome, CallError> {
+        let outcome = self.run(Task::Edit(edit.clone()), EDIT_TIME).await?;
+        match serde_json::from_str(&outcome.stdout) {
+            Ok(Edited::Done(outcome)) => Ok(outcome),
+            Ok(Edited::Failed { code, message }) => Err(CallError {
+                code: match code.as_str() {
+                    "file_not_found" => "file_not_found",
+                    _ => "invalid_tool_input",
+                },
+                message,
+            }),
+            Err(_) => Err(CallError::unavailable(outcome.stderr)),
+        }
+    }
+
+    /// Puts a file into `$INPUT_DIR`, which commands only read; returns its path for a shell.
+    /// Directories in `name` are dropped.
+    ///
+    /// # Errors
+    /// When it cannot be written, or no file name is left.
+    pub fn add_input(&mut self, name: &str, bytes: &[u8]) -> io::Result<String> {
+        let plain = files::file_name(name).ok_or_else(|| {
+            let problem = format!("`{name}` is not the name of a file");
+            io::Error::new(io::ErrorKind::InvalidInput, problem)
+        })?;
+        files::give(&self.root, "input", &plain, bytes)?;
+        Ok(format!("$INPUT_DIR/{plain}"))
+    }
+
+    /// Returns what steps wrote to `$SCRIPT_VARS` so far; the last value of a name counts.
+    #[must_use]
+    pub fn variables(&self) -> Variables {
+        files::variables(&self.root)
+    }
+
+    /// Runs nothing, to see what holds.
+    pub(super) async fn look(&mut self) -> Result<Protections, CallError> {
+        self.run(Task::Nothing, EDIT_TIME).await?;
+        Ok(self.protections.clone().unwrap_or_default())
+    }
+
+    /// Runs a task to its end; without namespaces when they turn out to work only half.
+    async fn run(&mut self, task: Task, limit: Duration) -> Result<Outcome, CallError> {
+        loop {
+            let cpu_seconds = limit.as_secs().max(1).saturating_mul(CPU_PER_WALL);
+            let job = self.job(task.clone(), cpu_seconds);
+            let mut call = Call::start(&self.sandbox.command, &job)?;
+            let Ok((stdout, stderr, return_code)) =
+                timeout(limit, call.finish(self.output_bytes(&task))).await
+            else {
+                call.stop().await;
+                return Err(CallError {
+                    code: "execution_time_exceeded",
+                    message: format!("the command ran for more than {} s", limit.as_secs_f32()),
+                });
+            };
+            let mut outcome = Outcome {
+                stdout,
+                stderr,
+                return_code,
+                files: Vec::new(),
+            };
+            let report = call.report();
+            if self.again(&report) {
+                continue;
+            }
+            check_started(&report, &outcome)?;
+            if let Some(why) = report.why {
+                note(&mut outcome.stderr, &format!("the command was ended: {why}"));
+            }
+            return Ok(outcome);
+        }
+    }
+
+    /// The result of an editor call is ours and must be whole.
+    fn output_bytes(&self, task: &Task) -> usize {
+        match task {
+            Task::Edit(_) => usize::MAX,
+            _ => self.sandbox.limits.output_bytes,
+        }
+    }
+
+    async fn start_repl(&mut self) -> Result<Repl, CallError> {
+        if self.protections.is_none() {
+            // Learns whether namespaces work at all.
+            self.look().await?;
+        }
+        let job = self.job(Task::Repl, REPL_CPU_SECONDS);
+        let call = Call::start(&self.sandbox.command, &job)?;
+        Ok(Repl { call })
+    }
+
+    fn job(&mut self, task: Task, cpu_seconds: u64) -> Job {
+        self.calls += 1;
+        let limits = &self.sandbox.limits;
+        Job {
+            root: self.root.clone(),
+            task,
+            python: self.sandbox.python.clone(),
+            memory_bytes: limits.memory_bytes,
+            processes: limits.processes,
+            file_bytes: limits.file_bytes.saturating_mul(2),
+            cpu_seconds,
+            report: self.root.join("jobs").join(format!("{}.report", self.calls)),
+            forgone: self.forgone.clone(),
+        }
+    }
+
+    /// Takes note of what holds; returns whether the call must be tried again with less.
+    fn again(&mut self, report: &Report) -> bool {
+        if report.protections.is_some() {
+            self.protections.clone_from(&report.protections);
+        }
+        if report.stuck && !self.forgone.contains(&Mechanism::Namespaces) {
+            tracing::warn!(why = ?report.why, "namespaces only half work: doing without");
+            self.forgone.push(Mechanism::Namespaces);
+            return true;
+        }
+        false
+    }
+
+    fn collected(&mut self, mut outcome: Outcome) -> Result<Outcome, CallError> {
+        self.calls += 1;
+        let limits = &self.sandbox.limits;
+        let (files, left) = files::collect(&self.root, self.calls, limits)?;
+        outcome.files = files;
+        if left > 0 {
+            let kept = limits.files;
+            let problem = format!("$OUTPUT_DIR: {kept} files were kept, {left} were not");
+            note(&mut outcome.stderr, &problem);
+        }
+        Ok(outcome)
+    }
+}
+
+fn broken(error: io::Error) -> CallError {
+    CallError::unavailable(error.to_string())
+}
+
+fn check_started(report: &Report, outcome: &Outcome) -> Result<(), CallError> {
+    if report.started {
+        return Ok(());
+    }
+    let why = report.why.clone();
+    let why = why.unwrap_or_else(|| outcome.stderr.trim().to_owned());
+    Err(CallError::unavailable(format!("the sandbox: {why}")))
+}
+
+/// Adds a line of ours to an output.
+fn note(text: &mut String, line: &str) {
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&format!("[{line}]\n"));
+}

@@ -1,0 +1,179 @@
+//! A container's directory, from outside: nothing a command made is followed or trusted.
+//!
+//! Every directory named here lies directly below the container's root, which commands cannot
+//! write: so its name is ours, and only what lies in it is theirs. Their names are moved and
+//! removed, never opened through a link.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: makes and empties the directories of a container"
+)]
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Component, Path, PathBuf};
+
+use super::super::confine::Interpreter;
+use super::super::script::{Variables, is_name};
+use super::{CallError, Limits};
+
+/// More than this of `$SCRIPT_VARS` is not read.
+const MAX_VARIABLES_BYTES: u64 = 1 << 20;
+
+/// Those of `confine`, those only we use, and `mnt`, where a private root is built.
+const DIRECTORIES: [&str; 10] = [
+    "home", "output", "state", "input", "cells", "bin", "tmp", "jobs", "files", "mnt",
+];
+
+/// Makes a container's directory.
+pub(super) fn make(id: &str, parent: &Path) -> io::Result<PathBuf> {
+    let mut components = Path::new(id).components();
+    let plain = matches!(components.next(), Some(Component::Normal(_)));
+    if !plain || components.next().is_some() {
+        let problem = format!("`{id}` cannot be the name of a container");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    }
+    let root = parent.canonicalize()?.join(id);
+    let mut private = DirBuilder::new();
+    private.mode(0o700).create(&root)?;
+    for name in DIRECTORIES {
+        private.create(root.join(name))?;
+    }
+    Ok(root)
+}
+
+/// Puts `python3` and `python` into the container, as programs that start the interpreter.
+pub(super) fn shims(root: &Path, python: Option<&Path>) -> io::Result<()> {
+    let Some(python) = Interpreter::find(python) else {
+        return Ok(());
+    };
+    let path = python.path.to_string_lossy().replace('\'', "'\\''");
+    let text = format!("#!/bin/sh\nexec '{path}' \"$@\"\n");
+    for name in ["python3", "python"] {
+        let shim = root.join("bin").join(name);
+        fs::write(&shim, &text)?;
+        fs::set_permissions(&shim, Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+/// Writes a file that commands may only read, below `input` or `cells`.
+pub(super) fn give(root: &Path, directory: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fs::write(root.join(directory).join(name), bytes)
+}
+
+/// Reduces a name to its last component; `None` when nothing is left.
+pub(super) fn file_name(name: &str) -> Option<String> {
+    let last = name.rsplit(['/', '\\']).next()?;
+    let plain: String = last.chars().filter(|c| !c.is_control()).collect();
+    (!plain.is_empty() && plain != "." && plain != "..").then_some(plain)
+}
+
+/// Empties `output`. The directory itself stays: the interpreter has it open.
+pub(super) fn clear_output(root: &Path) -> io::Result<()> {
+    let output = root.join("output");
+    open_up(&output);
+    for entry in fs::read_dir(&output)? {
+        remove(&entry?.path())?;
+    }
+    Ok(())
+}
+
+/// Moves the plain files of `output` out of reach; returns them by name, and how many were left.
+pub(super) fn collect(
+    root: &Path,
+    call: u32,
+    limits: &Limits,
+) -> Result<(Vec<PathBuf>, usize), CallError> {
+    let broken = |error: io::Error| CallError::unavailable(format!("`$OUTPUT_DIR`: {error}"));
+    let output = root.join("output");
+    open_up(&output);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&output).map_err(broken)? {
+        let entry = entry.map_err(broken)?;
+        // `file_type` does not follow links.
+        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            names.push(entry.file_name());
+        }
+    }
+    names.sort();
+    let left = names.len().saturating_sub(limits.files);
+    names.truncate(limits.files);
+    if names.is_empty() {
+        return Ok((Vec::new(), left));
+    }
+    let kept = root.join("files").join(call.to_string());
+    fs::create_dir(&kept).map_err(broken)?;
+    let mut files = Vec::new();
+    for name in names {
+        let to = kept.join(name.to_string_lossy().as_ref());
+        match fs::rename(output.join(&name), &to) {
+            // A thread of the interpreter removed it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            moved => moved.map_err(broken)?,
+        }
+        // Only now can nobody put something else in its place.
+        let meta = fs::symlink_metadata(&to).map_err(broken)?;
+        if !meta.is_file() {
+            remove(&to).map_err(broken)?;
+            continue;
+        }
+        if meta.len() > limits.file_bytes {
+            remove(&kept).map_err(broken)?;
+            let name = name.to_string_lossy();
+            return Err(CallError {
+                code: "output_file_too_large",
+                message: format!("`{name}` has {} bytes", meta.len()),
+            });
+        }
+        let readable = Permissions::from_mode(0o600);
+        fs::set_permissions(&to, readable).map_err(broken)?;
+        files.push(to);
+    }
+    Ok((files, left))
+}
+
+/// Reads `name=value` lines; the last value of a name counts.
+pub(super) fn variables(root: &Path) -> Variables {
+    let path = root.join("state").join("variables");
+    let mut bytes = Vec::new();
+    let opened = OpenOptions::new()
+        .read(true)
+        // A link is not followed, a pipe not waited for.
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(path);
+    if let Ok(file) = opened
+        && file.metadata().is_ok_and(|meta| meta.is_file())
+    {
+        let _cut_short = file.take(MAX_VARIABLES_BYTES).read_to_end(&mut bytes);
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let pairs = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        let name = name.trim();
+        is_name(name).then(|| (name.to_owned(), value.trim_end().to_owned()))
+    });
+    pairs.collect()
+}
+
+/// Removes whatever it is, also a tree that was made unreadable.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.is_dir() {
+        return fs::remove_file(path);
+    }
+    if fs::remove_dir_all(path).is_ok() {
+        return Ok(());
+    }
+    let mut directories = vec![path.to_owned()];
+    while let Some(directory) = directories.pop() {
+        open_up(&directory);
+        let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+        let inner = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        directories.extend(inner.map(|entry| entry.path()));
+    }
+    fs::remove_dir_all(path)
+}
+
+fn open_up(directory: &Path) {
+    let _not_ours = fs::set_permissions(directory, Permissions::from_mode(0o700));
+}

@@ -1,0 +1,77 @@
+//! The persistent interpreter, from outside: cells go in as files, their ends come out as marks.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: a mark must be one that no cell prints by chance"
+)]
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use uuid::Uuid;
+
+use super::call::Call;
+use super::capture::Capture;
+
+/// After a mark comes the cell's code.
+const CODE_DIGITS: usize = 3;
+
+/// A running interpreter.
+#[derive(Debug)]
+pub(super) struct Repl {
+    pub(super) call: Call,
+}
+
+/// What a cell printed. Without a code the interpreter is gone.
+#[derive(Debug)]
+pub(super) struct Cell {
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+    pub(super) code: Option<i32>,
+}
+
+impl Repl {
+    /// Runs the cell that lies in the file `name`.
+    pub(super) async fn run(&mut self, name: &str, bytes: usize) -> Cell {
+        let mark = format!("\u{1e}{}", Uuid::new_v4().simple());
+        // An interpreter that is gone shows by the end of its outputs.
+        let _gone = self.call.send(&format!("{name} {mark}\n")).await;
+        let (mut out, mut err) = (Capture::new(bytes), Capture::new(bytes));
+        let (code, _) = futures::future::join(
+            until(&mut self.call.stdout, mark.as_bytes(), &mut out),
+            until(&mut self.call.stderr, mark.as_bytes(), &mut err),
+        )
+        .await;
+        Cell {
+            stdout: out.text(),
+            stderr: err.text(),
+            code,
+        }
+    }
+}
+
+/// Reads up to the mark; returns the code after it, `None` at the end of the stream.
+async fn until(from: &mut (impl AsyncRead + Unpin), mark: &[u8], to: &mut Capture) -> Option<i32> {
+    let length = mark.len() + CODE_DIGITS;
+    let mut buffer = vec![0; 64 << 10];
+    // Held back: it may be the beginning of the mark.
+    let mut held: Vec<u8> = Vec::new();
+    loop {
+        let count = from.read(&mut buffer).await.unwrap_or(0);
+        if count == 0 {
+            to.push(&held);
+            return None;
+        }
+        held.extend_from_slice(buffer.get(..count)?);
+        let found = held.windows(length).position(|part| part.starts_with(mark));
+        if let Some(at) = found {
+            let (before, rest) = held.split_at(at);
+            let (found, after) = rest.split_at(length);
+            to.push(before);
+            // Written by a thread of the cell in the meantime.
+            to.push(after);
+            let code = std::str::from_utf8(found.get(mark.len()..)?).ok()?;
+            return Some(code.parse().unwrap_or(1));
+        }
+        let sure = (held.len() + 1).saturating_sub(length);
+        to.push(held.get(..sure)?);
+        held.drain(..sure);
+    }
+}
