@@ -182,7 +182,12 @@ impl Root {
             fs::write(&to, "").map_err(named(&to))?;
             self.mount_bind(&Path::new("/dev").join(name), &to)?;
         }
-        let links = [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")];
+        let links = [
+            ("fd", ""),
+            ("stdin", "/0"),
+            ("stdout", "/1"),
+            ("stderr", "/2"),
+        ];
         for (name, end) in links {
             let to = dev.join(name);
             symlink(format!("/proc/self/fd{end}"), &to).map_err(named(&to))?;

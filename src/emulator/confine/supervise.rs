@@ -53,7 +53,9 @@ pub(super) fn run(mut command: Command, job: &Job, alone: bool, report: &mut Rep
         Ok(child) => child,
         Err(error) => {
             let what = command.get_program().to_string_lossy().into_owned();
-            report.add(&Line::Refused(format!("`{what}` cannot be started: {error}")));
+            report.add(&Line::Refused(format!(
+                "`{what}` cannot be started: {error}"
+            )));
             return REFUSED;
         }
     };

@@ -29,7 +29,10 @@ pub(super) fn usage() -> Usage {
     };
     let mut children: BTreeMap<i32, Vec<Process>> = BTreeMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
         if let Some(process) = pid.and_then(process) {
             children.entry(process.parent).or_default().push(process);
         }

@@ -63,8 +63,11 @@ fn map_ids(inside: u32, uid: u32, gid: u32) -> Result<(), String> {
     // Without this an unprivileged process may not map its group.
     let _older_system = fs::write("/proc/self/setgroups", "deny");
     for (file, outside) in [("uid_map", uid), ("gid_map", gid)] {
-        fs::write(format!("/proc/self/{file}"), format!("{inside} {outside} 1"))
-            .map_err(|error| format!("{file}: {error}"))?;
+        fs::write(
+            format!("/proc/self/{file}"),
+            format!("{inside} {outside} 1"),
+        )
+        .map_err(|error| format!("{file}: {error}"))?;
     }
     Ok(())
 }

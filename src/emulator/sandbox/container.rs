@@ -235,7 +235,10 @@ impl Container {
             }
             check_started(&report, &outcome)?;
             if let Some(why) = report.why {
-                note(&mut outcome.stderr, &format!("the command was ended: {why}"));
+                note(
+                    &mut outcome.stderr,
+                    &format!("the command was ended: {why}"),
+                );
             }
             return Ok(outcome);
         }
@@ -270,7 +273,10 @@ impl Container {
             processes: limits.processes,
             file_bytes: limits.file_bytes.saturating_mul(2),
             cpu_seconds,
-            report: self.root.join("jobs").join(format!("{}.report", self.calls)),
+            report: self
+                .root
+                .join("jobs")
+                .join(format!("{}.report", self.calls)),
             forgone: self.forgone.clone(),
         }
     }
