@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::{Pid, getppid};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -99,7 +102,11 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         host,
         connection,
         client: Client::new(options),
-        store: Store::new(&working_directory, config.save_file_bytes),
+        store: Store::new(
+            &working_directory,
+            config.show_file_bytes,
+            config.save_file_bytes,
+        ),
         settings: initial_settings(&config),
         signals: signals.1,
         offline: args.offline,
@@ -134,23 +141,29 @@ fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signa
     Ok((sender, receiver))
 }
 
-/// Tells the kernel to leave when its parent is gone, which shows in a changed parent id.
+/// Tells the kernel to leave when whoever started it is gone: its parent, which shows in a changed
+/// parent id, or the launcher further up that `JPY_PARENT_PID` names.
 fn watch_parent(environment: &Environment, signals: mpsc::Sender<Signal>) {
-    let parent = nix::unistd::getppid();
-    let announced = environment
+    let parent = getppid();
+    let launcher = environment
         .get("JPY_PARENT_PID")
-        .and_then(|pid| pid.parse::<i32>().ok());
+        .and_then(|pid| pid.parse().ok())
+        .map_or(parent, Pid::from_raw);
     // In a container the launcher may be process 1, which never goes away.
-    if parent.as_raw() == 1 || announced == Some(1) {
+    if launcher.as_raw() == 1 {
         return;
     }
+    let is_gone = move || match launcher == parent {
+        true => getppid() != parent,
+        false => kill(launcher, None) == Err(Errno::ESRCH),
+    };
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(PARENT_INTERVAL);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            if nix::unistd::getppid() != parent {
-                tracing::warn!("the parent process is gone");
+            if is_gone() {
+                tracing::warn!("the process that started the kernel is gone");
                 let _kernel_gone = signals.send(Signal::Terminate).await;
                 return;
             }

@@ -387,9 +387,7 @@ impl Kernel {
                 ));
             }
             let plan = self.state.conversation.plan(&prepared.settings, &prompt);
-            scene
-                .show(vec![dry::plan(&plan, &self.about.base_url)])
-                .await;
+            scene.show(vec![dry::plan(&plan)]).await;
             return Ran::ok(payload, shown);
         }
         if prompt.is_empty() {

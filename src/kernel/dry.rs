@@ -10,11 +10,11 @@ use crate::jupyter::mime::{Display, MimeBundle, Output};
 
 /// Renders a request as it would go on the wire; the key is not part of it.
 #[must_use]
-pub fn plan(request: &MessagesRequest, base_url: &str) -> Output {
+pub fn plan(request: &MessagesRequest) -> Output {
     let body = serde_json::to_value(request).unwrap_or_default();
     let pretty = serde_json::to_string_pretty(&body).unwrap_or_default();
     let mut head = format!(
-        "POST {base_url}/v1/messages\nanthropic-version: {API_VERSION}\nauthorization: Bearer (your key)\ncontent-type: application/json\n"
+        "POST /v1/messages\nanthropic-version: {API_VERSION}\nauthorization: Bearer (your key)\ncontent-type: application/json\n"
     );
     if !request.betas.is_empty() {
         let _ = writeln!(head, "anthropic-beta: {}", request.betas.join(","));

@@ -17,14 +17,16 @@ pub struct About {
 #[must_use]
 pub fn lines(state: &State, about: &About) -> Vec<(String, String)> {
     let conversation = &state.conversation;
+    // No ids and no ports: what is shown must not change between identical runs.
     let backend = if about.offline {
-        format!("offline ({})", about.base_url)
+        "offline, on this machine".to_owned()
     } else {
         about.base_url.clone()
     };
-    let sandbox = conversation
-        .container()
-        .unwrap_or("none yet: the first command makes one");
+    let sandbox = match conversation.container() {
+        Some(_) => "one, kept for later cells",
+        None => "none yet: the first command makes one",
+    };
     [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("backend", backend),

@@ -23,8 +23,6 @@ use crate::host::Host;
 pub const FOLDER: &str = "claude_files";
 /// The largest file that is fetched, in bytes: the Files API takes no larger one.
 pub const MAX_FILE_BYTES: u64 = 500 * 1024 * 1024;
-/// The largest file whose bytes are handed on to be shown.
-const MAX_SHOWN_BYTES: u64 = 10 * 1024 * 1024;
 /// The largest text `%system --file` reads.
 const MAX_TEXT_BYTES: u64 = 1024 * 1024;
 /// The longest file name kept, in bytes; most file systems take 255.
@@ -36,15 +34,20 @@ const MAX_VERSIONS: u32 = 999;
 #[derive(Debug, Clone)]
 pub struct Store {
     directory: PathBuf,
+    /// The largest file whose bytes are handed on to be shown.
+    max_shown_bytes: u64,
+    /// The largest file that is fetched.
     max_bytes: u64,
 }
 
 impl Store {
-    /// Keeps files below `working_directory`.
+    /// Keeps files of at most `max_bytes` below `working_directory`; hands on the content of those
+    /// of at most `max_shown_bytes`.
     #[must_use]
-    pub fn new(working_directory: &Path, max_bytes: u64) -> Self {
+    pub fn new(working_directory: &Path, max_shown_bytes: u64, max_bytes: u64) -> Self {
         Self {
             directory: working_directory.join(FOLDER),
+            max_shown_bytes,
             max_bytes: max_bytes.min(MAX_FILE_BYTES),
         }
     }
@@ -108,13 +111,13 @@ impl Store {
             if let Err(error) = file.write_all(&chunk) {
                 return Ok(Err(error));
             }
-            if size_bytes <= MAX_SHOWN_BYTES {
+            if size_bytes <= self.max_shown_bytes {
                 kept.extend_from_slice(&chunk);
             } else {
                 kept = Vec::new();
             }
         }
-        let shown = (size_bytes <= MAX_SHOWN_BYTES).then(|| Bytes::from(kept));
+        let shown = (size_bytes <= self.max_shown_bytes).then(|| Bytes::from(kept));
         Ok(Ok(Part {
             file,
             digest: hasher.finalize().to_vec(),
@@ -351,7 +354,7 @@ mod tests {
     #[test]
     fn the_same_bytes_are_kept_once_and_others_beside_them() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::new(directory.path(), MAX_FILE_BYTES);
+        let store = Store::new(directory.path(), 100, MAX_FILE_BYTES);
         let keep = |text: &str| {
             let mut file = store.open_part().unwrap();
             file.write_all(text.as_bytes()).unwrap();
@@ -384,7 +387,7 @@ mod tests {
         let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::os::unix::fs::symlink(elsewhere.path(), directory.path().join(FOLDER)).unwrap();
         assert!(
-            Store::new(directory.path(), MAX_FILE_BYTES)
+            Store::new(directory.path(), 100, MAX_FILE_BYTES)
                 .open_part()
                 .is_err()
         );

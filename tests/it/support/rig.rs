@@ -85,7 +85,7 @@ impl Rig {
             host,
             connection,
             client,
-            store: Store::new(directory.path(), u64::MAX),
+            store: Store::new(directory.path(), 10_000_000, u64::MAX),
             settings: Settings::default(),
             signals: receiver,
             offline: true,
