@@ -183,7 +183,7 @@ fn print(published: &[(Duration, Output)]) -> String {
                 Output::Stream { name, text } => format!("{} {text:?}\n", name.as_str()),
                 other => panic!("{other:?}"),
             };
-            format!("{:>5} ms {text}", at.as_millis())
+            format!("{} ms {text}", at.as_millis())
         })
         .map(|text| text.replace('\u{202e}', "\\u{202e}"))
         .map(|text| {
@@ -261,7 +261,7 @@ fn a_turn_in_jupyterlab() {
         plot(),
         Client::Live,
         &expect![[r#"
-               46 ms display d-0
+            46 ms display d-0
              text/markdown
               <details><summary>Thinking</summary>
 
@@ -273,16 +273,16 @@ fn a_turn_in_jupyterlab() {
 
               A chart needs the <CSV> first.
              {"claude_kernel":{"block":"thinking"}}
-               71 ms display d-1
+            71 ms display d-1
              text/markdown
               I look at the file
-               97 ms update d-1
+            97 ms update d-1
              text/markdown
               I look at the file first.
              text/plain
               I look at the file first.
              {"claude_kernel":{"block":"text"}}
-              118 ms display d-2
+            118 ms display d-2
              text/markdown
               <details><summary>Bash - cat missing.csv - running</summary>
 
@@ -295,13 +295,13 @@ fn a_turn_in_jupyterlab() {
               </div>
 
               </details>
-              618 ms display d-3
+            618 ms display d-3
              text/markdown
               <sub>Running bash …</sub>
-             1118 ms update d-3
+            1118 ms update d-3
              text/markdown
               <sub>Running bash … 1 s</sub>
-             1823 ms update d-2
+            1823 ms update d-2
              text/markdown
               <details open><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
@@ -330,7 +330,7 @@ fn a_turn_in_jupyterlab() {
               Standard error
               cat: missing.csv: No such file or directory
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
-             1850 ms update d-2
+            1850 ms update d-2
              text/markdown
               <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
@@ -359,7 +359,7 @@ fn a_turn_in_jupyterlab() {
               Standard error
               cat: missing.csv: No such file or directory
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
-             1850 ms update d-3
+            1850 ms update d-3
              text/markdown
               <details><summary>Python - Draw the revenue - running</summary>
 
@@ -374,7 +374,7 @@ fn a_turn_in_jupyterlab() {
               </div>
 
               </details>
-             1855 ms update d-3
+            1855 ms update d-3
              text/markdown
               <details><summary>Python - Draw the revenue - ok</summary>
 
@@ -413,19 +413,19 @@ fn a_turn_in_jupyterlab() {
               </details>
               done
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
-             1855 ms display d-4
+            1855 ms display d-4
              text/markdown
               <sub>Fetching a file …</sub>
-             1855 ms display d-5
+            1855 ms display d-5
              text/markdown
               <sub>Fetching a file …</sub>
-             1886 ms update d-4
+            1886 ms update d-4
              image/png
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
              {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
-             1916 ms update d-5
+            1916 ms update d-5
              text/markdown
               [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
 
@@ -439,12 +439,12 @@ fn a_turn_in_jupyterlab() {
               Jan	1|2
               Feb	$5
              {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34}}
-             1941 ms display d-6
+            1941 ms display d-6
              text/markdown
               ### Result
 
               Revenue
-             1963 ms update d-6
+            1963 ms update d-6
              text/markdown
               ### Result
 
@@ -454,7 +454,7 @@ fn a_turn_in_jupyterlab() {
 
               Revenue is **$5** to $6.
              {"claude_kernel":{"block":"text"}}
-             1963 ms display d-7
+            1963 ms display d-7
              text/markdown
               Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
 
@@ -473,7 +473,7 @@ fn a_turn_in_nbconvert() {
         plot(),
         Client::Batch,
         &expect![[r#"
-               46 ms display -
+            46 ms display -
              text/markdown
               <details><summary>Thinking</summary>
 
@@ -485,13 +485,13 @@ fn a_turn_in_nbconvert() {
 
               A chart needs the <CSV> first.
              {"claude_kernel":{"block":"thinking"}}
-               97 ms display -
+            97 ms display -
              text/markdown
               I look at the file first.
              text/plain
               I look at the file first.
              {"claude_kernel":{"block":"text"}}
-             1850 ms display -
+            1850 ms display -
              text/markdown
               <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
@@ -520,7 +520,7 @@ fn a_turn_in_nbconvert() {
               Standard error
               cat: missing.csv: No such file or directory
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
-             1855 ms display -
+            1855 ms display -
              text/markdown
               <details><summary>Python - Draw the revenue - ok</summary>
 
@@ -559,13 +559,13 @@ fn a_turn_in_nbconvert() {
               </details>
               done
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
-             1886 ms display -
+            1886 ms display -
              image/png
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
              {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
-             1916 ms display -
+            1916 ms display -
              text/markdown
               [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
 
@@ -579,7 +579,7 @@ fn a_turn_in_nbconvert() {
               Jan	1|2
               Feb	$5
              {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34}}
-             1963 ms display -
+            1963 ms display -
              text/markdown
               ### Result
 
@@ -589,7 +589,7 @@ fn a_turn_in_nbconvert() {
 
               Revenue is **$5** to $6.
              {"claude_kernel":{"block":"text"}}
-             1963 ms display -
+            1963 ms display -
              text/markdown
               Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
 
@@ -608,25 +608,25 @@ fn a_turn_in_a_terminal() {
         plot(),
         Client::Terminal,
         &expect![[r###"
-               71 ms stdout "I look at the file"
-               97 ms stdout " first."
-               97 ms stdout "\n"
-              118 ms stdout "[Bash - cat missing.csv]\n    cat missing.csv\n"
-             1823 ms stderr "cat: missing.csv: No such file or directory\n"
-             1823 ms stdout "[exit 1]\n\n"
-             1850 ms stdout "[Python - Draw the revenue]\n    # Draw the revenue\n    import matplotlib\n    plot('<b>$5</b>')\n"
-             1855 ms stdout "</details>\ndone\n"
-             1855 ms stdout "\n"
-             1886 ms display -
+            71 ms stdout "I look at the file"
+            97 ms stdout " first."
+            97 ms stdout "\n"
+            118 ms stdout "[Bash - cat missing.csv]\n    cat missing.csv\n"
+            1823 ms stderr "cat: missing.csv: No such file or directory\n"
+            1823 ms stdout "[exit 1]\n\n"
+            1850 ms stdout "[Python - Draw the revenue]\n    # Draw the revenue\n    import matplotlib\n    plot('<b>$5</b>')\n"
+            1855 ms stdout "</details>\ndone\n"
+            1855 ms stdout "\n"
+            1886 ms display -
              image/png
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
              {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
-             1916 ms stdout "claude_files/a|b $1.csv (34 B)\n"
-             1941 ms stdout "## Result\n\nRevenue "
-             1963 ms stdout "is **$5** to $6.\n"
-             1963 ms stdout "Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)\nopus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4\n"
+            1916 ms stdout "claude_files/a|b $1.csv (34 B)\n"
+            1941 ms stdout "## Result\n\nRevenue "
+            1963 ms stdout "is **$5** to $6.\n"
+            1963 ms stdout "Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)\nopus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4\n"
         "###]],
     );
 }
@@ -655,16 +655,16 @@ fn a_turn_cut_off() {
         story(),
         Client::Live,
         &expect![[r#"
-               25 ms display d-0
+            25 ms display d-0
              text/markdown
               Half an ans
-               31 ms update d-0
+            31 ms update d-0
              text/markdown
               Half an ans
              text/plain
               Half an ans
              {"claude_kernel":{"block":"text"}}
-               52 ms display d-1
+            52 ms display d-1
              text/markdown
               <details><summary>Python - x = 1 - running</summary>
 
@@ -678,7 +678,7 @@ fn a_turn_cut_off() {
               </div>
 
               </details>
-               57 ms display d-2
+            57 ms display d-2
              text/markdown
               <details><summary>Bash - ok</summary>
 
@@ -699,16 +699,16 @@ fn a_turn_cut_off() {
               Output
               stray
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
-               57 ms display d-3
+            57 ms display d-3
              text/markdown
               <sub>Fetching a file …</sub>
-              558 ms display d-4
+            558 ms display d-4
              text/markdown
               <sub>Running Python …</sub>
-             1108 ms update d-4
+            1108 ms update d-4
              text/markdown
               <sub>Waiting for Claude …</sub>
-             1658 ms update d-1
+            1658 ms update d-1
              text/markdown
               <details><summary>Python - x = 1 - stopped before its result</summary>
 
@@ -728,13 +728,13 @@ fn a_turn_cut_off() {
               x = 1
               sleep(99)
              {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
-             1658 ms update d-3
+            1658 ms update d-3
              text/markdown
               <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
               A file of this step could not be saved: the turn ended before it was fetched.
              {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
-             1658 ms update d-4
+            1658 ms update d-4
              text/markdown
               <sub>Stopped before the answer was complete.</sub>
              text/plain
@@ -746,13 +746,13 @@ fn a_turn_cut_off() {
         story(),
         Client::Batch,
         &expect![[r#"
-               31 ms display -
+            31 ms display -
              text/markdown
               Half an ans
              text/plain
               Half an ans
              {"claude_kernel":{"block":"text"}}
-             1658 ms display -
+            1658 ms display -
              text/markdown
               <details><summary>Python - x = 1 - stopped before its result</summary>
 
@@ -772,7 +772,7 @@ fn a_turn_cut_off() {
               x = 1
               sleep(99)
              {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
-             1658 ms display -
+            1658 ms display -
              text/markdown
               <details><summary>Bash - ok</summary>
 
@@ -793,7 +793,7 @@ fn a_turn_cut_off() {
               Output
               stray
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
-             1658 ms display -
+            1658 ms display -
              text/markdown
               <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
@@ -823,19 +823,19 @@ fn an_early_failure_leaves_nothing() {
         slow,
         Client::Live,
         &expect![[r#"
-              500 ms display d-0
+            500 ms display d-0
              text/markdown
               <sub>Waiting for Claude …</sub>
-             1000 ms update d-0
+            1000 ms update d-0
              text/markdown
               <sub>Waiting for Claude … 1 s</sub>
-             2000 ms update d-0
+            2000 ms update d-0
              text/markdown
               <sub>Waiting for Claude … 2 s</sub>
-             2750 ms update d-0
+            2750 ms update d-0
              text/markdown
               <sub>Retrying in 2 s (overloaded) …</sub>
-             4100 ms update d-0
+            4100 ms update d-0
              text/markdown
               <sub>Stopped before the answer was complete.</sub>
              text/plain
@@ -900,7 +900,7 @@ fn every_kind_of_step() {
         story,
         Client::Batch,
         &expect![[r#"
-               31 ms display -
+            31 ms display -
              text/markdown
               <details><summary>Editor - create /w/fit.py - created</summary>
 
@@ -919,7 +919,7 @@ fn every_kind_of_step() {
               create /w/fit.py
               print('fit')
              {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t1"}}
-               63 ms display -
+            63 ms display -
              text/markdown
               <details><summary>Python - print('fit') - ok</summary>
 
@@ -958,7 +958,7 @@ fn every_kind_of_step() {
               Output
               fit
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"t2","exit_code":0}}
-               95 ms display -
+            95 ms display -
              text/markdown
               <details><summary>Editor - edit /w/fit.py - ok</summary>
 
@@ -989,7 +989,7 @@ fn every_kind_of_step() {
               -print('fit')
               +print('fat')
              {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t3"}}
-              154 ms display -
+            154 ms display -
              text/markdown
               <details><summary>Editor - view /w/none - <b>failed</b></summary>
 
@@ -1005,7 +1005,7 @@ fn every_kind_of_step() {
 
               There is no such file in the sandbox.
              {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t4"}}
-              186 ms display -
+            186 ms display -
              text/markdown
               <details><summary>Python - while True: pass - <b>failed</b></summary>
 
@@ -1029,7 +1029,7 @@ fn every_kind_of_step() {
 
               It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
              {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t5"}}
-              191 ms display -
+            191 ms display -
              text/markdown
               <details><summary>Python - search() - ok</summary>
 
@@ -1049,7 +1049,7 @@ fn every_kind_of_step() {
 
               The output is encrypted: the API shows it to Claude only.
              {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t6","exit_code":0}}
-              223 ms display -
+            223 ms display -
              text/markdown
               <details><summary>Web search - anomaly detection - 2 results</summary>
 
@@ -1064,7 +1064,7 @@ fn every_kind_of_step() {
               1. A [title](javascript:1) <https://e.x/a?b=(1)&c=2>
               2. Evil <javascript:alert(1)>
              {"claude_kernel":{"block":"step","tool":"web_search","tool_use_id":"t7"}}
-              282 ms display -
+            282 ms display -
              text/markdown
               <details><summary>Web fetch - https://e.x - <b>failed</b></summary>
 
@@ -1080,7 +1080,7 @@ fn every_kind_of_step() {
 
               The page could not be reached.
              {"claude_kernel":{"block":"step","tool":"web_fetch","tool_use_id":"t8"}}
-              287 ms display -
+            287 ms display -
              text/markdown
               <details><summary>Tool search - weather - ok</summary>
 
@@ -1092,19 +1092,19 @@ fn every_kind_of_step() {
 
               Found: forecast
              {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25","tool_use_id":"t9"}}
-              293 ms display -
+            293 ms display -
              text/markdown
               <sub>A block of kind hologram, which this version cannot show.</sub>
              text/plain
               A block of kind hologram, which this version cannot show.
              {"claude_kernel":{"block":"unknown"}}
-              299 ms display -
+            299 ms display -
              text/markdown
               <sub>claude-sonnet-5-5 went on where claude-opus-5-5 stopped.</sub>
              text/plain
               claude-sonnet-5-5 went on where claude-opus-5-5 stopped.
              {"claude_kernel":{"block":"fallback"}}
-              301 ms display -
+            301 ms display -
              text/markdown
               <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
              text/plain
@@ -1144,13 +1144,13 @@ fn cited_text_is_one_answer_with_sources() {
         story,
         Client::Batch,
         &expect![[r#"
-               99 ms display -
+            99 ms display -
              text/markdown
               They say the sky is blue [[1]](https://a.x/1) [[2]](https://b.x/%282%29), often.
              text/plain
               They say the sky is blue [[1]](https://a.x/1) [[2]](https://b.x/%282%29), often.
              {"claude_kernel":{"block":"text"}}
-               99 ms display -
+            99 ms display -
              text/markdown
               <details><summary>Sources (2)</summary>
 
@@ -1163,7 +1163,7 @@ fn cited_text_is_one_answer_with_sources() {
               1. First <https://a.x/1>
               2. Second <b> <https://b.x/(2)>
              {"claude_kernel":{"block":"sources"}}
-               99 ms display -
+            99 ms display -
              text/markdown
               <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
              text/plain
@@ -1230,7 +1230,7 @@ fn files_are_shown_by_what_they_are() {
         story,
         Client::Batch,
         &expect![[r#"
-               30 ms display -
+            30 ms display -
              text/markdown
               ![plot.svg](claude_files/plot.svg)
 
@@ -1238,19 +1238,19 @@ fn files_are_shown_by_what_they_are() {
              text/plain
               claude_files/plot.svg (46 B)
              {"claude_kernel":{"block":"file","file_id":"f1","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46}}
-               60 ms display -
+            60 ms display -
              text/markdown
               [page.html](claude_files/page.html) (25 B)
              text/plain
               claude_files/page.html (25 B)
              {"claude_kernel":{"block":"file","file_id":"f2","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25}}
-               90 ms display -
+            90 ms display -
              text/markdown
               [fake.png](claude_files/fake.png) (8 B)
              text/plain
               claude_files/fake.png (8 B)
              {"claude_kernel":{"block":"file","file_id":"f3","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8}}
-              120 ms display -
+            120 ms display -
              text/markdown
               <details><summary>data.json (37 B)</summary>
 
@@ -1285,13 +1285,13 @@ fn files_are_shown_by_what_they_are() {
                 "a": null
               }
              {"claude_kernel":{"block":"file","file_id":"f4","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37}}
-              150 ms display -
+            150 ms display -
              text/markdown
               [model.pkl](claude_files/model.pkl) (2 B)
              text/plain
               claude_files/model.pkl (2 B)
              {"claude_kernel":{"block":"file","file_id":"f5","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2}}
-              180 ms display -
+            180 ms display -
              text/markdown
               <details><summary>notes.txt (13 B)</summary>
 
@@ -1314,7 +1314,7 @@ fn files_are_shown_by_what_they_are() {
               ```
               <b>
              {"claude_kernel":{"block":"file","file_id":"f6","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13}}
-              210 ms display -
+            210 ms display -
              text/markdown
               [wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns
 
@@ -1326,19 +1326,19 @@ fn files_are_shown_by_what_they_are() {
               a	b	c	d	e	f	g	h	…
               1	2	3	4	5	6	7	8	…
              {"claude_kernel":{"block":"file","file_id":"f7","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36}}
-              240 ms display -
+            240 ms display -
              text/markdown
               [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
              text/plain
               claude_files/evil[U+202E]gnp.exe (2 B)
              {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2}}
-              241 ms display -
+            241 ms display -
              text/markdown
               <sub>A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
              text/plain
               A file of this step could not be saved: it is gone <b>.
              {"claude_kernel":{"block":"file","file_id":"f9","error":"it is gone <b>"}}
-              242 ms display -
+            242 ms display -
              text/markdown
               Files: [plot.svg](claude_files/plot.svg) (46 B) · [page.html](claude_files/page.html) (25 B) · [fake.png](claude_files/fake.png) (8 B) · [data.json](claude_files/data.json) (37 B) · [model.pkl](claude_files/model.pkl) (2 B) · [notes.txt](claude_files/notes.txt) (13 B) · [wide.tsv](claude_files/wide.tsv) (36 B) · [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
 
