@@ -155,8 +155,8 @@ impl Sink {
     /// Streams generated text as deltas of the open block, cheaply.
     pub(super) async fn generate(&mut self, text: &Deltas) -> Result<(), Over> {
         // Two deltas are enough for all of them: within a paragraph, and the last of one.
-        let within = self.filler(generated(text.size, 1));
-        let last = self.filler(generated(text.size, PARAGRAPH));
+        let within = self.filler(&generated(text.size, 1));
+        let last = self.filler(&generated(text.size, PARAGRAPH));
         let mut pace = (text.every_ms > 0)
             .then(|| tokio::time::interval(Duration::from_millis(text.every_ms)));
         for number in 1..=text.count {
@@ -183,7 +183,7 @@ impl Sink {
     }
 
     /// A delta of the open block with this text, and its bytes.
-    fn filler(&self, text: String) -> (Value, String) {
+    fn filler(&self, text: &str) -> (Value, String) {
         let delta = json!({
             "type": "content_block_delta", "index": self.blocks,
             "delta": {"type": "text_delta", "text": text},
@@ -341,6 +341,7 @@ pub(super) struct TurnBody {
     /// Each write is flushed on its own.
     separate: bool,
     flush: bool,
+    broken: Option<io::Error>,
 }
 
 impl TurnBody {
@@ -354,6 +355,7 @@ impl TurnBody {
             outlet,
             separate,
             flush: false,
+            broken: None,
         }
     }
 }
@@ -367,15 +369,26 @@ impl Stream for TurnBody {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         if let Some(turn) = &mut self.turn
             && turn.as_mut().poll(cx).is_ready()
         {
             self.turn = None;
         }
-        let next = self.outlet.poll_recv(cx);
-        if self.separate && matches!(next, Poll::Ready(Some(Ok(_)))) {
-            self.flush = true;
+        match self.outlet.poll_recv(cx) {
+            Poll::Ready(Some(Err(error))) => {
+                // What came before the break is to be seen.
+                self.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.flush = self.separate;
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            other => other,
         }
-        next
     }
 }

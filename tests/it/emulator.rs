@@ -1,92 +1,147 @@
-//! The offline backend's own rules, through real HTTP.
+//! The offline backend's own rules, through real HTTP. What its answers mean to a client is
+//! judged by `tests/conformance/test_sdk.py`.
 
-use claude_kernel::emulator::faults::{At, Disturbance, Fault, FaultKind};
+mod faults;
+mod files;
+mod guard;
+mod history;
+mod requests;
+mod turns;
+
 use claude_kernel::emulator::server::{Emulator, EmulatorConfig, start};
 use serde_json::{Value, json};
 
-fn block_on<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(future)
+/// A backend with a script and a client.
+struct Backend {
+    emulator: Emulator,
+    client: reqwest::Client,
+    directory: tempfile::TempDir,
 }
 
-async fn backend() -> Emulator {
-    start(EmulatorConfig {
-        key: Some("sk-test".into()),
-        sandbox_command: Some(env!("CARGO_BIN_EXE_claude-kernel").into()),
-        ..EmulatorConfig::default()
-    })
-    .await
-    .unwrap()
+/// A status and a body.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: reqwest::header::HeaderMap,
+    body: String,
 }
 
-fn client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().unwrap()
-}
+impl Backend {
+    async fn start() -> Self {
+        Self::with_script("").await
+    }
 
-async fn post(emulator: &Emulator, path: &str, body: &Value) -> (u16, String) {
-    let response = client()
-        .post(format!("{}{path}", emulator.base_url()))
-        .bearer_auth(emulator.key())
-        .header("anthropic-version", "2026-10-21")
-        .body(body.to_string())
-        .send()
+    async fn with_script(script: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.claude.md");
+        std::fs::write(&path, script).unwrap();
+        let emulator = start(EmulatorConfig {
+            scripts: vec![path],
+            sandbox_command: Some(env!("CARGO_BIN_EXE_claude-kernel").into()),
+            ..EmulatorConfig::default()
+        })
         .await
         .unwrap();
-    (response.status().as_u16(), response.text().await.unwrap())
-}
+        // A second call finds the provider installed, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self {
+            emulator,
+            client,
+            directory,
+        }
+    }
 
-fn hello() -> Value {
-    json!({
-        "model": "claude-opus-5-5", "max_tokens": 1000, "stream": true,
-        "messages": [{"role": "user", "content": "hello"}],
-    })
-}
-
-#[test]
-fn a_prompt_no_script_knows_gets_an_honest_answer() {
-    block_on(async {
-        let emulator = backend().await;
-        let (status, text) = post(&emulator, "/v1/messages", &hello()).await;
-        assert_eq!(status, 200, "{text}");
-        assert!(text.contains("event: message_stop"), "{text}");
-        assert!(text.contains("offline"), "{text}");
-    });
-}
-
-#[test]
-fn a_gate_holds_the_stream_exactly_after_the_second_delta() {
-    block_on(async {
-        let emulator = backend().await;
-        let faults = emulator.faults();
-        let gate = Disturbance::Gate { name: "g".into() };
-        faults
-            .add(Fault::once(FaultKind::Stream(At::Deltas(2), gate)))
-            .await
-            .unwrap();
-        let mut response = client()
-            .post(format!("{}/v1/messages", emulator.base_url()))
-            .bearer_auth("sk-test")
+    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.emulator.base_url());
+        self.client
+            .request(method.parse().unwrap(), url)
+            .bearer_auth(self.emulator.key())
             .header("anthropic-version", "2026-10-21")
-            .body(hello().to_string())
-            .send()
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().await.unwrap(),
+        }
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request("POST", path).body(body.to_string()))
             .await
-            .unwrap();
-        faults.gate_reached("g").await.unwrap();
-        let mut seen = String::new();
-        while seen.matches("event: content_block_delta").count() < 2 {
-            let chunk = response.chunk().await.unwrap().unwrap();
-            seen.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-        assert_eq!(seen.matches("content_block_delta\n").count(), 2);
-        faults.open_gate("g").await.unwrap();
-        while let Some(chunk) = response.chunk().await.unwrap() {
-            seen.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-        assert!(seen.contains("message_stop"), "{seen}");
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path)).await
+    }
+
+    /// Asks and returns the message; anything else than a 200 fails the test.
+    async fn message(&self, body: &Value) -> Value {
+        let answer = self.post("/v1/messages", body).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+
+    /// Asks and returns the error's message; anything else than a 400 fails the test.
+    async fn refusal(&self, body: &Value, betas: &str) -> String {
+        let request = self.request("POST", "/v1/messages");
+        let request = request.header("anthropic-beta", betas);
+        let answer = self.send(request.body(body.to_string())).await;
+        assert_eq!(answer.status, 400, "{body}\n{}", answer.body);
+        let error = answer.json();
+        assert_eq!(error["error"]["type"], "invalid_request_error");
+        error["error"]["message"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap().to_str().unwrap()
+    }
+}
+
+/// A request with these fields instead of the usual ones.
+fn ask(fields: Value) -> Value {
+    let mut body = json!({
+        "model": "claude-opus-5-5",
+        "max_tokens": 1000,
+        "messages": [{"role": "user", "content": "hello"}],
     });
+    body.as_object_mut()
+        .unwrap()
+        .extend(fields.as_object().unwrap().clone());
+    body
+}
+
+/// A request with these messages.
+fn say(messages: Value) -> Value {
+    ask(json!({"messages": messages}))
+}
+
+/// Runs cases of a body and the start of its refusal.
+async fn check_refused(backend: &Backend, betas: &str, cases: Vec<(Value, &str)>) {
+    for (body, expected) in cases {
+        let message = backend.refusal(&body, betas).await;
+        assert!(
+            message.starts_with(expected),
+            "{body}\n was refused with\n{message}\n not\n{expected}"
+        );
+    }
+}
+
+/// Runs cases that must be answered.
+async fn check_accepted(backend: &Backend, betas: &str, cases: Vec<Value>) {
+    for body in cases {
+        let request = backend.request("POST", "/v1/messages");
+        let request = request.header("anthropic-beta", betas);
+        let answer = backend.send(request.body(body.to_string())).await;
+        assert_eq!(answer.status, 200, "{body}\n{}", answer.body);
+    }
 }

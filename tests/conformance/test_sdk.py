@@ -1,0 +1,561 @@
+"""The offline backend as the official Python SDK sees it.
+
+The SDK is the outside judge: it sends requests the way real clients do and parses every answer
+into its own types. Nothing of the kernel takes part.
+"""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import anthropic
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("CLAUDE_KERNEL_BIN", str(ROOT / "target/debug/claude-kernel"))
+MODEL = "claude-opus-5-5"
+CODE = {"type": "code_execution_20260521", "name": "code_execution"}
+WEATHER = {
+    "name": "get_weather",
+    "description": "Says what the weather is.",
+    "input_schema": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+
+SCRIPT = """
+# Say hello
+
+> A greeting is asked for.
+
+Hello, **world**: grüße, 日本, 🎉. This sentence is here so that there are several deltas.
+
+# Make a table
+
+> First the numbers.
+
+I write a table.
+
+```bash
+printf 'n,square\\n2,4\\n3,9\\n' > "$OUTPUT_DIR/table.csv"
+cp "$OUTPUT_DIR/table.csv" kept.csv
+wc -l < kept.csv
+echo "rows=2" >> "$SCRIPT_VARS"
+```
+
+The table has {{rows}} rows.
+
+# Is it still there?
+
+```bash
+cat kept.csv
+```
+
+It is.
+
+# Read my file
+
+```python
+import os, pathlib
+for path in sorted(pathlib.Path(os.environ["INPUT_DIR"]).iterdir()):
+    print(path.name, path.read_text().strip())
+```
+
+Read.
+
+# Edit a file
+
+```create notes.txt
+one
+two
+```
+
+```str_replace notes.txt
+two
+=======
+three
+```
+
+```view notes.txt
+```
+
+Edited.
+
+# Count on
+
+```python repl
+x = 41
+```
+
+```python repl
+x + 1
+```
+
+Counted.
+
+# What is the weather?
+
+> I must ask.
+
+```json block
+{"type": "tool_use", "name": "get_weather", "input": {"city": "Bern"}}
+```
+
+It is {{tool_result}} in Bern.
+
+# Fail
+
+```bash
+echo to the error stream >&2
+exit 3
+```
+
+That failed.
+
+# Take a break
+
+```bash
+echo first
+```
+
+<!-- stop: pause_turn -->
+
+```bash
+echo second
+```
+
+Done.
+
+# Decline
+
+<!-- stop: refusal cyber -->
+"""
+
+
+class Backend:
+    """A running `claude-kernel emulate` and the SDK pointed at it."""
+
+    def __init__(self, directory):
+        script = directory / "sdk.claude.md"
+        script.write_text(SCRIPT, encoding="utf-8")
+        self.process = subprocess.Popen(
+            [BINARY, "emulate", "--until-stdin-closes", "--script", str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        values = {}
+        for _ in range(2):
+            line = self.process.stdout.readline()
+            name, _, value = line.removeprefix("export ").strip().partition("=")
+            values[name] = value
+        self.url = values["ANTHROPIC_BASE_URL"]
+        self.key = values["ANTHROPIC_API_KEY"]
+        self.client = self.sdk()
+
+    def sdk(self, **options):
+        return anthropic.Anthropic(**{"base_url": self.url, "api_key": self.key, **options})
+
+    def post(self, path, body):
+        answer = httpx.post(
+            f"{self.url}/_emulator/{path}", json=body, headers={"x-api-key": self.key}
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def arm(self, **fault):
+        self.post("faults", fault)
+
+    def requests(self):
+        answer = httpx.get(f"{self.url}/_emulator/requests", headers={"x-api-key": self.key})
+        return answer.json()["requests"]
+
+    def ask(self, prompt, history=(), **options):
+        options = {"model": MODEL, "max_tokens": 4000, **options}
+        messages = [*history, {"role": "user", "content": prompt}]
+        return self.client.messages.create(messages=messages, **options)
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory):
+    backend = Backend(tmp_path_factory.mktemp("scripts"))
+    yield backend
+    backend.process.stdin.close()
+    assert backend.process.wait(timeout=10) == 0
+
+
+def plain(message):
+    return message.model_dump(mode="json", exclude_unset=True)
+
+
+def kinds(message):
+    return [block.type for block in message.content]
+
+
+def text_of(message):
+    return "".join(block.text for block in message.content if block.type == "text")
+
+
+def turn(prompt, message):
+    """A finished turn, as history."""
+    return [
+        {"role": "user", "content": prompt},
+        {"role": "assistant", "content": [block.model_dump(exclude_unset=True) for block in message.content]},
+    ]
+
+
+def test_a_streamed_answer_accumulates_to_the_one_that_is_not_streamed(backend):
+    options = {
+        "model": MODEL,
+        "max_tokens": 1000,
+        "thinking": {"type": "adaptive", "display": "summarized"},
+        "messages": [{"role": "user", "content": "Say hello"}],
+    }
+    whole = backend.client.messages.create(**options)
+    events = []
+    with backend.client.messages.stream(**options) as stream:
+        for event in stream:
+            events.append(event.type)
+        streamed = stream.get_final_message()
+    assert kinds(whole) == ["thinking", "text"]
+    assert whole.content[0].thinking == "A greeting is asked for."
+    assert "grüße, 日本, 🎉" in text_of(whole)
+    assert whole.stop_reason == "end_turn" and whole.stop_sequence is None
+    assert events.count("text") > 2, "text comes in several deltas"
+    expected, accumulated = plain(whole), plain(streamed)
+    assert expected.pop("id") != accumulated.pop("id")
+    # The text deltas are the same; what the stream's start alone reports is too.
+    assert accumulated == expected
+    assert whole.usage.output_tokens_details.thinking_tokens > 0
+    assert whole.usage.output_tokens > whole.usage.output_tokens_details.thinking_tokens
+    assert whole._request_id.startswith("req_")
+
+
+def test_hidden_thinking_is_a_signature_without_text(backend):
+    message = backend.ask("Say hello")
+    assert kinds(message) == ["thinking", "text"]
+    assert message.content[0].thinking == ""
+    assert message.content[0].signature
+
+
+def test_commands_run_and_their_files_can_be_downloaded(backend):
+    with backend.client.messages.stream(
+        model=MODEL,
+        max_tokens=4000,
+        tools=[CODE],
+        messages=[{"role": "user", "content": "Make a table"}],
+    ) as stream:
+        message = stream.get_final_message()
+    assert kinds(message) == [
+        "thinking",
+        "text",
+        "server_tool_use",
+        "bash_code_execution_tool_result",
+        "text",
+    ]
+    call, result = message.content[2], message.content[3]
+    assert call.name == "bash_code_execution"
+    assert "$OUTPUT_DIR/table.csv" in call.input["command"]
+    assert call.id.startswith("srvtoolu_") and result.tool_use_id == call.id
+    assert result.content.stdout == "3\n"
+    assert result.content.return_code == 0
+    assert text_of(message).endswith("The table has 2 rows.")
+    assert message.container.id.startswith("container_")
+    assert message.container.expires_at.tzinfo is not None
+
+    (output,) = result.content.content
+    files = backend.client.files
+    metadata = files.retrieve_metadata(output.file_id)
+    assert metadata.filename == "table.csv"
+    assert metadata.mime_type == "text/csv"
+    assert metadata.downloadable is True
+    content = files.download(output.file_id).read()
+    assert content == b"n,square\n2,4\n3,9\n"
+    assert metadata.size_bytes == len(content)
+
+    history = turn("Make a table", message)
+    after = backend.ask(
+        "Is it still there?", history, tools=[CODE], container=message.container.id
+    )
+    assert after.container.id == message.container.id
+    assert after.content[1].content.stdout == "n,square\n2,4\n3,9\n"
+    fresh = backend.ask("Is it still there?", history, tools=[CODE])
+    assert fresh.container.id != message.container.id
+    assert fresh.content[1].content.return_code != 0, "a new container is empty"
+
+
+def test_a_failed_command_is_an_answer(backend):
+    message = backend.ask("Fail", tools=[CODE])
+    outcome = message.content[1].content
+    assert (outcome.return_code, outcome.stderr.splitlines()[-1]) == (3, "to the error stream")
+    assert message.stop_reason == "end_turn"
+
+
+def test_the_text_editor_and_the_persistent_interpreter(backend):
+    message = backend.ask("Edit a file", tools=[CODE])
+    create, replace, view = [
+        block.content for block in message.content if block.type.endswith("tool_result")
+    ]
+    assert create.is_file_update is False
+    assert [line for line in replace.lines if line[0] in "+-"] == ["-two", "+three"]
+    assert view.content.splitlines() == ["one", "three"] and view.file_type == "text"
+
+    message = backend.ask("Count on", tools=[CODE])
+    results = [b.content for b in message.content if b.type == "code_execution_tool_result"]
+    assert [result.stdout for result in results] == ["", "42\n"]
+
+
+def test_without_the_tool_nothing_runs_and_that_is_said(backend):
+    message = backend.ask("Is it still there?")
+    assert kinds(message) == ["text", "text"]
+    assert "Not run" in text_of(message)
+    assert message.container is None
+
+
+def test_uploads_reach_the_sandbox_and_cannot_be_downloaded(backend):
+    files = backend.client.files
+    uploaded = files.upload(file=("notes/übung.txt", b"forty-two", "text/plain"))
+    assert uploaded.filename == "übung.txt"
+    assert uploaded.downloadable is False and uploaded.size_bytes == 9
+    content = [
+        {"type": "container_upload", "file_id": uploaded.id},
+        {"type": "text", "text": "Read my file"},
+    ]
+    message = backend.ask(content, tools=[CODE])
+    assert message.content[1].content.stdout == "übung.txt forty-two\n"
+    with pytest.raises(anthropic.BadRequestError) as refused:
+        files.download(uploaded.id)
+    assert refused.value.body["error"]["details"]["error_code"] == "file_not_downloadable"
+    assert files.delete(uploaded.id).type == "file_deleted"
+    with pytest.raises(anthropic.NotFoundError):
+        files.retrieve_metadata(uploaded.id)
+    with pytest.raises(anthropic.NotFoundError):
+        backend.ask(content, tools=[CODE])
+
+
+def test_files_are_listed_page_by_page_newest_first(backend):
+    files = backend.client.files
+    ids = [files.upload(file=(f"{n}.txt", b"x", "text/plain")).id for n in range(5)]
+    listed = [file.id for file in files.list(limit=2)]
+    assert listed[:5] == ids[::-1]
+    assert len(listed) == len(set(listed))
+    for id in ids:
+        files.delete(id)
+    assert not set(ids) & {file.id for file in files.list(limit=100)}
+
+
+def test_a_client_tool_is_called_and_answered(backend):
+    prompt = "What is the weather?"
+    asked = backend.ask(prompt, tools=[WEATHER])
+    assert asked.stop_reason == "tool_use"
+    assert kinds(asked) == ["thinking", "tool_use"]
+    call = asked.content[1]
+    assert (call.name, call.input) == ("get_weather", {"city": "Bern"})
+    history = turn(prompt, asked)
+    result = [{"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}]
+    answered = backend.ask(result, history, tools=[WEATHER])
+    assert text_of(answered) == "It is sunny in Bern."
+
+    with pytest.raises(anthropic.BadRequestError, match="without `tool_result` blocks"):
+        backend.ask("never mind", history, tools=[WEATHER])
+    without = [history[0], {"role": "assistant", "content": history[1]["content"][1:]}]
+    with pytest.raises(anthropic.BadRequestError, match="latest assistant message"):
+        backend.ask(result, without, tools=[WEATHER])
+
+
+def test_a_paused_turn_goes_on_where_it_stopped(backend):
+    prompt = "Take a break"
+    paused = backend.ask(prompt, tools=[CODE])
+    assert paused.stop_reason == "pause_turn"
+    rest = backend.client.messages.create(
+        model=MODEL,
+        max_tokens=4000,
+        tools=[CODE],
+        container=paused.container.id,
+        messages=turn(prompt, paused),
+    )
+    assert rest.content[1].content.stdout == "second\n"
+    assert rest.stop_reason == "end_turn" and text_of(rest) == "Done."
+
+
+def test_a_refusal_says_why(backend):
+    message = backend.ask("Decline")
+    assert message.stop_reason == "refusal"
+    assert message.stop_details.category == "cyber"
+
+
+def test_max_tokens_and_stop_sequences_end_an_answer(backend):
+    cut = backend.ask("Say hello", max_tokens=12)
+    assert cut.stop_reason == "max_tokens" and cut.usage.output_tokens <= 12
+    stopped = backend.ask("Say hello", stop_sequences=["grüße"])
+    assert (stopped.stop_reason, stopped.stop_sequence) == ("stop_sequence", "grüße")
+    assert text_of(stopped) == "Hello, **world**: "
+    empty = backend.ask("Say hello", max_tokens=0)
+    assert (empty.content, empty.stop_reason) == ([], "max_tokens")
+
+
+def test_an_edited_history_is_refused_and_a_stripped_one_is_not(backend):
+    first = backend.ask("Say hello")
+    history = turn("Say hello", first)
+    backend.ask("Say hello", history)
+    edited = [{"role": "user", "content": "Say Hello"}, history[1]]
+    with pytest.raises(anthropic.BadRequestError, match="Invalid `signature` in `thinking` block"):
+        backend.ask("Say hello", edited)
+    with pytest.raises(anthropic.BadRequestError, match="different conversation"):
+        backend.ask("Say hello", history, system="Be brief.")
+    stripped = [edited[0], {"role": "assistant", "content": history[1]["content"][1:]}]
+    backend.ask("Say hello", stripped, system="Be brief.")
+    dropped = backend.client.beta.messages.create(
+        model=MODEL,
+        max_tokens=1000,
+        betas=["thinking-binding-controls-2026-08-01"],
+        thinking={"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "drop_block"}},
+        messages=[*edited, {"role": "user", "content": "Say hello"}],
+    )
+    (done,) = plain(dropped)["input_transformations"]
+    assert done == {
+        "type": "thinking_dropped",
+        "path": "messages.1.content.0",
+        "reason": "prefix_binding_mismatch",
+    }
+
+
+def test_the_second_turn_reads_the_first_from_the_cache(backend):
+    system = [{"type": "text", "text": f"{time.time_ns()} " + "Background. " * 400,
+               "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
+    first = backend.ask("Say hello", system=system, diagnostics={"previous_message_id": None})
+    usage = first.usage
+    assert usage.cache_creation.ephemeral_1h_input_tokens == usage.cache_creation_input_tokens > 0
+    assert usage.cache_read_input_tokens == 0 and first.diagnostics is None
+    second = backend.ask(
+        "Say hello",
+        turn("Say hello", first),
+        system=system,
+        diagnostics={"previous_message_id": first.id},
+    )
+    assert second.usage.cache_read_input_tokens == usage.cache_creation_input_tokens
+    assert second.usage.cache_creation_input_tokens == 0
+    assert second.diagnostics is None
+    changed = backend.ask(
+        "Say hello", system="other", diagnostics={"previous_message_id": second.id}
+    )
+    assert changed.diagnostics.cache_miss_reason.type == "system_changed"
+
+
+def test_tokens_are_counted_as_they_are_billed(backend):
+    messages = [{"role": "user", "content": "Say hello"}]
+    counted = backend.client.messages.count_tokens(model=MODEL, messages=messages)
+    answered = backend.ask("Say hello")
+    assert counted.input_tokens == answered.usage.input_tokens
+    more = backend.client.messages.count_tokens(model=MODEL, messages=messages, tools=[CODE])
+    assert more.input_tokens > counted.input_tokens
+
+
+def test_models_are_listed_and_described(backend):
+    listed = [model.id for model in backend.client.models.list(limit=3)]
+    assert MODEL in listed and len(listed) == len(set(listed)) > 10
+    model = backend.client.models.retrieve(MODEL)
+    assert model.max_tokens == 128_000
+    described = plain(model)
+    assert described["capabilities"]["thinking"]["types"]["disabled"] == {"supported": False}
+    with pytest.raises(anthropic.NotFoundError):
+        backend.client.models.retrieve("claude-nonesuch")
+    with pytest.raises(anthropic.NotFoundError):
+        backend.ask("Say hello", model="claude-nonesuch")
+
+
+def test_unknown_and_beta_fields_are_refused(backend):
+    for extra in [{"temperature": 1.0}, {"output_format": {}}, {"thread": {"type": "create"}}]:
+        with pytest.raises(anthropic.BadRequestError) as refused:
+            backend.ask("Say hello", extra_body=extra)
+        (name,) = extra
+        message = refused.value.body["error"]["message"]
+        assert message == f"{name}: Extra inputs are not permitted"
+    backend.client.beta.messages.create(
+        model=MODEL,
+        max_tokens=100,
+        betas=["message-threads-2026-08-12"],
+        messages=[{"role": "user", "content": "Say hello"}],
+        extra_body={"thread": {"type": "create"}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "attempts"),
+    [
+        (400, anthropic.BadRequestError, 1),
+        (401, anthropic.AuthenticationError, 1),
+        (403, anthropic.PermissionDeniedError, 1),
+        (404, anthropic.NotFoundError, 1),
+        (409, anthropic.ConflictError, 3),
+        (413, anthropic.APIStatusError, 1),
+        (422, anthropic.UnprocessableEntityError, 1),
+        (429, anthropic.RateLimitError, 3),
+        (500, anthropic.InternalServerError, 3),
+        (529, anthropic.APIStatusError, 3),
+    ],
+)
+def test_every_status_is_the_exception_it_should_be(backend, status, error, attempts):
+    backend.arm(kind="status", status=status, retry_after_ms=1, times=attempts)
+    before = len(backend.requests())
+    with pytest.raises(error) as raised:
+        backend.ask("Say hello")
+    assert raised.value.status_code == status
+    assert raised.value.request_id.startswith("req_")
+    assert len(backend.requests()) - before == attempts
+    assert text_of(backend.ask("Say hello")), "the faults are used up"
+
+
+def test_retries_end_in_an_answer(backend):
+    backend.arm(kind="status", status=429, retry_after="0.01")
+    backend.arm(kind="status", status=529, retry_after_ms=1)
+    assert backend.ask("Say hello").stop_reason == "end_turn"
+    backend.arm(kind="reset")
+    assert backend.ask("Say hello").stop_reason == "end_turn"
+    backend.arm(kind="status", status=500, should_retry=False)
+    before = len(backend.requests())
+    with pytest.raises(anthropic.InternalServerError):
+        backend.ask("Say hello")
+    assert len(backend.requests()) - before == 1
+
+
+def test_a_wrong_key_and_a_proxy_page(backend):
+    with pytest.raises(anthropic.AuthenticationError):
+        backend.sdk(api_key="sk-wrong").models.list()
+    backend.arm(kind="status", status=413, body="<html>too large</html>")
+    with pytest.raises(anthropic.APIStatusError) as raised:
+        backend.ask("Say hello")
+    assert raised.value.status_code == 413
+
+
+def stream_of(backend):
+    return backend.client.messages.stream(
+        model=MODEL, max_tokens=1000, messages=[{"role": "user", "content": "Say hello"}]
+    )
+
+
+def test_a_stream_breaks_as_it_is_told_to(backend):
+    backend.arm(kind="error", after_deltas=2)
+    with pytest.raises(anthropic.APIStatusError, match="Overloaded"), stream_of(backend) as stream:
+        stream.until_done()
+    backend.arm(kind="cut", after_deltas=2)
+    with pytest.raises(Exception, match="peer closed connection"), stream_of(backend) as stream:
+        stream.until_done()
+
+
+@pytest.mark.parametrize("chunks", [{"size": 1}, {"size": 100_000}, {"split_utf8": True}])
+def test_any_chunking_gives_the_same_message(backend, chunks):
+    backend.arm(kind="chunks", **chunks)
+    with stream_of(backend) as stream:
+        assert "grüße, 日本, 🎉" in text_of(stream.get_final_message())
+
+
+def test_generated_text_for_benchmarks(backend):
+    backend.arm(kind="deltas", count=2000, size=20)
+    with stream_of(backend) as stream:
+        deltas = [event for event in stream if event.type == "text"]
+    assert len(deltas) == 2000
