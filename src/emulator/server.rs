@@ -127,6 +127,7 @@ pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
         }
     };
     tokio::fs::create_dir_all(root.join("files")).await?;
+    tokio::fs::create_dir_all(root.join("containers")).await?;
     let listener = TcpListener::bind(("127.0.0.1", config.port)).await?;
     let port = listener.local_addr()?.port();
     let key = config.key.clone().unwrap_or_else(|| {
