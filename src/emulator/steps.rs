@@ -150,6 +150,7 @@ async fn attempt(
         Ok(Done::Ran(outcome)) => outcome_json(shared, call, outcome).await?,
         Ok(Done::Edited(outcome)) => outcome,
         Err(CallError { code, message }) => {
+            tracing::warn!(code, message, "a step has no outcome");
             return Ok((failed(call, id, code, &message), variables));
         }
     };

@@ -41,7 +41,10 @@ impl Player {
         };
         let lease = match container {
             Ok(lease) => lease,
-            Err(error) => return Ok(steps::failed(call, id, "unavailable", &error.message)),
+            Err(error) => {
+                tracing::warn!(error = error.message, "a container cannot be made");
+                return Ok(steps::failed(call, id, "unavailable", &error.message));
+            }
         };
         self.container = Some(lease.clone());
         let running = steps::run(&self.app.shared, &lease, call, id);
