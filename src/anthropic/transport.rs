@@ -326,7 +326,9 @@ fn proxies(environment: &Environment) -> Result<Vec<reqwest::Proxy>, String> {
             .get(lower)
             .or_else(|| environment.get(&lower.to_uppercase()))
     };
-    let none = either("no_proxy").and_then(reqwest::NoProxy::from_string);
+    // No proxy leads back to this machine.
+    let direct = either("no_proxy").unwrap_or_default();
+    let none = reqwest::NoProxy::from_string(&format!("{direct},localhost,127.0.0.0/8,::1"));
     let mut found = Vec::new();
     for name in ["https_proxy", "http_proxy", "all_proxy"] {
         let Some(url) = either(name) else { continue };

@@ -356,3 +356,22 @@ async fn a_hostile_file_id_stays_in_its_place() {
     }
     assert_eq!(server.pending(), 0);
 }
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_used_but_not_for_this_machine() {
+    let turn = || stream_answer(&recorded("turn"));
+    let mut proxy = Server::start(vec![turn()]).await;
+    let mut near = Server::start(vec![turn()]).await;
+    let mut options = near.options();
+    options.environment = [("HTTP_PROXY", proxy.url.as_str())].into_iter().collect();
+    let nearby = Client::new(options.clone());
+    options.base_url = Some("http://api.example.test".to_owned());
+    let far = Client::new(options);
+    far.stream(&hello()).await.unwrap();
+    let seen = proxy.seen().await;
+    let line = "POST http://api.example.test/v1/messages HTTP/1.1\n";
+    assert!(seen.head.starts_with(line), "{}", seen.head);
+    nearby.stream(&hello()).await.unwrap();
+    near.seen().await;
+    assert_eq!(proxy.pending(), 0);
+}
