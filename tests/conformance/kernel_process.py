@@ -94,9 +94,7 @@ class KernelProcess:
         socket.rcvtimeo = LIMIT_S * 1000
         if identity:
             socket.identity = identity
-        number, ip = self.info[f"{port}_port"], self.info["ip"]
-        tcp = self.info["transport"] == "tcp"
-        socket.connect(f"tcp://{ip}:{number}" if tcp else f"ipc://{ip}-{number}")
+        socket.connect(endpoint(self.info, port))
         return socket
 
 
@@ -134,6 +132,12 @@ class Client(BlockingKernelClient):
         for channel in (self.iopub_channel, self.shell_channel):
             poller.register(channel.socket, zmq.POLLIN)
         return not poller.poll(int(seconds * 1000))
+
+
+def endpoint(info: dict, port: str) -> str:
+    """Returns where a connection file says that a socket is."""
+    number, ip = info[f"{port}_port"], info["ip"]
+    return f"tcp://{ip}:{number}" if info["transport"] == "tcp" else f"ipc://{ip}-{number}"
 
 
 def gone(pid: int, within_s: float) -> float | None:

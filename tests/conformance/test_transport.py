@@ -10,7 +10,7 @@ import struct
 import pytest
 import zmq
 from jupyter_client.session import Session
-from kernel_process import KEY, LIMIT_S, KernelProcess, transcript
+from kernel_process import KEY, LIMIT_S, KernelProcess, endpoint, transcript
 
 
 @pytest.fixture(scope="module", params=["tcp", "ipc"])
@@ -215,3 +215,18 @@ def test_a_request_of_twenty_megabytes(client):
     reply, published = client.run("%nosuch " + "x" * 20 * 1024 * 1024)
     assert reply["status"] == "error"
     assert transcript(published) == ["busy", "execute_input", "error", "idle"]
+
+
+def test_a_listener_that_does_not_read_stops_nobody(kernel, client):
+    stalled = zmq.Context.instance().socket(zmq.SUB)
+    stalled.linger = 0
+    stalled.rcvhwm = 1
+    stalled.setsockopt(zmq.RCVBUF, 4096)
+    stalled.subscribe(b"")
+    stalled.connect(endpoint(kernel.info, "iopub"))
+    # Each cell publishes half a megabyte: together more than all buffers on the way to it.
+    for _ in range(40):
+        reply, published = client.run("%nosuch " + "x" * 500_000)
+        assert reply["status"] == "error"
+        assert transcript(published) == ["busy", "execute_input", "error", "idle"]
+    stalled.close()
