@@ -350,3 +350,100 @@ async fn requests_that_look_are_answered() {
         unknown.transcript()
     );
 }
+
+/// The usage in the receipt's metadata.
+fn usage(ran: &crate::support::rig::Ran) -> serde_json::Value {
+    let displays = ran.iopub("display_data");
+    let receipt = displays
+        .iter()
+        .find(|content| content["metadata"]["claude_kernel"]["block"] == "receipt")
+        .unwrap();
+    receipt["metadata"]["claude_kernel"]["usage"].clone()
+}
+
+#[tokio::test]
+async fn after_a_turn_of_forty_blocks_the_next_turns_read_from_the_cache() {
+    let step = "```bash\necho a line of output for this step\n```\n\n";
+    let script = format!(
+        "# /^Many steps/\n\n{}Done.\n\n# Say hello\n\nHello.\n",
+        step.repeat(20)
+    );
+    let mut rig = Rig::start(&script).await;
+    let first = rig
+        .cell(&format!("Many steps. {}", "Some background. ".repeat(200)))
+        .await;
+    assert_eq!(first.reply()["status"], "ok", "{}", first.text());
+    let written = usage(&first)["cache_creation_input_tokens"]
+        .as_u64()
+        .unwrap();
+    assert!(written > 500, "{}", usage(&first));
+    // The marker on the first prompt is 41 blocks back, out of the look-back of the newest one.
+    let second = usage(&rig.cell("Say hello").await);
+    let read = second["cache_read_input_tokens"].as_u64().unwrap();
+    assert!(
+        read > 800,
+        "system, tools and the long first prompt come from the cache: {second}"
+    );
+    let third = usage(&rig.cell("Say hello").await);
+    let read_all = third["cache_read_input_tokens"].as_u64().unwrap();
+    assert!(
+        read_all > read + 500,
+        "now the forty blocks do too: {third}"
+    );
+}
+
+#[tokio::test]
+async fn every_message_satisfies_the_strict_types_of_another_implementation() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let mut messages = Vec::new();
+    for asks in [Asks::Batch, Asks::Lab, Asks::Console] {
+        for code in [
+            "Say hello",
+            "How many lines?",
+            "Make a file",
+            "Fail, then mend it",
+            "Decline",
+            "%help",
+            "%effort",
+            "%nope",
+            "!ls",
+        ] {
+            messages.extend(rig.cell_as(asks, code).await.messages);
+        }
+    }
+    for (kind, content) in [
+        ("kernel_info_request", json!({})),
+        ("complete_request", json!({"code": "%e", "cursor_pos": 2})),
+        (
+            "inspect_request",
+            json!({"code": "nothing", "cursor_pos": 0}),
+        ),
+        ("is_complete_request", json!({"code": "%%system"})),
+        (
+            "history_request",
+            json!({"hist_access_type": "tail", "n": 5, "output": true, "raw": true}),
+        ),
+        ("comm_info_request", json!({})),
+        (
+            "comm_open",
+            json!({"comm_id": "c", "target_name": "t", "data": {}}),
+        ),
+        ("interrupt_request", json!({})),
+    ] {
+        messages.extend(rig.ask(Channel::Shell, kind, content).await.messages);
+    }
+    for sent in messages {
+        let kind = &sent.message.header.msg_type;
+        let judged = jupyter_protocol::JupyterMessageContent::from_type_and_content(
+            kind,
+            sent.message.content.clone(),
+        );
+        match judged {
+            Ok(jupyter_protocol::JupyterMessageContent::UnknownMessage(_)) => {
+                panic!("an unknown type: {kind}")
+            }
+            Ok(_) => {}
+            Err(error) => panic!("{kind}: {error}: {}", sent.message.content),
+        }
+    }
+}
