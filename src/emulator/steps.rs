@@ -8,7 +8,7 @@ use super::containers::Lease;
 use super::error::ApiError;
 use super::files;
 use super::request::Request;
-use super::sandbox::{self, CallError, Outcome};
+use super::sandbox::{self, CallError, Outcome, Protections};
 use super::script::{Edit, Variables};
 use super::state::Shared;
 
@@ -131,6 +131,7 @@ async fn attempt(
     let (done, variables) = lease
         .run(move |container| {
             Box::pin(async move {
+                let first = container.protections().is_none();
                 let done = match &what {
                     Call::Bash(command) => container.bash(command).await.map(Done::Ran),
                     Call::Python(code) | Call::Script(code) => {
@@ -142,6 +143,8 @@ async fn attempt(
                         Done::Edited(serde_json::to_value(outcome).unwrap_or_default())
                     }),
                 };
+                let warning = container.protections().and_then(Protections::warning);
+                let done = done.map(|done| done.with_warning(warning.filter(|_| first)));
                 (done, container.variables())
             })
         })
@@ -167,6 +170,19 @@ async fn attempt(
 enum Done {
     Ran(Outcome),
     Edited(Value),
+}
+
+impl Done {
+    /// Says on the error stream what does not protect this machine.
+    fn with_warning(self, warning: Option<String>) -> Self {
+        match (self, warning) {
+            (Self::Ran(outcome), Some(warning)) => Self::Ran(Outcome {
+                stderr: format!("{warning}\n{}", outcome.stderr),
+                ..outcome
+            }),
+            (done, _) => done,
+        }
+    }
 }
 
 async fn outcome_json(shared: &Shared, call: &Call, outcome: Outcome) -> Result<Value, ApiError> {
