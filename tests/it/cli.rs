@@ -2,6 +2,7 @@
 
 mod doctor;
 mod install;
+mod run;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
