@@ -22,7 +22,7 @@ use crate::config::{Config, Environment, Secret};
 use crate::emulator::server::{self, Emulator, EmulatorConfig};
 use crate::host::{Host, SystemHost};
 use crate::jupyter::connection::Connection;
-use crate::jupyter::sockets::read_connection_file;
+use crate::jupyter::sockets::{BindError, read_connection_file};
 use crate::kernel::actor::{Kernel, Parts, Signal};
 use crate::kernel::state::initial_settings;
 use crate::kernel::store::Store;
@@ -71,14 +71,19 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     let host: Arc<dyn Host> = Arc::new(SystemHost::new());
     let file = read_connection_file(&args.connection_file).map_err(|error| {
         Failure::new(error.to_string()).with_hint(
-            "Jupyter writes this file and passes it with -f; start the kernel from Jupyter.",
+            "Jupyter writes this file and passes it with `-f`: start the kernel from Jupyter",
         )
     })?;
     let connection = Connection::bind(&file, Arc::clone(&host))
         .await
         .map_err(|error| {
-            Failure::new(error.to_string())
-                .with_hint("Another process may hold the port: restart the kernel.")
+            let hint = match &error {
+                BindError::Scheme(_) => "set `Session.signature_scheme` to `hmac-sha256` in Jupyter",
+                BindError::Listen { .. } | BindError::Serve { .. } => {
+                    "another process may hold the port: restart the kernel; else check `ip` in the connection file"
+                }
+            };
+            Failure::new(error.to_string()).with_hint(hint)
         })?;
     let environment = Environment::from_process();
     watch_parent(&environment, signals.0);

@@ -6,9 +6,13 @@ mod run;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use expect_test::Expect;
 use tempfile::TempDir;
+
+/// No command takes a tenth of this; a machine may be busy.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_claude-kernel");
@@ -73,7 +77,7 @@ impl Machine {
             status,
             stdout,
             stderr,
-        } = self.command(args).output().unwrap();
+        } = output_within(LIMIT, &mut self.command(args));
         let here = self.path("");
         let clean = |bytes: Vec<u8>| {
             String::from_utf8(bytes)
@@ -127,6 +131,26 @@ impl Machine {
         names.sort();
         names
     }
+}
+
+/// Runs to the end; what never ends (a kernel that should have refused) is killed and fails.
+#[track_caller]
+fn output_within(limit: Duration, command: &mut Command) -> Output {
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let (sender, done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    done.recv_timeout(limit).map_or_else(
+        |_| {
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+            panic!("{command:?} still runs after {limit:?}");
+        },
+        Result::unwrap,
+    )
 }
 
 #[test]

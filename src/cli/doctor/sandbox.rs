@@ -58,14 +58,14 @@ async fn protections(sandbox: &Sandbox) -> Vec<Finding> {
         let names: Vec<&str> = active.iter().map(|e| e.name.as_str()).collect();
         findings.push(Finding::ok(
             "sandbox",
-            format!("the offline backend confines: {}", names.join(", ")),
+            format!("code on the offline backend has {}", names.join(", ")),
         ));
     }
     for entry in missing {
         let why = entry.why_not.as_deref().unwrap_or("not on this system");
         findings.push(Finding::warn(
             "sandbox",
-            format!("not confined: {} ({why})", entry.name),
+            format!("not in force on this machine: {} ({why})", entry.name),
             "run only scripts and prompts that you trust on the offline backend",
         ));
     }
@@ -77,7 +77,7 @@ async fn python_of(sandbox: &Sandbox) -> Finding {
     let code = format!(
         "import importlib.util as u, sys\n\
          print('%d.%d.%d' % sys.version_info[:3], sys.executable, sep='\\t')\n\
-         print(*[p for p in {PACKAGES:?} if u.find_spec(p) is None])\n"
+         print(*[p for p in {PACKAGES:?} if u.find_spec(p) is None], sep=', ')\n"
     );
     let named = sandbox.python.as_ref().map_or_else(
         || "no Python on the standard path".to_owned(),

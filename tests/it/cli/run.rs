@@ -50,7 +50,10 @@ fn a_corrupt_connection_file_is_one_clear_sentence() {
     check_with("transport", json!("carrier pigeon"), "`transport`");
     check_with("ip", json!("no.such.host.invalid"), "no.such.host.invalid");
     check_with("signature_scheme", json!("hmac-rot13"), "hmac-rot13");
-    check_with("registration_port", json!(5), "registration file");
+    check(
+        b"{\"transport\": \"tcp\", \"registration_port\": 5}",
+        "registration file",
+    );
     check_with("curve_publickey", json!("x".repeat(40)), "CURVE");
 }
 
