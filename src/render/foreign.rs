@@ -12,6 +12,11 @@ const MAX_LINE_CHARS: usize = 400;
 /// The most output kept in `text/plain`, in bytes: a notebook that holds more opens slowly.
 pub(crate) const MAX_PLAIN_BYTES: usize = 100_000;
 
+/// What stands before a fence: nbconvert shows fences in outputs in the proportional font.
+pub(crate) const CODE_FONT: &str = "<div style=\"font-family: monospace\">\n\n";
+/// What stands behind it.
+pub(crate) const CODE_FONT_END: &str = "\n\n</div>";
+
 /// Strips terminal escapes and control characters, applies `\r` and `\b`, and makes
 /// direction overrides visible. Keeps line breaks and tabs.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
@@ -186,9 +191,7 @@ pub(crate) fn fence(language: &str, body: &str) -> String {
         .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '#'))
         .collect();
     let body = body.strip_suffix('\n').unwrap_or(&body);
-    format!(
-        "<div style=\"font-family: monospace\">\n\n{ticks}{language}\n{body}\n{ticks}\n\n</div>"
-    )
+    format!("{CODE_FONT}{ticks}{language}\n{body}\n{ticks}{CODE_FONT_END}")
 }
 
 fn longest_run(text: &str, wanted: char) -> usize {

@@ -125,8 +125,6 @@ enum Edit {
 struct Plan<'a> {
     text: &'a str,
     edits: Vec<(Range<usize>, Edit)>,
-    /// An open fence at the end: what closes it.
-    close: Option<String>,
 }
 
 /// A link or image whose end has not come.
@@ -143,7 +141,6 @@ impl<'a> Plan<'a> {
         Self {
             text,
             edits: Vec::new(),
-            close: None,
         }
     }
 
@@ -233,8 +230,8 @@ impl<'a> Plan<'a> {
             .is_some_and(|target| is_harmless(target.as_str()))
     }
 
-    /// Keeps a code block. A fence at the top level gets blank lines around it: mathematics, as
-    /// the front ends read it, ends at a blank line, so none can swallow the fence.
+    /// Keeps a code block. A fence at the top level gets the font of code and blank lines around
+    /// it: mathematics, as the front ends read it, ends at a blank line, so none can swallow it.
     fn code_block(&mut self, range: Range<usize>, kind: &CodeBlockKind<'_>, top_level: bool) {
         if !top_level || matches!(kind, CodeBlockKind::Indented) {
             self.edits.push((range, Edit::Keep));
@@ -244,22 +241,31 @@ impl<'a> Plan<'a> {
             .slice(0..range.start)
             .rfind('\n')
             .map_or(0, |at| at + 1);
-        if line > 0 && !self.slice(0..line).ends_with("\n\n") {
-            self.edits
-                .push((line..line, Edit::Replace("\n".to_owned())));
-        }
+        let gap = |has: usize| "\n".repeat(2_usize.saturating_sub(has));
+        let before = match self.slice(0..line) {
+            "" => String::new(),
+            text => gap(text.bytes().rev().take_while(|&b| b == b'\n').count()),
+        };
+        let before = format!("{before}{}", foreign::CODE_FONT);
+        self.edits.push((line..line, Edit::Replace(before)));
         let block = self.slice(range.clone());
         let after = self.slice(range.end..self.text.len());
         let end = range.end;
         self.edits.push((range, Edit::Keep));
+        let breaks = usize::from(block.ends_with('\n'));
+        let mut close = foreign::CODE_FONT_END
+            .get(breaks..)
+            .unwrap_or_default()
+            .to_owned();
         if after.trim().is_empty() {
-            self.close = closer(block);
+            if let Some(mark) = closer(block) {
+                let gap = if breaks == 1 { "" } else { "\n" };
+                close = format!("{gap}{mark}{}", foreign::CODE_FONT_END);
+            }
         } else {
-            let breaks = usize::from(block.ends_with('\n'))
-                + after.bytes().take_while(|&b| b == b'\n').count();
-            let missing = "\n".repeat(2_usize.saturating_sub(breaks));
-            self.edits.push((end..end, Edit::Replace(missing)));
+            close.push_str(&gap(after.bytes().take_while(|&b| b == b'\n').count()));
         }
+        self.edits.push((end..end, Edit::Replace(close)));
     }
 
     /// Keeps a code span where every parser agrees on it, else writes it as an element.
@@ -313,7 +319,12 @@ impl<'a> Plan<'a> {
     fn link(&mut self, link: &OpenLink, inside_link: bool) {
         let start = link.range.start;
         let marks = start..start + if link.image { 2 } else { 1 };
-        let as_link = || Edit::Replace("[image: ".to_owned());
+        // A mark right before it would make the link an image again.
+        let apart = match self.slice(0..start).ends_with('!') {
+            true => "<span></span>",
+            false => "",
+        };
+        let as_link = || Edit::Replace(format!("{apart}[image: "));
         if link.kind != LinkType::Inline {
             // The definition was checked; an image of this kind could load from anywhere.
             if link.image && !matches!(link.kind, LinkType::Autolink | LinkType::Email) {
@@ -398,12 +409,6 @@ impl<'a> Plan<'a> {
             at = range.end;
         }
         self.free(&mut out, at..self.text.len(), false);
-        if let Some(close) = &self.close {
-            if !out.ends_with('\n') {
-                out.push('\n');
-            }
-            out.push_str(close);
-        }
         out
     }
 

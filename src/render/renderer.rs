@@ -251,7 +251,7 @@ impl Renderer {
     fn end_text(&mut self, text: &str, citations: &[Value], now: Duration) {
         // A block that was never streamed, or the end of one.
         if let Some(rest) = text.get(self.text.received_bytes..) {
-            self.push_text(&rest.to_owned(), now);
+            self.push_text(rest, now);
         }
         let streamed = std::mem::take(&mut self.text).citations;
         let citations = if citations.is_empty() {
@@ -349,9 +349,7 @@ impl Renderer {
     }
 
     fn end_thinking(&mut self, whole: Option<&str>) {
-        let Some(thinking) = self.thinking.take() else {
-            return;
-        };
+        let thinking = self.thinking.take().unwrap_or_default();
         let text = whole.unwrap_or(&thinking.text);
         if text.trim().is_empty() || self.thinking_show == ThinkingShow::Off {
             return;

@@ -148,7 +148,14 @@ impl Step {
         let changed = sections
             .iter()
             .any(|section| matches!(section, Section::Fence { word, .. } if *word == CHANGE));
-        for (language, code) in self.tool.code.iter().filter(|_| !changed) {
+        for (index, (language, code)) in self.tool.code.iter().enumerate() {
+            if changed {
+                break;
+            }
+            // Two fences without a word between them run together.
+            if index > 0 {
+                out.push_str("Shell\n\n");
+            }
             let shown = foreign::excerpt(code, CODE_LINES.0, CODE_LINES.1);
             out.push_str(&foreign::fence(language, &shown));
             out.push_str("\n\n");
@@ -228,7 +235,10 @@ fn terminal(report: &Report) -> Terminal {
 
 fn report(result: &Block) -> Report {
     match result.view() {
-        View::Executed { outcome, .. } => outcome.map_or_else(|error| failure(&error), executed),
+        View::Executed { outcome, .. } => match outcome {
+            Ok(result) => executed(&result),
+            Err(error) => failure(&error),
+        },
         View::Edited { outcome, .. } => outcome.map_or_else(|error| failure(&error), edited),
         View::Searched { outcome, .. } => outcome.map_or_else(|error| failure(&error), searched),
         View::Fetched { outcome, .. } => outcome.map_or_else(|error| failure(&error), fetched),
@@ -247,7 +257,7 @@ fn success(sections: Vec<Section>, status: &str) -> Report {
     }
 }
 
-fn executed(result: Executed<'_>) -> Report {
+fn executed(result: &Executed<'_>) -> Report {
     let mut sections = Vec::new();
     let mut fence = |word, text: &str| {
         if !text.trim().is_empty() {

@@ -4,6 +4,21 @@ use claude_kernel::render::markdown::neutralise;
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
+/// The only HTML that may be in an answer.
+const OURS: [&str; 6] = [
+    "<span>",
+    "</span>",
+    "<code>",
+    "</code>",
+    "<div style=\"font-family: monospace\">",
+    "</div>",
+];
+
+/// Wraps a fence as it is shown.
+fn shown(fence: &str) -> String {
+    format!("<div style=\"font-family: monospace\">\n\n{fence}\n\n</div>")
+}
+
 /// Parses as a front end would, with and without mathematics, and fails on anything alive.
 #[track_caller]
 fn assert_harmless(source: &str) {
@@ -16,11 +31,9 @@ fn assert_harmless(source: &str) {
         for event in Parser::new_ext(&output, options) {
             let context = || format!("source: {source:?}\noutput: {output:?}\nevent: {event:?}");
             match &event {
-                Event::Html(html) | Event::InlineHtml(html) => assert!(
-                    ["<span>", "</span>", "<code>", "</code>"].contains(&html.trim()),
-                    "{}",
-                    context()
-                ),
+                Event::Html(html) | Event::InlineHtml(html) => {
+                    assert!(OURS.contains(&html.trim()), "{}", context())
+                }
                 Event::Start(Tag::Link { dest_url, .. }) => {
                     let allowed = ["http://", "https://", "mailto:"]
                         .iter()
@@ -72,7 +85,8 @@ fn ordinary_markdown_stays_byte_for_byte() {
     check_unchanged("<https://e.x/a?b=c&d> and https://e.x and <mailto:a@e.x>\n");
     check_unchanged("Inline $x^2 + y_1$ and\n\n$$\n\\sum_{i=1}^n i\n$$\n\nand $5$.\n");
     check_unchanged("### Third\n\n- [ ] task\n- [x] done\n");
-    check_unchanged("```html\n<script>alert(1)</script>\n$5 and $6 [x](javascript:1)\n```\n");
+    let fence = "```html\n<script>alert(1)</script>\n$5 and $6 [x](javascript:1)\n```";
+    check(fence, &shown(fence));
     check_unchanged("1. Item\n\n   ```python\n   print(\"<b>\")\n   ```\n2. Next\n");
     check_unchanged("a & b &amp; c \\* d \\_ e 5 > 3\n");
 }
@@ -163,6 +177,10 @@ fn images_load_from_our_folder_only() {
             .as_str(),
     );
     check(
+        "!![p](https://e.x)",
+        "!<span></span>[image: p](https://e.x)",
+    );
+    check(
         "![p](claude_files/../../x.png)",
         "[image: p](claude_files/../../x.png)",
     );
@@ -204,7 +222,10 @@ fn mathematics_cannot_swallow_code() {
     );
     check(
         "\\begin{a}\n```\n\\end{a}<img src=x>\n```\n",
-        "&#92;begin{a}\n\n```\n\\end{a}<img src=x>\n```\n",
+        &format!(
+            "&#92;begin{{a}}\n\n{}\n",
+            shown("```\n\\end{a}<img src=x>\n```")
+        ),
     );
     check("\\\\(a `b`", "&#92;(a `b`");
     check(
@@ -235,10 +256,13 @@ fn headings_stay_below_the_persons_own() {
 
 #[test]
 fn open_fences_are_closed_and_control_characters_go() {
-    check("```python\nx", "```python\nx\n```");
-    check("````\n```\n", "````\n```\n````");
-    check("~~~", "~~~\n~~~");
-    check("text\n```\nx\n```\nmore", "text\n\n```\nx\n```\n\nmore");
+    check("```python\nx", &shown("```python\nx\n```"));
+    check("````\n```\n", &shown("````\n```\n````"));
+    check("~~~", &shown("~~~\n~~~"));
+    check(
+        "text\n```\nx\n```\nmore",
+        &format!("text\n\n{}\n\nmore", shown("```\nx\n```")),
+    );
     check("a\0b\u{1b}[31mc\r\nd", "ab[31mc\nd");
 }
 

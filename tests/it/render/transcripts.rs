@@ -931,6 +931,8 @@ fn every_kind_of_step() {
 
               </div>
 
+              Shell
+
               <div style="font-family: monospace">
 
               ```bash
