@@ -10,7 +10,6 @@ use claude_kernel::jupyter::mime::{Output, StreamName};
 use claude_kernel::jupyter::wire::Message;
 use serde_json::{Map, json};
 use tokio::task::JoinSet;
-use zeromq::{SocketRecv, SocketSend};
 
 use crate::support::frontend::{Client, parent_id};
 

@@ -13,7 +13,6 @@ use futures::future::BoxFuture;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use zeromq::{SocketRecv, SocketSend};
 
 use crate::support::frontend::{self, Client};
 use crate::support::host::FixedHost;

@@ -10,7 +10,6 @@ use claude_kernel::jupyter::memory::FrontEndError;
 use claude_kernel::jupyter::mime::{Display, ErrorOutput, MimeBundle, Output, StreamName};
 use expect_test::expect;
 use serde_json::{Map, json};
-use zeromq::{SocketRecv, SocketSend};
 
 use crate::support::frontend::{self, Client, parent_id};
 use crate::support::host::FixedHost;
