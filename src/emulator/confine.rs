@@ -38,7 +38,7 @@ use std::process::ExitCode;
 
 pub(super) use edit::Edited;
 pub(super) use interpreter::Interpreter;
-pub(super) use report::Line;
+pub(super) use report::{Line, PROCESSES};
 
 use report::Report;
 use serde::{Deserialize, Serialize};
@@ -230,7 +230,7 @@ fn confine(
     if namespaces.is_ok() {
         world::settle(job.processes)?;
     }
-    let limited = limits::set(job);
+    let limited = limits::set(job, namespaces.is_ok());
     let rules = if job.forgone.contains(&Mechanism::Landlock) {
         Err("not used".to_owned())
     } else {
@@ -262,7 +262,7 @@ fn confine(
         namespaces,
         root: Err(missing()),
         rules: Err(missing()),
-        limited: limits::set(job),
+        limited: limits::set(job, false),
         privileges: Err("this system cannot forbid new privileges".into()),
     });
     Ok(Confined {

@@ -10,8 +10,9 @@ const RESERVED_BYTES: u64 = 3 << 30;
 /// Open files and sockets of one process.
 const OPEN_FILES: u64 = 1024;
 
-/// Lowers the limits, never raises one.
-pub(super) fn set(job: &Job) -> Result<(), String> {
+/// Lowers the limits, never raises one. `alone`: in a process namespace, where ending process 1
+/// ends everything; elsewhere a limit on the user's processes must hold until the supervisor acts.
+pub(super) fn set(job: &Job, alone: bool) -> Result<(), String> {
     let limits = [
         ("core", Resource::RLIMIT_CORE, 0),
         ("cpu", Resource::RLIMIT_CPU, job.cpu_seconds),
@@ -24,11 +25,32 @@ pub(super) fn set(job: &Job) -> Result<(), String> {
         ),
     ];
     for (name, resource, wanted) in limits {
-        let lowered = getrlimit(resource).and_then(|(_, hard)| {
-            let limit = wanted.min(hard);
-            setrlimit(resource, limit, limit)
-        });
-        lowered.map_err(|error| format!("{name}: {error}"))?;
+        lower(name, resource, wanted)?;
     }
+    if alone { Ok(()) } else { processes(job) }
+}
+
+fn lower(name: &str, resource: Resource, wanted: u64) -> Result<(), String> {
+    let lowered = getrlimit(resource).and_then(|(_, hard)| {
+        let limit = wanted.min(hard);
+        setrlimit(resource, limit, limit)
+    });
+    lowered.map_err(|error| format!("{name}: {error}"))
+}
+
+/// The system counts all processes of the user, so what runs already comes on top.
+#[cfg(target_os = "linux")]
+fn processes(job: &Job) -> Result<(), String> {
+    let others = super::tree::threads_of_our_user();
+    let allowed = others + 2 * u64::from(job.processes);
+    lower("processes", Resource::RLIMIT_NPROC, allowed)?;
+    if nix::unistd::getuid().is_root() {
+        return Err("the system does not limit the processes of root".into());
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn processes(_job: &Job) -> Result<(), String> {
     Ok(())
 }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::sandbox::Protection;
 
+/// The protection that a process namespace gives.
+pub(crate) const PROCESSES: &str = "no access to other processes";
+
 /// A line of the report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Line {
@@ -73,7 +76,7 @@ pub(super) fn protections(found: &Found) -> Vec<Protection> {
     vec![
         entry("no network", namespaces.clone()),
         entry("no access to other files", files),
-        entry("no access to other processes", namespaces),
+        entry(PROCESSES, namespaces),
         entry("limited memory, processes and time", limits),
         entry("no new privileges", missing("prctl", &found.privileges)),
     ]

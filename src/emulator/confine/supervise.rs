@@ -19,8 +19,11 @@ use super::{Job, REFUSED, Task};
 /// How often a busy command is looked at. A fork bomb makes a few hundred processes meanwhile.
 const WATCH: Duration = Duration::from_millis(50);
 
-/// How often a quiet one is: an idle interpreter costs next to nothing.
-const QUIET_WATCH: Duration = Duration::from_secs(1);
+/// How often a quiet one is.
+const QUIET_WATCH: Duration = Duration::from_millis(200);
+
+/// How often an interpreter is that waits for its next cell: it costs next to nothing.
+const IDLE_WATCH: Duration = Duration::from_secs(1);
 
 /// The exit code of a command that was ended: 128 + SIGKILL.
 const KILLED: u8 = 137;
@@ -28,6 +31,8 @@ const KILLED: u8 = 137;
 enum Event {
     /// The command is done.
     Exited(u8),
+    /// A request came: look closely again.
+    Asked,
     /// Standard input closed: whoever asked is gone or has changed their mind.
     Alone,
 }
@@ -62,7 +67,7 @@ pub(super) fn run(mut command: Command, job: &Job, alone: bool, report: &mut Rep
     report.add(&Line::Started);
     let pid = i32::try_from(child.id()).unwrap_or_default();
     let stdin = child.stdin.take();
-    let (events, received) = sync_channel(2);
+    let (events, received) = sync_channel(4);
     let owner = events.clone();
     // Neither thread is joined: both end with the process.
     thread::spawn(move || listen(stdin, &owner));
@@ -71,6 +76,7 @@ pub(super) fn run(mut command: Command, job: &Job, alone: bool, report: &mut Rep
     let code = loop {
         match received.recv_timeout(watch.interval) {
             Ok(Event::Exited(code)) => break code,
+            Ok(Event::Asked) => watch.interval = WATCH,
             Ok(Event::Alone) | Err(RecvTimeoutError::Disconnected) => break KILLED,
             Err(RecvTimeoutError::Timeout) => {
                 if let Some(why) = watch.look() {
@@ -98,6 +104,7 @@ fn listen(mut child: Option<ChildStdin>, events: &SyncSender<Event>) {
                 let bytes = buffer.get(..length).unwrap_or_default();
                 if let Some(child) = &mut child {
                     let _it_ended = child.write_all(bytes).and_then(|()| child.flush());
+                    let _it_ended = events.try_send(Event::Asked);
                 }
             }
         }
@@ -133,6 +140,7 @@ struct Watch {
     #[cfg(target_os = "linux")]
     before: super::tree::Usage,
     interval: Duration,
+    longest: Duration,
 }
 
 impl Watch {
@@ -143,6 +151,7 @@ impl Watch {
             processes: job.processes,
             before: super::tree::Usage::default(),
             interval: WATCH,
+            longest: longest(job),
         }
     }
 
@@ -159,7 +168,7 @@ impl Watch {
             return Some(format!("it used more than {limit} MiB of memory"));
         }
         self.interval = if usage == self.before {
-            (self.interval * 2).min(QUIET_WATCH)
+            (self.interval * 2).min(self.longest)
         } else {
             WATCH
         };
@@ -168,21 +177,31 @@ impl Watch {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn new(_job: &Job) -> Self {
-        Self { interval: WATCH }
+    fn new(job: &Job) -> Self {
+        Self {
+            interval: WATCH,
+            longest: longest(job),
+        }
     }
 
     /// Nothing tells here what a tree of processes uses.
     #[cfg(not(target_os = "linux"))]
     fn look(&mut self) -> Option<String> {
-        self.interval = QUIET_WATCH;
+        self.interval = self.longest;
         None
     }
 }
 
+fn longest(job: &Job) -> Duration {
+    match job.task {
+        Task::Repl => IDLE_WATCH,
+        Task::Nothing | Task::Bash(_) | Task::BashFile(_) | Task::Edit(_) => QUIET_WATCH,
+    }
+}
+
 #[cfg(target_os = "linux")]
-fn end(_command: i32) {
-    super::tree::end();
+fn end(command: i32) {
+    super::tree::end(command);
 }
 
 #[cfg(not(target_os = "linux"))]

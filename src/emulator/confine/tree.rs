@@ -1,14 +1,16 @@
 //! The processes of a call: everything that descends from this one, as `/proc` tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, getpgid, getpgrp};
 
-/// Rounds of ending what is left; a fork bomb needs several.
-const ROUNDS: u32 = 400;
+/// Between two rounds of ending what is left.
+const ROUND: Duration = Duration::from_millis(1);
 
 /// What the processes use together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,18 +52,47 @@ pub(super) fn usage() -> Usage {
     usage
 }
 
-/// Ends all descendants, as often as new ones appear. They must be in our process namespace.
-pub(super) fn end() {
-    for _ in 0..ROUNDS {
+/// Ends all descendants, as often as new ones appear, until none is left. They must be in our
+/// process namespace.
+///
+/// Groups go first: the system ends a group in one step, so no member can fork in between, while
+/// a bomb makes processes faster than they can be ended one by one. The command's own group is
+/// the likeliest, and costs no search.
+pub(super) fn end(command: i32) {
+    let _gone_already = killpg(Pid::from_raw(command), Signal::SIGKILL);
+    let ours = getpgrp();
+    loop {
         let usage = usage();
         if usage.threads == 0 {
             return;
         }
-        for pid in usage.pids {
-            let _gone_already = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        let pids = usage.pids.iter().map(|pid| Pid::from_raw(*pid));
+        let groups: BTreeSet<Pid> = pids
+            .clone()
+            .filter_map(|pid| getpgid(Some(pid)).ok())
+            .filter(|group| *group != ours)
+            .collect();
+        for group in groups {
+            let _gone_already = killpg(group, Signal::SIGKILL);
         }
-        std::thread::sleep(Duration::from_millis(2));
+        for pid in pids {
+            let _gone_already = kill(pid, Signal::SIGKILL);
+        }
+        thread::sleep(ROUND);
     }
+}
+
+/// Counts the threads of all processes of our user, everywhere.
+pub(super) fn threads_of_our_user() -> u64 {
+    let Ok(me) = fs::metadata("/proc/self").map(|meta| meta.uid()) else {
+        return 0;
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == me));
+    let pids = ours.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(process)
+        .map(|process| u64::from(process.threads))
+        .sum()
 }
 
 struct Process {

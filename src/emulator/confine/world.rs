@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use caps::CapSet;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -12,6 +13,9 @@ const INSIDE_ID: u32 = 1000;
 
 /// A new process namespace takes no smaller limit than this.
 const LEAST_PID_MAX: u32 = 301;
+
+/// So that the supervisor, which counts, is first to act.
+const PIDS_PER_PROCESS: u32 = 4;
 
 /// Why there are no namespaces.
 pub(super) enum Stuck {
@@ -37,7 +41,9 @@ pub(super) fn leave() -> Result<(), Stuck> {
 /// Bounds the namespaces and becomes an ordinary user without capabilities over them.
 pub(super) fn settle(processes: u32) -> Result<(), String> {
     // Belts that need a recent system or a `/proc` of our own; the supervisor counts anyway.
-    let pids = (processes + processes / 2).max(LEAST_PID_MAX);
+    let pids = processes
+        .saturating_mul(PIDS_PER_PROCESS)
+        .max(LEAST_PID_MAX);
     let _older_system = fs::write("/proc/sys/kernel/pid_max", pids.to_string());
     // One more, for ourselves, just below.
     let _masked_proc = fs::write("/proc/sys/user/max_user_namespaces", "1");
@@ -46,8 +52,8 @@ pub(super) fn settle(processes: u32) -> Result<(), String> {
     map_ids(INSIDE_ID, 0, 0)
 }
 
-/// Forbids new privileges, and being looked into by the command. In a process namespace of its
-/// own the process also dies with its parent.
+/// Gives up all capabilities, forbids new privileges and being looked into by the command. In a
+/// process namespace of its own the process also dies with its parent.
 pub(super) fn renounce(alone: bool) -> Result<(), String> {
     let _kept_dumpable = prctl::set_dumpable(false);
     if alone {
@@ -56,7 +62,15 @@ pub(super) fn renounce(alone: bool) -> Result<(), String> {
         // Orphans then come to us, to be found and ended.
         let _orphans_escape = prctl::set_child_subreaper(true);
     }
-    prctl::set_no_new_privs().map_err(|error| error.to_string())
+    prctl::set_no_new_privs().map_err(|error| error.to_string())?;
+    for set in [CapSet::Bounding, CapSet::Ambient] {
+        // Only a privileged process may, and only for it does it matter.
+        let _unprivileged = caps::clear(None, set);
+    }
+    for set in [CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+        caps::clear(None, set).map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 fn map_ids(inside: u32, uid: u32, gid: u32) -> Result<(), String> {

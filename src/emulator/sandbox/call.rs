@@ -125,15 +125,17 @@ impl Call {
         code.unwrap_or(137)
     }
 
-    /// Ends the call and waits until it is over.
-    pub(super) async fn stop(self) {
+    /// Ends the call and waits until it is over. `alone`: the call has a process namespace of its
+    /// own, in which nothing outlives the supervisor; elsewhere only the supervisor can end the
+    /// rest, and must not be ended before.
+    pub(super) async fn stop(self, alone: bool) {
         let Self {
             mut child,
             lifeline,
             ..
         } = self;
         drop(lifeline);
-        if timeout(PATIENCE, child.wait()).await.is_err() {
+        if timeout(PATIENCE, child.wait()).await.is_err() && alone {
             let _ended_just_now = child.kill().await;
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::super::confine::{Edited, Job, Mechanism, Task};
+use super::super::confine::{Edited, Job, Mechanism, PROCESSES, Task};
 use super::super::script::{Edit, Variables};
 use super::call::{Call, Report};
 use super::repl::Repl;
@@ -130,7 +130,7 @@ impl Container {
         let limits = &self.sandbox.limits;
         let cell = timeout(limits.cell, repl.run(&name, limits.output_bytes)).await;
         let Ok(cell) = cell else {
-            repl.call.stop().await;
+            repl.call.stop(self.alone()).await;
             let limit = limits.cell.as_secs_f32();
             let outcome = Outcome {
                 stderr: format!(
@@ -217,7 +217,7 @@ impl Container {
             let Ok((stdout, stderr, return_code)) =
                 timeout(limit, call.finish(self.output_bytes(&task))).await
             else {
-                call.stop().await;
+                call.stop(self.alone()).await;
                 return Err(CallError {
                     code: "execution_time_exceeded",
                     message: format!("the command ran for more than {} s", limit.as_secs_f32()),
@@ -279,6 +279,13 @@ impl Container {
                 .join(format!("{}.report", self.calls)),
             forgone: self.forgone.clone(),
         }
+    }
+
+    fn alone(&self) -> bool {
+        let protections = self.protections.iter().flat_map(|found| &found.entries);
+        protections
+            .filter(|entry| entry.name == PROCESSES)
+            .any(|entry| entry.active)
     }
 
     /// Takes note of what holds; returns whether the call must be tried again with less.
