@@ -41,8 +41,9 @@ class Jupyter:
             "JUPYTER_CONFIG_DIR": str(home / "jupyter"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        for offline in ([], ["--offline"]):
-            self.run(str(BINARY), "install", "--prefix", str(self.prefix), *offline, cwd=home, check=True)
+        install = [str(BINARY), "install", "--prefix", str(self.prefix)]
+        self.run(*install, cwd=home, check=True)
+        self.run(*install, "--offline", "--python", sys.executable, cwd=home, check=True)
 
     def run(self, *command: str, cwd: Path, check: bool = False) -> subprocess.CompletedProcess:
         """Runs a command, with its output as text; `check` says that it must succeed."""
@@ -106,19 +107,20 @@ class Cell:
     def markdown(self) -> str:
         return "\n\n".join(bundle.get("text/markdown", "") for bundle in self.bundles)
 
-    @property
-    def plain(self) -> str:
-        return "\n\n".join(bundle.get("text/plain", "") for bundle in self.bundles)
+    def blocks(self, kind: str) -> list[str]:
+        """The Markdown of one kind of block (the kernel notes it in the metadata): text, step, receipt, …"""
+        shown = [output for output in self.node.outputs if "data" in output]
+        return [output.data["text/markdown"] for output in shown if output.metadata.get("claude_kernel", {}).get("block") == kind]
 
     @property
     def steps(self) -> list[str]:
-        """The tool steps, each as plain text: what ran and what it printed."""
-        return [b.get("text/plain", "") for b in self.bundles if re.match(r"\s*<details", b.get("text/markdown", "")) and "Thinking" not in b["text/markdown"].split("</summary>")[0]]
+        """The tool steps: what ran and what it printed, folded."""
+        return self.blocks("step")
 
     @property
     def answer(self) -> str:
-        """The prose: Markdown that is neither folded nor a file."""
-        return "\n\n".join(b["text/markdown"] for b in self.bundles if "text/markdown" in b and "<details" not in b["text/markdown"])
+        """The prose."""
+        return "\n\n".join(self.blocks("text"))
 
     @property
     def images(self) -> "list[tuple[Image.Image, dict]]":

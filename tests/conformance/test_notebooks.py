@@ -58,14 +58,17 @@ def test_run_is_well_formed(runs, name):
     run = runs[name]
     nbformat.validate(run.notebook)
     for cell in run.code_cells():
-        assert cell.node.outputs, f"{cell.id} shows nothing"
+        assert cell.node.outputs or not cell.is_prompt, f"{cell.id} shows nothing"
         for output in cell.node.outputs:
             assert output.output_type in ("display_data", "execute_result", "stream"), output
             data = output.get("data", {"text/plain": "a stream"})
             assert "application/json" not in data and "text/html" not in data, cell.id
             assert "text/plain" in data, f"{cell.id}: {list(data)}"
         assert "{{" not in cell.markdown, f"{cell.id}: a variable was never set"
-        assert cell.is_prompt == bool(re.search(r"\boffline\b", cell.plain.splitlines()[-1])), f"{cell.id}: {cell.plain[-200:]}"
+        receipts = cell.blocks("receipt")
+        assert len(receipts) == cell.is_prompt, f"{cell.id}: {receipts}"
+        assert all("<sub>offline · " in receipt for receipt in receipts)
+        assert all(re.fullmatch(r"<details( open)?>.*</details>", step, re.DOTALL) for step in cell.steps)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,7 +95,8 @@ def test_images_are_real_and_described(runs, name):
             assert image.format == "PNG" and 500 <= width <= 1500 and 250 <= height <= 1000, (cell.id, image.size)
             assert len(image.convert("RGB").getcolors(1 << 24)) > 20, f"{cell.id}: an empty figure"
             assert metadata.get("alt"), f"{cell.id}: {metadata}"
-            assert (metadata.get("width"), metadata.get("height")) == (width, height)
+            shown = metadata["width"], metadata["height"]
+            assert shown[0] <= width and shown[0] / shown[1] == pytest.approx(width / height, rel=0.01)
 
 
 # What each one must show: the last column of the list of capabilities.
@@ -150,7 +154,8 @@ def test_v04_everyday_tasks(runs):
     assert f"{clock:%H:%M} UTC" in run.cell("clock").answer
 
     cell = run.cell("median")
-    numbers = json.loads(re.search(r"\[\d+(?:, \d+)+\]", cell.steps[0])[0])
+    rows = re.findall(r"^ *\d+(?: +\d+){19}$", cell.steps[0], re.MULTILINE)
+    numbers = [int(number) for row in rows for number in row.split()]
     assert len(numbers) == 100 and median(numbers) == cell.numbers()[0]
 
     plants = pd.read_csv(run.file("plants.csv"))
@@ -176,7 +181,8 @@ def test_v06_table_of_resources(runs):
     cell = runs["v06-environment"].cell("resources")
     total_kib = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
     assert cell.row("Memory")[0] == f"{total_kib / 2**20:.1f} GiB"
-    assert cell.row("Processors")[0] == f"{len(os.sched_getaffinity(0))} ({os.uname().machine})"
+    processors = re.fullmatch(rf"(\d+) \({os.uname().machine}\)", cell.row("Processors")[0])[1]
+    assert 1 <= int(processors) <= os.cpu_count()
     assert re.fullmatch(r"[\d.]+[KMGTP]?", cell.row("Disk")[0])
 
 
@@ -271,14 +277,16 @@ def test_v11_scores(runs):
 
 def test_v25_limits_and_hints(runs):
     run = runs["v25-limits"]
-    help_text = (run.cell("help").plain + json.dumps(run.cell("help").node.outputs)).lower()
-    for word in ("internet", "pip", "memory", "time", "persist", "secret"):
+    help_text = run.cell("help").markdown.lower()
+    for word in ("internet", "pip", "memory", "time", "what stays", "never to send"):
         assert word in help_text, f"`%help limits` does not mention {word}"
     cell = run.cell("plotly")
     failed = cell.steps[0]
     assert "ModuleNotFoundError: No module named 'plotly'" in failed and "exit 1" in failed
-    assert re.search(r"(?i)hint|not installed|no `?pip`?|cannot be installed", failed.split("ModuleNotFoundError")[1]), failed
+    assert "nothing can be installed" in failed.split("ModuleNotFoundError")[1].lower(), failed
     assert len(cell.images) == 1 and round(100 * (520 / 310 - 1)) in cell.numbers()
+    late = run.cell("weather").steps[0]
+    assert "execution_time_exceeded" in late and "smaller pieces of work" in late
     routes = int(re.search(r"routes to the outside: (\d+)", run.cell("internet").steps[0])[1])
     assert run.cell("internet").answer.startswith("No. There is no route" if routes == 0 else "This sandbox has a route")
 
@@ -291,13 +299,19 @@ def request_shown(cell) -> dict:
 def test_v26_what_goes_on_the_wire(runs):
     run = runs["v26-tools"]
     prompt = "How many prime numbers lie below one million?"
-    for cell_id in ("dry", "dry-beta", "dry-dated"):
-        assert prompt in json.dumps(request_shown(run.cell(cell_id)))
-    types = {cell_id: [tool["type"] for tool in request_shown(run.cell(cell_id))["tools"]] for cell_id in ("dry", "dry-dated")}
-    assert types == {"dry": ["code_execution_20260521"], "dry-dated": ["code_execution_20250825"]}
-    beta = "context-management-2025-06-27"
-    assert [beta in run.cell(cell_id).markdown for cell_id in ("dry", "dry-beta", "dry-dated")] == [False, True, False]
-    assert "code_execution_20260521" in run.cell("tools").markdown
+    wire = {}
+    for cell_id in ("dry", "dry-beta", "dry-oldest"):
+        cell = run.cell(cell_id)
+        request = request_shown(cell)
+        assert request["messages"][-1]["content"][-1]["text"] == prompt
+        wire[cell_id] = [tool["type"] for tool in request["tools"]], re.findall("^anthropic-beta: (.*)", cell.markdown, re.MULTILINE)
+    assert wire == {
+        "dry": (["code_execution_20260521"], []),
+        "dry-beta": (["code_execution_20260521"], ["context-management-2025-06-27"]),
+        "dry-oldest": (["code_execution_20250522"], ["code-execution-2025-05-22"]),
+    }
+    for cell_id, tool in (("tools", "code_execution_20260521"), ("dated-tool", "code_execution_20250825")):
+        assert re.search(rf"\| on \| `{tool}`", run.cell(cell_id).markdown)
     assert run.cell("primes").numbers()[0] == len(primes_below(1_000_000))
     assert run.cell("primes-again").numbers()[0] == len(primes_below(1000))
 
@@ -344,8 +358,8 @@ def test_quickstart_page(runs, jupyter):
     page = (run.directory / "page.html").read_text()
     assert "is the busiest month" in page
     assert "default_rng" in page and "<details" in page
-    assert page.count("data:image/png;base64,") == 1
-    assert not re.search(r"jp-RenderedJSON|application/vnd\.jupyter\.stderr", page)
+    assert len(re.findall(r"<img[^>]+data:image/png;base64,", page)) == 1
+    assert 'data-mime-type="application/vnd.jupyter.error"' not in page
 
 
 def write_notebook(path: Path, *prompts: str) -> Path:
@@ -359,12 +373,12 @@ def write_notebook(path: Path, *prompts: str) -> Path:
     ("prompt", "name", "hint"),
     [
         ("%efort high\n\nHello", "MagicError", "%effort"),
-        ("Fail, please.", "InvalidRequestError|BadRequestError|ApiError", "this request was refused"),
+        ("Fail, please.", "InvalidRequestError", "refused-on-demand"),
     ],
 )
 def test_a_failed_turn_stops_nbconvert(jupyter, tmp_path, prompt, name, hint):
     notebook = write_notebook(tmp_path / "fails.ipynb", prompt, "Never reached.")
-    (tmp_path / "fails.claude.md").write_text('# Fail, please.\n\n<!-- fault: status status=400 message="this request was refused" -->\n')
+    (tmp_path / "fails.claude.md").write_text('# Fail, please.\n\n<!-- fault: status status=400 message=refused-on-demand -->\n')
     done = jupyter.execute(notebook)
     assert done.returncode != 0
     assert re.search(name, done.stderr) and hint in done.stderr, done.stderr
