@@ -60,7 +60,8 @@ demo: release $(VENV)/.demo
 	@"$(RELEASE)" install --prefix "$(VENV)" --quiet
 	@"$(RELEASE)" install --prefix "$(VENV)" --offline --quiet
 	@JUPYTER_PREFER_ENV_PATH=1 "$(VENV)/bin/jupyter" nbconvert --to html --execute notebooks/quickstart.ipynb \
-		--ExecutePreprocessor.kernel_name=claude-offline --output-dir demo --log-level=WARN
+		--ExecutePreprocessor.kernel_name=claude-offline --output-dir demo --log-level=ERROR
+	@if [ -d notebooks/claude_files ]; then cp -R notebooks/claude_files demo/; fi
 	@echo "The quickstart, run offline, as a page:"
 	@echo "$(PAGE)"
 
