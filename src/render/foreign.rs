@@ -13,7 +13,7 @@ const MAX_LINE_CHARS: usize = 400;
 pub(crate) const MAX_PLAIN_BYTES: usize = 100_000;
 
 /// What stands before a fence: nbconvert shows fences in outputs in the proportional font.
-pub(crate) const CODE_FONT: &str = "<div style=\"font-family: monospace\">\n\n";
+pub(crate) const CODE_FONT: &str = "<div style=\"font-family: monospace; margin-bottom: 1em\">\n\n";
 /// What stands behind it.
 pub(crate) const CODE_FONT_END: &str = "\n\n</div>";
 
@@ -363,7 +363,7 @@ mod tests {
         let shown = fence("python", "a\n````\n</details>\n");
         assert_eq!(
             shown,
-            "<div style=\"font-family: monospace\">\n\n`````python\na\n````\n</details>\n`````\n\n</div>"
+            "<div style=\"font-family: monospace; margin-bottom: 1em\">\n\n`````python\na\n````\n</details>\n`````\n\n</div>"
         );
         assert!(fence("x\n<b>`", "").contains("```xb\n"));
     }

@@ -12,12 +12,10 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
-use regex::Regex;
 
-use super::foreign;
+use super::{foreign, target};
 
 /// A dollar sign that begins no mathematics in any front end.
 const DOLLAR: &str = "<span>&#36;</span>";
@@ -32,18 +30,6 @@ const UNSAFE_TEX: [&str; 8] = [
     "\\require",
     "\\data",
 ];
-
-static AUTOLINK: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^<(?:https?://|mailto:)[A-Za-z0-9\-._~:/?#@!&'+,;=%]+>").ok());
-static TAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"^\]\(\s*([^\s<>"'`\\$]*)(?:\s+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*\)$"#).ok()
-});
-static DEFINITION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"^\[[^\[\]<>`$\\]+\]:[ \t]*([^\s<>"'`\\$]+)(?:[ \t]+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*$"#)
-        .ok()
-});
-static BRACKETED: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\]\(<([^<>\n\\`$]{1,500})>").ok());
 
 /// Returns `source` with everything that could act, load or break out made text.
 /// A top-level fence that is still open is closed.
@@ -88,7 +74,7 @@ fn options() -> Options {
 
 /// Writes `](<a b>)` as `](a%20b)`, so that no link needs angle brackets.
 fn unbracket(text: &str) -> Cow<'_, str> {
-    let Some(pattern) = BRACKETED.as_ref().filter(|_| text.contains("](<")) else {
+    let Some(pattern) = target::BRACKETED.as_ref().filter(|_| text.contains("](<")) else {
         return Cow::Borrowed(text);
     };
     let masked = text.replace('<', ";");
@@ -116,15 +102,16 @@ fn unbracket(text: &str) -> Cow<'_, str> {
 enum Edit {
     Keep,
     Replace(String),
-    /// Mathematics: nothing changes but that no tag can begin.
+    /// What looks like mathematics: if it is, nothing changes but that no tag can begin.
     Math,
-    /// What looked like mathematics and is not.
-    NotMath,
 }
 
 struct Plan<'a> {
     text: &'a str,
     edits: Vec<(Range<usize>, Edit)>,
+    /// Whether code that front ends do not protect holds what begins or ends mathematics: then
+    /// none outside is safe.
+    loose_math: bool,
 }
 
 /// A link or image whose end has not come.
@@ -141,6 +128,7 @@ impl<'a> Plan<'a> {
         Self {
             text,
             edits: Vec::new(),
+            loose_math: false,
         }
     }
 
@@ -154,7 +142,7 @@ impl<'a> Plan<'a> {
             .reference_definitions()
             .iter()
             .map(|(_, definition)| definition.span.clone())
-            .filter(|span| self.is_harmless_definition(span.clone()))
+            .filter(|span| target::is_definition(self.slice(span.clone())))
             .collect();
         self.edits
             .extend(kept.into_iter().map(|span| (span, Edit::Keep)));
@@ -213,28 +201,21 @@ impl<'a> Plan<'a> {
                 }
                 Event::Code(content) => self.code_span(range, &content),
                 Event::InlineMath(_) | Event::DisplayMath(_) => {
-                    let math = self.is_math(range.clone());
-                    self.edits
-                        .push((range, if math { Edit::Math } else { Edit::NotMath }));
+                    self.edits.push((range, Edit::Math));
                 }
                 _ => {}
             }
         }
     }
 
-    fn is_harmless_definition(&self, span: Range<usize>) -> bool {
-        DEFINITION
-            .as_ref()
-            .and_then(|pattern| pattern.captures(self.slice(span)))
-            .and_then(|found| found.get(1))
-            .is_some_and(|target| is_harmless(target.as_str()))
-    }
-
     /// Keeps a code block. A fence at the top level gets the font of code and blank lines around
     /// it: mathematics, as the front ends read it, ends at a blank line, so none can swallow it.
     fn code_block(&mut self, range: Range<usize>, kind: &CodeBlockKind<'_>, top_level: bool) {
         if !top_level || matches!(kind, CodeBlockKind::Indented) {
-            self.edits.push((range, Edit::Keep));
+            let code = self.slice(range.clone());
+            let signs = ["$", "\\begin", "\\end", "\\\\"];
+            self.loose_math |= signs.iter().any(|sign| code.contains(sign));
+            self.keep_code(range, kind);
             return;
         }
         let line = self
@@ -251,7 +232,7 @@ impl<'a> Plan<'a> {
         let block = self.slice(range.clone());
         let after = self.slice(range.end..self.text.len());
         let end = range.end;
-        self.edits.push((range, Edit::Keep));
+        self.keep_code(range, kind);
         let breaks = usize::from(block.ends_with('\n'));
         let mut close = foreign::CODE_FONT_END
             .get(breaks..)
@@ -266,6 +247,32 @@ impl<'a> Plan<'a> {
             close.push_str(&gap(after.bytes().take_while(|&b| b == b'\n').count()));
         }
         self.edits.push((end..end, Edit::Replace(close)));
+    }
+
+    /// Keeps a code block but for odd characters behind its fence, which name no language and end
+    /// up in an attribute.
+    fn keep_code(&mut self, range: Range<usize>, kind: &CodeBlockKind<'_>) {
+        let is_plain = |c: char| {
+            c.is_alphanumeric() || matches!(c, ' ' | '+' | '-' | '#' | '_' | '.' | '/' | ':')
+        };
+        let line = self
+            .slice(range.clone())
+            .split('\n')
+            .next()
+            .unwrap_or_default();
+        let marks = line.len() - line.trim_start_matches(['`', '~']).len();
+        let info = range.start + marks..range.start + line.len();
+        if matches!(kind, CodeBlockKind::Fenced(_))
+            && !self.slice(info.clone()).chars().all(is_plain)
+        {
+            let plain = self.slice(info.clone()).chars().filter(|&c| is_plain(c));
+            let plain = plain.collect::<String>();
+            self.edits.push((range.start..info.start, Edit::Keep));
+            self.edits.push((info.clone(), Edit::Replace(plain)));
+            self.edits.push((info.end..range.end, Edit::Keep));
+        } else {
+            self.edits.push((range, Edit::Keep));
+        }
     }
 
     /// Keeps a code span where every parser agrees on it, else writes it as an element.
@@ -335,15 +342,11 @@ impl<'a> Plan<'a> {
         let rest = self.slice(link.inner_end..link.range.end);
         let Some(at) = rest.find("](") else { return };
         let tail = link.inner_end + at..link.range.end;
-        let target = TAIL
-            .as_ref()
-            .and_then(|pattern| pattern.captures(self.slice(tail.clone())))
-            .and_then(|found| found.get(1))
-            .map(|target| target.as_str())
-            .filter(|target| is_harmless(target) && is_harmless(&link.target));
+        let target =
+            target::of_tail(self.slice(tail.clone())).filter(|_| target::is_harmless(&link.target));
         match target {
             Some(_) if !link.image => self.edits.push((tail, Edit::Keep)),
-            Some(target) if is_own_file(target) => {
+            Some(target) if target::is_own_file(target) => {
                 self.edits.push((marks, Edit::Keep));
                 self.edits.push((tail, Edit::Keep));
             }
@@ -383,7 +386,9 @@ impl<'a> Plan<'a> {
         balanced
             && !money
             && !followed_by_digit
-            && !content.contains(['`', '$'])
+            // JupyterLab puts mathematics back unescaped, be it into an attribute.
+            && !content.contains(['`', '$', '"'])
+            && !self.loose_math
             && !content.contains("\n\n")
             && !UNSAFE_TEX.iter().any(|command| content.contains(command))
     }
@@ -403,8 +408,10 @@ impl<'a> Plan<'a> {
             match edit {
                 Edit::Keep => out.push_str(self.slice(range.clone())),
                 Edit::Replace(new) => out.push_str(new),
-                Edit::Math => push_math(&mut out, self.slice(range.clone())),
-                Edit::NotMath => self.free(&mut out, range.clone(), true),
+                Edit::Math if self.is_math(range.clone()) => {
+                    push_math(&mut out, self.slice(range.clone()));
+                }
+                Edit::Math => self.free(&mut out, range.clone(), true),
             }
             at = range.end;
         }
@@ -415,7 +422,7 @@ impl<'a> Plan<'a> {
     /// Copies text outside code and checked links, character by character.
     fn free(&self, out: &mut String, range: Range<usize>, not_math: bool) {
         let mut rest = self.slice(range);
-        while let Some(at) = rest.find(['<', '$', '\\', ']', '!', '`']) {
+        while let Some(at) = rest.find(['<', '$', '\\', ']', '!', '`', '@']) {
             let (plain, special) = rest.split_at(at);
             out.push_str(plain);
             let used = push_special(out, special, not_math);
@@ -431,10 +438,9 @@ fn push_special(out: &mut String, text: &str, not_math: bool) -> usize {
     let (first, second) = (chars.next().unwrap_or_default(), chars.next());
     match (first, second) {
         ('<', _) => {
-            let link = AUTOLINK.as_ref().and_then(|pattern| pattern.find(text));
-            let shown = link.map_or("&lt;", |link| link.as_str());
-            out.push_str(shown);
-            link.map_or(1, |link| link.len())
+            let link = target::autolink(text);
+            out.push_str(link.unwrap_or("&lt;"));
+            link.map_or(1, str::len)
         }
         ('$', _) => {
             out.push_str(DOLLAR);
@@ -454,6 +460,15 @@ fn push_special(out: &mut String, text: &str, not_math: bool) -> usize {
                 .get(2..)
                 .is_some_and(|rest| rest.starts_with(['(', '[', ')', ']']));
             out.push_str(if opens { "&#92;" } else { "\\\\" });
+            2
+        }
+        // `@@0@@` is where JupyterLab puts mathematics back.
+        ('@', Some('@' | '\\')) => {
+            out.push_str("&#64;");
+            1
+        }
+        ('\\', Some('@')) => {
+            out.push_str("&#64;");
             2
         }
         ('\\', _) if begins_environment(text) => {
@@ -539,32 +554,4 @@ fn unmask(masked: &str, raw: &str) -> String {
             }
         })
         .collect()
-}
-
-/// Whether a link may lead there: http, https, mailto, or a relative path or fragment.
-fn is_harmless(target: &str) -> bool {
-    let lower = target.to_ascii_lowercase();
-    if target.chars().any(|c| c.is_control() || c.is_whitespace()) || target.contains('\\') {
-        return false;
-    }
-    if ["http://", "https://"].iter().any(|scheme| {
-        lower
-            .strip_prefix(scheme)
-            .is_some_and(|rest| !rest.is_empty())
-    }) || lower.starts_with("mailto:")
-    {
-        return true;
-    }
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    // Entities could hide a colon; a leading slash leads into the server that shows the notebook.
-    !path.contains([':', '&', ';']) && !target.starts_with('/')
-}
-
-/// Whether an image may be loaded from there.
-fn is_own_file(target: &str) -> bool {
-    let lower = target.to_ascii_lowercase();
-    target.starts_with("claude_files/")
-        && !["..", "%2e", "%2f", "%5c"]
-            .iter()
-            .any(|way_out| lower.contains(way_out))
 }

@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::screen::{Form, Place, Screen, Terminal, machine, note};
+use super::sources::Sources;
 use super::status::Status;
-use super::step::{Step, source_link};
+use super::step::Step;
+use super::thinking::Thinking;
 use super::tool::Tool;
 use super::wrapped_python::Scripts;
-use super::{artifact, foreign, markdown, receipt};
+use super::{artifact, foreign, receipt};
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::event::Delta;
 use crate::chat::settings::ThinkingShow;
@@ -47,7 +49,7 @@ pub struct Renderer {
     scripts: Scripts,
     pending_files: Vec<PendingFile>,
     saved: Vec<FetchedFile>,
-    sources: Vec<Source>,
+    sources: Sources,
     /// Blocks that are done, by ordinal.
     done: HashSet<usize>,
 }
@@ -59,29 +61,12 @@ struct TextBlock {
     citations: Vec<Value>,
 }
 
-#[derive(Debug, Default)]
-struct Thinking {
-    place: Option<Place>,
-    text: String,
-    drafted: Option<Duration>,
-}
-
 /// A file that a result announced and that has not come.
 #[derive(Debug)]
 struct PendingFile {
     file_id: String,
     place: Place,
 }
-
-#[derive(Debug, PartialEq)]
-struct Source {
-    title: String,
-    url: String,
-}
-
-/// Open thinking is drawn again at most this often, and its end only: it can be long.
-const THINKING_INTERVAL: Duration = Duration::from_millis(500);
-const THINKING_TAIL_BYTES: usize = 1_000;
 
 impl Renderer {
     /// Starts a turn. `display_prefix` makes display ids unique in the kernel's life.
@@ -99,7 +84,7 @@ impl Renderer {
             scripts: Scripts::default(),
             pending_files: Vec::new(),
             saved: Vec::new(),
-            sources: Vec::new(),
+            sources: Sources::default(),
             done: HashSet::new(),
         }
     }
@@ -259,7 +244,7 @@ impl Renderer {
         } else {
             citations
         };
-        let marks = self.cite(citations);
+        let marks = self.sources.cite(citations);
         self.cited = !citations.is_empty();
         if !marks.is_empty() {
             self.answer
@@ -275,100 +260,18 @@ impl Renderer {
         self.cited = false;
     }
 
-    /// Notes the sources cited; returns their numbers as links.
-    fn cite(&mut self, citations: &[Value]) -> String {
-        let mut numbers: Vec<usize> = Vec::new();
-        for citation in citations {
-            let text = |key: &str| {
-                let value = citation.get(key).and_then(Value::as_str);
-                value.unwrap_or_default().to_owned()
-            };
-            let url = match text("url") {
-                url if url.is_empty() => text("source"),
-                url => url,
-            };
-            let title = match text("title") {
-                title if title.is_empty() => text("document_title"),
-                title => title,
-            };
-            if url.is_empty() && title.is_empty() {
-                continue;
-            }
-            let source = Source { title, url };
-            let number = self
-                .sources
-                .iter()
-                .position(|known| *known == source)
-                .unwrap_or_else(|| {
-                    self.sources.push(source);
-                    self.sources.len() - 1
-                });
-            if !numbers.contains(&number) {
-                numbers.push(number);
-            }
-        }
-        let mut marks = String::new();
-        for number in numbers {
-            let url = self.sources.get(number).map_or("", |source| &source.url);
-            let number = number + 1;
-            marks.push_str(&match foreign::web_link(url) {
-                Some(target) => format!(" [[{number}]]({target})"),
-                None => format!(" [{number}]"),
-            });
-        }
-        marks
-    }
-
     // Thinking.
 
     fn push_thinking(&mut self, text: &str, now: Duration) {
-        if text.is_empty() || self.thinking_show == ThinkingShow::Off {
-            return;
-        }
         let thinking = self.thinking.get_or_insert_default();
-        thinking.text.push_str(text);
-        let due = thinking
-            .drafted
-            .is_none_or(|drafted| now >= drafted + THINKING_INTERVAL);
-        if self.thinking_show != ThinkingShow::Show || self.screen.client() != Client::Live || !due
-        {
-            return;
+        if thinking.push(text, now, self.thinking_show, &mut self.screen) {
+            self.status.clear();
         }
-        let start = thinking.text.len().saturating_sub(THINKING_TAIL_BYTES);
-        let start = thinking.text.ceil_char_boundary(start);
-        let tail = thinking.text.get(start..).unwrap_or_default();
-        let tail = tail
-            .split_once('\n')
-            .filter(|_| start > 0)
-            .map_or(tail, |(_, rest)| rest);
-        let draft = fold("Thinking …", &markdown::neutralise(tail), true);
-        thinking.drafted = Some(now);
-        self.status.clear();
-        let place = *thinking.place.get_or_insert_with(|| self.screen.open());
-        self.screen.draft(place, draft);
     }
 
     fn end_thinking(&mut self, whole: Option<&str>) {
         let thinking = self.thinking.take().unwrap_or_default();
-        let text = whole.unwrap_or(&thinking.text);
-        if text.trim().is_empty() || self.thinking_show == ThinkingShow::Off {
-            return;
-        }
-        let place = thinking.place.unwrap_or_else(|| self.screen.open());
-        let open = self.thinking_show == ThinkingShow::Show;
-        let plain = format!("Thinking\n\n{}\n", foreign::prose(text).trim_end());
-        let terminal = if open {
-            vec![(StreamName::Stdout, format!("{plain}\n"))]
-        } else {
-            Vec::new()
-        };
-        let form = Form::new(
-            fold("Thinking", &markdown::neutralise(text), open),
-            plain,
-            json!({ "block": "thinking" }),
-        );
-        self.screen
-            .finish(place, form.terminal(Terminal::Text(terminal)));
+        thinking.finish(whole, self.thinking_show, &mut self.screen);
     }
 
     // Steps.
@@ -518,30 +421,11 @@ impl Renderer {
             let form = missing_file(&file.file_id, "the turn ended before it was fetched");
             self.screen.finish(file.place, form);
         }
-        self.show_sources();
+        if let Some(form) = self.sources.form() {
+            let place = self.screen.open();
+            self.screen.finish(place, form);
+        }
         self.close(receipt);
-    }
-
-    fn show_sources(&mut self) {
-        if self.sources.is_empty() {
-            return;
-        }
-        let (mut list, mut plain) = (String::new(), "Sources\n".to_owned());
-        for (number, source) in (1..).zip(&self.sources) {
-            let link = source_link(&source.title, &source.url);
-            list.push_str(&format!("{number}. {link}\n"));
-            let line = format!("{number}. {} <{}>", source.title, source.url);
-            plain.push_str(&foreign::printable(&line).replace('\n', " "));
-            plain.push('\n');
-        }
-        let summary = format!("Sources ({})", self.sources.len());
-        let form = Form::new(
-            fold(&summary, list.trim_end(), false),
-            plain,
-            json!({ "block": "sources" }),
-        );
-        let place = self.screen.open();
-        self.screen.finish(place, form);
     }
 
     /// The last output: the files, then the receipt.
@@ -578,13 +462,6 @@ impl Renderer {
         };
         self.screen.finish(place, form);
     }
-}
-
-/// Wraps Markdown of ours, or neutralised, in a fold.
-fn fold(summary: &str, body: &str, open: bool) -> String {
-    let open = if open { " open" } else { "" };
-    let body = body.trim_end();
-    format!("<details{open}><summary>{summary}</summary>\n\n{body}\n\n</details>")
 }
 
 fn missing_file(file_id: &str, why: &str) -> Form {

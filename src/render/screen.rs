@@ -234,6 +234,13 @@ impl Screen {
     }
 }
 
+/// Wraps Markdown of ours, or neutralised, in a fold.
+pub(crate) fn fold(summary: &str, body: &str, open: bool) -> String {
+    let open = if open { " open" } else { "" };
+    let body = body.trim_end();
+    format!("<details{open}><summary>{summary}</summary>\n\n{body}\n\n</details>")
+}
+
 /// A small quiet line.
 pub(crate) fn note(markdown: &str, plain: &str, kind: &str) -> Form {
     Form::new(

@@ -10,13 +10,13 @@ const OURS: [&str; 6] = [
     "</span>",
     "<code>",
     "</code>",
-    "<div style=\"font-family: monospace\">",
+    "<div style=\"font-family: monospace; margin-bottom: 1em\">",
     "</div>",
 ];
 
 /// Wraps a fence as it is shown.
 fn shown(fence: &str) -> String {
-    format!("<div style=\"font-family: monospace\">\n\n{fence}\n\n</div>")
+    format!("<div style=\"font-family: monospace; margin-bottom: 1em\">\n\n{fence}\n\n</div>")
 }
 
 /// Parses as a front end would, with and without mathematics, and fails on anything alive.
@@ -239,6 +239,31 @@ fn mathematics_cannot_swallow_code() {
 }
 
 #[test]
+fn mathematics_cannot_break_out_of_an_attribute() {
+    // JupyterLab puts mathematics back after it has made links, images and language classes.
+    check(
+        "https://e.x/$\" onmouseover=\"alert(1)\" x$",
+        "https://e.x/<span>&#36;</span>\" onmouseover=\"alert(1)\" x<span>&#36;</span>",
+    );
+    check(
+        "![a $\" onload=\"x\" b$](claude_files/a.png)",
+        "![a <span>&#36;</span>\" onload=\"x\" b<span>&#36;</span>](claude_files/a.png)",
+    );
+    check(
+        "![@\\@0@@](claude_files/a.png)",
+        "![&#64;&#64;0&#64;@](claude_files/a.png)",
+    );
+    check(
+        "```\\begin{a}\" onload=\"x\" \\end{a}\ncode\n```",
+        &shown("```begina onloadx enda\ncode\n```"),
+    );
+    check(
+        "- ```\n  $\n  ```\n  $x$ and $https://e.x/$",
+        "- ```\n  $\n  ```\n  <span>&#36;</span>x<span>&#36;</span> and <span>&#36;</span>https://e.x/<span>&#36;</span>",
+    );
+}
+
+#[test]
 fn headings_stay_below_the_persons_own() {
     check(
         "# One\n\n## Two\n\n### Three #\n",
@@ -358,6 +383,10 @@ const PIECES: &[&str] = &[
     "</details>",
     "](<",
     "\u{202e}",
+    "@@0@@",
+    "@",
+    " onmouseover=x ",
+    "](claude_files/a.png)",
 ];
 
 proptest! {

@@ -286,7 +286,7 @@ fn a_turn_in_jupyterlab() {
              text/markdown
               <details><summary>Bash - cat missing.csv - running</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```bash
               cat missing.csv
@@ -305,7 +305,7 @@ fn a_turn_in_jupyterlab() {
              text/markdown
               <details open><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```bash
               cat missing.csv
@@ -315,7 +315,7 @@ fn a_turn_in_jupyterlab() {
 
               Standard error
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```text
               cat: missing.csv: No such file or directory
@@ -334,7 +334,7 @@ fn a_turn_in_jupyterlab() {
              text/markdown
               <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```bash
               cat missing.csv
@@ -344,7 +344,7 @@ fn a_turn_in_jupyterlab() {
 
               Standard error
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```text
               cat: missing.csv: No such file or directory
@@ -363,7 +363,7 @@ fn a_turn_in_jupyterlab() {
              text/markdown
               <details><summary>Python - Draw the revenue - running</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               # Draw the revenue
@@ -378,7 +378,7 @@ fn a_turn_in_jupyterlab() {
              text/markdown
               <details><summary>Python - Draw the revenue - ok</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               # Draw the revenue
@@ -390,7 +390,7 @@ fn a_turn_in_jupyterlab() {
 
               Output
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```text
               </details>
@@ -495,7 +495,7 @@ fn a_turn_in_nbconvert() {
              text/markdown
               <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```bash
               cat missing.csv
@@ -505,7 +505,7 @@ fn a_turn_in_nbconvert() {
 
               Standard error
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```text
               cat: missing.csv: No such file or directory
@@ -524,7 +524,7 @@ fn a_turn_in_nbconvert() {
              text/markdown
               <details><summary>Python - Draw the revenue - ok</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               # Draw the revenue
@@ -536,7 +536,7 @@ fn a_turn_in_nbconvert() {
 
               Output
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```text
               </details>
@@ -668,7 +668,7 @@ fn a_turn_cut_off() {
              text/markdown
               <details><summary>Python - x = 1 - running</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               x = 1
@@ -684,7 +684,7 @@ fn a_turn_cut_off() {
 
               Output
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```text
               stray
@@ -712,7 +712,7 @@ fn a_turn_cut_off() {
              text/markdown
               <details><summary>Python - x = 1 - stopped before its result</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               x = 1
@@ -756,7 +756,7 @@ fn a_turn_cut_off() {
              text/markdown
               <details><summary>Python - x = 1 - stopped before its result</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               x = 1
@@ -778,7 +778,7 @@ fn a_turn_cut_off() {
 
               Output
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```text
               stray
@@ -904,7 +904,7 @@ fn every_kind_of_step() {
              text/markdown
               <details><summary>Editor - create /w/fit.py - created</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               print('fit')
@@ -923,7 +923,7 @@ fn every_kind_of_step() {
              text/markdown
               <details><summary>Python - print('fit') - ok</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               print('fit')
@@ -933,7 +933,7 @@ fn every_kind_of_step() {
 
               Shell
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```bash
               cd /w && python3 fit.py
@@ -943,7 +943,7 @@ fn every_kind_of_step() {
 
               Output
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```text
               fit
@@ -968,7 +968,7 @@ fn every_kind_of_step() {
 
               Change
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```diff
               -print('fit')
@@ -1011,7 +1011,7 @@ fn every_kind_of_step() {
              text/markdown
               <details><summary>Python - while True: pass - <b>failed</b></summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               while True: pass
@@ -1035,7 +1035,7 @@ fn every_kind_of_step() {
              text/markdown
               <details><summary>Python - search() - ok</summary>
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               search()
@@ -1258,7 +1258,7 @@ fn files_are_shown_by_what_they_are() {
 
               [data.json](claude_files/data.json)
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ```json
               {
@@ -1299,7 +1299,7 @@ fn files_are_shown_by_what_they_are() {
 
               [notes.txt](claude_files/notes.txt)
 
-              <div style="font-family: monospace">
+              <div style="font-family: monospace; margin-bottom: 1em">
 
               ````text
               line

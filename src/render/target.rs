@@ -1,0 +1,70 @@
+//! Where links and images may lead: http, https, mailto and relative paths; images only to our own
+//! folder.
+//!
+//! Looks at the source as written, not at what a parser makes of it: anything unusual is refused.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+static AUTOLINK: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^<(?:https?://|mailto:)[A-Za-z0-9\-._~:/?#@!&'+,;=%]+>").ok());
+static TAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"^\]\(\s*([^\s<>"'`\\$]*)(?:\s+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*\)$"#).ok()
+});
+static DEFINITION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"^\[[^\[\]<>`$\\]+\]:[ \t]*([^\s<>"'`\\$]+)(?:[ \t]+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*$"#)
+        .ok()
+});
+/// A target in angle brackets.
+pub(crate) static BRACKETED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\]\(<([^<>\n\\`$]{1,500})>").ok());
+
+/// Returns the address in angle brackets that `text` begins with, brackets included.
+pub(crate) fn autolink(text: &str) -> Option<&str> {
+    let found = AUTOLINK.as_ref()?.find(text)?;
+    Some(found.as_str())
+}
+
+/// Returns the target of `](target "title")`, if it is harmless.
+pub(crate) fn of_tail(tail: &str) -> Option<&str> {
+    let found = TAIL.as_ref()?.captures(tail)?.get(1)?;
+    Some(found.as_str()).filter(|target| is_harmless(target) && !tail.contains("@@"))
+}
+
+/// Whether `text` is a reference definition with a harmless target.
+pub(crate) fn is_definition(text: &str) -> bool {
+    DEFINITION
+        .as_ref()
+        .and_then(|pattern| pattern.captures(text))
+        .and_then(|found| found.get(1))
+        .is_some_and(|target| is_harmless(target.as_str()) && !text.contains("@@"))
+}
+
+/// Whether a link may lead there: http, https, mailto, or a relative path or fragment.
+pub(crate) fn is_harmless(target: &str) -> bool {
+    let lower = target.to_ascii_lowercase();
+    if target.chars().any(|c| c.is_control() || c.is_whitespace()) || target.contains('\\') {
+        return false;
+    }
+    if ["http://", "https://"].iter().any(|scheme| {
+        lower
+            .strip_prefix(scheme)
+            .is_some_and(|rest| !rest.is_empty())
+    }) || lower.starts_with("mailto:")
+    {
+        return true;
+    }
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    // Entities could hide a colon; a leading slash leads into the server that shows the notebook.
+    !path.contains([':', '&', ';']) && !target.starts_with('/')
+}
+
+/// Whether an image may be loaded from there.
+pub(crate) fn is_own_file(target: &str) -> bool {
+    let lower = target.to_ascii_lowercase();
+    target.starts_with("claude_files/")
+        && !["..", "%2e", "%2f", "%5c"]
+            .iter()
+            .any(|way_out| lower.contains(way_out))
+}

@@ -1,0 +1,76 @@
+//! A thinking block: folded, open when asked for, nothing when empty.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::renderer::Client;
+use super::screen::{Form, Place, Screen, Terminal, fold};
+use super::{foreign, markdown};
+use crate::chat::settings::ThinkingShow;
+use crate::jupyter::mime::StreamName;
+
+/// Open thinking is drawn again at most this often, and only its end: it can be long.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// How much of its end, in bytes.
+const TAIL_BYTES: usize = 1_000;
+
+/// A block of thinking that grows.
+#[derive(Debug, Default)]
+pub(crate) struct Thinking {
+    place: Option<Place>,
+    text: String,
+    drafted: Option<Duration>,
+}
+
+impl Thinking {
+    /// Takes more; returns whether it is now on the screen.
+    pub(crate) fn push(
+        &mut self,
+        text: &str,
+        now: Duration,
+        show: ThinkingShow,
+        screen: &mut Screen,
+    ) -> bool {
+        self.text.push_str(text);
+        let due = self.drafted.is_none_or(|drafted| now >= drafted + INTERVAL);
+        if text.is_empty() || show != ThinkingShow::Show || screen.client() != Client::Live || !due
+        {
+            return false;
+        }
+        let start = self.text.len().saturating_sub(TAIL_BYTES);
+        let start = self.text.ceil_char_boundary(start);
+        let tail = self.text.get(start..).unwrap_or_default();
+        let tail = tail
+            .split_once('\n')
+            .filter(|_| start > 0)
+            .map_or(tail, |(_, rest)| rest);
+        let draft = fold("Thinking …", &markdown::neutralise(tail), true);
+        self.drafted = Some(now);
+        let place = *self.place.get_or_insert_with(|| screen.open());
+        screen.draft(place, draft);
+        true
+    }
+
+    /// Shows the final form; `whole` is the block's text where it is known.
+    pub(crate) fn finish(self, whole: Option<&str>, show: ThinkingShow, screen: &mut Screen) {
+        let text = whole.unwrap_or(&self.text);
+        if text.trim().is_empty() || show == ThinkingShow::Off {
+            return;
+        }
+        let place = self.place.unwrap_or_else(|| screen.open());
+        let open = show == ThinkingShow::Show;
+        let plain = format!("Thinking\n\n{}\n", foreign::prose(text).trim_end());
+        let terminal = if open {
+            vec![(StreamName::Stdout, format!("{plain}\n"))]
+        } else {
+            Vec::new()
+        };
+        let form = Form::new(
+            fold("Thinking", &markdown::neutralise(text), open),
+            plain,
+            json!({ "block": "thinking" }),
+        );
+        screen.finish(place, form.terminal(Terminal::Text(terminal)));
+    }
+}
