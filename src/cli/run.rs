@@ -27,8 +27,6 @@ use crate::kernel::actor::{Kernel, Parts, Signal};
 use crate::kernel::state::initial_settings;
 use crate::kernel::store::Store;
 
-/// Two threads: one cell runs at a time, and the sockets are served beside it.
-const WORKER_THREADS: usize = 2;
 /// How often the parent is looked for.
 const PARENT_INTERVAL: Duration = Duration::from_secs(1);
 /// What is left to do after the last reply has this long.
@@ -56,8 +54,9 @@ pub struct Args {
 /// # Errors
 /// When the connection file cannot be used or its ports cannot be bound.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
+    // One thread: one cell runs at a time, nothing in it blocks for long, and a hand-over between
+    // threads for every delta would cost more than the delta.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
