@@ -169,8 +169,6 @@ pub struct Config {
     pub show_file_bytes: u64,
     /// The largest file fetched and saved, in bytes.
     pub save_file_bytes: u64,
-    /// What headless notebooks may do on this machine: `tools`, `mcp`.
-    pub allow: Vec<String>,
     /// Where logs and records go; `None` when there is no home directory either.
     pub state_dir: Option<PathBuf>,
     /// What is logged.
@@ -197,7 +195,6 @@ impl Config {
             read_timeout: Duration::from_secs(600),
             show_file_bytes: 10_000_000,
             save_file_bytes: 500_000_000,
-            allow: Vec::new(),
             state_dir: environment.state_dir(),
             log: "warn".to_owned(),
             log_file: None,
@@ -261,7 +258,7 @@ impl Config {
         for (name, value) in table {
             match plain(&value) {
                 Some(value) => self.set(&name, &value, &place),
-                None => self.problem(&place, format!("`{name}` must be a plain value or a list")),
+                None => self.problem(&place, format!("`{name}` must be a plain value")),
             }
         }
     }
@@ -313,11 +310,7 @@ fn plain(value: &toml::Value) -> Option<String> {
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Float(number) => Some(number.to_string()),
         toml::Value::Boolean(flag) => Some(flag.to_string()),
-        toml::Value::Array(items) => {
-            let items: Option<Vec<String>> = items.iter().map(plain).collect();
-            Some(items?.join(","))
-        }
-        toml::Value::Datetime(_) | toml::Value::Table(_) => None,
+        toml::Value::Array(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
     }
 }
 

@@ -12,7 +12,6 @@
 //! | [`render`] | 2 | pure: from updates of a turn to notebook outputs |
 //! | [`kernel`] | 3 | the imperative shell; owns all state |
 //! | [`emulator`] | - | a local Messages API with real command execution, reached by URL |
-//! | [`notebook`] | 2 | `.ipynb` files, in and out |
 //! | [`cli`] | 4 | the command line |
 //!
 //! `tests/it/tidy.rs` holds the table of who may import whom.
@@ -26,5 +25,4 @@ pub mod emulator;
 pub mod host;
 pub mod jupyter;
 pub mod kernel;
-pub mod notebook;
 pub mod render;

@@ -27,8 +27,8 @@ use crate::kernel::actor::{Kernel, Parts, Signal};
 use crate::kernel::state::initial_settings;
 use crate::kernel::store::Store;
 
-/// How often the parent is looked for.
-const PARENT_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the parent is looked for: below one wake-up a second.
+const PARENT_INTERVAL: Duration = Duration::from_millis(1_250);
 /// What is left to do after the last reply has this long.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
@@ -161,17 +161,13 @@ fn watch_parent(environment: &Environment, signals: mpsc::Sender<Signal>) {
         true => getppid() != parent,
         false => kill(launcher, None) == Err(Errno::ESRCH),
     };
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(PARENT_INTERVAL);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            interval.tick().await;
-            if is_gone() {
-                tracing::warn!("the process that started the kernel is gone");
-                let _kernel_gone = signals.send(Signal::Terminate).await;
-                return;
-            }
+    // A thread of its own: the runtime's timer wakes twice for a sleep this long.
+    std::thread::spawn(move || {
+        while !is_gone() {
+            std::thread::sleep(PARENT_INTERVAL);
         }
+        tracing::warn!("the process that started the kernel is gone");
+        let _kernel_gone = signals.blocking_send(Signal::Terminate);
     });
 }
 

@@ -108,26 +108,6 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
-        name: "allow",
-        default: "nothing",
-        help: "what headless notebooks may do on this machine: a list of tools, mcp",
-        set: |config, value| {
-            let names: Vec<String> = value
-                .split(',')
-                .map(|name| name.trim().to_owned())
-                .filter(|name| !name.is_empty())
-                .collect();
-            if let Some(other) = names
-                .iter()
-                .find(|name| !["tools", "mcp"].contains(&name.as_str()))
-            {
-                return Err(format!("`{other}` is neither `tools` nor `mcp`"));
-            }
-            config.allow = names;
-            Ok(())
-        },
-    },
-    Key {
         name: "state_dir",
         default: "the user's state directory",
         help: "where logs and records go",

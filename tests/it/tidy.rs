@@ -33,17 +33,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["host", "chat", "cell", "jupyter::mime", ANTHROPIC_TYPES],
     ),
     (
-        "notebook",
-        &[
-            "host",
-            "chat",
-            "cell",
-            "render",
-            "jupyter::mime",
-            ANTHROPIC_TYPES,
-        ],
-    ),
-    (
         "kernel",
         &[
             "host",
@@ -53,7 +42,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "chat",
             "cell",
             "render",
-            "notebook",
         ],
     ),
     ("emulator", &["host"]),
@@ -66,7 +54,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "anthropic",
             "kernel",
             "emulator",
-            "notebook",
         ],
     ),
 ];

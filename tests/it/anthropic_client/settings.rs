@@ -30,7 +30,7 @@ fn problems(config: &Config, file: &Path) -> String {
 #[test]
 fn flags_go_before_the_environment_before_the_file_before_defaults() {
     let file = file(
-        "model = 'from-file'\nmax_tokens = 1_000\neffort = 'low'\nread_timeout_s = 1.5\nallow = ['tools', 'mcp']\nca_file = '~/ca.pem'\n",
+        "model = 'from-file'\nmax_tokens = 1_000\neffort = 'low'\nread_timeout_s = 1.5\nca_file = '~/ca.pem'\n",
     );
     let environment = environment(
         file.path(),
@@ -46,7 +46,6 @@ fn flags_go_before_the_environment_before_the_file_before_defaults() {
     assert_eq!(config.max_tokens, Some(2000));
     assert_eq!(config.effort.as_deref(), Some("low"));
     assert_eq!(config.read_timeout, Duration::from_millis(1500));
-    assert_eq!(config.allow, ["tools", "mcp"]);
     assert_eq!(config.ca_file, Some(PathBuf::from("/home/ada/ca.pem")));
     assert_eq!(config.log, "warn");
 }
@@ -109,18 +108,17 @@ fn places_follow_the_environment() {
 #[test]
 fn what_is_wrong_is_kept_and_the_rest_is_used() {
     let file = file(
-        "modle = 'x'\nmax_tokens = 0\neffort = 'huge'\nread_timeout_s = -1\nallow = ['root']\nshow_file_bytes = 'many'\nstate_dir = { a = 1 }\nlog = 'info'\n",
+        "modle = 'x'\nmax_tokens = 0\neffort = 'huge'\nread_timeout_s = -1\nshow_file_bytes = 'many'\nstate_dir = { a = 1 }\nlog = 'info'\n",
     );
     let environment = environment(file.path(), &[("CLAUDE_KERNEL_SAVE_FILE_BYTES", "12 GB")]);
     let config = Config::load(&environment, &[("no_such_flag", "x")]);
     expect![[r#"
-        FILE: `allow` `root` is neither `tools` nor `mcp`
         FILE: `effort` must be one of low, medium, high, xhigh, max
         FILE: `max_tokens` must be at least 1
         FILE: there is no key `modle`; is it `model`?
         FILE: `read_timeout_s` must be a number of seconds above 0, not `-1`
         FILE: `show_file_bytes` must be a whole number, not `many`
-        FILE: `state_dir` must be a plain value or a list
+        FILE: `state_dir` must be a plain value
         CLAUDE_KERNEL_SAVE_FILE_BYTES: `save_file_bytes` must be a whole number, not `12 GB`
         --no-such-flag: there is no key `no_such_flag`"#]]
     .assert_eq(&problems(&config, file.path()));

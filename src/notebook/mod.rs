@@ -1,1 +1,0 @@
-//! `.ipynb` files, in and out. Later work: records, replay, export.
