@@ -56,12 +56,13 @@ $(VENV)/.test: requirements-test.txt requirements.txt constraints.txt | $(VENV)/
 	@"$(VENV)/bin/python" -m pip install --quiet -r requirements-test.txt -c constraints.txt
 	@touch "$@" "$(VENV)/.demo"
 
+# In a copy: the page stands beside the files and notebooks that it links to.
 demo: release $(VENV)/.demo
 	@"$(RELEASE)" install --prefix "$(VENV)" --quiet
 	@"$(RELEASE)" install --prefix "$(VENV)" --offline --quiet
-	@JUPYTER_PREFER_ENV_PATH=1 "$(VENV)/bin/jupyter" nbconvert --to html --execute notebooks/quickstart.ipynb \
-		--ExecutePreprocessor.kernel_name=claude-offline --output-dir demo --log-level=ERROR
-	@if [ -d notebooks/claude_files ]; then cp -R notebooks/claude_files demo/; fi
+	@rm -rf demo && mkdir demo && cp notebooks/*.ipynb notebooks/*.claude.md demo/
+	@cd demo && JUPYTER_PREFER_ENV_PATH=1 "$(VENV)/bin/jupyter" nbconvert --to html --execute quickstart.ipynb \
+		--ExecutePreprocessor.kernel_name=claude-offline --log-level=ERROR
 	@echo "The quickstart, run offline, as a page:"
 	@echo "$(PAGE)"
 
