@@ -54,6 +54,13 @@ impl CallError {
     }
 }
 
+impl From<io::Error> for CallError {
+    /// What fails here is our side of the container.
+    fn from(error: io::Error) -> Self {
+        Self::unavailable(error.to_string())
+    }
+}
+
 /// What a text-editor call did: the `content` of `text_editor_code_execution_tool_result`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "type")]
@@ -178,9 +185,8 @@ impl Sandbox {
     /// # Errors
     /// `unavailable` when the child cannot be started at all.
     pub async fn probe(&self) -> Result<Protections, CallError> {
-        let broken = |error: io::Error| CallError::unavailable(error.to_string());
-        let parent = tempfile::tempdir().map_err(broken)?;
-        let mut container = self.container("probe", parent.path()).map_err(broken)?;
+        let parent = tempfile::tempdir()?;
+        let mut container = self.container("probe", parent.path())?;
         container.look().await
     }
 }

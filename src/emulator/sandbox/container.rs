@@ -97,10 +97,10 @@ impl Container {
                 message: "a command cannot hold a NUL character".into(),
             });
         }
-        files::clear_output(&self.root).map_err(broken)?;
+        files::clear_output(&self.root)?;
         let task = if command.len() > MAX_ARGUMENT_BYTES {
             let name = format!("{}.sh", self.calls);
-            files::give(&self.root, "cells", &name, command.as_bytes()).map_err(broken)?;
+            files::give(&self.root, "cells", &name, command.as_bytes())?;
             Task::BashFile(name)
         } else {
             Task::Bash(command.to_owned())
@@ -118,7 +118,7 @@ impl Container {
     /// # Errors
     /// As [`Container::bash`].
     pub async fn repl(&mut self, code: &str) -> Result<Outcome, CallError> {
-        files::clear_output(&self.root).map_err(broken)?;
+        files::clear_output(&self.root)?;
         // Taken, and put back only after a cell that ended well.
         let mut repl = match self.repl.take() {
             Some(repl) => repl,
@@ -126,7 +126,7 @@ impl Container {
         };
         self.cells += 1;
         let name = self.cells.to_string();
-        files::give(&self.root, "cells", &name, code.as_bytes()).map_err(broken)?;
+        files::give(&self.root, "cells", &name, code.as_bytes())?;
         let limits = &self.sandbox.limits;
         let cell = timeout(limits.cell, repl.run(&name, limits.output_bytes)).await;
         let Ok(cell) = cell else {
@@ -313,10 +313,6 @@ impl Container {
         }
         Ok(outcome)
     }
-}
-
-fn broken(error: io::Error) -> CallError {
-    CallError::unavailable(error.to_string())
 }
 
 fn check_started(report: &Report, outcome: &Outcome) -> Result<(), CallError> {

@@ -17,7 +17,7 @@ fn parts(source: &str) -> Vec<Part> {
     turns.remove(0).parts
 }
 
-fn check_error(source: &str, expected: Expect) {
+fn check_error(source: &str, expected: &Expect) {
     let error: ScriptError = script::parse("a.claude.md", source).unwrap_err();
     expected.assert_eq(&error.to_string());
 }
@@ -30,7 +30,10 @@ fn scripts(sources: &[&str]) -> Scripts {
     scripts
 }
 
-fn found(scripts: &Scripts, prompt: &str) -> Option<(String, usize, Vec<(String, String)>)> {
+/// File, line and variables of a turn.
+type Found = (String, usize, Vec<(String, String)>);
+
+fn found(scripts: &Scripts, prompt: &str) -> Option<Found> {
     let found = scripts.find(prompt)?;
     let variables = found.variables.into_iter().collect();
     Some((found.turn.file.clone(), found.turn.line, variables))
@@ -217,57 +220,59 @@ fn headings_keep_their_marks() {
 fn errors_name_file_and_line() {
     check_error(
         "# p\n\ntext\n\n```bash\necho\n# q\n",
-        expect![
+        &expect![
             "`a.claude.md` line 5: a fence is not closed: write ``` on a line of its own after it"
         ],
     );
     check_error(
         "# p\n<!-- stop: x\n# q\n",
-        expect!["`a.claude.md` line 2: a comment is not closed: write `-->` after it"],
+        &expect!["`a.claude.md` line 2: a comment is not closed: write `-->` after it"],
     );
     check_error(
         "# p\n# /a(/\n",
-        expect!["`a.claude.md` line 2: `/a(/` is not a regular expression: unclosed group"],
+        &expect!["`a.claude.md` line 2: `/a(/` is not a regular expression: unclosed group"],
     );
     check_error(
         "# p\n<!-- stop: end_turn -->\n<!-- wait: 3 -->\n",
-        expect!["`a.claude.md` line 3: unknown directive `wait`: stop, fault and deltas exist"],
+        &expect!["`a.claude.md` line 3: unknown directive `wait`: stop, fault and deltas exist"],
     );
     check_error(
         "# p\n<!-- stop: -->\n",
-        expect!["`a.claude.md` line 2: `stop:` needs a value"],
+        &expect!["`a.claude.md` line 2: `stop:` needs a value"],
     );
     check_error(
         "# p\n<!-- deltas: many -->\n",
-        expect!["`a.claude.md` line 2: `deltas: many`: write a number, or a number `every` N `ms`"],
+        &expect![
+            "`a.claude.md` line 2: `deltas: many`: write a number, or a number `every` N `ms`"
+        ],
     );
     check_error(
         "# p\n```str_replace a.txt\none\ntwo\n```\n",
-        expect![
+        &expect![
             "`a.claude.md` line 2: `str_replace` needs a line `=======` between the old and the new text"
         ],
     );
     check_error(
         "# p\n```view\n```\n",
-        expect!["`a.claude.md` line 2: `view` needs a path after it"],
+        &expect!["`a.claude.md` line 2: `view` needs a path after it"],
     );
     check_error(
         "# p\n```json block\n{\n  oops\n}\n```\n",
-        expect!["`a.claude.md` line 4: not JSON: key must be a string at line 2 column 3"],
+        &expect!["`a.claude.md` line 4: not JSON: key must be a string at line 2 column 3"],
     );
     check_error(
         "# p\n```json block\n[]\n```\n",
-        expect!["`a.claude.md` line 2: a block is an object with a `type`"],
+        &expect!["`a.claude.md` line 2: a block is an object with a `type`"],
     );
     check_error(
         "# p\n```python run\n```\n",
-        expect![
+        &expect![
             "`a.claude.md` line 2: `python run`: write `python` to run it or `python show` to show it"
         ],
     );
     check_error(
         "# {{a}} and {{a}}\n",
-        expect![
+        &expect![
             "`a.claude.md` line 1: `/^(?P<a>.*?) and (?P<a>.*?)$/` is not a regular expression: duplicate capture group name"
         ],
     );
