@@ -14,6 +14,7 @@ mod cells;
 mod cli;
 mod emulator;
 mod execute;
+mod failures;
 mod magics;
 mod notebooks;
 mod protocol;

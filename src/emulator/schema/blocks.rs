@@ -357,6 +357,8 @@ const BLOCKS: &[Tag] = &[
         result_of!(&EDITOR_RESULT),
     ),
     tag("tool_search_tool_result", result_of!(&TOOLS_FOUND)),
+    // What the fault `unknown_block` sends: a server takes back what it sent.
+    tag("future_block", &[may("future", &Any)]),
     beta_tag("advisor_tool_result", result_of!(&Map), ADVISOR),
     beta_tag(
         "mcp_tool_use",

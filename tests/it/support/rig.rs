@@ -50,11 +50,15 @@ pub(crate) struct Ran {
 impl Rig {
     /// Starts a kernel whose Claude plays `script`.
     pub(crate) async fn start(script: &str) -> Self {
-        Self::with_host(script, Arc::new(SystemHost::new())).await
+        Self::assemble(script, None).await
     }
 
-    /// As [`start`](Self::start), with time from `host`.
-    pub(crate) async fn with_host(script: &str, host: Arc<dyn Host>) -> Self {
+    /// As [`start`](Self::start), with a key that the backend does not know.
+    pub(crate) async fn with_key(script: &str, key: &str) -> Self {
+        Self::assemble(script, Some(key)).await
+    }
+
+    async fn assemble(script: &str, key: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("script.claude.md");
         std::fs::write(&path, script).unwrap();
@@ -66,19 +70,12 @@ impl Rig {
         })
         .await
         .unwrap();
+        let key = key.unwrap_or(emulator.key());
         let client = Client::new(ClientOptions::for_key(
             emulator.base_url(),
-            Secret::new(emulator.key()),
+            Secret::new(key),
         ));
-        Self::assemble(directory, emulator, client, host).await
-    }
-
-    async fn assemble(
-        directory: tempfile::TempDir,
-        emulator: Emulator,
-        client: Client,
-        host: Arc<dyn Host>,
-    ) -> Self {
+        let host: Arc<dyn Host> = Arc::new(SystemHost::new());
         let (connection, front_end) = Connection::memory(Arc::clone(&host));
         let (signals, receiver) = mpsc::channel(8);
         let kernel = Kernel::new(Parts {
