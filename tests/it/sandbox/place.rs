@@ -85,7 +85,7 @@ pub(super) fn marker() -> String {
 }
 
 /// Counts the processes that have the marker in their command line.
-pub(super) fn processes(marker: &str) -> usize {
+fn processes(marker: &str) -> usize {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     lines
