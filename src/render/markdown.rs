@@ -215,6 +215,19 @@ impl<'a> Plan<'a> {
             let code = self.slice(range.clone());
             let signs = ["$", "\\begin", "\\end", "\\\\"];
             self.loose_math |= signs.iter().any(|sign| code.contains(sign));
+            // Parsers differ on what is indented far enough, tabs above all.
+            let line = self
+                .slice(0..range.start)
+                .rfind('\n')
+                .map_or(0, |at| at + 1);
+            let doubtful = matches!(kind, CodeBlockKind::Indented)
+                || self.slice(line..range.start).contains('\t');
+            if doubtful {
+                let mut shown = String::new();
+                push_inert(&mut shown, code);
+                self.edits.push((range, Edit::Replace(shown)));
+                return;
+            }
             self.keep_code(range, kind);
             return;
         }
@@ -278,7 +291,9 @@ impl<'a> Plan<'a> {
     /// Keeps a code span where every parser agrees on it, else writes it as an element.
     fn code_span(&mut self, range: Range<usize>, masked: &str) {
         let source = self.slice(range.clone());
-        if !source.contains(['<', '$', '\n', '\\']) {
+        // A bare address before it may swallow a backtick.
+        let link = source.contains("](") || source.contains("]:");
+        if !link && !source.contains(['<', '$', '\n', '\\']) {
             self.edits.push((range, Edit::Keep));
             return;
         }
@@ -409,7 +424,7 @@ impl<'a> Plan<'a> {
                 Edit::Keep => out.push_str(self.slice(range.clone())),
                 Edit::Replace(new) => out.push_str(new),
                 Edit::Math if self.is_math(range.clone()) => {
-                    push_math(&mut out, self.slice(range.clone()));
+                    push_inert(&mut out, self.slice(range.clone()));
                 }
                 Edit::Math => self.free(&mut out, range.clone(), true),
             }
@@ -475,6 +490,11 @@ fn push_special(out: &mut String, text: &str, not_math: bool) -> usize {
             out.push_str("&#92;");
             1
         }
+        // A bare address before it may swallow the backslash.
+        ('\\', Some(c @ ('[' | ']' | '!' | '`'))) => {
+            let _ = write!(out, "&#{};", u32::from(c));
+            2
+        }
         ('\\', Some(c)) if c.is_ascii_punctuation() => {
             out.push('\\');
             out.push(c);
@@ -510,8 +530,9 @@ fn begins_environment(text: &str) -> bool {
     })
 }
 
-/// Mathematics with a space after `<`, so that no parser sees a tag, and no link in it.
-fn push_math(out: &mut String, source: &str) {
+/// Mathematics, or code that not every parser takes for code: with a space after `<` and `]`, so
+/// that none sees a tag or a link.
+fn push_inert(out: &mut String, source: &str) {
     let mut chars = source.chars().peekable();
     while let Some(c) = chars.next() {
         out.push(c);

@@ -32,7 +32,7 @@ fn assert_harmless(source: &str) {
             let context = || format!("source: {source:?}\noutput: {output:?}\nevent: {event:?}");
             match &event {
                 Event::Html(html) | Event::InlineHtml(html) => {
-                    assert!(OURS.contains(&html.trim()), "{}", context())
+                    assert!(OURS.contains(&html.trim()), "{}", context());
                 }
                 Event::Start(Tag::Link { dest_url, .. }) => {
                     let allowed = ["http://", "https://", "mailto:"]
@@ -103,6 +103,8 @@ fn html_is_shown_as_written() {
         "&lt;img src=x onerror=alert(1)>",
     );
     check("<div\nonclick=x>", "&lt;div\nonclick=x>");
+    check("a\n\n    if x <y:\n", "a\n\n    if x < y:\n");
+    check(">1. \t@https://e.x<script>", ">1. \t@https://e.x< script>");
     check("a <!-- hidden --> b", "a &lt;!-- hidden --> b");
     check("</details></div>", "&lt;/details>&lt;/div>");
     check("1 < 2 and \\<b>", "1 &lt; 2 and &lt;b>");
@@ -155,6 +157,14 @@ fn only_harmless_links_are_links() {
     check(
         "[a [b](https://e.x) c](javascript:1)",
         "[a [b](https://e.x) c]&#40;javascript:1)",
+    );
+    check(
+        "[ https://e.x\\](javascript:1)",
+        "[ https://e.x&#93;(javascript:1)",
+    );
+    check(
+        "[ https://e.x` ](javascript:1) `",
+        "[ https://e.x<code>&#93;&#40;javascript&#58;1&#41;</code>",
     );
     check("[r]: javascript:1\n\n[r]", "[r]&#58; javascript:1\n\n[r]");
     check(
@@ -234,7 +244,7 @@ fn mathematics_cannot_swallow_code() {
     );
     check(
         "$a ` b$ ` [x](javascript:1) `",
-        "<span>&#36;</span>a &#96; b<span>&#36;</span> ` [x](javascript:1) `",
+        "<span>&#36;</span>a &#96; b<span>&#36;</span> <code>&#91;x&#93;&#40;javascript&#58;1&#41;</code>",
     );
 }
 
