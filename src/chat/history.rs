@@ -116,11 +116,11 @@ mod tests {
     fn a_truncated_answer_loses_its_trailing_thinking_and_may_vanish() {
         let thinking = json!({"type": "thinking", "thinking": "hm", "signature": ""});
         assert_eq!(
-            keep(&[blocks(&[thinking.clone()])], true),
+            keep(&[blocks(std::slice::from_ref(&thinking))], true),
             Vec::<Vec<Value>>::new()
         );
         assert_eq!(
-            keep(&[blocks(&[thinking.clone()])], false),
+            keep(&[blocks(std::slice::from_ref(&thinking))], false),
             vec![vec![thinking]]
         );
     }

@@ -239,10 +239,10 @@ impl TurnLoop {
             | StreamEvent::Ping
             | StreamEvent::Error { .. } => {}
         }
-        if let Some(id) = self.accumulator.container_id() {
-            if self.container.as_deref() != Some(id) {
-                self.container = Some(id.to_owned());
-            }
+        if let Some(id) = self.accumulator.container_id()
+            && self.container.as_deref() != Some(id)
+        {
+            self.container = Some(id.to_owned());
         }
     }
 

@@ -132,7 +132,7 @@ impl Draft {
                 Effect::Warn(text) => self.prepared.warnings.push(text),
                 Effect::Page(text) => self.prepared.page = Some(text),
                 Effect::SetVariable { name, value } => {
-                    set_variable(&mut self.variables, name, value)
+                    set_variable(&mut self.variables, name, value);
                 }
                 Effect::ListModels => self.prepared.lists_models = true,
                 Effect::Dry => self.prepared.is_dry = true,

@@ -132,7 +132,7 @@ pub async fn drive(
                 Action::Show(update) => {
                     scene
                         .show(renderer.apply(update, edges.host.elapsed()))
-                        .await
+                        .await;
                 }
                 Action::Call(request) => {
                     work.stream = None;
@@ -232,7 +232,7 @@ fn set_tick(
             *tick = Some((
                 deadline,
                 host.sleep(deadline.saturating_sub(host.elapsed())),
-            ))
+            ));
         }
     }
 }

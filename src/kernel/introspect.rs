@@ -214,8 +214,8 @@ mod tests {
             .into()
     }
 
-    fn lines(content: Value) -> Vec<i64> {
-        history(&content, &entries())["history"]
+    fn lines(content: &Value) -> Vec<i64> {
+        history(content, &entries())["history"]
             .as_array()
             .unwrap()
             .iter()
@@ -225,25 +225,25 @@ mod tests {
 
     #[test]
     fn history_answers_range_tail_and_search() {
-        assert_eq!(lines(json!({"hist_access_type": "tail", "n": 2})), [3, 4]);
+        assert_eq!(lines(&json!({"hist_access_type": "tail", "n": 2})), [3, 4]);
         assert_eq!(
-            lines(json!({"hist_access_type": "range", "session": 0, "start": 2, "stop": 4})),
+            lines(&json!({"hist_access_type": "range", "session": 0, "start": 2, "stop": 4})),
             [2, 3]
         );
         assert_eq!(
-            lines(json!({"hist_access_type": "range", "session": -1, "start": 0})),
+            lines(&json!({"hist_access_type": "range", "session": -1, "start": 0})),
             [0i64; 0]
         );
         assert_eq!(
-            lines(json!({"hist_access_type": "search", "pattern": "a*t"})),
+            lines(&json!({"hist_access_type": "search", "pattern": "a*t"})),
             [1, 3]
         );
         assert_eq!(
-            lines(json!({"hist_access_type": "search", "pattern": "a*t", "unique": true})),
+            lines(&json!({"hist_access_type": "search", "pattern": "a*t", "unique": true})),
             [3]
         );
         assert_eq!(
-            lines(json!({"hist_access_type": "search", "pattern": "*", "n": 3})),
+            lines(&json!({"hist_access_type": "search", "pattern": "*", "n": 3})),
             [2, 3, 4]
         );
     }

@@ -2,10 +2,6 @@
 //!
 //! Edge. Invariants: a name from outside never leaves the folder, nothing is overwritten, nothing
 //! is executable, a half-fetched file is never seen under its name.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "edge: writes the files of the sandbox"
-)]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

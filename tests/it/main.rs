@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
     reason = "tests: a failed step is a failed test, and the files are the test's own"
 )]
 

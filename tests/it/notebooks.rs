@@ -119,7 +119,7 @@ fn variables_come_from_steps() {
             for part in &turn.parts {
                 match part {
                     Part::Bash(code) | Part::Python(code) | Part::Repl(code) => {
-                        written.push_str(code)
+                        written.push_str(code);
                     }
                     Part::Edit(Edit::Create { text, .. }) => written.push_str(text),
                     Part::Prose(prose) => {
