@@ -14,7 +14,7 @@ pub fn plan(request: &MessagesRequest) -> Output {
     let body = serde_json::to_value(request).unwrap_or_default();
     let pretty = serde_json::to_string_pretty(&body).unwrap_or_default();
     let mut head = format!(
-        "POST /v1/messages\nanthropic-version: {API_VERSION}\nauthorization: Bearer (your key)\ncontent-type: application/json\n"
+        "POST /v1/messages HTTP/1.1\nanthropic-version: {API_VERSION}\nauthorization: Bearer (your key)\ncontent-type: application/json\n"
     );
     if !request.betas.is_empty() {
         let _ = writeln!(head, "anthropic-beta: {}", request.betas.join(","));

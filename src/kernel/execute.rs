@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, OptionFuture};
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::stream::{FuturesOrdered, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::anthropic::client::{Client, EventStream};
@@ -112,7 +112,8 @@ struct InFlight {
     opening: Option<BoxFuture<'static, Result<EventStream, ApiError>>>,
     stream: Option<EventStream>,
     wait: Option<BoxFuture<'static, ()>>,
-    fetches: FuturesUnordered<Fetch>,
+    // In the order of the stream, so that a second run shows and saves the same.
+    fetches: FuturesOrdered<Fetch>,
 }
 
 /// Runs a turn to its end. The second value says that the kernel was told to leave meanwhile.
@@ -146,7 +147,7 @@ pub async fn drive(
                         client,
                         store,
                     } = edges.clone();
-                    work.fetches.push(Box::pin(async move {
+                    work.fetches.push_back(Box::pin(async move {
                         let result = store.fetch(&client, host.as_ref(), &file_id).await;
                         (ordinal, file_id, result)
                     }));
