@@ -17,6 +17,11 @@ pub struct About {
 #[must_use]
 pub fn lines(state: &State, about: &About) -> Vec<(String, String)> {
     let conversation = &state.conversation;
+    let cost = if about.offline {
+        "none: no model is called".to_owned()
+    } else {
+        format!("${:.4}", state.cost_usd())
+    };
     // No ids and no ports: what is shown must not change between identical runs.
     let backend = if about.offline {
         "offline, on this machine".to_owned()
@@ -31,7 +36,7 @@ pub fn lines(state: &State, about: &About) -> Vec<(String, String)> {
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("backend", backend),
         ("turns", conversation.turns().len().to_string()),
-        ("cost", format!("${:.4}", state.cost_usd())),
+        ("cost", cost),
         ("sandbox", sandbox.to_owned()),
     ]
     .map(|(label, value)| (label.to_owned(), value))
