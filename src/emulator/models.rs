@@ -174,6 +174,7 @@ const MODELS: &[Model] = &[
         created: "2026-10-07",
         line: "haiku",
         thinking: TO_HIGH,
+        efforts: NO_XHIGH,
         default_effort: "medium",
         checks_prefix: true,
         ..CURRENT
