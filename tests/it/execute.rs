@@ -447,3 +447,33 @@ async fn every_message_satisfies_the_strict_types_of_another_implementation() {
         }
     }
 }
+
+#[tokio::test]
+async fn no_request_is_refused_for_its_history_when_settings_change_between_turns() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let cells = [
+        "Say hello",
+        "How many lines?",
+        "%system Be brief.\nSay hello",
+        "Say hello",
+        "%bash off\nSay hello",
+        "%effort low\nSay hello",
+        "%model sonnet\nSay hello",
+        "%tools none\nSay hello",
+        "%system --clear\n%tools default\nIs the file still there?",
+    ];
+    for code in cells {
+        let ran = rig.cell(code).await;
+        assert_eq!(ran.reply()["status"], "ok", "{code}: {}", ran.transcript());
+    }
+    let sent = rig.emulator.faults().requests().await.unwrap();
+    let turns = sent
+        .iter()
+        .filter(|request| request.target == "/v1/messages")
+        .count();
+    assert_eq!(
+        turns,
+        cells.len(),
+        "each was taken at once, none needed a repair"
+    );
+}
