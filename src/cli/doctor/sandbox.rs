@@ -124,7 +124,8 @@ async fn python_of(sandbox: &Sandbox) -> Finding {
         "python",
         format!("in the sandbox: {version} at {path}, without {missing}"),
         format!(
-            "`{path} -m pip install {missing}`, or name another with `install --offline --python PATH`"
+            "`{path} -m pip install {}`, or name another with `install --offline --python PATH`",
+            missing.replace(',', "")
         ),
     )
 }
