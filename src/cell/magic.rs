@@ -145,12 +145,20 @@ pub enum Effect {
     Page(String),
     /// Set a variable.
     SetVariable { name: String, value: String },
-    /// `%models`: ask the API, then show.
-    ListModels,
+    /// Something the kernel does, in the order of the cell, before the prompt is sent.
+    Job(Job),
     /// `%%dry`: show the request instead of sending it.
     Dry,
     /// `%reset`.
     Reset(Reset),
+}
+
+/// What the kernel does for a magic. Each subject adds one variant, with its own enum in the file
+/// of its magics; `kernel::jobs` performs them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Job {
+    /// `%models`: ask the API, then show.
+    ListModels,
 }
 
 /// What `%reset` takes away.

@@ -7,15 +7,16 @@ use crate::anthropic::event::StreamEvent;
 use crate::anthropic::model::Effort;
 use crate::anthropic::request::MessagesRequest;
 
-use super::turn::{FetchedFile, TurnEnd, Update};
+use super::question::Question;
+use super::turn::{FetchedFile, ToolCall, ToolResult, TurnEnd, Update};
 
 /// What a turn starts from.
 #[derive(Debug)]
 pub struct Plan {
     /// The request, its last message the person's.
     pub request: MessagesRequest,
-    /// The person's text.
-    pub prompt: String,
+    /// The person's message.
+    pub question: Question,
     /// 1-based number of the turn.
     pub turn: u32,
     /// Effort set by the person.
@@ -49,6 +50,13 @@ pub enum Input {
         /// The file, or why not, as a clause.
         result: Result<FetchedFile, String>,
     },
+    /// A tool of this machine answered.
+    ToolDone {
+        /// Id of the `tool_use` block.
+        id: String,
+        /// What it answered.
+        result: ToolResult,
+    },
     /// The person wants it to stop.
     Interrupted,
 }
@@ -69,6 +77,8 @@ pub enum Action {
         /// Files API id.
         file_id: String,
     },
+    /// Run a tool of this machine, beside the others of the same answer.
+    RunTool(ToolCall),
     /// The turn is over; drop the stream and the fetches.
     Finish(Box<TurnEnd>),
 }

@@ -13,6 +13,7 @@ use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
 
 use super::params;
 use super::prompt::system_blocks;
+use super::question::Question;
 use super::settings::Settings;
 use super::turn::{FinishedTurn, TurnUsage};
 
@@ -98,9 +99,9 @@ impl Conversation {
         };
     }
 
-    /// Returns the request that asks `prompt` next, without changing anything (`%%dry` shows it).
+    /// Returns the request that asks `question` next, without changing anything (`%%dry` shows it).
     #[must_use]
-    pub fn plan(&self, settings: &Settings, prompt: &str) -> MessagesRequest {
+    pub fn plan(&self, settings: &Settings, question: &Question) -> MessagesRequest {
         let (system, tools) = (system_blocks(settings), params::tools(settings));
         let keep_thinking = !self.is_changed(&system, &tools);
         let mut messages: Vec<MessageParam> = Vec::with_capacity(self.messages.len() + 1);
@@ -127,7 +128,7 @@ impl Conversation {
                 );
             }
         }
-        messages.extend(marked(&user_blocks(prompt)));
+        messages.extend(marked(&question.blocks()));
         MessagesRequest {
             model: settings.model.clone(),
             max_tokens: settings.max_tokens,
@@ -144,8 +145,8 @@ impl Conversation {
     }
 
     /// As [`plan`](Self::plan), about to be sent: what it strips is stripped for good.
-    pub fn begin(&mut self, settings: &Settings, prompt: &str) -> MessagesRequest {
-        let request = self.plan(settings, prompt);
+    pub fn begin(&mut self, settings: &Settings, question: &Question) -> MessagesRequest {
+        let request = self.plan(settings, question);
         if self.is_changed(&request.system, &request.tools) {
             self.strip_thinking();
         }
@@ -159,13 +160,14 @@ impl Conversation {
             self.strip_thinking();
         }
         self.messages
-            .extend(Stored::new(Role::User, user_blocks(&turn.prompt)));
-        for blocks in turn.assistant {
-            self.messages.extend(Stored::new(Role::Assistant, blocks));
+            .extend(Stored::new(Role::User, turn.question.blocks()));
+        for message in turn.messages {
+            self.messages
+                .extend(Stored::new(message.role, message.blocks));
         }
         self.turns.push(Turn {
             number: self.next_number(),
-            prompt: turn.prompt,
+            prompt: turn.question.prompt,
             answer: turn.answer,
             model: turn.receipt.model,
             usage: turn.receipt.usage,
@@ -221,16 +223,12 @@ pub(super) fn strip_request(request: &mut MessagesRequest) -> bool {
     stripped
 }
 
-/// Serialises blocks as an assistant message, to continue a paused turn.
-pub(super) fn assistant_message(blocks: &[Value]) -> Option<MessageParam> {
-    Stored::new(Role::Assistant, blocks.to_vec()).map(|stored| MessageParam {
-        role: Role::Assistant,
+/// Serialises blocks as a message, to continue a turn.
+pub(super) fn message(role: Role, blocks: Vec<Value>) -> Option<MessageParam> {
+    Stored::new(role, blocks).map(|stored| MessageParam {
+        role,
         content: stored.content,
     })
-}
-
-fn user_blocks(prompt: &str) -> Vec<Value> {
-    vec![json!({"type": "text", "text": prompt})]
 }
 
 /// A user message whose last block carries a cache marker.

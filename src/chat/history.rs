@@ -3,50 +3,55 @@
 use serde_json::Value;
 
 use crate::anthropic::block::{Block, View};
+use crate::anthropic::request::Role;
 
-/// Returns the messages to keep: blocks exactly as received, cut before the first server tool call
-/// that has no result; of a truncated answer also the trailing thinking, which never got its end.
+use super::turn::TurnMessage;
+
+/// One message of a running turn.
+pub type Said = (Role, Vec<Block>);
+
+/// Returns the messages to keep: blocks exactly as received, cut before the first tool call that
+/// has no result; of a truncated answer also the trailing thinking, which never got its end.
 #[must_use]
-pub fn keep(messages: &[Vec<Block>], truncated: bool) -> Vec<Vec<Value>> {
-    let results: Vec<&str> = messages.iter().flatten().filter_map(result_id).collect();
-    let mut kept: Vec<Vec<Value>> = Vec::with_capacity(messages.len());
-    for blocks in messages {
+pub fn keep(messages: &[Said], truncated: bool) -> Vec<TurnMessage> {
+    let results: Vec<&str> = blocks_of(messages).filter_map(result_id).collect();
+    let mut kept: Vec<TurnMessage> = Vec::with_capacity(messages.len());
+    for (role, blocks) in messages {
         let paired = blocks
             .iter()
             .take_while(|block| call_id(block).is_none_or(|id| results.contains(&id)))
             .count();
-        kept.push(
-            blocks
+        kept.push(TurnMessage {
+            role: *role,
+            blocks: blocks
                 .iter()
                 .take(paired)
                 .map(|block| Value::Object(block.raw().clone()))
                 .collect(),
-        );
+        });
         if paired < blocks.len() {
             break;
         }
     }
     if truncated {
         while let Some(last) = kept.last_mut() {
-            while last.last().is_some_and(is_unfinished) {
-                last.pop();
+            while last.blocks.last().is_some_and(is_unfinished) {
+                last.blocks.pop();
             }
-            if !last.is_empty() {
+            if !last.blocks.is_empty() {
                 break;
             }
             kept.pop();
         }
     }
-    kept.retain(|blocks| !blocks.is_empty());
+    kept.retain(|message| !message.blocks.is_empty());
     kept
 }
 
 /// Returns the text of an answer: its text blocks, joined by blank lines.
 #[must_use]
-pub fn answer_text(messages: &[Vec<Block>]) -> String {
-    let texts: Vec<&str> = messages
-        .iter()
-        .flatten()
+pub fn answer_text(messages: &[Said]) -> String {
+    let texts: Vec<&str> = blocks_of(messages)
         .filter_map(|block| match block.view() {
             View::Text { text, .. } if !text.trim().is_empty() => Some(text),
             _ => None,
@@ -55,9 +60,13 @@ pub fn answer_text(messages: &[Vec<Block>]) -> String {
     texts.join("\n\n")
 }
 
+fn blocks_of(messages: &[Said]) -> impl Iterator<Item = &Block> {
+    messages.iter().flat_map(|(_, blocks)| blocks)
+}
+
 fn call_id(block: &Block) -> Option<&str> {
     match block.view() {
-        View::ServerToolUse { id, .. } => Some(id),
+        View::ServerToolUse { id, .. } | View::ToolUse { id, .. } => Some(id),
         _ => None,
     }
 }
@@ -83,8 +92,13 @@ mod tests {
 
     use super::*;
 
-    fn blocks(values: &[Value]) -> Vec<Block> {
-        values.iter().cloned().map(Block::from_raw).collect()
+    fn blocks(values: &[Value]) -> Said {
+        let blocks = values.iter().cloned().map(Block::from_raw).collect();
+        (Role::Assistant, blocks)
+    }
+
+    fn contents(kept: Vec<TurnMessage>) -> Vec<Vec<Value>> {
+        kept.into_iter().map(|message| message.blocks).collect()
     }
 
     #[test]
@@ -93,7 +107,7 @@ mod tests {
         let call = json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {}});
         let late = json!({"type": "text", "text": "late"});
         assert_eq!(
-            keep(&[blocks(&[text.clone(), call, late])], true),
+            contents(keep(&[blocks(&[text.clone(), call, late])], true)),
             vec![vec![text]]
         );
     }
@@ -109,18 +123,18 @@ mod tests {
             ],
             false,
         );
-        assert_eq!(kept, vec![vec![call], vec![result]]);
+        assert_eq!(contents(kept), vec![vec![call], vec![result]]);
     }
 
     #[test]
     fn a_truncated_answer_loses_its_trailing_thinking_and_may_vanish() {
         let thinking = json!({"type": "thinking", "thinking": "hm", "signature": ""});
         assert_eq!(
-            keep(&[blocks(std::slice::from_ref(&thinking))], true),
+            contents(keep(&[blocks(std::slice::from_ref(&thinking))], true)),
             Vec::<Vec<Value>>::new()
         );
         assert_eq!(
-            keep(&[blocks(std::slice::from_ref(&thinking))], false),
+            contents(keep(&[blocks(std::slice::from_ref(&thinking))], false)),
             vec![vec![thinking]]
         );
     }

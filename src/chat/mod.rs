@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod params;
 pub mod presets;
 pub mod prompt;
+pub mod question;
 pub mod settings;
 pub mod tool_types;
 pub mod turn;

@@ -1,6 +1,6 @@
 //! From settings to the fields of a request that depend on nothing else.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::anthropic::model::{self, ThinkingKind};
 
@@ -10,7 +10,13 @@ use super::tool_types::tool_entry;
 /// Returns `tools`.
 #[must_use]
 pub fn tools(settings: &Settings) -> Vec<Value> {
-    settings.tool_types().into_iter().map(tool_entry).collect()
+    let own = settings.client_tools.iter().cloned();
+    settings
+        .tool_types()
+        .into_iter()
+        .map(tool_entry)
+        .chain(own)
+        .collect()
 }
 
 /// Returns `thinking`, or `None` where the field is best left out.
@@ -41,7 +47,12 @@ pub fn thinking(settings: &Settings) -> Option<Value> {
 /// Returns `output_config`, or `None` when nothing is set.
 #[must_use]
 pub fn output_config(settings: &Settings) -> Option<Value> {
-    settings
-        .effort
-        .map(|effort| json!({"effort": effort.as_str()}))
+    let mut config = Map::new();
+    if let Some(effort) = settings.effort {
+        config.insert("effort".to_owned(), json!(effort.as_str()));
+    }
+    if let Some(format) = &settings.format {
+        config.insert("format".to_owned(), format.clone());
+    }
+    (!config.is_empty()).then_some(Value::Object(config))
 }

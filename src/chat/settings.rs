@@ -1,5 +1,7 @@
 //! What a turn is asked with. Set by magics, kept by the actor, recorded with each turn.
 
+use serde_json::Value;
+
 use crate::anthropic::model::Effort;
 
 use super::presets::preset;
@@ -85,6 +87,10 @@ pub struct Settings {
     pub presets: Vec<String>,
     /// Extra betas, by `%beta`.
     pub betas: Vec<String>,
+    /// `output_config.format`, for a cell that wants a structured result.
+    pub format: Option<Value>,
+    /// Entries of `tools` that run on this machine, in order.
+    pub client_tools: Vec<Value>,
 }
 
 impl Default for Settings {
@@ -103,6 +109,8 @@ impl Default for Settings {
             system: None,
             presets: Vec::new(),
             betas: Vec::new(),
+            format: None,
+            client_tools: Vec::new(),
         }
     }
 }

@@ -9,6 +9,9 @@ use crate::anthropic::block::Block;
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::Delta;
 use crate::anthropic::model::Effort;
+use crate::anthropic::request::Role;
+
+use super::question::Question;
 
 /// What the turn is doing now. Replaces the one before; nothing of it stays in the final output.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,13 +96,46 @@ pub struct Receipt {
     pub offline: bool,
 }
 
-/// What a finished turn leaves to the conversation.
+/// One message of a turn, as it is sent again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnMessage {
+    /// `Assistant`: exactly as received. `User`: results of tools.
+    pub role: Role,
+    /// Its content.
+    pub blocks: Vec<Value>,
+}
+
+/// A call of a tool that runs on this machine (`claude-api.md` 5).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    /// Position of the `tool_use` block in the turn.
+    pub ordinal: usize,
+    /// Id of the `tool_use` block.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments.
+    pub input: Value,
+    /// Whether code in the sandbox called it (3.7): the result may hold text only.
+    pub from_code: bool,
+}
+
+/// What a tool answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolResult {
+    /// `content` of the `tool_result`: a string or an array of blocks.
+    pub content: Value,
+    /// Whether it failed; Claude is told.
+    pub is_error: bool,
+}
+
+/// What a turn leaves to the conversation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FinishedTurn {
     /// What the person asked.
-    pub prompt: String,
-    /// The answer's messages, in order; blocks exactly as received, an unpaired tail cut off.
-    pub assistant: Vec<Vec<Value>>,
+    pub question: Question,
+    /// What followed, in order; an unpaired tail cut off.
+    pub messages: Vec<TurnMessage>,
     /// The answer's text.
     pub answer: String,
     /// `id` of the last message.
@@ -123,14 +159,17 @@ pub enum TurnEnd {
         explanation: Option<String>,
     },
     /// The API failed.
-    Failed(ApiError),
-    /// Claude called a client tool that this kernel does not have.
-    UnknownTool {
-        /// The tool's name.
-        name: String,
+    Failed {
+        /// How.
+        error: ApiError,
+        /// What had come and can be sent again, if anything.
+        kept: Option<Box<FinishedTurn>>,
     },
     /// The person stopped it.
-    Interrupted,
+    Interrupted {
+        /// What had come and can be sent again, if anything.
+        kept: Option<Box<FinishedTurn>>,
+    },
 }
 
 /// What a running turn shows, in order.
@@ -158,6 +197,15 @@ pub enum Update {
         ordinal: usize,
         /// The block, whole.
         block: Block,
+    },
+    /// A tool of this machine answered the `tool_use` block at `ordinal`.
+    ToolFinished {
+        /// Position of the call.
+        ordinal: usize,
+        /// Id of the call.
+        id: String,
+        /// The `tool_result` block that goes back.
+        result: Block,
     },
     /// A file announced by the result block at `ordinal` is here.
     FileFetched {

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::anthropic::accumulate::Accumulator;
 use crate::anthropic::block::{Block, View};
@@ -13,16 +13,21 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::event::{Delta, StreamEvent};
 use crate::anthropic::message::StopReason;
 use crate::anthropic::model;
+use crate::anthropic::request::Role;
 use crate::anthropic::retry;
 
 use super::action::{Action, Input, Plan};
-use super::conversation::{assistant_message, strip_request};
-use super::history;
+use super::conversation::{message, strip_request};
+use super::history::{self, Said};
 use super::ledger;
-use super::turn::{Activity, FetchedFile, FinishedTurn, Receipt, TurnEnd, TurnUsage, Update};
+use super::turn::{
+    Activity, FetchedFile, FinishedTurn, Receipt, ToolCall, ToolResult, TurnEnd, TurnUsage, Update,
+};
 
 /// The most often a paused turn is continued (`claude-api.md` 8).
 pub const MAX_CONTINUATIONS: u32 = 10;
+/// The most rounds of tool calls in a turn: far more than work needs, few enough to end a loop.
+pub const MAX_TOOL_ROUNDS: u32 = 100;
 /// Unknown events kept with a turn; a flood of them is not worth memory.
 const MAX_UNKNOWN_EVENTS: usize = 100;
 
@@ -35,6 +40,8 @@ enum Phase {
     Waiting,
     /// Events arrive.
     Streaming,
+    /// Tools of this machine run.
+    Tools,
     /// The answer is complete; files are still coming.
     Settling,
     /// [`Action::Finish`] was given.
@@ -48,8 +55,11 @@ pub struct TurnLoop {
     phase: Phase,
     actions: VecDeque<Action>,
     accumulator: Accumulator,
-    /// Blocks of finished calls of this turn.
-    finished: Vec<Vec<Block>>,
+    /// Messages of this turn after the question.
+    finished: Vec<Said>,
+    /// Tool calls of the last answer, in order, with what came back.
+    tools: Vec<(ToolCall, Option<Block>)>,
+    tool_rounds: u32,
     /// Ordinal of the running call's first block.
     base: usize,
     retries: u32,
@@ -80,6 +90,8 @@ impl TurnLoop {
             actions: VecDeque::new(),
             accumulator: Accumulator::new(),
             finished: Vec::new(),
+            tools: Vec::new(),
+            tool_rounds: 0,
             base: 0,
             retries: 0,
             continuations: 0,
@@ -125,7 +137,8 @@ impl TurnLoop {
             return;
         }
         match input {
-            Input::Interrupted => self.abort(TurnEnd::Interrupted),
+            Input::Interrupted => self.abort(TurnEnd::Interrupted { kept: None }),
+            Input::ToolDone { id, result } => self.tool_done(&id, &result),
             Input::Waited if self.phase == Phase::Waiting => self.call(),
             Input::Waited => {}
             Input::Fetched {
@@ -136,7 +149,7 @@ impl TurnLoop {
             Input::Failed { error, random } => self.failed(error, random),
             Input::EndOfStream if matches!(self.phase, Phase::Opening | Phase::Streaming) => {
                 let reason = "the stream ended early".to_owned();
-                self.abort(TurnEnd::Failed(ApiError::Truncated { reason }));
+                self.fail(ApiError::Truncated { reason });
             }
             Input::EndOfStream => {}
             Input::Event(event) => self.event(event),
@@ -153,7 +166,7 @@ impl TurnLoop {
 
     fn failed(&mut self, error: ApiError, random: f64) {
         if self.phase != Phase::Opening {
-            return self.abort(TurnEnd::Failed(error));
+            return self.fail(error);
         }
         if self.repair(&error) {
             self.first_error.get_or_insert(error);
@@ -170,7 +183,7 @@ impl TurnLoop {
             return;
         }
         let error = self.first_error.take().unwrap_or(error);
-        self.abort(TurnEnd::Failed(error));
+        self.fail(error);
     }
 
     /// Changes the request after a refusal that may be about the sandbox or the history; in the
@@ -179,7 +192,7 @@ impl TurnLoop {
         let ApiError::Status { status, .. } = error else {
             return false;
         };
-        if self.continuations > 0 {
+        if self.continuations > 0 || self.tool_rounds > 0 {
             return false;
         }
         if matches!(status, 400 | 404) && self.plan.request.container.take().is_some() {
@@ -199,7 +212,7 @@ impl TurnLoop {
             return;
         }
         if let StreamEvent::Error { error } = event {
-            return self.abort(TurnEnd::Failed(error));
+            return self.fail(error);
         }
         if self.phase == Phase::Opening && event != StreamEvent::Ping {
             self.phase = Phase::Streaming;
@@ -283,9 +296,6 @@ impl TurnLoop {
         self.served_by = Some(model);
         self.message_id = message.id().map(str::to_owned).or(self.message_id.take());
         let end = match message.stop_reason() {
-            Some(StopReason::ToolUse) => Some(TurnEnd::UnknownTool {
-                name: client_tool(&message.content),
-            }),
             Some(StopReason::Refusal) => {
                 let (category, explanation) = message.refusal();
                 Some(TurnEnd::Refused {
@@ -296,13 +306,15 @@ impl TurnLoop {
             _ => None,
         };
         let stop_reason = message.stop_reason();
+        let first = self.base;
         self.base += message.content.len();
-        self.finished.push(message.content);
+        self.finished.push((Role::Assistant, message.content));
         if let Some(end) = end {
             return self.abort(end);
         }
         match stop_reason {
             Some(StopReason::PauseTurn) => return self.go_on(),
+            Some(StopReason::ToolUse) => return self.run_tools(first),
             Some(StopReason::MaxTokens) => {
                 self.truncated = true;
                 self.notice(&format!(
@@ -335,15 +347,71 @@ impl TurnLoop {
             ));
             return self.settle();
         }
-        let blocks: Vec<Value> = self
-            .finished
-            .last()
-            .map(|blocks| raw(blocks))
-            .unwrap_or_default();
-        self.plan
-            .request
-            .messages
-            .extend(assistant_message(&blocks));
+        self.send_back();
+        self.call_again();
+    }
+
+    /// Starts the tools that the last answer calls, whose first block has ordinal `first`.
+    fn run_tools(&mut self, first: usize) {
+        let blocks = self.finished.last().map_or(&[][..], |(_, blocks)| blocks);
+        let calls: Vec<ToolCall> = blocks
+            .iter()
+            .enumerate()
+            .filter_map(|(at, block)| tool_call(block, first + at))
+            .collect();
+        self.tool_rounds += 1;
+        if calls.is_empty() || self.tool_rounds > MAX_TOOL_ROUNDS {
+            self.truncated = true;
+            self.notice(&format!(
+                "Claude stopped for a tool call in round {}; the turn was ended here.",
+                self.tool_rounds
+            ));
+            return self.settle();
+        }
+        self.phase = Phase::Tools;
+        for call in calls {
+            self.show_activity(Activity::Running {
+                what: call.name.clone(),
+            });
+            self.actions.push_back(Action::RunTool(call.clone()));
+            self.tools.push((call, None));
+        }
+    }
+
+    fn tool_done(&mut self, id: &str, result: &ToolResult) {
+        let open = self.tools.iter_mut().find(|(call, _)| call.id == id);
+        let Some((call, answer @ None)) = open else {
+            return;
+        };
+        let block = result_block(call, result);
+        *answer = Some(block.clone());
+        let (ordinal, id) = (call.ordinal, call.id.clone());
+        self.show(Update::ToolFinished {
+            ordinal,
+            id,
+            result: block,
+        });
+        if self.tools.iter().any(|(_, answer)| answer.is_none()) {
+            return;
+        }
+        let results: Vec<Block> = std::mem::take(&mut self.tools)
+            .into_iter()
+            .filter_map(|(_, result)| result)
+            .collect();
+        self.send_back();
+        self.finished.push((Role::User, results));
+        self.send_back();
+        self.call_again();
+    }
+
+    /// Adds the last message of the turn to the request.
+    fn send_back(&mut self) {
+        let last = self.finished.last();
+        let said = last.and_then(|(role, blocks)| message(*role, raw(blocks)));
+        self.plan.request.messages.extend(said);
+    }
+
+    fn call_again(&mut self) {
         self.plan.request.container.clone_from(&self.container);
         self.retries = 0;
         self.call();
@@ -375,15 +443,15 @@ impl TurnLoop {
             return self.show_activity(Activity::Fetching { name });
         }
         let receipt = self.receipt();
-        let assistant = history::keep(&self.finished, self.truncated);
+        let messages = history::keep(&self.finished, self.truncated);
         let answer = history::answer_text(&self.finished);
         self.show(Update::Finished(receipt.clone()));
         self.phase = Phase::Over;
         self.actions
             .push_back(Action::Finish(Box::new(TurnEnd::Finished(Box::new(
                 FinishedTurn {
-                    prompt: std::mem::take(&mut self.plan.prompt),
-                    assistant,
+                    question: std::mem::take(&mut self.plan.question),
+                    messages,
                     answer,
                     message_id: self.message_id.take(),
                     receipt,
@@ -412,6 +480,10 @@ impl TurnLoop {
         }
     }
 
+    fn fail(&mut self, error: ApiError) {
+        self.abort(TurnEnd::Failed { error, kept: None });
+    }
+
     fn abort(&mut self, end: TurnEnd) {
         self.actions.clear();
         self.show(Update::Aborted);
@@ -433,13 +505,33 @@ impl TurnLoop {
     }
 }
 
-/// Returns the name of the first client tool called.
-fn client_tool(blocks: &[Block]) -> String {
-    let name = blocks.iter().find_map(|block| match block.view() {
-        View::ToolUse { name, .. } => Some(name.to_owned()),
-        _ => None,
-    });
-    name.unwrap_or_else(|| "unknown".to_owned())
+fn tool_call(block: &Block, ordinal: usize) -> Option<ToolCall> {
+    let View::ToolUse { id, name, input } = block.view() else {
+        return None;
+    };
+    let caller = block
+        .raw()
+        .get("caller")
+        .and_then(|caller| caller.get("type"));
+    let from_code = caller
+        .and_then(Value::as_str)
+        .is_some_and(|caller| caller.starts_with("code_execution"));
+    Some(ToolCall {
+        ordinal,
+        id: id.to_owned(),
+        name: name.to_owned(),
+        input: input.clone(),
+        from_code,
+    })
+}
+
+fn result_block(call: &ToolCall, result: &ToolResult) -> Block {
+    let mut block =
+        json!({"type": "tool_result", "tool_use_id": call.id, "content": result.content});
+    if let (true, Value::Object(block)) = (result.is_error, &mut block) {
+        block.insert("is_error".to_owned(), Value::Bool(true));
+    }
+    Block::from_raw(block)
 }
 
 fn raw(blocks: &[Block]) -> Vec<Value> {

@@ -14,6 +14,7 @@ use crate::cell::magic::{self, Context, Effect};
 use crate::cell::parse::{self, Cell};
 use crate::cell::{fill, help};
 use crate::chat::action::Plan;
+use crate::chat::question::Question;
 use crate::chat::settings::Settings;
 use crate::chat::turn::TurnEnd;
 use crate::chat::turn_loop::TurnLoop;
@@ -26,14 +27,16 @@ use crate::render::renderer::Renderer;
 
 use super::cells;
 use super::desk::{Desk, Urgent, error_reply};
+use super::dry;
 use super::error::CellError;
 use super::execute::{Edges, Interruptions, Leave, Scene, Wake, drive};
 use super::introspect::{self, HistoryEntry};
+use super::jobs::{self, Desktop, Stopped};
 use super::show::{front_end, page_payload, shows, warnings};
 use super::state::State;
 use super::status::{self, About};
 use super::store::Store;
-use super::{dry, models};
+use super::tools::Tools;
 
 /// How long requests that were sent together with a failing one may take to arrive, so that they
 /// are answered as aborted. Only waited for after a cell that failed at once.
@@ -107,6 +110,13 @@ impl Ran {
             leave: None,
         }
     }
+
+    fn stopped(stopped: Stopped) -> Self {
+        Self {
+            leave: stopped.leave,
+            ..Self::failed(stopped.error)
+        }
+    }
 }
 
 impl Kernel {
@@ -143,6 +153,7 @@ impl Kernel {
                 host,
                 client,
                 store,
+                tools: Tools::default(),
             },
             shell,
             interruptions: Interruptions {
@@ -329,7 +340,7 @@ impl Kernel {
             Ok(prepared) => prepared,
             Err(error) => return Ran::failed(error),
         };
-        let payload: Vec<Value> = prepared
+        let mut payload: Vec<Value> = prepared
             .page
             .as_deref()
             .map(page_payload)
@@ -338,7 +349,7 @@ impl Kernel {
         if execute.silent {
             return Ran::ok(payload, String::new());
         }
-        let prompt = fill::fill(prompt.trim(), &self.state.variables);
+        let mut prompt = fill::fill(prompt.trim(), &self.state.variables);
         let scene = Scene {
             desk: &self.desk,
             parent: &request.parent,
@@ -354,46 +365,48 @@ impl Kernel {
             ))
             .await;
         scene.show(shows(&prepared, prompt.is_empty())).await;
-        let shown = prepared
+        let mut shown: Vec<String> = prepared
             .shows
             .iter()
-            .map(|(_, plain)| plain.as_str())
-            .collect::<Vec<_>>()
-            .join("\n");
-        if prepared.lists_models {
-            match models::list(
-                &self.edges.client,
-                &prepared.settings.model,
-                &mut self.interruptions,
+            .map(|(_, plain)| plain.clone())
+            .collect();
+        for job in prepared.jobs {
+            let mut desktop = Desktop {
+                state: &mut self.state,
+                edges: &self.edges,
+                interruptions: &mut self.interruptions,
                 scene,
-            )
-            .await
-            {
-                Ok(ids) => self.state.models = ids,
-                Err((error, leave)) => {
-                    return Ran {
-                        leave,
-                        ..Ran::failed(error)
-                    };
+                settings: &prepared.settings,
+            };
+            match jobs::run(job, &mut desktop).await {
+                Ok(outcome) => {
+                    shown.push(outcome.shown);
+                    payload.extend(outcome.payload);
+                    if let (true, Some(own)) = (prompt.is_empty(), outcome.prompt) {
+                        prompt = own;
+                    }
                 }
+                Err(stopped) => return Ran::stopped(stopped),
             }
         }
+        let shown = shown.join("\n");
+        let question = Question::of(prompt);
         if prepared.is_dry {
-            if prompt.is_empty() {
+            if question.prompt.is_empty() {
                 return Ran::failed(CellError::new(
                     "MagicError",
                     "`%%dry` shows the request of a prompt, and this cell has none",
                     "Write the prompt below `%%dry`.",
                 ));
             }
-            let plan = self.state.conversation.plan(&prepared.settings, &prompt);
+            let plan = self.state.conversation.plan(&prepared.settings, &question);
             scene.show(vec![dry::plan(&plan)]).await;
             return Ran::ok(payload, shown);
         }
-        if prompt.is_empty() {
+        if question.prompt.is_empty() {
             return Ran::ok(payload, shown);
         }
-        self.turn(&prepared.settings, prompt, execute, request, payload)
+        self.turn(&prepared.settings, question, execute, request, payload)
             .await
     }
 
@@ -411,19 +424,19 @@ impl Kernel {
         }
     }
 
-    /// Sends the prompt and drives the turn to its end.
+    /// Sends the question and drives the turn to its end.
     async fn turn(
         &mut self,
         settings: &Settings,
-        prompt: String,
+        question: Question,
         execute: &Execute,
         request: &Message,
         payload: Vec<Value>,
     ) -> Ran {
         let turn = self.state.conversation.next_number();
         let plan = Plan {
-            request: self.state.conversation.begin(settings, &prompt),
-            prompt,
+            request: self.state.conversation.begin(settings, &question),
+            question,
             turn,
             effort: settings.effort,
             offline: self.about.offline,

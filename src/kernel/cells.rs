@@ -1,6 +1,6 @@
 //! From a parsed cell to what will be done: applies magics to a copy of the state, all or nothing.
 
-use crate::cell::magic::{self, Context, Effect, Reset, TurnSummary};
+use crate::cell::magic::{self, Context, Effect, Job, Reset, TurnSummary};
 use crate::cell::magics::system;
 use crate::cell::parse::{MagicCall, Scope};
 use crate::chat::conversation::Conversation;
@@ -21,8 +21,8 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// Help to page.
     pub page: Option<String>,
-    /// Ask the API for its models.
-    pub lists_models: bool,
+    /// What to do before the prompt is sent, in order.
+    pub jobs: Vec<Job>,
     /// Show the request instead of sending it.
     pub is_dry: bool,
 }
@@ -134,7 +134,7 @@ impl Draft {
                 Effect::SetVariable { name, value } => {
                     set_variable(&mut self.variables, name, value);
                 }
-                Effect::ListModels => self.prepared.lists_models = true,
+                Effect::Job(job) => self.prepared.jobs.push(job),
                 Effect::Dry => self.prepared.is_dry = true,
                 Effect::Reset(reset) => self.resets.push(reset),
             }

@@ -61,8 +61,8 @@ impl CellError {
     pub fn from_end(end: &TurnEnd) -> Option<Self> {
         match end {
             TurnEnd::Finished(_) => None,
-            TurnEnd::Interrupted => Some(Self::interrupted(true)),
-            TurnEnd::Failed(error) => Some(Self::from(error)),
+            TurnEnd::Interrupted { .. } => Some(Self::interrupted(true)),
+            TurnEnd::Failed { error, .. } => Some(Self::from(error)),
             TurnEnd::Refused {
                 category,
                 explanation,
@@ -81,13 +81,6 @@ impl CellError {
                     "Rephrase the prompt, or try another model with `%%model`. This turn is not part of the conversation.",
                 ))
             }
-            TurnEnd::UnknownTool { name } => Some(Self::new(
-                "UnknownToolError",
-                format!(
-                    "Claude called the tool `{name}`, which runs on the client and is not known here"
-                ),
-                "Show the tools in force with `%tools`, and go back to the default with `%tools bash python`.",
-            )),
         }
     }
 

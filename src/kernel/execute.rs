@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, OptionFuture};
-use futures::stream::{FuturesOrdered, StreamExt};
+use futures::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::anthropic::client::{Client, EventStream};
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
 use crate::chat::action::{Action, Input};
-use crate::chat::turn::{FetchedFile, TurnEnd};
+use crate::chat::turn::{FetchedFile, ToolResult, TurnEnd};
 use crate::chat::turn_loop::TurnLoop;
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
@@ -25,6 +25,7 @@ use crate::render::renderer::Renderer;
 use super::actor::Signal;
 use super::desk::{Desk, Urgent};
 use super::store::Store;
+use super::tools::Tools;
 
 /// What may interrupt a cell: control requests and signals of the process. Stdin is drained.
 #[derive(Debug)]
@@ -101,6 +102,8 @@ pub struct Edges {
     pub client: Client,
     /// Where files go.
     pub store: Store,
+    /// Tools of this machine.
+    pub tools: Tools,
 }
 
 /// A fetch: (ordinal, file id, result).
@@ -114,6 +117,7 @@ struct InFlight {
     wait: Option<BoxFuture<'static, ()>>,
     // In the order of the stream, so that a second run shows and saves the same.
     fetches: FuturesOrdered<Fetch>,
+    tools: FuturesUnordered<BoxFuture<'static, (String, ToolResult)>>,
 }
 
 /// Runs a turn to its end. The second value says that the kernel was told to leave meanwhile.
@@ -146,11 +150,16 @@ pub async fn drive(
                         host,
                         client,
                         store,
+                        ..
                     } = edges.clone();
                     work.fetches.push_back(Box::pin(async move {
                         let result = store.fetch(&client, host.as_ref(), &file_id).await;
                         (ordinal, file_id, result)
                     }));
+                }
+                Action::RunTool(call) => {
+                    let (id, run) = (call.id.clone(), edges.tools.run(call));
+                    work.tools.push(Box::pin(async move { (id, run.await) }));
                 }
                 Action::Finish(end) => {
                     if let (TurnEnd::Finished(_), Some(stream)) = (&*end, &mut work.stream) {
@@ -211,6 +220,9 @@ pub async fn drive(
             },
             Some((ordinal, file_id, result)) = work.fetches.next() => {
                 turn.handle(Input::Fetched { ordinal, file_id, result });
+            }
+            Some((id, result)) = work.tools.next() => {
+                turn.handle(Input::ToolDone { id, result });
             }
             Some(()) = OptionFuture::from(work.wait.as_mut()) => {
                 work.wait = None;

@@ -1,49 +1,24 @@
 //! `%models`: asks the API which models there are, and shows what they take.
 
-use crate::anthropic::client::Client;
 use crate::cell::magics::models;
 use crate::cell::shown::Part;
-use crate::jupyter::connection::Channel;
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 
-use super::actor::Signal;
-use super::desk::Urgent;
-use super::error::CellError;
-use super::execute::{Interruptions, Leave, Scene, Wake};
+use super::jobs::{Desktop, Outcome, Stopped, unless_stopped};
 
-/// Lists the models, the `current` one marked, and returns their ids. Without an answer from the API the built-in table is
-/// shown, and said to be it.
+/// Lists the models, the one in force marked, and remembers their ids. Without an answer from the
+/// API the built-in table is shown, and said to be it.
 ///
 /// # Errors
-/// When the cell was stopped; with it, whether the kernel was told to leave.
-pub async fn list(
-    client: &Client,
-    current: &str,
-    interruptions: &mut Interruptions,
-    scene: Scene<'_>,
-) -> Result<Vec<String>, (CellError, Option<Leave>)> {
-    let asked = client.models();
-    tokio::pin!(asked);
-    let answer = loop {
-        tokio::select! {
-            biased;
-            wake = interruptions.next() => {
-                let urgent = match wake {
-                    Wake::Signal(Signal::Interrupt) => Some(Urgent::Interrupt),
-                    Wake::Signal(Signal::Terminate) => return Err((CellError::interrupted(false), Some(Leave::Signal))),
-                    Wake::Control(message) => scene.desk.answer(Channel::Control, *message).await,
-                };
-                match urgent {
-                    Some(Urgent::Interrupt) => return Err((CellError::interrupted(false), None)),
-                    Some(Urgent::Shutdown(channel, message)) => {
-                        return Err((CellError::interrupted(false), Some(Leave::Request(channel, message))));
-                    }
-                    None => {}
-                }
-            }
-            answer = &mut asked => break answer,
-        }
-    };
+/// When the cell was stopped.
+pub async fn list(desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
+    let current = &desktop.settings.model;
+    let answer = unless_stopped(
+        desktop.edges.client.models(),
+        desktop.interruptions,
+        desktop.scene.desk,
+    )
+    .await?;
     let (table, ids) = match &answer {
         Ok(listed) => (
             models::list(Some(listed), current),
@@ -55,11 +30,17 @@ pub async fn list(
             (table, Vec::new())
         }
     };
-    scene
+    let shown = table.plain.clone();
+    desktop
+        .scene
         .show(vec![Output::Display(Display {
             data: MimeBundle::markdown(table.markdown, table.plain),
             ..Display::default()
         })])
         .await;
-    Ok(ids)
+    desktop.state.models = ids;
+    Ok(Outcome {
+        shown,
+        ..Outcome::default()
+    })
 }

@@ -96,6 +96,7 @@ impl Renderer {
             Update::BlockStarted { ordinal, block } => self.started(ordinal, &block, now),
             Update::BlockDelta { ordinal, delta } => self.delta(ordinal, delta, now),
             Update::BlockFinished { ordinal, block } => self.finished(ordinal, &block, now),
+            Update::ToolFinished { id, result, .. } => self.end_step(&id, &result, now),
             Update::FileFetched { file, .. } => self.file(file, now),
             Update::FileFailed { file_id, why, .. } => self.file_failed(&file_id, &why, now),
             Update::Notice(text) => self.quiet(&text, "notice"),

@@ -5,17 +5,19 @@ use claude_kernel::anthropic::event::StreamEvent;
 use claude_kernel::anthropic::request::{MessagesRequest, Role};
 use claude_kernel::chat::action::{Action, Input, Plan};
 use claude_kernel::chat::conversation::Conversation;
+use claude_kernel::chat::question::Question;
 use claude_kernel::chat::settings::Settings;
-use claude_kernel::chat::turn::{Activity, FinishedTurn, TurnEnd, Update};
+use claude_kernel::chat::turn::{Activity, FinishedTurn, ToolResult, TurnEnd, Update};
 use claude_kernel::chat::turn_loop::{MAX_CONTINUATIONS, TurnLoop};
 use serde_json::{Value, json};
 
 fn start(conversation: &mut Conversation, settings: &Settings, prompt: &str) -> TurnLoop {
     let turn = conversation.next_number();
-    let request = conversation.begin(settings, prompt);
+    let question = Question::of(prompt);
+    let request = conversation.begin(settings, &question);
     TurnLoop::start(Plan {
         request,
-        prompt: prompt.to_owned(),
+        question,
         turn,
         effort: None,
         offline: false,
@@ -56,6 +58,14 @@ fn finished(turn: &mut TurnLoop) -> FinishedTurn {
         TurnEnd::Finished(finished) => *finished,
         other => panic!("not finished: {other:?}"),
     }
+}
+
+fn contents(finished: &FinishedTurn) -> Vec<Vec<Value>> {
+    finished
+        .messages
+        .iter()
+        .map(|message| message.blocks.clone())
+        .collect()
 }
 
 /// The events of a message with these blocks, whole in their start.
@@ -137,7 +147,7 @@ fn a_finished_turn_keeps_what_came_value_for_value() {
     ];
     play(&mut turn, message(&blocks, "end_turn", Some("container_1")));
     let finished = finished(&mut turn);
-    assert_eq!(finished.assistant, vec![blocks.to_vec()]);
+    assert_eq!(contents(&finished), vec![blocks.to_vec()]);
     assert_eq!(finished.answer, "Done.");
     assert_eq!(finished.receipt.runs, 1);
     assert_eq!(finished.receipt.usage.cache_read_tokens, 100);
@@ -167,7 +177,7 @@ fn a_paused_turn_is_sent_back_as_it_is_with_the_container_and_capped() {
         message(&[ran.clone(), text("Done.")], "end_turn", None),
     );
     assert_eq!(
-        finished(&mut turn).assistant,
+        contents(&finished(&mut turn)),
         vec![vec![run], vec![ran, text("Done.")]]
     );
 
@@ -202,7 +212,7 @@ fn every_other_stop_reason_ends_the_turn_in_its_way() {
         } else {
             vec![text("so far"), thinking()]
         };
-        assert_eq!(finished(&mut turn).assistant, vec![expected], "{stop}");
+        assert_eq!(contents(&finished(&mut turn)), vec![expected], "{stop}");
     }
     let mut turn = fresh();
     play(&mut turn, message(&[text("no")], "refusal", None));
@@ -213,21 +223,54 @@ fn every_other_stop_reason_ends_the_turn_in_its_way() {
             explanation: Some("no".to_owned())
         }
     );
+}
+
+/// Two calls in one answer: both run, one message of results in the order of the calls goes back.
+#[test]
+fn tools_of_this_machine_run_together_and_answer_together() {
     let mut turn = fresh();
-    play(
-        &mut turn,
-        message(
-            &[json!({"type": "tool_use", "id": "t", "name": "mine", "input": {}})],
-            "tool_use",
-            None,
-        ),
-    );
+    let first = call(&mut turn);
+    let use_of =
+        |id: &str| json!({"type": "tool_use", "id": id, "name": "mine", "input": {"x": 1}});
+    let blocks = [thinking(), use_of("toolu_1"), use_of("toolu_2")];
+    play(&mut turn, message(&blocks, "tool_use", Some("container_1")));
+    let calls: Vec<_> = actions(&mut turn)
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::RunTool(call) => Some((call.ordinal, call.id, call.input)),
+            _ => None,
+        })
+        .collect();
+    let expected = [(1, "toolu_1"), (2, "toolu_2")]
+        .map(|(ordinal, id)| (ordinal, id.to_owned(), json!({"x": 1})));
+    assert_eq!(calls, expected);
+    let done = |id: &str, text: &str, is_error| Input::ToolDone {
+        id: id.to_owned(),
+        result: ToolResult {
+            content: json!(text),
+            is_error,
+        },
+    };
+    turn.handle(done("toolu_2", "second", true));
+    turn.handle(done("toolu_2", "again", false));
+    turn.handle(done("toolu_9", "unknown", false));
+    turn.handle(done("toolu_1", "first", false));
+    let second = call(&mut turn);
+    assert_eq!(second.container.as_deref(), Some("container_1"));
+    let said = content(&second);
+    assert_eq!(said.len(), first.messages.len() + 2);
+    let results = vec![
+        json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": "first"}),
+        json!({"type": "tool_result", "tool_use_id": "toolu_2", "content": "second", "is_error": true}),
+    ];
+    assert_eq!(said[1..], [blocks.to_vec(), results.clone()]);
+    play(&mut turn, message(&[text("Done.")], "end_turn", None));
+    let finished = finished(&mut turn);
     assert_eq!(
-        end(&mut turn),
-        TurnEnd::UnknownTool {
-            name: "mine".to_owned()
-        }
+        contents(&finished),
+        [blocks.to_vec(), results, vec![text("Done.")]]
     );
+    assert_eq!(finished.messages[1].role, Role::User);
 }
 
 #[test]
@@ -254,7 +297,10 @@ fn an_overloaded_api_is_asked_again_and_the_wait_is_shown() {
     turn.handle(refused(529));
     assert!(matches!(
         end(&mut turn),
-        TurnEnd::Failed(ApiError::Status { status: 529, .. })
+        TurnEnd::Failed {
+            error: ApiError::Status { status: 529, .. },
+            ..
+        }
     ));
 }
 
@@ -289,7 +335,10 @@ fn a_refused_request_is_repaired_in_the_documented_order_and_then_the_first_erro
     assert!(
         matches!(
             end(&mut turn),
-            TurnEnd::Failed(ApiError::Status { status: 400, .. })
+            TurnEnd::Failed {
+                error: ApiError::Status { status: 400, .. },
+                ..
+            }
         ),
         "the first error stands"
     );
@@ -309,7 +358,7 @@ fn a_refused_request_is_repaired_in_the_documented_order_and_then_the_first_erro
         panic!("finished")
     };
     conversation.commit(*done);
-    let next = conversation.plan(&Settings::default(), "three");
+    let next = conversation.plan(&Settings::default(), &Question::of("three"));
     assert!(
         !content(&next)
             .iter()
@@ -364,7 +413,7 @@ fn an_interrupt_between_any_two_events_ends_the_turn_once() {
         play(&mut turn, events[position..].to_vec());
         assert_eq!(
             end(&mut turn),
-            TurnEnd::Interrupted,
+            TurnEnd::Interrupted { kept: None },
             "after {position} events"
         );
     }
@@ -379,7 +428,10 @@ fn a_stream_that_breaks_or_errs_fails_the_turn_without_another_call() {
     turn.handle(Input::EndOfStream);
     assert!(matches!(
         end(&mut turn),
-        TurnEnd::Failed(ApiError::Truncated { .. })
+        TurnEnd::Failed {
+            error: ApiError::Truncated { .. },
+            ..
+        }
     ));
     let mut turn = fresh();
     call(&mut turn);
@@ -392,7 +444,10 @@ fn a_stream_that_breaks_or_errs_fails_the_turn_without_another_call() {
     turn.handle(Input::Failed { error, random: 0.0 });
     assert!(matches!(
         end(&mut turn),
-        TurnEnd::Failed(ApiError::Stream { .. })
+        TurnEnd::Failed {
+            error: ApiError::Stream { .. },
+            ..
+        }
     ));
 }
 
@@ -464,19 +519,21 @@ fn changed_tools_or_system_take_the_thinking_out_once_and_for_good() {
             .any(|block| block["type"] == "thinking")
     };
     assert!(
-        has_thinking(&conversation.plan(&settings, "two")),
+        has_thinking(&conversation.plan(&settings, &Question::of("two"))),
         "as long as nothing changed it is echoed"
     );
     let before = settings.clone();
     settings.system = Some("Be brief.".to_owned());
-    assert!(!has_thinking(&conversation.plan(&settings, "two")));
+    assert!(!has_thinking(
+        &conversation.plan(&settings, &Question::of("two"))
+    ));
     assert!(
-        has_thinking(&conversation.plan(&before, "two")),
+        has_thinking(&conversation.plan(&before, &Question::of("two"))),
         "a plan changes nothing"
     );
-    conversation.begin(&settings, "two");
+    conversation.begin(&settings, &Question::of("two"));
     assert!(
-        !has_thinking(&conversation.plan(&before, "two")),
+        !has_thinking(&conversation.plan(&before, &Question::of("two"))),
         "once sent, it stays out"
     );
 }

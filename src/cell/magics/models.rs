@@ -3,7 +3,7 @@
 use super::abilities;
 use super::arguments::{no_value, word};
 use crate::anthropic::model::{Abilities, ModelInfo, TABLE_DATE};
-use crate::cell::magic::{Candidate, Effect, Form, Magic, MagicError};
+use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
 use crate::cell::shown::{Part, Shown};
 
 pub(super) const MODELS: Magic = Magic {
@@ -27,7 +27,7 @@ US dollars for a million tokens in and out.",
     },
     now: no_value,
     apply: |call, _| match word(call, "[refresh]")?.as_deref() {
-        None | Some("refresh") => Ok(vec![Effect::ListModels]),
+        None | Some("refresh") => Ok(vec![Effect::Job(Job::ListModels)]),
         Some(other) => Err(MagicError::new(
             format!("`%models` does not take `{other}`"),
             "It takes nothing or refresh. `%model NAME` chooses a model.",

@@ -2,7 +2,7 @@
 
 use claude_kernel::cell::fill::fill;
 use claude_kernel::cell::magic::{
-    Effect, MagicError, Reset, apply_parameters, origin, without_effect,
+    Effect, Job, MagicError, Reset, apply_parameters, origin, without_effect,
 };
 use claude_kernel::cell::parse::{Cell, parse};
 
@@ -76,8 +76,8 @@ fn resets_dry_and_models_are_left_to_the_kernel() {
         ("%reset sandbox", Effect::Reset(Reset::Sandbox)),
         ("%reset all", Effect::Reset(Reset::All)),
         ("%%dry\nHello", Effect::Dry),
-        ("%models", Effect::ListModels),
-        ("%models refresh", Effect::ListModels),
+        ("%models", Effect::Job(Job::ListModels)),
+        ("%models refresh", Effect::Job(Job::ListModels)),
     ] {
         assert_eq!(run(source).unwrap().1, [effect], "{source}");
     }

@@ -1,0 +1,107 @@
+//! What magics ask for and the kernel does before the prompt of their cell is sent.
+//!
+//! Each kind of job has its own file; this one runs them in order and lets the person stop them.
+
+use std::future::Future;
+
+use serde_json::Value;
+
+use crate::cell::magic::Job;
+use crate::chat::settings::Settings;
+use crate::jupyter::connection::Channel;
+
+use super::actor::Signal;
+use super::desk::{Desk, Urgent};
+use super::error::CellError;
+use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
+use super::models;
+use super::state::State;
+
+/// A cell that did not get to its end: why, and whether the kernel was told to leave.
+#[derive(Debug)]
+pub struct Stopped {
+    /// What the cell fails with.
+    pub error: CellError,
+    /// Set when the kernel is to leave.
+    pub leave: Option<Leave>,
+}
+
+impl From<CellError> for Stopped {
+    fn from(error: CellError) -> Self {
+        Self { error, leave: None }
+    }
+}
+
+/// What a job leaves to its cell.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What it showed, as plain text, for the history of inputs and outputs.
+    pub shown: String,
+    /// Entries of the reply's `payload`.
+    pub payload: Vec<Value>,
+    /// A prompt to send when the cell has none of its own.
+    pub prompt: Option<String>,
+}
+
+/// What a job may use.
+#[derive(Debug)]
+pub struct Desktop<'a> {
+    /// The kernel's memory.
+    pub state: &'a mut State,
+    /// The API, the clock, the files.
+    pub edges: &'a Edges,
+    /// What may stop it.
+    pub interruptions: &'a mut Interruptions,
+    /// Where it shows things.
+    pub scene: Scene<'a>,
+    /// What this cell's turn is asked with.
+    pub settings: &'a Settings,
+}
+
+/// Does one job.
+///
+/// # Errors
+/// When it cannot be done or was stopped; nothing of the cell is sent then.
+pub async fn run(job: Job, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
+    match job {
+        Job::ListModels => models::list(desktop).await,
+    }
+}
+
+/// Waits for `work`, answering control requests meanwhile. Dropping `work` must be safe.
+///
+/// # Errors
+/// When the person, or a shutdown, stopped it.
+pub async fn unless_stopped<T>(
+    work: impl Future<Output = T>,
+    interruptions: &mut Interruptions,
+    desk: &Desk,
+) -> Result<T, Stopped> {
+    let stopped = |leave| {
+        Err(Stopped {
+            error: CellError::interrupted(false),
+            leave,
+        })
+    };
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            wake = interruptions.next() => {
+                let urgent = match wake {
+                    Wake::Signal(Signal::Interrupt) => Some(Urgent::Interrupt),
+                    Wake::Signal(Signal::Terminate) => return stopped(Some(Leave::Signal)),
+                    Wake::Control(message) => desk.answer(Channel::Control, *message).await,
+                };
+                match urgent {
+                    Some(Urgent::Interrupt) => return stopped(None),
+                    Some(Urgent::Shutdown(channel, message)) => {
+                        return stopped(Some(Leave::Request(channel, message)));
+                    }
+                    None => {}
+                }
+            }
+            done = &mut work => return Ok(done),
+        }
+    }
+}
