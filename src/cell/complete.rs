@@ -6,9 +6,9 @@
 use super::fill::lookup;
 use super::help::{about, of_magic};
 use super::magic::{Candidate, Context, Form, Magic, find};
-use super::magics::MAGICS;
+use super::magics::{MAGICS, variables};
 use super::parse::{Cell, Scope, magic_line, normalise_ends, parse};
-use super::shown::{Part, Shown};
+use super::shown::Shown;
 use super::topics::TOPICS;
 use super::unknown::is_unknown;
 
@@ -47,10 +47,10 @@ pub fn complete(code: &str, cursor_pos: usize, context: &Context<'_>) -> Complet
             word,
         } => (word, (magic.values)(context, &before)),
         Place::Topic { word } => (word, topics()),
-        Place::Variable { word } => {
-            let names = context.variables.iter().map(|(name, _)| name.as_str());
-            (word, Candidate::list("variable", names))
-        }
+        Place::Variable { word } => (
+            word,
+            Candidate::list("variable", context.variables.paths(word)),
+        ),
         Place::Elsewhere => ("", Vec::new()),
     };
     let typed = word.to_lowercase();
@@ -82,11 +82,7 @@ pub fn inspect(code: &str, cursor_pos: usize, context: &Context<'_>) -> Option<S
         Place::Topic { word } => about(word, context).ok(),
         Place::Variable { word } => {
             let value = lookup(word, context.variables)?;
-            Some(if value.contains('\n') {
-                Shown::default().line(word, &Part::ours("")).block(value)
-            } else {
-                Shown::default().line(word, &Part::code(value))
-            })
+            Some(variables::shown(word, &value))
         }
         Place::Elsewhere => None,
     }

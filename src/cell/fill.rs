@@ -1,5 +1,11 @@
 //! `{{name}}` in a prompt: the variable's value, once, never filled again.
 
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::variables::{Found, Variables, text};
+
 /// How far after `{{` its `}}` is looked for, in bytes: longer names cannot be typed by anyone, and a
 /// bound keeps a prompt full of braces cheap.
 const LONGEST: usize = 256;
@@ -8,20 +14,48 @@ const LONGEST: usize = 256;
 ///
 /// Values are not searched for further names, so a value cannot pull in another.
 #[must_use]
-pub fn fill(prompt: &str, variables: &[(String, String)]) -> String {
+pub fn fill(prompt: &str, variables: &Variables) -> String {
+    walk(prompt, variables).0
+}
+
+/// Returns a line for each `{{name.place}}` that stays as typed although the variable is there.
+#[must_use]
+pub fn misses(prompt: &str, variables: &Variables) -> Vec<String> {
+    walk(prompt, variables).1
+}
+
+/// Returns the value a path leads to.
+#[must_use]
+pub fn lookup<'a>(path: &str, variables: &'a Variables) -> Option<Cow<'a, Value>> {
+    match variables.find(path) {
+        Found::Value(value) => Some(value),
+        Found::NoName | Found::NoPlace { .. } => None,
+    }
+}
+
+fn walk(prompt: &str, variables: &Variables) -> (String, Vec<String>) {
     let mut out = String::with_capacity(prompt.len());
+    let mut misses = Vec::new();
     let mut rest = prompt;
     while let Some((before, after)) = rest.split_once("{{") {
         out.push_str(before);
         let near = after
             .split_at_checked(after.floor_char_boundary(LONGEST))
             .map_or(after, |(near, _)| near);
-        let value = near.split_once("}}").and_then(|(name, _)| {
-            let value = lookup(name.trim(), variables)?;
-            Some((value, after.get(name.len() + 2..)?))
+        let inner = near.split_once("}}").map(|(inner, _)| inner);
+        let value = inner.and_then(|inner| match variables.find(inner.trim()) {
+            Found::Value(value) => Some((value, after.get(inner.len() + 2..)?)),
+            Found::NoName => None,
+            Found::NoPlace { name, why } => {
+                misses.push(format!(
+                    "`{{{{{}}}}}` stays as typed: in `{name}`, {why}.",
+                    inner.trim()
+                ));
+                None
+            }
         });
         rest = if let Some((value, tail)) = value {
-            out.push_str(value);
+            out.push_str(&text(&value));
             tail
         } else {
             // One brace only: in `{{{name}}}` the name may begin at the next.
@@ -30,32 +64,29 @@ pub fn fill(prompt: &str, variables: &[(String, String)]) -> String {
         };
     }
     out.push_str(rest);
-    out
-}
-
-/// Returns the value of a variable; the last definition counts.
-#[must_use]
-pub fn lookup<'a>(name: &str, variables: &'a [(String, String)]) -> Option<&'a str> {
-    variables
-        .iter()
-        .rev()
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.as_str())
+    (out, misses)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn check(prompt: &str, expected: &str) {
-        let variables = [
-            ("city", "Oslo"),
-            ("nested", "{{city}}"),
-            ("city", "Bergen"),
-            ("leer", ""),
+    fn variables() -> Variables {
+        [
+            ("city", json!("Oslo")),
+            ("nested", json!("{{city}}")),
+            ("city", json!("Bergen")),
+            ("leer", json!("")),
+            ("sales", json!({"months": [{"net": 1.50}], "ok": true})),
         ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(fill(prompt, &variables), expected);
+        .into_iter()
+        .collect()
+    }
+
+    fn check(prompt: &str, expected: &str) {
+        assert_eq!(fill(prompt, &variables()), expected);
     }
 
     #[test]
@@ -73,5 +104,23 @@ mod tests {
     #[test]
     fn a_value_is_not_filled_again() {
         check("{{nested}}", "{{city}}");
+    }
+
+    #[test]
+    fn places_in_values_are_inserted_as_json() {
+        check("{{sales.months[0].net}} {{ sales.ok }}", "1.5 true");
+        check("{{sales}}", "{\"months\":[{\"net\":1.5}],\"ok\":true}");
+    }
+
+    #[test]
+    fn a_place_that_is_not_there_stays_as_typed_and_is_told() {
+        let prompt = "{{sales.month}} {{nobody.x}}";
+        check(prompt, prompt);
+        assert_eq!(
+            misses(prompt, &variables()),
+            [
+                "`{{sales.month}}` stays as typed: in `sales`, there is no field `month` (there are: months, ok)."
+            ]
+        );
     }
 }

@@ -4,10 +4,13 @@
 //! listed in [`super::magics::MAGICS`]; help, `%lsmagic`, completion, inspection and the README's
 //! table come from there.
 
+use serde_json::Value;
+
 use crate::chat::settings::Settings;
 
 use super::magics::MAGICS;
 use super::parse::{MagicCall, SHELL, Scope};
+use super::variables::{self, Variables};
 use super::{help, secret, unknown};
 
 /// One entry of the registry.
@@ -78,8 +81,8 @@ impl Candidate {
 pub struct Context<'a> {
     /// Settings in force before this magic (with those of earlier magics of the cell applied).
     pub settings: &'a Settings,
-    /// Variables of `%set` and papermill, in order.
-    pub variables: &'a [(String, String)],
+    /// Variables of `%set` and papermill, and structured results.
+    pub variables: &'a Variables,
     /// Turns in the conversation.
     pub turns: &'a [TurnSummary],
     /// Lines for `%status`: (label, value), made by the actor.
@@ -97,7 +100,7 @@ impl<'a> Context<'a> {
     pub fn new(settings: &'a Settings) -> Self {
         Self {
             settings,
-            variables: &[],
+            variables: &variables::EMPTY,
             turns: &[],
             status: &[],
             models: &[],
@@ -144,7 +147,7 @@ pub enum Effect {
     /// Help to page: `payload` of the reply.
     Page(String),
     /// Set a variable.
-    SetVariable { name: String, value: String },
+    SetVariable { name: String, value: Value },
     /// Something the kernel does, in the order of the cell, before the prompt is sent.
     Job(Job),
     /// `%%dry`: show the request instead of sending it.
@@ -266,7 +269,7 @@ pub fn apply_parameters(values: &[(String, String)]) -> Result<Vec<Effect>, Magi
             secret::refuse_variable(name, value)?;
             Ok(Effect::SetVariable {
                 name: name.clone(),
-                value: value.clone(),
+                value: Value::from(value.as_str()),
             })
         })
         .collect()

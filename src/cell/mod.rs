@@ -11,3 +11,4 @@ pub mod secret;
 pub mod shown;
 mod topics;
 mod unknown;
+pub mod variables;

@@ -349,6 +349,7 @@ impl Kernel {
         if execute.silent {
             return Ran::ok(payload, String::new());
         }
+        let misses = fill::misses(prompt.trim(), &self.state.variables);
         let mut prompt = fill::fill(prompt.trim(), &self.state.variables);
         let scene = Scene {
             desk: &self.desk,
@@ -361,6 +362,7 @@ impl Kernel {
                     .take()
                     .iter()
                     .chain(&prepared.warnings)
+                    .chain(&misses)
                     .chain(&magic::without_effect(&calls, &prompt)),
             ))
             .await;
@@ -415,7 +417,7 @@ impl Kernel {
             Ok(effects) => {
                 for effect in effects {
                     if let Effect::SetVariable { name, value } = effect {
-                        self.state.set_variable(name, value);
+                        self.state.variables.set(&name, value);
                     }
                 }
                 Ran::ok(Vec::new(), String::new())

@@ -3,11 +3,12 @@
 use crate::cell::magic::{self, Context, Effect, Job, Reset, TurnSummary};
 use crate::cell::magics::system;
 use crate::cell::parse::{MagicCall, Scope};
+use crate::cell::variables::Variables;
 use crate::chat::conversation::Conversation;
 use crate::chat::settings::Settings;
 
 use super::error::CellError;
-use super::state::{State, set_variable};
+use super::state::State;
 use super::store;
 
 /// What a cell asks for once its magics have been applied.
@@ -89,7 +90,7 @@ pub fn prepare(
 #[derive(Debug)]
 struct Draft {
     lasting: Settings,
-    variables: Vec<(String, String)>,
+    variables: Variables,
     set_in: Vec<(String, u32)>,
     resets: Vec<Reset>,
     prepared: Prepared,
@@ -132,7 +133,7 @@ impl Draft {
                 Effect::Warn(text) => self.prepared.warnings.push(text),
                 Effect::Page(text) => self.prepared.page = Some(text),
                 Effect::SetVariable { name, value } => {
-                    set_variable(&mut self.variables, name, value);
+                    self.variables.set(&name, value);
                 }
                 Effect::Job(job) => self.prepared.jobs.push(job),
                 Effect::Dry => self.prepared.is_dry = true,

@@ -2,6 +2,7 @@
 
 use crate::anthropic::model::{self, Effort};
 use crate::cell::magic::{Context, TurnSummary};
+use crate::cell::variables::Variables;
 use crate::chat::conversation::Conversation;
 use crate::chat::settings::Settings;
 use crate::config::Config;
@@ -15,8 +16,8 @@ pub struct State {
     pub settings: Settings,
     /// The settings a fresh kernel starts with, for `%reset all`.
     pub initial: Settings,
-    /// Variables of `%set` and papermill, in the order they were first set.
-    pub variables: Vec<(String, String)>,
+    /// Variables of `%set` and papermill, and structured results.
+    pub variables: Variables,
     /// The chat.
     pub conversation: Conversation,
     /// The execution count.
@@ -36,18 +37,13 @@ impl State {
         Self {
             initial: settings.clone(),
             settings,
-            variables: Vec::new(),
+            variables: Variables::default(),
             conversation: Conversation::default(),
             count: 0,
             history: Vec::new(),
             models: Vec::new(),
             set_in: Vec::new(),
         }
-    }
-
-    /// Sets a variable; an old one keeps its place.
-    pub fn set_variable(&mut self, name: String, value: String) {
-        set_variable(&mut self.variables, name, value);
     }
 
     /// Returns the turns as `%history` lists them.
@@ -104,12 +100,4 @@ pub fn initial_settings(config: &Config) -> Settings {
     settings.max_tokens = config.max_tokens.unwrap_or(settings.max_tokens);
     settings.effort = config.effort.as_deref().and_then(Effort::parse);
     settings
-}
-
-/// Sets a variable in a list; an old one keeps its place.
-pub fn set_variable(variables: &mut Vec<(String, String)>, name: String, value: String) {
-    match variables.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, old)) => *old = value,
-        None => variables.push((name, value)),
-    }
 }

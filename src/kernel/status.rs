@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::cell::{fill, variables};
+
 use super::state::State;
 
 /// What `%status` needs beside the state.
@@ -73,10 +75,7 @@ fn value_of(name: &str, state: &State) -> Option<String> {
         _ => None,
     };
     own.or_else(|| {
-        state
-            .variables
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.clone())
+        let value = fill::lookup(name, &state.variables)?;
+        Some(variables::text(&value).into_owned())
     })
 }

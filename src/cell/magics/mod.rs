@@ -17,7 +17,7 @@ mod status;
 pub mod system;
 mod thinking;
 mod tools;
-mod variables;
+pub(super) mod variables;
 mod version;
 
 use super::magic::Magic;

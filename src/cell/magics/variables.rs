@@ -1,4 +1,8 @@
-//! `%set` and `%vars`: values that `{{name}}` inserts in prompts.
+//! `%set` and `%vars`: values that `{{name}}` inserts in prompts; structured results are among them.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
 
 use super::arguments::{no_value, no_values, none};
 use crate::cell::fill::lookup;
@@ -6,6 +10,7 @@ use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
 use crate::cell::parse::{MagicCall, unescape};
 use crate::cell::secret;
 use crate::cell::shown::{Part, Shown, clip};
+use crate::cell::variables::{kind, text};
 
 pub(super) const SET: Magic = Magic {
     name: "set",
@@ -26,10 +31,7 @@ sets variables too.",
     ],
     values: |context, before| {
         if before.is_empty() {
-            Candidate::list(
-                "variable",
-                context.variables.iter().map(|(name, _)| name.as_str()),
-            )
+            Candidate::list("variable", context.variables.iter().map(|(name, _)| name))
         } else {
             Vec::new()
         }
@@ -104,7 +106,7 @@ fn set(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicErro
     secret::refuse_variable(name, value)?;
     Ok(vec![Effect::SetVariable {
         name: name.to_owned(),
-        value: value.to_owned(),
+        value: Value::from(value),
     }])
 }
 
@@ -129,13 +131,21 @@ fn show(name: &str, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
             format!("`%set {name} VALUE` sets it; `%vars` lists what is set."),
         )
     })?;
+    Ok(vec![shown(name, &value).effect()])
+}
+
+/// Shows a value under its name: a text as it is, everything else as JSON.
+pub(in crate::cell) fn shown(name: &str, value: &Value) -> Shown {
     let shown = Shown::default();
-    let shown = if value.contains('\n') {
-        shown.line(name, &Part::ours("")).block(value)
-    } else {
-        shown.line(name, &Part::code(value))
+    let text = match value {
+        Value::Array(_) | Value::Object(_) => Cow::Owned(format!("{value:#}")),
+        other => text(other),
     };
-    Ok(vec![shown.effect()])
+    if text.contains('\n') {
+        shown.line(name, &Part::ours("")).block(&text)
+    } else {
+        shown.line(name, &Part::code(&text))
+    }
 }
 
 fn list(context: &Context<'_>) -> Effect {
@@ -147,7 +157,16 @@ fn list(context: &Context<'_>) -> Effect {
     let rows: Vec<Vec<Part>> = context
         .variables
         .iter()
-        .map(|(name, value)| vec![Part::code(name), Part::code(&clip(value, CLIP))])
+        .map(|(name, value)| {
+            let text = text(value);
+            vec![
+                Part::code(name),
+                Part::text(&kind(value)),
+                Part::code(&clip(&text, CLIP)),
+            ]
+        })
         .collect();
-    Shown::default().table(&["name", "value"], &rows).effect()
+    Shown::default()
+        .table(&["name", "type", "value"], &rows)
+        .effect()
 }

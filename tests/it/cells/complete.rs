@@ -2,13 +2,20 @@
 
 use claude_kernel::cell::complete::{Completeness, complete, inspect, is_complete};
 use claude_kernel::cell::magic::Context;
+use claude_kernel::cell::variables::Variables;
 use claude_kernel::chat::settings::Settings;
 use proptest::prelude::*;
+use serde_json::json;
 
-fn variables() -> Vec<(String, String)> {
-    [("city", "Bergen"), ("Count", "3"), ("essay", "one\ntwo")]
-        .map(|(name, value)| (name.into(), value.into()))
-        .into()
+fn variables() -> Variables {
+    [
+        ("city", json!("Bergen")),
+        ("Count", json!("3")),
+        ("essay", json!("one\ntwo")),
+        ("report", json!({"rows": [{"net": 1}], "odd key": 2})),
+    ]
+    .into_iter()
+    .collect()
 }
 
 /// The matches at the end of `typed`, and what of it they replace.
@@ -102,9 +109,20 @@ fn values_of_magics() {
 fn topics_and_variables() {
     check("?lim", "lim", &["limits"]);
     check("?what is", "", &[]);
-    check("Weather in {{", "", &["city", "Count", "essay"]);
+    check("Weather in {{", "", &["city", "Count", "essay", "report"]);
     check("%bash\n👩‍👩‍👧 Weather in {{ C", "C", &["city", "Count"]);
     check("{{city}} ", "", &[]);
+    check("{{report.", "report.", &["report.rows"]);
+    check(
+        "{{report",
+        "report",
+        &["report", "report.rows", "report[\"odd key\"]"],
+    );
+    check(
+        "{{ report.rows[0].n",
+        "report.rows[0].n",
+        &["report.rows[0].net"],
+    );
 }
 
 #[test]

@@ -5,13 +5,15 @@ use claude_kernel::cell::magic::{
     Effect, Job, MagicError, Reset, apply_parameters, origin, without_effect,
 };
 use claude_kernel::cell::parse::{Cell, parse};
+use claude_kernel::cell::variables::Variables;
+use serde_json::json;
 
 use super::{refused, run};
 
 fn variable(name: &str, value: &str) -> Effect {
     Effect::SetVariable {
         name: name.to_owned(),
-        value: value.to_owned(),
+        value: json!(value),
     }
 }
 
@@ -62,8 +64,12 @@ fn parameters_become_variables_that_prompts_insert() {
     };
     let effects = apply_parameters(&values).unwrap();
     assert_eq!(effects, [variable("city", "Bergen"), variable("n", "3")]);
+    let variables: Variables = values
+        .into_iter()
+        .map(|(name, value)| (name, json!(value)))
+        .collect();
     assert_eq!(
-        fill("{{n}} facts about {{city}}, {{country}}", &values),
+        fill("{{n}} facts about {{city}}, {{country}}", &variables),
         "3 facts about Bergen, {{country}}"
     );
 }
@@ -207,6 +213,6 @@ fn a_long_cell_of_anything_is_answered_quickly_and_shortly() {
             }
         }
         let text = long(piece);
-        assert_eq!(fill(&text, &[]), text);
+        assert_eq!(fill(&text, &Variables::default()), text);
     }
 }

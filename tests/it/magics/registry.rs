@@ -7,7 +7,9 @@ use claude_kernel::cell::help::{of_magic, readme_table, usage_line};
 use claude_kernel::cell::magic::{Context, Effect, Form, apply, find};
 use claude_kernel::cell::magics::MAGICS;
 use claude_kernel::cell::parse::{Cell, MagicCall, Scope, parse};
+use claude_kernel::cell::variables::Variables;
 use claude_kernel::chat::settings::Settings;
+use serde_json::json;
 
 use super::{run, shown};
 
@@ -79,7 +81,7 @@ fn every_magic_explains_itself() {
 #[test]
 fn every_example_works_and_two_differ() {
     // Variables and betas that examples refer to.
-    let variables = [("city".to_owned(), "Bergen".to_owned())];
+    let variables = Variables::from_iter([("city", json!("Bergen"))]);
     let settings = Settings::default();
     let context = Context {
         variables: &variables,
@@ -128,7 +130,7 @@ fn every_magic_is_completed_and_so_are_its_values() {
         betas: vec!["fast-mode-2026-02-01".to_owned()],
         ..Settings::default()
     };
-    let variables = [("city".to_owned(), "Bergen".to_owned())];
+    let variables = Variables::from_iter([("city", json!("Bergen"))]);
     let context = Context {
         variables: &variables,
         ..Context::new(&settings)

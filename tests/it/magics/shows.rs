@@ -3,6 +3,7 @@
 use claude_kernel::anthropic::model::ModelInfo;
 use claude_kernel::cell::magic::{Context, Effect, TurnSummary};
 use claude_kernel::cell::magics::models;
+use claude_kernel::cell::variables::Variables;
 use claude_kernel::chat::settings::Settings;
 use expect_test::{Expect, expect};
 use serde_json::json;
@@ -317,12 +318,12 @@ fn history_is_a_table() {
 
 #[test]
 fn variables_are_shown_as_code() {
-    let variables = [
-        ("a", "x | <script> `y`"),
-        ("long", "one\ntwo"),
-        ("empty", ""),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let variables = Variables::from_iter([
+        ("a", json!("x | <script> `y`")),
+        ("long", json!("one\ntwo")),
+        ("empty", json!("")),
+        ("rows", json!([{"n": 1}, {"n": 2}])),
+    ]);
     let settings = Settings::default();
     let context = Context {
         variables: &variables,
@@ -332,19 +333,21 @@ fn variables_are_shown_as_code() {
         "%vars",
         &context,
         &expect![[r#"
-        name   value
-        a      x | <script> `y`
-        long   one two
-        empty"#]],
+            name   type       value
+            a      str        x | <script> `y`
+            long   str        one two
+            empty  str
+            rows   list of 2  [{"n":1},{"n":2}]"#]],
     );
     check(
         "%set",
         &context,
         &expect![[r#"
-        name   value
-        a      x | <script> `y`
-        long   one two
-        empty"#]],
+            name   type       value
+            a      str        x | <script> `y`
+            long   str        one two
+            empty  str
+            rows   list of 2  [{"n":1},{"n":2}]"#]],
     );
     check(
         "%set long",
@@ -364,11 +367,12 @@ fn variables_are_shown_as_code() {
         panic!()
     };
     expect![[r#"
-        | name | value |
-        | --- | --- |
-        | `a` | `` x \| <script> `y` `` |
-        | `long` | `one two` |
-        | `empty` |  |"#]]
+        | name | type | value |
+        | --- | --- | --- |
+        | `a` | str | `` x \| <script> `y` `` |
+        | `long` | str | `one two` |
+        | `empty` | str |  |
+        | `rows` | list of 2 | `[{"n":1},{"n":2}]` |"#]]
     .assert_eq(markdown);
 }
 
