@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::anthropic::block::Block;
@@ -43,8 +44,23 @@ pub enum Activity {
     },
 }
 
+/// Where in a conversation a file was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// 1-based number of the turn.
+    pub turn: u32,
+    /// 1-based number of the tool call in its turn.
+    pub step: u32,
+    /// The call's id, which the step's output carries in its metadata.
+    pub tool_use_id: String,
+    /// What the call does, in one line, as the step's headline has it.
+    pub title: String,
+    /// SHA-256 of the code as the step shows it, in hexadecimal.
+    pub code_sha256: String,
+}
+
 /// A file the sandbox made, fetched.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct FetchedFile {
     /// Files API id.
     pub file_id: String,
@@ -56,8 +72,22 @@ pub struct FetchedFile {
     pub mime_type: String,
     /// Size in bytes.
     pub size_bytes: u64,
+    /// SHA-256 of the content, in hexadecimal.
+    pub sha256: String,
     /// The content, when small enough to show (see `kernel::store`).
     pub bytes: Option<Bytes>,
+    /// How the content begins, when there are no `bytes`.
+    pub start: Bytes,
+    /// What made it.
+    pub origin: Origin,
+}
+
+impl FetchedFile {
+    /// Returns the content as far as it is here: all of it, or how it begins.
+    #[must_use]
+    pub fn beginning(&self) -> &[u8] {
+        self.bytes.as_ref().unwrap_or(&self.start)
+    }
 }
 
 /// Tokens of a turn, summed over its calls (`claude-api.md` 6.4).

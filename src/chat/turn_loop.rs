@@ -119,6 +119,12 @@ impl TurnLoop {
         self.actions.pop_front()
     }
 
+    /// Returns the 1-based number of the turn.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.plan.turn
+    }
+
     /// Returns the sandbox's id as far as it is known: also after a failed turn worth keeping.
     #[must_use]
     pub fn container(&self) -> Option<&str> {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, OptionFuture};
-use futures::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::anthropic::client::{Client, EventStream};
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
 use crate::chat::action::{Action, Input};
-use crate::chat::turn::{FetchedFile, ToolResult, TurnEnd};
+use crate::chat::turn::{ToolResult, TurnEnd};
 use crate::chat::turn_loop::TurnLoop;
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
@@ -24,6 +24,7 @@ use crate::render::renderer::Renderer;
 
 use super::actor::Signal;
 use super::desk::{Desk, Urgent};
+use super::fetch::Fetches;
 use super::store::Store;
 use super::tools::Tools;
 
@@ -106,17 +107,12 @@ pub struct Edges {
     pub tools: Tools,
 }
 
-/// A fetch: (ordinal, file id, result).
-type Fetch = BoxFuture<'static, (usize, String, Result<FetchedFile, String>)>;
-
 /// The work in flight for one turn.
-#[derive(Default)]
 struct InFlight {
     opening: Option<BoxFuture<'static, Result<EventStream, ApiError>>>,
     stream: Option<EventStream>,
     wait: Option<BoxFuture<'static, ()>>,
-    // In the order of the stream, so that a second run shows and saves the same.
-    fetches: FuturesOrdered<Fetch>,
+    fetches: Fetches,
     tools: FuturesUnordered<BoxFuture<'static, (String, ToolResult)>>,
 }
 
@@ -128,13 +124,20 @@ pub async fn drive(
     scene: Scene<'_>,
     interruptions: &mut Interruptions,
 ) -> (TurnEnd, Option<Leave>) {
-    let mut work = InFlight::default();
+    let mut work = InFlight {
+        opening: None,
+        stream: None,
+        wait: None,
+        fetches: Fetches::new(edges, turn.number()),
+        tools: FuturesUnordered::new(),
+    };
     let mut leave = None;
     let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
     loop {
         while let Some(action) = turn.poll() {
             match action {
                 Action::Show(update) => {
+                    work.fetches.note(&update);
                     scene
                         .show(renderer.apply(update, edges.host.elapsed()))
                         .await;
@@ -145,18 +148,7 @@ pub async fn drive(
                     work.opening = Some(Box::pin(async move { client.stream(&request).await }));
                 }
                 Action::Wait(delay) => work.wait = Some(edges.host.sleep(delay)),
-                Action::Fetch { ordinal, file_id } => {
-                    let Edges {
-                        host,
-                        client,
-                        store,
-                        ..
-                    } = edges.clone();
-                    work.fetches.push_back(Box::pin(async move {
-                        let result = store.fetch(&client, host.as_ref(), &file_id).await;
-                        (ordinal, file_id, result)
-                    }));
-                }
+                Action::Fetch { ordinal, file_id } => work.fetches.push(ordinal, file_id),
                 Action::RunTool(call) => {
                     let (id, run) = (call.id.clone(), edges.tools.run(call));
                     work.tools.push(Box::pin(async move { (id, run.await) }));
@@ -218,9 +210,7 @@ pub async fn drive(
                     turn.handle(Input::EndOfStream);
                 }
             },
-            Some((ordinal, file_id, result)) = work.fetches.next() => {
-                turn.handle(Input::Fetched { ordinal, file_id, result });
-            }
+            Some(fetched) = work.fetches.next() => turn.handle(fetched),
             Some((id, result)) = work.tools.next() => {
                 turn.handle(Input::ToolDone { id, result });
             }

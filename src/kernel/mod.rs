@@ -6,6 +6,7 @@ pub mod desk;
 pub mod dry;
 pub mod error;
 pub mod execute;
+mod fetch;
 pub mod introspect;
 pub mod jobs;
 pub mod models;

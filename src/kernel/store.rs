@@ -1,30 +1,45 @@
 //! Files on this machine: what the sandbox made goes below `claude_files/`, and nowhere else.
 //!
-//! Edge. Invariants: a name from outside never leaves the folder, nothing is overwritten, nothing
-//! is executable, a half-fetched file is never seen under its name.
+//! Edge. Two steps: [`Store::download`] fetches into a hidden file, several at once;
+//! [`Store::save`] gives it a name and a line in the index, one after the other, so that a second
+//! run names alike. Invariants: a name from outside never leaves the folder, nothing is
+//! overwritten, nothing is executable, a half-fetched file is never seen under its name.
+
+mod index;
+mod name;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::anthropic::client::Client;
 use crate::anthropic::error::ApiError;
 use crate::anthropic::files::retrying;
-use crate::chat::turn::FetchedFile;
+use crate::chat::turn::{FetchedFile, Origin};
 use crate::host::Host;
+use crate::render::foreign;
+
+pub use index::Artifact;
+use name::{safe_name, versioned};
 
 /// The folder's name, in the notebook's directory.
 pub const FOLDER: &str = "claude_files";
 /// The largest file that is fetched, in bytes: the Files API takes no larger one.
 pub const MAX_FILE_BYTES: u64 = 500 * 1024 * 1024;
+/// How much is kept of the beginning of a file too large to be handed on whole, in bytes: enough
+/// for the first rows of a table.
+const MAX_START_BYTES: usize = 256 * 1024;
 /// The largest text `%system --file` reads.
 const MAX_TEXT_BYTES: u64 = 1024 * 1024;
-/// The longest file name kept, in bytes; most file systems take 255.
-const MAX_NAME_BYTES: usize = 120;
 /// Names are tried up to `name-999.ext`.
 const MAX_VERSIONS: u32 = 999;
+/// How a file is called while it is fetched.
+const PART: &str = ".part-";
+/// A part older than this was left by a kernel that died: the longest download takes less.
+const STALE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// Where files go. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,6 +49,27 @@ pub struct Store {
     max_shown_bytes: u64,
     /// The largest file that is fetched.
     max_bytes: u64,
+}
+
+/// A file that was fetched and has no name yet; gone again when dropped.
+#[derive(Debug)]
+pub struct Download {
+    file_id: String,
+    /// Safe.
+    name: String,
+    mime_type: String,
+    part: Part,
+}
+
+/// The bytes of a download, in a hidden file.
+#[derive(Debug)]
+struct Part {
+    file: tempfile::NamedTempFile,
+    /// In hexadecimal.
+    sha256: String,
+    size_bytes: u64,
+    /// The content, or how it begins.
+    kept: Bytes,
 }
 
 impl Store {
@@ -48,101 +84,194 @@ impl Store {
         }
     }
 
-    /// Fetches a file of the Files API and saves it; a broken download is tried again.
+    /// Returns the files in the folder that the index knows, the newest last.
+    #[must_use]
+    pub fn artifacts(&self) -> Vec<Artifact> {
+        let mut found = index::read(&self.directory).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the index of `{FOLDER}` cannot be read");
+            Vec::new()
+        });
+        found.retain(|artifact| self.path_of(&artifact.name).is_some());
+        found
+    }
+
+    /// Returns the path of a file in the folder; `None` when there is no plain file of that name.
+    #[must_use]
+    pub fn path_of(&self, name: &str) -> Option<PathBuf> {
+        let path = self.directory.join(name);
+        let is_name = safe_name(name) == name;
+        (is_name && self.is_folder() && is_plain(&path)).then_some(path)
+    }
+
+    /// Removes a file from the folder and notes it in the index.
+    ///
+    /// # Errors
+    /// A clause: there is no such file, or it cannot be removed.
+    pub fn remove(&self, name: &str, now: DateTime<Utc>) -> Result<(), String> {
+        let path = self
+            .path_of(name)
+            .ok_or_else(|| format!("there is no file `{name}` in `{FOLDER}`"))?;
+        std::fs::remove_file(path)
+            .and_then(|()| index::removed(&self.directory, name, now))
+            .map_err(|error| format!("cannot remove `{FOLDER}/{name}`: {error}"))
+    }
+
+    /// Fetches a file of the Files API into a hidden file; a broken download is tried again.
     ///
     /// # Errors
     /// A clause that says what went wrong: the fetch, its size, or the disk.
-    pub async fn fetch(
+    pub async fn download(
         &self,
         client: &Client,
         host: &dyn Host,
         file_id: &str,
-    ) -> Result<FetchedFile, String> {
+    ) -> Result<Download, String> {
         let metadata = retrying(host, || client.file(file_id))
             .await
             .map_err(|error| error.to_string())?;
         let name = safe_name(&metadata.filename);
         if metadata.size_bytes > self.max_bytes {
             return Err(format!(
-                "`{name}` has {} bytes, more than the {} that are fetched",
-                metadata.size_bytes, self.max_bytes
+                "`{name}` has {}, more than the {} that are fetched (`save_file_bytes` in the settings)",
+                foreign::size(metadata.size_bytes),
+                foreign::size(self.max_bytes)
             ));
         }
-        let part = retrying(host, || self.download(client, file_id))
-            .await
-            .map_err(|error| format!("`{name}`: {error}"))?;
+        let part = retrying(host, || {
+            self.download_once(client, file_id, metadata.size_bytes)
+        })
+        .await
+        .map_err(|error| format!("`{name}`: {error}"))?;
         let part = part.map_err(|error| unwritable(&error))?;
-        let (size_bytes, shown) = (part.size_bytes, part.shown.clone());
-        let name = self.keep(part, &name).map_err(|error| unwritable(&error))?;
-        let start = shown.as_deref().unwrap_or_default();
-        let mime_type = infer::get(start).map_or_else(
+        let mime_type = infer::get(&part.kept).map_or_else(
             || declared_type(&metadata.mime_type, &name),
             |kind| kind.mime_type().to_owned(),
         );
-        Ok(FetchedFile {
+        Ok(Download {
             file_id: file_id.to_owned(),
-            relative_path: format!("{FOLDER}/{name}"),
             name,
             mime_type,
-            size_bytes,
-            bytes: shown,
+            part,
         })
     }
 
     /// Downloads once. The outer error is the API's and may be tried again, the inner the disk's.
-    async fn download(
+    async fn download_once(
         &self,
         client: &Client,
         file_id: &str,
+        announced_bytes: u64,
     ) -> Result<std::io::Result<Part>, ApiError> {
         let mut content = client.file_content(file_id, self.max_bytes).await?;
         let mut file = match self.open_part() {
             Ok(file) => file,
             Err(error) => return Ok(Err(error)),
         };
-        let (mut hasher, mut size_bytes, mut kept) = (Sha256::new(), 0u64, Vec::new());
+        let shown = usize::try_from(self.max_shown_bytes).unwrap_or(usize::MAX);
+        let keeps = match announced_bytes <= self.max_shown_bytes {
+            true => shown.max(MAX_START_BYTES),
+            false => MAX_START_BYTES,
+        };
+        let expected = usize::try_from(announced_bytes).unwrap_or(usize::MAX);
+        let mut kept = Vec::with_capacity(expected.min(keeps));
+        let (mut hasher, mut size_bytes) = (Sha256::new(), 0u64);
         while let Some(chunk) = content.next().await? {
             size_bytes += chunk.len() as u64;
             hasher.update(&chunk);
             if let Err(error) = file.write_all(&chunk) {
                 return Ok(Err(error));
             }
-            if size_bytes <= self.max_shown_bytes {
-                kept.extend_from_slice(&chunk);
-            } else {
-                kept = Vec::new();
-            }
+            let room = keeps - keeps.min(kept.len());
+            kept.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         }
-        let shown = (size_bytes <= self.max_shown_bytes).then(|| Bytes::from(kept));
+        if size_bytes > self.max_shown_bytes {
+            kept.truncate(MAX_START_BYTES);
+            kept.shrink_to_fit();
+        }
         Ok(Ok(Part {
             file,
-            digest: hasher.finalize().to_vec(),
+            sha256: hex(&hasher.finalize()),
             size_bytes,
-            shown,
+            kept: Bytes::from(kept),
         }))
+    }
+
+    /// Gives a download its name and notes it in the index. Blocks: it may read a file of the same
+    /// name to compare.
+    ///
+    /// # Errors
+    /// A clause about the disk.
+    pub fn save(
+        &self,
+        download: Download,
+        origin: Origin,
+        now: DateTime<Utc>,
+    ) -> Result<FetchedFile, String> {
+        let Download {
+            file_id,
+            name,
+            mime_type,
+            part,
+        } = download;
+        self.sweep(now);
+        let (sha256, size_bytes, kept) = (part.sha256.clone(), part.size_bytes, part.kept.clone());
+        let name = self.keep(part, &name).map_err(|error| unwritable(&error))?;
+        let artifact = Artifact {
+            name,
+            size_bytes,
+            mime_type,
+            sha256,
+            origin,
+            saved_at: now,
+        };
+        if let Err(error) = index::saved(&self.directory, &artifact) {
+            tracing::warn!(%error, name = artifact.name, "a file is not in the index of `{FOLDER}`");
+        }
+        let is_whole = kept.len() as u64 == size_bytes && size_bytes <= self.max_shown_bytes;
+        let (bytes, start) = match is_whole {
+            true => (Some(kept), Bytes::new()),
+            false => (None, kept),
+        };
+        Ok(FetchedFile {
+            file_id,
+            relative_path: format!("{FOLDER}/{}", artifact.name),
+            name: artifact.name,
+            mime_type: artifact.mime_type,
+            size_bytes,
+            sha256: artifact.sha256,
+            bytes,
+            start,
+            origin: artifact.origin,
+        })
     }
 
     /// Opens a hidden file in the folder, made if need be; gone again when dropped.
     fn open_part(&self) -> std::io::Result<tempfile::NamedTempFile> {
-        match std::fs::symlink_metadata(&self.directory) {
-            Ok(found) if !found.is_dir() => {
-                return Err(std::io::Error::other(format!(
-                    "`{FOLDER}` is not a folder; move it away"
-                )));
-            }
-            Ok(_) => {}
-            Err(_) => std::fs::create_dir_all(&self.directory)?,
+        if std::fs::symlink_metadata(&self.directory).is_err() {
+            std::fs::create_dir_all(&self.directory)?;
+        }
+        if !self.is_folder() {
+            let what = format!("it is a link or a file, not a folder; move `{FOLDER}` away");
+            return Err(std::io::Error::other(what));
         }
         tempfile::Builder::new()
-            .prefix(".part-")
+            .prefix(PART)
             .tempfile_in(&self.directory)
+    }
+
+    /// A folder of our own: a link would let others say where files go.
+    fn is_folder(&self) -> bool {
+        std::fs::symlink_metadata(&self.directory).is_ok_and(|found| found.is_dir())
     }
 
     /// Gives a complete file its name. The same bytes under the same name are kept once; other
     /// bytes get `name-2.ext`, `name-3.ext`, ….
     fn keep(&self, part: Part, name: &str) -> std::io::Result<String> {
         let Part {
-            mut file, digest, ..
+            mut file,
+            sha256,
+            size_bytes,
+            ..
         } = part;
         make_readable(file.as_file())?;
         for version in 1..=MAX_VERSIONS {
@@ -151,7 +280,7 @@ impl Store {
             match file.persist_noclobber(&path) {
                 Ok(_) => return Ok(candidate),
                 Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    if has_digest(&path, &digest) {
+                    if holds(&path, size_bytes, &sha256) {
                         return Ok(candidate);
                     }
                     file = error.file;
@@ -163,17 +292,28 @@ impl Store {
             "{MAX_VERSIONS} versions of `{name}` exist already"
         )))
     }
-}
 
-/// A downloaded file that has no name yet; gone again when dropped.
-#[derive(Debug)]
-struct Part {
-    file: tempfile::NamedTempFile,
-    /// SHA-256.
-    digest: Vec<u8>,
-    size_bytes: u64,
-    /// The content, when small enough to show.
-    shown: Option<Bytes>,
+    /// Removes what kernels that died in mid-download left.
+    fn sweep(&self, now: DateTime<Utc>) {
+        for entry in std::fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let is_part = entry.file_name().to_string_lossy().starts_with(PART);
+            let is_stale = || {
+                let modified = entry.metadata().ok()?.modified().ok()?;
+                let age = (now - DateTime::<Utc>::from(modified)).to_std().ok()?;
+                Some(age > STALE)
+            };
+            if is_part
+                && is_stale() == Some(true)
+                && let Err(error) = std::fs::remove_file(entry.path())
+            {
+                tracing::debug!(%error, "a part of an old download stays behind");
+            }
+        }
+    }
 }
 
 fn unwritable(error: &std::io::Error) -> String {
@@ -196,85 +336,25 @@ pub fn read_text(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
-/// Turns a name from outside into one that is safe in a folder, a Markdown link and a terminal.
-fn safe_name(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let mut safe: String = last
-        .chars()
-        .map(|character| match character {
-            '<' | '>' | ':' | '"' | '|' | '?' | '*' => '_',
-            character if character.is_control() || is_invisible(character) => '_',
-            character => character,
-        })
-        .collect();
-    safe = safe.trim_matches([' ', '.']).to_owned();
-    let (stem, extension) = split(&safe);
-    let (stem, extension) = (stem.to_owned(), clip(extension, 20).to_owned());
-    let mut stem = clip(&stem, MAX_NAME_BYTES - extension.len()).to_owned();
-    if is_reserved(&stem) {
-        stem.insert(0, '_');
-    }
-    match (stem.is_empty(), extension.is_empty()) {
-        (true, true) => "unnamed".to_owned(),
-        (true, false) => format!("unnamed.{extension}"),
-        (false, true) => stem,
-        (false, false) => format!("{stem}.{extension}"),
-    }
+/// Whether there is a file itself, not a link to one.
+fn is_plain(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }
 
-/// Marks that turn the direction of text or take no room, with which a name can lie about itself.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
-/// Names that Windows keeps for devices, with any extension.
-fn is_reserved(stem: &str) -> bool {
-    let base = stem
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .trim_end()
-        .to_ascii_uppercase();
-    let numbered = |prefix: &str| {
-        base.strip_prefix(prefix)
-            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    matches!(base.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
-}
-
-fn split(name: &str) -> (&str, &str) {
-    match name.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() => (stem, extension),
-        _ => (name, ""),
-    }
-}
-
-/// Cuts a text to at most `bytes` bytes, between characters.
-fn clip(text: &str, bytes: usize) -> &str {
-    let mut end = bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
-}
-
-fn versioned(name: &str, version: u32) -> String {
-    let (stem, extension) = split(name);
-    match (version, extension) {
-        (1, _) => name.to_owned(),
-        (_, "") => format!("{stem}-{version}"),
-        _ => format!("{stem}-{version}.{extension}"),
-    }
-}
-
-fn has_digest(path: &Path, digest: &[u8]) -> bool {
-    let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+fn holds(path: &Path, size_bytes: u64, sha256: &str) -> bool {
+    let is_as_long = std::fs::symlink_metadata(path)
+        .is_ok_and(|found| found.is_file() && found.len() == size_bytes);
     let mut hasher = Sha256::new();
-    is_file
+    is_as_long
         && std::fs::File::open(path)
             .and_then(|mut file| std::io::copy(&mut file, &mut HashWriter(&mut hasher)))
             .is_ok()
-        && hasher.finalize().as_slice() == digest
+        && hex(&hasher.finalize()) == sha256
+}
+
+/// Returns a digest in hexadecimal.
+pub(super) fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct HashWriter<'a>(&'a mut Sha256);
@@ -322,70 +402,4 @@ fn declared_type(declared: &str, name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_from_outside_stay_in_the_folder() {
-        for (name, expected) in [
-            ("revenue.png", "revenue.png"),
-            ("../../x", "x"),
-            ("/etc/passwd", "passwd"),
-            ("..\\..\\boot.ini", "boot.ini"),
-            ("..", "unnamed"),
-            ("", "unnamed"),
-            (".hidden", "hidden"),
-            ("a\u{0}b\n.csv", "a_b_.csv"),
-            ("gpj.\u{202e}evil.exe", "gpj._evil.exe"),
-            ("CON", "_CON"),
-            ("com1.txt", "_com1.txt"),
-            ("a<b>|c?.txt", "a_b__c_.txt"),
-        ] {
-            assert_eq!(safe_name(name), expected, "{name:?}");
-        }
-        assert!(safe_name(&"é".repeat(5000)).len() <= MAX_NAME_BYTES);
-        assert!(safe_name(&format!("a.{}", "x".repeat(5000))).len() <= MAX_NAME_BYTES);
-    }
-
-    #[test]
-    fn the_same_bytes_are_kept_once_and_others_beside_them() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::new(directory.path(), 100, MAX_FILE_BYTES);
-        let keep = |text: &str| {
-            let mut file = store.open_part().unwrap();
-            file.write_all(text.as_bytes()).unwrap();
-            let digest = Sha256::digest(text.as_bytes()).to_vec();
-            store
-                .keep(
-                    Part {
-                        file,
-                        digest,
-                        size_bytes: 1,
-                        shown: None,
-                    },
-                    "a.csv",
-                )
-                .unwrap()
-        };
-        assert_eq!(
-            [keep("1"), keep("2"), keep("1"), keep("2"), keep("3")],
-            ["a.csv", "a-2.csv", "a.csv", "a-2.csv", "a-3.csv"]
-        );
-        let left: Vec<_> = std::fs::read_dir(directory.path().join(FOLDER))
-            .unwrap()
-            .collect();
-        assert_eq!(left.len(), 3);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_folder_that_is_a_link_is_refused() {
-        let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        std::os::unix::fs::symlink(elsewhere.path(), directory.path().join(FOLDER)).unwrap();
-        assert!(
-            Store::new(directory.path(), 100, MAX_FILE_BYTES)
-                .open_part()
-                .is_err()
-        );
-    }
-}
+mod tests;

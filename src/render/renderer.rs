@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
@@ -370,7 +371,12 @@ impl Renderer {
     fn file(&mut self, file: FetchedFile, now: Duration) {
         let place = self.file_place(&file.file_id);
         self.screen.finish(place, artifact::form(&file));
-        self.saved.push(file);
+        // Only its name is needed from here on, and a turn may make many.
+        self.saved.push(FetchedFile {
+            bytes: None,
+            start: Bytes::new(),
+            ..file
+        });
         self.wait(now);
     }
 

@@ -46,6 +46,11 @@ impl Tool {
         }
     }
 
+    /// Returns the code as it is shown, or all of the input where there is none.
+    pub(crate) fn shown_code(&self) -> &str {
+        self.code.first().map_or(&self.exact, |(_, code)| code)
+    }
+
     fn bash(command: &str, input: &Value, scripts: &mut Scripts) -> Self {
         if command.is_empty() {
             let restart = input.get("restart").and_then(Value::as_bool) == Some(true);

@@ -109,6 +109,7 @@ impl Story {
             mime_type: mime_type.to_owned(),
             size_bytes: bytes.len() as u64,
             bytes: Some(bytes.into()),
+            ..FetchedFile::default()
         };
         let ordinal = self.ordinal;
         self.then(30, Update::FileFetched { ordinal, file })

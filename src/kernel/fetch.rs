@@ -1,0 +1,187 @@
+//! The files of a turn on their way from the sandbox into the folder.
+//!
+//! A few at once, because each takes two calls; named one after the other in the order of the
+//! stream, because a second run is to name and show them alike. Invariant: each file asked for is
+//! reported once, unless the turn is dropped: then what was not named yet is gone.
+
+use std::collections::VecDeque;
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesOrdered, StreamExt};
+use sha2::{Digest as _, Sha256};
+
+use crate::anthropic::block::View;
+use crate::chat::action::Input;
+use crate::chat::turn::{FetchedFile, Origin, Update};
+use crate::render::tool::Tool;
+use crate::render::wrapped_python::Scripts;
+
+use super::execute::Edges;
+use super::store::{Download, hex};
+
+/// Files fetched at once, those included that wait for an earlier one to be named: the content of
+/// so many may be in memory.
+const AT_ONCE: usize = 4;
+/// The most files of one turn that are fetched; what makes more has gone wrong.
+const MAX_FILES: usize = 500;
+
+/// A file that a result named.
+#[derive(Debug)]
+struct Wanted {
+    ordinal: usize,
+    file_id: String,
+    origin: Origin,
+}
+
+/// The fetches of one turn.
+pub(super) struct Fetches {
+    edges: Edges,
+    steps: Steps,
+    started: usize,
+    /// In the order of the stream.
+    waiting: VecDeque<Wanted>,
+    running: FuturesOrdered<BoxFuture<'static, (Wanted, Result<Download, String>)>>,
+    naming: Option<BoxFuture<'static, Input>>,
+}
+
+impl Fetches {
+    pub(super) fn new(edges: &Edges, turn: u32) -> Self {
+        Self {
+            edges: edges.clone(),
+            steps: Steps {
+                turn,
+                ..Steps::default()
+            },
+            started: 0,
+            waiting: VecDeque::new(),
+            running: FuturesOrdered::new(),
+            naming: None,
+        }
+    }
+
+    /// Notes which call a file may come from.
+    pub(super) fn note(&mut self, update: &Update) {
+        self.steps.note(update);
+    }
+
+    /// Asks for a file.
+    pub(super) fn push(&mut self, ordinal: usize, file_id: String) {
+        self.waiting.push_back(Wanted {
+            ordinal,
+            file_id,
+            origin: self.steps.origin(ordinal),
+        });
+    }
+
+    /// Waits for the next file, in the order they were asked for; `None` when none is on its way.
+    /// Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Input> {
+        loop {
+            if let Some(naming) = &mut self.naming {
+                let fetched = naming.await;
+                self.naming = None;
+                return Some(fetched);
+            }
+            while self.running.len() < AT_ONCE
+                && let Some(wanted) = self.waiting.pop_front()
+            {
+                self.start(wanted);
+            }
+            let (wanted, downloaded) = self.running.next().await?;
+            match downloaded {
+                Ok(download) => self.name(wanted, download),
+                Err(why) => return Some(wanted.fetched(Err(why))),
+            }
+        }
+    }
+
+    fn start(&mut self, wanted: Wanted) {
+        self.started += 1;
+        if self.started > MAX_FILES {
+            let why = format!("this turn made more than the {MAX_FILES} files that are fetched");
+            let refused = async move { (wanted, Err(why)) };
+            return self.running.push_back(Box::pin(refused));
+        }
+        let Edges {
+            host,
+            client,
+            store,
+            ..
+        } = self.edges.clone();
+        self.running.push_back(Box::pin(async move {
+            let downloaded = store
+                .download(&client, host.as_ref(), &wanted.file_id)
+                .await;
+            (wanted, downloaded)
+        }));
+    }
+
+    fn name(&mut self, wanted: Wanted, download: Download) {
+        let (store, now) = (self.edges.store.clone(), self.edges.host.now());
+        let origin = wanted.origin.clone();
+        // Comparing with a large file of the same name takes a while.
+        let saving = tokio::task::spawn_blocking(move || store.save(download, origin, now));
+        self.naming = Some(Box::pin(async move {
+            let saved = saving.await.unwrap_or_else(|error| Err(error.to_string()));
+            wanted.fetched(saved)
+        }));
+    }
+}
+
+impl Wanted {
+    fn fetched(self, result: Result<FetchedFile, String>) -> Input {
+        Input::Fetched {
+            ordinal: self.ordinal,
+            file_id: self.file_id,
+            result,
+        }
+    }
+}
+
+/// The tool calls of a turn so far, and which result belongs to which.
+#[derive(Debug, Default)]
+struct Steps {
+    turn: u32,
+    scripts: Scripts,
+    calls: Vec<Origin>,
+    /// Ordinal of a result block, and the call's id.
+    results: Vec<(usize, String)>,
+}
+
+impl Steps {
+    fn note(&mut self, update: &Update) {
+        let Update::BlockFinished { ordinal, block } = update else {
+            return;
+        };
+        match block.view() {
+            View::ServerToolUse { id, name, input } | View::ToolUse { id, name, input } => {
+                let tool = Tool::describe(name, input, &mut self.scripts);
+                let step = u32::try_from(self.calls.len() + 1).unwrap_or(u32::MAX);
+                self.calls.push(Origin {
+                    turn: self.turn,
+                    step,
+                    tool_use_id: id.to_owned(),
+                    code_sha256: hex(&Sha256::digest(tool.shown_code())),
+                    title: tool.title,
+                });
+            }
+            View::Executed { tool_use_id, .. } => {
+                self.results.push((*ordinal, tool_use_id.to_owned()));
+            }
+            _ => {}
+        }
+    }
+
+    /// What made a file that the result at `ordinal` named: at least the turn is known.
+    fn origin(&self, ordinal: usize) -> Origin {
+        let id = self.results.iter().rev().find(|(at, _)| *at == ordinal);
+        let call = id.and_then(|(_, id)| {
+            let mut calls = self.calls.iter().rev();
+            calls.find(|call| call.tool_use_id == *id)
+        });
+        call.cloned().unwrap_or_else(|| Origin {
+            turn: self.turn,
+            ..Origin::default()
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! The index of `claude_files/`: which turn and which code made which file.
+//!
+//! One line of JSON for each file saved or removed, in `.index.jsonl`: a name that no artifact can
+//! have, because theirs never begin with a dot. Lines are appended with one write each, so that
+//! two kernels may share the folder; a line that was torn is skipped. Reading needs nothing of the
+//! conversation. The notebook knows the same things from its outputs' metadata; the index knows
+//! them for files whose cell is gone.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::chat::turn::Origin;
+
+/// The index's name, in the folder.
+pub(super) const INDEX: &str = ".index.jsonl";
+/// The most of the index that is read, in bytes: its end. Some ten thousand files.
+const MAX_INDEX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A file that a sandbox made and that is saved here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Its name in the folder.
+    pub name: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// What it is.
+    pub mime_type: String,
+    /// SHA-256 of the content, in hexadecimal.
+    pub sha256: String,
+    /// What made it.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// When it was saved.
+    pub saved_at: DateTime<Utc>,
+}
+
+/// A line of the index.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+enum Line {
+    Saved(Artifact),
+    Removed { name: String, at: DateTime<Utc> },
+}
+
+/// Notes that a file was saved.
+pub(super) fn saved(folder: &Path, artifact: &Artifact) -> io::Result<()> {
+    append(folder, &Line::Saved(artifact.clone()))
+}
+
+/// Notes that a file was removed.
+pub(super) fn removed(folder: &Path, name: &str, at: DateTime<Utc>) -> io::Result<()> {
+    let name = name.to_owned();
+    append(folder, &Line::Removed { name, at })
+}
+
+fn append(folder: &Path, line: &Line) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    let mut file = open(&mut options, folder)?;
+    let mut text = Vec::new();
+    // A kernel that died in mid-line left no line break.
+    if file.metadata()?.len() > 0 {
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            text.push(b'\n');
+        }
+    }
+    serde_json::to_writer(&mut text, line)?;
+    text.push(b'\n');
+    file.write_all(&text)
+}
+
+/// Returns the files that were saved and not removed since, the newest record of each, oldest
+/// first. Does not look whether they are still there.
+pub(super) fn read(folder: &Path) -> io::Result<Vec<Artifact>> {
+    let mut file = match open(OpenOptions::new().read(true), folder) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let skipped = file.metadata()?.len().saturating_sub(MAX_INDEX_BYTES);
+    file.seek(SeekFrom::Start(skipped))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_INDEX_BYTES).read_to_end(&mut bytes)?;
+    let mut found: Vec<Artifact> = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let name = match serde_json::from_slice(line) {
+            Ok(Line::Saved(artifact)) => {
+                found.retain(|known| known.name != artifact.name);
+                found.push(artifact);
+                continue;
+            }
+            Ok(Line::Removed { name, .. }) => name,
+            Err(error) => {
+                if !line.is_empty() {
+                    tracing::debug!(%error, "a line of the index cannot be read");
+                }
+                continue;
+            }
+        };
+        found.retain(|known| known.name != name);
+    }
+    Ok(found)
+}
+
+/// Opens the index; never through a link, and nothing but a plain file.
+fn open(options: &mut OpenOptions, folder: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options
+            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+            .mode(0o644);
+    }
+    let file = options.open(folder.join(INDEX))?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(format!("`{INDEX}` is not a plain file")));
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn artifact(name: &str, turn: u32) -> Artifact {
+        Artifact {
+            name: name.to_owned(),
+            size_bytes: 3,
+            mime_type: "text/csv".to_owned(),
+            sha256: "ab".to_owned(),
+            origin: Origin {
+                turn,
+                step: 2,
+                tool_use_id: "srvtoolu_1".to_owned(),
+                title: "Write \"it\"\n".to_owned(),
+                code_sha256: "cd".to_owned(),
+            },
+            saved_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn what_was_saved_is_found_and_what_was_removed_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), []);
+        for (name, turn) in [("a.csv", 1), ("b.csv", 1), ("a.csv", 2), ("c.csv", 3)] {
+            saved(folder.path(), &artifact(name, turn)).unwrap();
+        }
+        removed(folder.path(), "b.csv", DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(
+            read(folder.path()).unwrap(),
+            [artifact("a.csv", 2), artifact("c.csv", 3)]
+        );
+        let text = std::fs::read_to_string(folder.path().join(INDEX)).unwrap();
+        assert_eq!(
+            text.lines().next().unwrap(),
+            r#"{"event":"saved","name":"a.csv","size_bytes":3,"mime_type":"text/csv","sha256":"ab","turn":1,"step":2,"tool_use_id":"srvtoolu_1","title":"Write \"it\"\n","code_sha256":"cd","saved_at":"1970-01-01T00:00:00Z"}"#
+        );
+    }
+
+    #[test]
+    fn torn_lines_cost_only_themselves() {
+        let folder = tempfile::tempdir().unwrap();
+        let torn = b"\xff\n{\"event\":\"new\",\"name\":\"x\"}\n[1]\n{\"event\":\"saved\",\"na";
+        std::fs::write(folder.path().join(INDEX), torn).unwrap();
+        saved(folder.path(), &artifact("a.csv", 1)).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), [artifact("a.csv", 1)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_index_that_is_a_link_is_neither_written_nor_read() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let target = elsewhere.path().join("profile");
+        std::fs::write(&target, "mine\n").unwrap();
+        std::os::unix::fs::symlink(&target, folder.path().join(INDEX)).unwrap();
+        saved(folder.path(), &artifact("a.csv", 1)).unwrap_err();
+        read(folder.path()).unwrap_err();
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "mine\n");
+    }
+}
