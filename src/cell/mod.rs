@@ -7,6 +7,7 @@ pub mod magic;
 pub mod magics;
 mod parameters;
 pub mod parse;
+pub mod schema;
 pub mod secret;
 pub mod shown;
 mod topics;

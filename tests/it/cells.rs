@@ -2,3 +2,4 @@
 
 mod complete;
 mod parse;
+mod schema;

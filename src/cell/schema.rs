@@ -1,0 +1,15 @@
+//! The schema of a structured result: written short or as JSON Schema, made fit for the API, and
+//! what an answer is judged by.
+//!
+//! Two schemas stand side by side: the one the person wrote, by which the answer is judged, and the
+//! one that is sent, which says less where the API cannot take more (`claude-api.md` 2.2).
+
+mod answer;
+mod limits;
+mod references;
+mod repair;
+mod short;
+
+pub use answer::{Invalid, Problem, Valid, read};
+pub use repair::{Fit, SchemaError, fit};
+pub use short::{GRAMMAR, SpecError, parse_short};
