@@ -1,7 +1,9 @@
 //! Files the sandbox made, as outputs.
 //!
 //! Images inline; tables, JSON and text with a small preview; everything else as one line with a
-//! relative link. HTML and SVG never run: SVG is shown as an image, HTML is only linked.
+//! relative link. HTML and SVG never run: SVG is shown as an image of the saved file, HTML is only
+//! linked. Nothing is decoded here: an image is judged by its header. Invariant: a form's size has
+//! a bound, whatever the file holds.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,9 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::foreign;
 use super::screen::{Form, Terminal, machine};
+use super::table::{self, Table};
 use super::tool::language_of;
 use crate::chat::turn::FetchedFile;
-use crate::jupyter::mime::MimeBundle;
+use crate::jupyter::mime::{MimeBundle, StreamName};
 
 /// The largest image shown inline, in bytes: it is kept in the notebook, base64.
 const MAX_IMAGE_BYTES: usize = 5_000_000;
@@ -21,19 +24,38 @@ const MAX_IMAGE_SIDE: usize = 12_000;
 const MAX_IMAGE_PIXELS: usize = 60_000_000;
 /// The width an image is shown at, at most, in CSS pixels.
 const SHOWN_WIDTH: usize = 900;
-/// The most bytes of a file parsed for a preview.
-const MAX_PARSED_BYTES: usize = 2_000_000;
-/// Rows, columns and characters of a cell in a table preview.
-const TABLE: (usize, usize, usize) = (10, 8, 40);
+/// The largest SVG shown, in bytes: a front end draws all of it.
+const MAX_SVG_BYTES: u64 = 5_000_000;
+/// The most bytes of a JSON file that are parsed: values take many times their text's room.
+const MAX_JSON_BYTES: usize = 1_000_000;
+/// The most of pretty JSON that is made: only its beginning is shown, and indentation multiplies.
+const MAX_PRETTY_BYTES: usize = 100_000;
+/// The most bytes of a text that are read for a preview.
+const MAX_TEXT_BYTES: usize = 2_000_000;
 /// First and last lines of a text preview.
 const TEXT_LINES: (usize, usize) = (30, 5);
 
 /// Returns the output for a fetched file.
 pub(crate) fn form(file: &FetchedFile) -> Form {
-    let shown = match file.mime_type.as_str() {
-        "image/png" | "image/jpeg" | "image/gif" | "image/webp" => image(file),
-        "image/svg+xml" => svg(file),
-        _ => preview(file),
+    let shown = match kind_of(file) {
+        Kind::Image => image(file),
+        Kind::Svg => svg(file),
+        Kind::Page => Some(noted(
+            file,
+            "not shown here, because a web page can run scripts",
+        )),
+        Kind::Table(delimiter) => {
+            let is_whole = file.bytes.is_some();
+            table::of_text(file.beginning(), is_whole, delimiter).map(|table| rows(file, &table))
+        }
+        Kind::Workbook => file
+            .bytes
+            .as_ref()
+            .and_then(|bytes| table::of_workbook(bytes))
+            .map(|table| rows(file, &table)),
+        Kind::Json => json_text(file).or_else(|| plain_text(file, "json")),
+        Kind::Text(language) => plain_text(file, language),
+        Kind::Other => None,
     };
     shown.unwrap_or_else(|| {
         Form::new(
@@ -42,6 +64,51 @@ pub(crate) fn form(file: &FetchedFile) -> Form {
             machine_data(file),
         )
     })
+}
+
+/// How a file is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Image,
+    Svg,
+    /// HTML and its kin: never shown, only linked.
+    Page,
+    /// With what stands between the cells, where the name says.
+    Table(Option<u8>),
+    Workbook,
+    Json,
+    /// In this language.
+    Text(&'static str),
+    Other,
+}
+
+/// Tells by name and type how a file is shown; either alone may make it a page.
+fn kind_of(file: &FetchedFile) -> Kind {
+    let extension = match file.name.rsplit_once('.') {
+        Some((_, extension)) => extension.to_ascii_lowercase(),
+        None => String::new(),
+    };
+    let essence = file.mime_type.split(';').next().unwrap_or_default().trim();
+    let is_page = matches!(
+        extension.as_str(),
+        "html" | "htm" | "xhtml" | "xht" | "shtml" | "mhtml" | "mht" | "hta"
+    );
+    if is_page || matches!(essence, "text/html" | "application/xhtml+xml") {
+        return Kind::Page;
+    }
+    match (extension.as_str(), essence) {
+        (_, "image/png" | "image/jpeg" | "image/gif" | "image/webp") => Kind::Image,
+        ("svg", _) | (_, "image/svg+xml") => Kind::Svg,
+        ("xlsx" | "xlsm", _) => Kind::Workbook,
+        ("csv", _) | (_, "text/csv") => Kind::Table(None),
+        ("tsv" | "tab", _) | (_, "text/tab-separated-values") => Kind::Table(Some(b'\t')),
+        ("jsonl" | "ndjson", _) => Kind::Text("json"),
+        ("json" | "geojson" | "ipynb", _) | (_, "application/json") => Kind::Json,
+        _ if essence.starts_with("text/") || language_of(&file.name) != "text" => {
+            Kind::Text(language_of(&file.name))
+        }
+        _ => Kind::Other,
+    }
 }
 
 /// Returns one line: the name as a relative link, and the size.
@@ -53,7 +120,7 @@ pub(crate) fn line(file: &FetchedFile) -> String {
 /// Returns the line without a link.
 #[must_use]
 pub(crate) fn plain_line(file: &FetchedFile) -> String {
-    let path = foreign::printable(&file.relative_path).replace('\n', " ");
+    let path = foreign::line(&file.relative_path);
     format!("{path} ({})", foreign::size(file.size_bytes))
 }
 
@@ -72,6 +139,8 @@ fn machine_data(file: &FetchedFile) -> Value {
         "path": file.relative_path,
         "mime_type": file.mime_type,
         "size_bytes": file.size_bytes,
+        "sha256": file.sha256,
+        "step": file.origin.step,
     })
 }
 
@@ -79,33 +148,38 @@ fn machine_data(file: &FetchedFile) -> Value {
 fn image(file: &FetchedFile) -> Option<Form> {
     use imagesize::ImageType;
 
-    let bytes = file.bytes.as_ref()?;
-    if bytes.len() > MAX_IMAGE_BYTES {
-        return None;
-    }
-    let mime = match imagesize::image_type(bytes).ok()? {
+    let start = file.beginning();
+    let mime = match imagesize::image_type(start).ok()? {
         ImageType::Png => "image/png",
         ImageType::Jpeg => "image/jpeg",
         ImageType::Gif => "image/gif",
         ImageType::Webp => "image/webp",
         _ => return None,
     };
-    let size = imagesize::blob_size(bytes).ok()?;
+    let size = imagesize::blob_size(start).ok()?;
     let (width, height) = (size.width, size.height);
     if width == 0
         || height == 0
         || width.max(height) > MAX_IMAGE_SIDE
         || width.checked_mul(height)? > MAX_IMAGE_PIXELS
     {
-        return None;
+        let (width, height) = (foreign::count(width as u64), foreign::count(height as u64));
+        let remark = format!("not shown here, because it has {width} x {height} pixels");
+        return Some(noted(file, &remark));
     }
+    let bytes = match &file.bytes {
+        Some(bytes) if bytes.len() <= MAX_IMAGE_BYTES => bytes,
+        _ => return Some(noted(file, "not shown here, because of its size")),
+    };
     let (shown_width, shown_height) = if width > SHOWN_WIDTH {
         (SHOWN_WIDTH, (height * SHOWN_WIDTH).div_ceil(width))
     } else {
         (width, height)
     };
-    let name = foreign::printable(&file.name).replace('\n', " ");
-    let path = foreign::printable(&file.relative_path).replace('\n', " ");
+    let (name, path) = (
+        foreign::line(&file.name),
+        foreign::line(&file.relative_path),
+    );
     let data = MimeBundle::default()
         .with(mime, STANDARD.encode(bytes))
         .with(
@@ -127,6 +201,9 @@ fn image(file: &FetchedFile) -> Option<Form> {
 
 /// An SVG as an `<img>` of the saved file, in which no script runs.
 fn svg(file: &FetchedFile) -> Option<Form> {
+    if file.size_bytes > MAX_SVG_BYTES {
+        return None;
+    }
     let target = foreign::relative_link(&file.relative_path)?;
     let name = foreign::inline(&file.name);
     let markdown = format!("![{name}]({target})\n\n{}", line(file));
@@ -137,133 +214,94 @@ fn svg(file: &FetchedFile) -> Option<Form> {
     ))
 }
 
-fn preview(file: &FetchedFile) -> Option<Form> {
-    let bytes = file.bytes.as_ref()?;
-    let extension = file
-        .name
-        .rsplit_once('.')
-        .map_or(String::new(), |(_, extension)| {
-            extension.to_ascii_lowercase()
-        });
-    let essence = file.mime_type.split(';').next().unwrap_or_default().trim();
-    if bytes.is_empty()
-        || matches!(extension.as_str(), "html" | "htm" | "xhtml")
-        || essence == "text/html"
-    {
-        return None;
-    }
-    let (summary, markdown, plain) = match (extension.as_str(), essence) {
-        ("csv", _) | (_, "text/csv") => table(bytes, b',')?,
-        ("tsv" | "tab", _) | (_, "text/tab-separated-values") => table(bytes, b'\t')?,
-        ("json" | "geojson", _) | (_, "application/json") => json_text(bytes)?,
-        _ if essence.starts_with("text/") || language_of(&file.name) != "text" => {
-            plain_text(bytes, language_of(&file.name))?
-        }
-        _ => return None,
-    };
-    let markdown = if summary.is_empty() {
+/// One line with a remark.
+fn noted(file: &FetchedFile, remark: &str) -> Form {
+    Form::new(
+        format!("{} - {}", line(file), foreign::inline(remark)),
+        format!("{} - {remark}\n", plain_line(file)),
+        machine_data(file),
+    )
+}
+
+/// The first rows of a table.
+fn rows(file: &FetchedFile, table: &Table) -> Form {
+    let summary = table.summary();
+    let (markdown, plain) = table.shown();
+    Form::new(
         format!(
-            "<details><summary>{} ({})</summary>\n\n{}\n\n{markdown}\n\n</details>",
-            foreign::inline(&file.name),
-            foreign::size(file.size_bytes),
-            link(file),
-        )
-    } else {
-        format!("{} - {summary}\n\n{markdown}", line(file))
-    };
-    let plain = format!("{}\n{plain}", plain_line(file));
-    let terminal = vec![(
-        crate::jupyter::mime::StreamName::Stdout,
+            "{} - {}\n\n{markdown}",
+            line(file),
+            foreign::inline(&summary)
+        ),
+        format!("{} - {summary}\n{plain}", plain_line(file)),
+        machine_data(file),
+    )
+    .terminal(only_line(file))
+}
+
+/// A text in a fold.
+fn folded(file: &FetchedFile, language: &str, shown: &str) -> Form {
+    let markdown = format!(
+        "<details><summary>{} ({})</summary>\n\n{}\n\n{}\n\n</details>",
+        foreign::inline(&file.name),
+        foreign::size(file.size_bytes),
+        link(file),
+        foreign::fence(language, shown),
+    );
+    let plain = format!("{}\n{shown}", plain_line(file));
+    Form::new(markdown, plain, machine_data(file)).terminal(only_line(file))
+}
+
+fn only_line(file: &FetchedFile) -> Terminal {
+    Terminal::Text(vec![(
+        StreamName::Stdout,
         format!("{}\n", plain_line(file)),
-    )];
-    Some(Form::new(markdown, plain, machine_data(file)).terminal(Terminal::Text(terminal)))
+    )])
 }
 
-/// The first rows of a table; its size in words.
-fn table(bytes: &[u8], delimiter: u8) -> Option<(String, String, String)> {
-    let (max_rows, max_columns, max_chars) = TABLE;
-    let complete = bytes.len() <= MAX_PARSED_BYTES;
-    let bytes = bytes.get(..MAX_PARSED_BYTES).unwrap_or(bytes);
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(bytes);
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut columns = 0;
-    let mut count = 0_u64;
-    for record in reader.byte_records() {
-        let record = record.ok()?;
-        columns = columns.max(record.len());
-        if rows.len() <= max_rows {
-            let cells = record.iter().take(max_columns).map(|cell| {
-                let cell = String::from_utf8_lossy(cell);
-                foreign::shorten(cell.trim(), max_chars)
-            });
-            rows.push(cells.collect());
-        }
-        count += 1;
-    }
-    let shown_columns = columns.min(max_columns);
-    if shown_columns == 0 || count < 2 {
-        return None;
-    }
-    let data_rows = count - 1;
-    let mut markdown = String::new();
-    let mut plain = String::new();
-    for (index, row) in rows.iter().enumerate() {
-        let cell = |column: usize| row.get(column).map_or("", String::as_str);
-        markdown.push('|');
-        for column in 0..shown_columns {
-            markdown.push_str(&format!(" {} |", foreign::inline(cell(column))));
-            if column > 0 {
-                plain.push('\t');
-            }
-            plain.push_str(&foreign::printable(cell(column)).replace('\n', " "));
-        }
-        if columns > shown_columns {
-            markdown.push_str(" … |");
-            plain.push_str("\t…");
-        }
-        markdown.push('\n');
-        plain.push('\n');
-        if index == 0 {
-            let width = shown_columns + usize::from(columns > shown_columns);
-            markdown.push_str(&format!("|{}\n", " --- |".repeat(width)));
-        }
-    }
-    let (rows_word, columns_word) = (
-        if data_rows == 1 { "row" } else { "rows" },
-        if columns == 1 { "column" } else { "columns" },
-    );
-    let more = if complete { "" } else { "more than " };
-    let mut summary = format!(
-        "{more}{} {rows_word}, {columns} {columns_word}",
-        foreign::count(data_rows)
-    );
-    if data_rows > max_rows as u64 {
-        summary.push_str(&format!("; the first {max_rows} rows:"));
-    }
-    Some((summary, markdown.trim_end().to_owned(), plain))
-}
-
-fn json_text(bytes: &[u8]) -> Option<(String, String, String)> {
-    if bytes.len() > MAX_PARSED_BYTES {
+fn json_text(file: &FetchedFile) -> Option<Form> {
+    let bytes = file.bytes.as_ref()?;
+    if bytes.len() > MAX_JSON_BYTES {
         return None;
     }
     let value: Value = serde_json::from_slice(bytes).ok()?;
-    let pretty = serde_json::to_string_pretty(&value).ok()?;
-    let shown = foreign::excerpt(&pretty, TEXT_LINES.0, TEXT_LINES.1);
-    Some((String::new(), foreign::fence("json", &shown), shown))
+    let mut pretty = Bounded(Vec::new());
+    let is_whole = serde_json::to_writer_pretty(&mut pretty, &value).is_ok();
+    let mut text = String::from_utf8_lossy(&pretty.0).into_owned();
+    if !is_whole {
+        text.push_str("\n[… more]");
+    }
+    let shown = foreign::excerpt(&text, TEXT_LINES.0, TEXT_LINES.1);
+    Some(folded(file, "json", &shown))
 }
 
-fn plain_text(bytes: &[u8], language: &str) -> Option<(String, String, String)> {
-    let bytes = bytes.get(..MAX_PARSED_BYTES).unwrap_or(bytes);
-    if bytes.contains(&0) {
+fn plain_text(file: &FetchedFile, language: &str) -> Option<Form> {
+    let bytes = file.beginning();
+    let start = bytes.get(..MAX_TEXT_BYTES).unwrap_or(bytes);
+    if start.is_empty() || start.contains(&0) {
         return None;
     }
-    let text = String::from_utf8_lossy(bytes);
+    let mut text = String::from_utf8_lossy(start).into_owned();
+    if (start.len() as u64) < file.size_bytes {
+        text.push_str("\n[… more]");
+    }
     let shown = foreign::excerpt(&text, TEXT_LINES.0, TEXT_LINES.1);
-    Some((String::new(), foreign::fence(language, &shown), shown))
+    Some(folded(file, language, &shown))
+}
+
+/// Takes so much and no more.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + buffer.len() > MAX_PRETTY_BYTES {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.0.extend_from_slice(buffer);
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

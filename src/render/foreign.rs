@@ -56,6 +56,11 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Returns `text` as one printable line.
+pub(crate) fn line(text: &str) -> String {
+    printable(text).replace(['\n', '\t'], " ")
+}
+
 /// Removes control characters from prose, keeping line breaks and tabs; `\r\n` becomes `\n`.
 pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     let odd = |c: char| is_odd(c) && !is_direction(c);

@@ -16,6 +16,7 @@ pub(crate) mod segment;
 pub(crate) mod sources;
 pub(crate) mod status;
 pub(crate) mod step;
+pub(crate) mod table;
 pub(crate) mod target;
 pub(crate) mod thinking;
 pub(crate) mod tool;

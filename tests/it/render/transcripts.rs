@@ -425,7 +425,7 @@ fn a_turn_in_jupyterlab() {
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
-             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms update d-5
              text/markdown
               [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
@@ -435,11 +435,11 @@ fn a_turn_in_jupyterlab() {
               | Jan | 1&#124;2 |
               | Feb | <span>&#36;</span>5 |
              text/plain
-              claude_files/a|b $1.csv (34 B)
+              claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns
               month	<b>revenue
               Jan	1|2
               Feb	$5
-             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34}}
+             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
             1941 ms display d-6
              text/markdown
               ### Result
@@ -565,7 +565,7 @@ fn a_turn_in_nbconvert() {
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
-             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms display -
              text/markdown
               [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
@@ -575,11 +575,11 @@ fn a_turn_in_nbconvert() {
               | Jan | 1&#124;2 |
               | Feb | <span>&#36;</span>5 |
              text/plain
-              claude_files/a|b $1.csv (34 B)
+              claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns
               month	<b>revenue
               Jan	1|2
               Feb	$5
-             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34}}
+             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
             1963 ms display -
              text/markdown
               ### Result
@@ -623,7 +623,7 @@ fn a_turn_in_a_terminal() {
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
-             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70}}
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms stdout "claude_files/a|b $1.csv (34 B)\n"
             1941 ms stdout "## Result\n\nRevenue "
             1963 ms stdout "is **$5** to $6.\n"
@@ -1240,19 +1240,19 @@ fn files_are_shown_by_what_they_are() {
               [plot.svg](claude_files/plot.svg) (46 B)
              text/plain
               claude_files/plot.svg (46 B)
-             {"claude_kernel":{"block":"file","file_id":"f1","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46}}
+             {"claude_kernel":{"block":"file","file_id":"f1","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46,"sha256":"","step":0}}
             60 ms display -
              text/markdown
-              [page.html](claude_files/page.html) (25 B)
+              [page.html](claude_files/page.html) (25 B) - not shown here, because a web page can run scripts
              text/plain
-              claude_files/page.html (25 B)
-             {"claude_kernel":{"block":"file","file_id":"f2","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25}}
+              claude_files/page.html (25 B) - not shown here, because a web page can run scripts
+             {"claude_kernel":{"block":"file","file_id":"f2","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25,"sha256":"","step":0}}
             90 ms display -
              text/markdown
               [fake.png](claude_files/fake.png) (8 B)
              text/plain
               claude_files/fake.png (8 B)
-             {"claude_kernel":{"block":"file","file_id":"f3","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8}}
+             {"claude_kernel":{"block":"file","file_id":"f3","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8,"sha256":"","step":0}}
             120 ms display -
              text/markdown
               <details><summary>data.json (37 B)</summary>
@@ -1287,13 +1287,13 @@ fn files_are_shown_by_what_they_are() {
                 ],
                 "a": null
               }
-             {"claude_kernel":{"block":"file","file_id":"f4","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37}}
+             {"claude_kernel":{"block":"file","file_id":"f4","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37,"sha256":"","step":0}}
             150 ms display -
              text/markdown
               [model.pkl](claude_files/model.pkl) (2 B)
              text/plain
               claude_files/model.pkl (2 B)
-             {"claude_kernel":{"block":"file","file_id":"f5","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2}}
+             {"claude_kernel":{"block":"file","file_id":"f5","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2,"sha256":"","step":0}}
             180 ms display -
              text/markdown
               <details><summary>notes.txt (13 B)</summary>
@@ -1316,7 +1316,7 @@ fn files_are_shown_by_what_they_are() {
               line
               ```
               <b>
-             {"claude_kernel":{"block":"file","file_id":"f6","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13}}
+             {"claude_kernel":{"block":"file","file_id":"f6","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13,"sha256":"","step":0}}
             210 ms display -
              text/markdown
               [wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns
@@ -1325,16 +1325,16 @@ fn files_are_shown_by_what_they_are() {
               | --- | --- | --- | --- | --- | --- | --- | --- | --- |
               | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | … |
              text/plain
-              claude_files/wide.tsv (36 B)
+              claude_files/wide.tsv (36 B) - 1 row, 9 columns
               a	b	c	d	e	f	g	h	…
               1	2	3	4	5	6	7	8	…
-             {"claude_kernel":{"block":"file","file_id":"f7","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36}}
+             {"claude_kernel":{"block":"file","file_id":"f7","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36,"sha256":"","step":0}}
             240 ms display -
              text/markdown
               [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
              text/plain
               claude_files/evil[U+202E]gnp.exe (2 B)
-             {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2}}
+             {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2,"sha256":"","step":0}}
             241 ms display -
              text/markdown
               <sub>A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
