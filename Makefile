@@ -19,7 +19,7 @@ PAGE    := $(CURDIR)/demo/quickstart.html
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help demo test bench clean release rust-toolchain
+.PHONY: help demo test bench clean release rust-toolchain chromium
 
 help:
 	@echo "make demo    build, install into .venv, run notebooks/quickstart.ipynb offline, print the page's path"
@@ -33,6 +33,12 @@ rust-toolchain:
 	@command -v cc >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq gcc libc6-dev; \
 		else echo "make: no C compiler to link with: install the package \`gcc\` (Debian, Ubuntu: sudo apt-get install gcc libc6-dev)" >&2; exit 1; fi; }
+
+# The same names as in tests/conformance/browser.py.
+chromium:
+	@[ -n "$${CLAUDE_KERNEL_TEST_CHROMIUM:-}" ] || [ -n "$$(command -v chromium chromium-browser google-chrome-stable google-chrome)" ] || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
+		else echo "make: no browser for the tests: install the package \`chromium\` (Debian: sudo apt-get install chromium), or set CLAUDE_KERNEL_TEST_CHROMIUM to the path of one" >&2; exit 1; fi; }
 
 release: rust-toolchain
 	@cargo build --release --locked
@@ -67,7 +73,7 @@ demo: release $(VENV)/.demo
 	@echo "$(PAGE)"
 
 # One debug binary serves the Rust tests and the judges.
-test: rust-toolchain $(VENV)/.test
+test: rust-toolchain chromium $(VENV)/.test
 	@echo "== cargo fmt"
 	@cargo fmt --check
 	@echo "== cargo clippy"

