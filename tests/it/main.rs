@@ -22,5 +22,6 @@ mod protocol;
 mod render;
 mod sandbox;
 mod tidy;
+mod tools;
 mod turn_loop;
 mod wire;

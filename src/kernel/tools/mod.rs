@@ -2,6 +2,9 @@
 //!
 //! Whatever goes wrong in a tool is an answer to Claude, never the end of the turn.
 
+pub mod environment;
+pub mod worker;
+
 use futures::future::BoxFuture;
 use serde_json::Value;
 

@@ -1,0 +1,107 @@
+//! What a tool's process inherits: the person's environment without what belongs to the kernel.
+//!
+//! A tool runs with the person's rights and may need their variables (a database password, a
+//! proxy); it never needs the credentials with which the kernel asks the API.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::Environment;
+
+/// Variables with these beginnings are the kernel's own, secret or not.
+const OURS: [&str; 2] = ["ANTHROPIC_", "CLAUDE_KERNEL_"];
+/// What every key of the API begins with, whatever variable holds it.
+const KEY_PREFIX: &str = "sk-ant-";
+/// Where a Python is when nothing names one.
+const STANDARD: [&str; 4] = [
+    "/usr/local/bin/python3",
+    "/usr/bin/python3",
+    "/opt/homebrew/bin/python3",
+    "/run/current-system/sw/bin/python3",
+];
+
+/// Returns what a tool's process may see.
+#[must_use]
+pub fn scrubbed(environment: &Environment) -> Vec<(String, String)> {
+    let ours = |name: &str| OURS.iter().any(|start| name.starts_with(start));
+    let secrets: Vec<&str> = environment
+        .iter()
+        .filter(|(name, value)| ours(name) && value.len() >= 8 && is_secret_name(name))
+        .map(|(_, value)| value)
+        .collect();
+    environment
+        .iter()
+        .filter(|(name, value)| {
+            !ours(name)
+                && !value.contains(KEY_PREFIX)
+                && !secrets.iter().any(|secret| value.contains(secret))
+        })
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn is_secret_name(name: &str) -> bool {
+    ["KEY", "TOKEN", "SECRET"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Finds the interpreter of Python tools: the configured one, else the environment that is active,
+/// else the first `python3`.
+///
+/// # Errors
+/// A sentence when the configured one is no file, or when there is none at all.
+pub fn interpreter(
+    configured: Option<&Path>,
+    environment: &Environment,
+) -> Result<PathBuf, String> {
+    if let Some(path) = configured {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        return match path.is_file() {
+            true => Ok(path),
+            false => Err(format!(
+                "the configuration names `{}` as `python`, and there is no such file",
+                path.display()
+            )),
+        };
+    }
+    let active = ["VIRTUAL_ENV", "CONDA_PREFIX"]
+        .iter()
+        .filter_map(|name| environment.get(name))
+        .map(|prefix| Path::new(prefix).join("bin").join("python"));
+    let on_path = environment.get("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(on_path).map(|directory| directory.join("python3"));
+    active
+        .chain(on_path)
+        .chain(STANDARD.map(PathBuf::from))
+        .find(|path| path.is_absolute() && path.is_file())
+        .ok_or_else(|| "there is no `python3` on this machine".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_never_sees_the_kernels_credentials() {
+        let environment: Environment = [
+            ("ANTHROPIC_API_KEY", "sk-ant-api03-abcdef"),
+            ("ANTHROPIC_AUTH_TOKEN", "opaque-token-1"),
+            ("MY_COPY", "Bearer opaque-token-1"),
+            ("OTHER", "x=sk-ant-oat01-zzz"),
+            ("CLAUDE_KERNEL_PYTHON", "/x"),
+            ("PGPASSWORD", "theirs"),
+            ("PATH", "/bin"),
+        ]
+        .into_iter()
+        .collect();
+        let names: Vec<String> = scrubbed(&environment).into_iter().map(|(n, _)| n).collect();
+        assert_eq!(names, ["PATH", "PGPASSWORD"]);
+    }
+
+    #[test]
+    fn the_configured_interpreter_must_exist() {
+        let environment = Environment::default();
+        let missing = interpreter(Some(Path::new("/no/such/python")), &environment);
+        assert!(missing.unwrap_err().contains("/no/such/python"));
+    }
+}

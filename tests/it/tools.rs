@@ -1,0 +1,3 @@
+//! Tools of this machine: the Python worker, commands, MCP servers, and what a turn makes of them.
+
+mod worker;
