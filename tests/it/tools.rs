@@ -1,3 +1,4 @@
 //! Tools of this machine: the Python worker, commands, MCP servers, and what a turn makes of them.
 
+mod mcp;
 mod worker;

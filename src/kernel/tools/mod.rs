@@ -3,6 +3,9 @@
 //! Whatever goes wrong in a tool is an answer to Claude, never the end of the turn.
 
 pub mod environment;
+pub mod limits;
+pub mod mcp;
+pub mod names;
 pub mod worker;
 
 use futures::future::BoxFuture;

@@ -311,7 +311,7 @@ impl Desk {
                 }
                 Pending::Again(_) => {}
                 pending if begun || give_up => {
-                    self.answer(pending, Err(lost(job.stopping, job.limit, why)))
+                    self.answer(pending, Err(lost(job.stopping, job.limit, why)));
                 }
                 pending => waiting.push((number, pending, job.limit)),
             }
