@@ -159,6 +159,21 @@ pub struct ToolResult {
     pub is_error: bool,
 }
 
+/// Why an answer is not whole. `%continue` goes on after each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// `max_tokens`.
+    MaxTokens,
+    /// The context window was full.
+    ContextWindow,
+    /// Too many pauses or rounds of tools: the turn was ended here.
+    Rounds,
+    /// The person stopped it.
+    Interrupted,
+    /// The stream, or a later call of the turn, failed.
+    Failed,
+}
+
 /// What a turn leaves to the conversation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FinishedTurn {
@@ -174,6 +189,8 @@ pub struct FinishedTurn {
     pub receipt: Receipt,
     /// Whether the API took the history only without thinking.
     pub thinking_refused: bool,
+    /// Why the answer is not whole; `None` for one that is.
+    pub cut: Option<Cut>,
 }
 
 /// How a turn ended.

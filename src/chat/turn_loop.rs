@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::anthropic::accumulate::Accumulator;
 use crate::anthropic::block::{Block, View};
@@ -14,15 +14,16 @@ use crate::anthropic::event::{Delta, StreamEvent};
 use crate::anthropic::message::StopReason;
 use crate::anthropic::model;
 use crate::anthropic::request::Role;
-use crate::anthropic::retry;
 
 use super::action::{Action, Input, Plan};
-use super::conversation::{message, strip_request};
-use super::history::{self, Said};
+use super::conversation::message;
+use super::history::Said;
 use super::ledger;
-use super::turn::{
-    Activity, FetchedFile, FinishedTurn, Receipt, ToolCall, ToolResult, TurnEnd, TurnUsage, Update,
-};
+use super::turn::{Activity, Cut, FetchedFile, ToolCall, TurnEnd, TurnUsage, Update};
+
+mod end;
+mod repair;
+mod tools;
 
 /// The most often a paused turn is continued (`claude-api.md` 8).
 pub const MAX_CONTINUATIONS: u32 = 10;
@@ -78,7 +79,8 @@ pub struct TurnLoop {
     message_id: Option<String>,
     unknown_events: Vec<Value>,
     activity: Option<Activity>,
-    truncated: bool,
+    /// Why the answer is not whole.
+    cut: Option<Cut>,
 }
 
 impl TurnLoop {
@@ -107,7 +109,7 @@ impl TurnLoop {
             message_id: None,
             unknown_events: Vec::new(),
             activity: None,
-            truncated: false,
+            cut: None,
             plan,
         };
         turn.call();
@@ -143,7 +145,7 @@ impl TurnLoop {
             return;
         }
         match input {
-            Input::Interrupted => self.abort(TurnEnd::Interrupted { kept: None }),
+            Input::Interrupted => self.interrupted(),
             Input::ToolDone { id, result } => self.tool_done(&id, &result),
             Input::Waited if self.phase == Phase::Waiting => self.call(),
             Input::Waited => {}
@@ -168,49 +170,6 @@ impl TurnLoop {
         self.show_activity(Activity::Waiting);
         self.actions
             .push_back(Action::Call(Box::new(self.plan.request.clone())));
-    }
-
-    fn failed(&mut self, error: ApiError, random: f64) {
-        if self.phase != Phase::Opening {
-            return self.fail(error);
-        }
-        if self.repair(&error) {
-            self.first_error.get_or_insert(error);
-            return self.call();
-        }
-        if let Some(delay) = retry::retry_delay(&error, self.retries, random) {
-            self.retries += 1;
-            self.phase = Phase::Waiting;
-            self.show_activity(Activity::Retrying {
-                delay,
-                why: retry::reason(&error).to_owned(),
-            });
-            self.actions.push_back(Action::Wait(delay));
-            return;
-        }
-        let error = self.first_error.take().unwrap_or(error);
-        self.fail(error);
-    }
-
-    /// Changes the request after a refusal that may be about the sandbox or the history; in the
-    /// order of `claude-api.md` 14, without reading the message. False when nothing is left to try.
-    fn repair(&mut self, error: &ApiError) -> bool {
-        let ApiError::Status { status, .. } = error else {
-            return false;
-        };
-        if self.continuations > 0 || self.tool_rounds > 0 {
-            return false;
-        }
-        if matches!(status, 400 | 404) && self.plan.request.container.take().is_some() {
-            self.container = None;
-            self.sandbox_lost = true;
-            return true;
-        }
-        if *status == 400 && !self.thinking_refused && strip_request(&mut self.plan.request) {
-            self.thinking_refused = true;
-            return true;
-        }
-        false
     }
 
     fn event(&mut self, event: StreamEvent) {
@@ -322,15 +281,15 @@ impl TurnLoop {
             Some(StopReason::PauseTurn) => return self.go_on(),
             Some(StopReason::ToolUse) => return self.run_tools(first),
             Some(StopReason::MaxTokens) => {
-                self.truncated = true;
+                self.cut = Some(Cut::MaxTokens);
                 self.notice(&format!(
-                    "The answer was cut off at `max_tokens` ({}). Ask Claude to continue, or raise it with `%max_tokens`.",
+                    "The answer was cut off at `max_tokens` ({}). `%continue` goes on; `%max_tokens` raises the limit.",
                     self.plan.request.max_tokens
                 ));
             }
             Some(StopReason::ContextWindowExceeded) => {
-                self.truncated = true;
-                self.notice("The answer was cut off: the conversation fills the model's context window. Start afresh with `%reset chat`.");
+                self.cut = Some(Cut::ContextWindow);
+                self.notice("The answer was cut off: the conversation fills the model's context window. `%compact` makes room, then `%continue` goes on.");
             }
             Some(StopReason::Other(reason)) => {
                 self.notice(&format!(
@@ -346,66 +305,13 @@ impl TurnLoop {
     fn go_on(&mut self) {
         self.continuations += 1;
         if self.continuations > MAX_CONTINUATIONS {
-            self.truncated = true;
+            self.cut = Some(Cut::Rounds);
             self.notice(&format!(
-                "Claude paused {} times in this turn; it was stopped here. Ask it to continue.",
+                "Claude paused {} times in this turn; it was stopped here. `%continue` goes on.",
                 self.continuations
             ));
             return self.settle();
         }
-        self.send_back();
-        self.call_again();
-    }
-
-    /// Starts the tools that the last answer calls, whose first block has ordinal `first`.
-    fn run_tools(&mut self, first: usize) {
-        let blocks = self.finished.last().map_or(&[][..], |(_, blocks)| blocks);
-        let calls: Vec<ToolCall> = blocks
-            .iter()
-            .enumerate()
-            .filter_map(|(at, block)| tool_call(block, first + at))
-            .collect();
-        self.tool_rounds += 1;
-        if calls.is_empty() || self.tool_rounds > MAX_TOOL_ROUNDS {
-            self.truncated = true;
-            self.notice(&format!(
-                "Claude stopped for a tool call in round {}; the turn was ended here.",
-                self.tool_rounds
-            ));
-            return self.settle();
-        }
-        self.phase = Phase::Tools;
-        for call in calls {
-            self.show_activity(Activity::Running {
-                what: call.name.clone(),
-            });
-            self.actions.push_back(Action::RunTool(call.clone()));
-            self.tools.push((call, None));
-        }
-    }
-
-    fn tool_done(&mut self, id: &str, result: &ToolResult) {
-        let open = self.tools.iter_mut().find(|(call, _)| call.id == id);
-        let Some((call, answer @ None)) = open else {
-            return;
-        };
-        let block = result_block(call, result);
-        *answer = Some(block.clone());
-        let (ordinal, id) = (call.ordinal, call.id.clone());
-        self.show(Update::ToolFinished {
-            ordinal,
-            id,
-            result: block,
-        });
-        if self.tools.iter().any(|(_, answer)| answer.is_none()) {
-            return;
-        }
-        let results: Vec<Block> = std::mem::take(&mut self.tools)
-            .into_iter()
-            .filter_map(|(_, result)| result)
-            .collect();
-        self.send_back();
-        self.finished.push((Role::User, results));
         self.send_back();
         self.call_again();
     }
@@ -438,65 +344,6 @@ impl TurnLoop {
         }
     }
 
-    fn settle(&mut self) {
-        self.phase = Phase::Settling;
-        if self.pending_fetches > 0 {
-            let name = if self.pending_fetches == 1 {
-                "a file".to_owned()
-            } else {
-                format!("{} files", self.pending_fetches)
-            };
-            return self.show_activity(Activity::Fetching { name });
-        }
-        let receipt = self.receipt();
-        let messages = history::keep(&self.finished, self.truncated);
-        let answer = history::answer_text(&self.finished);
-        self.show(Update::Finished(receipt.clone()));
-        self.phase = Phase::Over;
-        self.actions
-            .push_back(Action::Finish(Box::new(TurnEnd::Finished(Box::new(
-                FinishedTurn {
-                    question: std::mem::take(&mut self.plan.question),
-                    messages,
-                    answer,
-                    message_id: self.message_id.take(),
-                    receipt,
-                    thinking_refused: self.thinking_refused,
-                },
-            )))));
-    }
-
-    fn receipt(&self) -> Receipt {
-        let model = self
-            .served_by
-            .clone()
-            .unwrap_or_else(|| self.plan.request.model.clone());
-        let spec = model::lookup(&model);
-        Receipt {
-            effort: self
-                .plan
-                .effort
-                .or(spec.and_then(|spec| spec.default_effort)),
-            usage: self.usage,
-            runs: self.runs,
-            cost_usd: self.cost_usd,
-            turn: self.plan.turn,
-            offline: self.plan.offline,
-            model,
-        }
-    }
-
-    fn fail(&mut self, error: ApiError) {
-        self.abort(TurnEnd::Failed { error, kept: None });
-    }
-
-    fn abort(&mut self, end: TurnEnd) {
-        self.actions.clear();
-        self.show(Update::Aborted);
-        self.phase = Phase::Over;
-        self.actions.push_back(Action::Finish(Box::new(end)));
-    }
-
     fn show(&mut self, update: Update) {
         self.actions.push_back(Action::Show(update));
     }
@@ -509,35 +356,6 @@ impl TurnLoop {
         self.activity = Some(activity.clone());
         self.show(Update::Activity(activity));
     }
-}
-
-fn tool_call(block: &Block, ordinal: usize) -> Option<ToolCall> {
-    let View::ToolUse { id, name, input } = block.view() else {
-        return None;
-    };
-    let caller = block
-        .raw()
-        .get("caller")
-        .and_then(|caller| caller.get("type"));
-    let from_code = caller
-        .and_then(Value::as_str)
-        .is_some_and(|caller| caller.starts_with("code_execution"));
-    Some(ToolCall {
-        ordinal,
-        id: id.to_owned(),
-        name: name.to_owned(),
-        input: input.clone(),
-        from_code,
-    })
-}
-
-fn result_block(call: &ToolCall, result: &ToolResult) -> Block {
-    let mut block =
-        json!({"type": "tool_result", "tool_use_id": call.id, "content": result.content});
-    if let (true, Value::Object(block)) = (result.is_error, &mut block) {
-        block.insert("is_error".to_owned(), Value::Bool(true));
-    }
-    Block::from_raw(block)
 }
 
 fn raw(blocks: &[Block]) -> Vec<Value> {

@@ -15,6 +15,7 @@ pub mod faults;
 mod files;
 mod headers;
 mod id;
+pub mod judge;
 mod messages;
 mod models;
 mod play;

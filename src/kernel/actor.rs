@@ -464,9 +464,14 @@ impl Kernel {
             .set_container(turn.container().map(str::to_owned));
         let error = CellError::from_end(&end);
         let mut output = String::new();
-        if let TurnEnd::Finished(finished) = end {
-            output.clone_from(&finished.answer);
-            self.state.conversation.commit(*finished);
+        let kept = match end {
+            TurnEnd::Finished(turn) => Some(turn),
+            TurnEnd::Interrupted { kept } | TurnEnd::Failed { kept, .. } => kept,
+            TurnEnd::Refused { .. } => None,
+        };
+        if let Some(turn) = kept {
+            output.clone_from(&turn.answer);
+            self.state.conversation.commit(*turn);
         }
         Ran {
             result: error.map_or(Ok(payload), Err),

@@ -2,7 +2,7 @@
 
 use crate::anthropic::error::ApiError;
 use crate::cell::magic::MagicError;
-use crate::chat::turn::TurnEnd;
+use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::jupyter::mime::ErrorOutput;
 
 /// Why a cell failed.
@@ -30,19 +30,29 @@ impl CellError {
         }
     }
 
-    /// The person stopped the cell.
+    /// The person stopped the cell before anything of its prompt was sent.
     #[must_use]
-    pub fn interrupted(sent: bool) -> Self {
-        let hint = sent.then(|| {
-            "What had been generated is billed, and a command may still be running in the sandbox. \
-             This turn is not part of the conversation."
-                .to_owned()
-        });
+    pub fn interrupted() -> Self {
         Self {
             ename: "KeyboardInterrupt",
             evalue: "the cell was stopped".to_owned(),
-            hint,
+            hint: None,
             request_id: None,
+        }
+    }
+
+    /// The person stopped a turn.
+    fn interrupted_turn(kept: Option<&FinishedTurn>) -> Self {
+        let whole = kept.is_some_and(|turn| turn.cut.is_none());
+        let running = if whole {
+            "The answer was complete and is billed. Files that were still coming are not saved."
+        } else {
+            "What had been generated is billed, and a command may still be running in the sandbox."
+        };
+        let hint = format!("{running} {}", what_is_kept(kept));
+        Self {
+            hint: Some(hint),
+            ..Self::interrupted()
         }
     }
 
@@ -61,8 +71,15 @@ impl CellError {
     pub fn from_end(end: &TurnEnd) -> Option<Self> {
         match end {
             TurnEnd::Finished(_) => None,
-            TurnEnd::Interrupted { .. } => Some(Self::interrupted(true)),
-            TurnEnd::Failed { error, .. } => Some(Self::from(error)),
+            TurnEnd::Interrupted { kept } => Some(Self::interrupted_turn(kept.as_deref())),
+            TurnEnd::Failed { error, kept } => {
+                let mut cell = Self::from(error);
+                if kept.is_some() {
+                    let hint = cell.hint.unwrap_or_default();
+                    cell.hint = Some(format!("{hint} {}", what_is_kept(kept.as_deref())));
+                }
+                Some(cell)
+            }
             TurnEnd::Refused {
                 category,
                 explanation,
@@ -201,6 +218,17 @@ impl CellError {
             _ => ("InvalidRequestError", "`%%dry` shows the exact request. The conversation is as it was before this cell.".to_owned()),
         };
         Self::new(ename, evalue, hint)
+    }
+}
+
+/// Says what of a turn that broke off is in the conversation.
+fn what_is_kept(kept: Option<&FinishedTurn>) -> &'static str {
+    match kept {
+        None => "Nothing of this turn is in the conversation.",
+        Some(turn) if turn.cut.is_none() => "The answer is in the conversation.",
+        Some(_) => {
+            "What is shown is kept in the conversation, except steps without a result: `%continue` goes on from there."
+        }
     }
 }
 

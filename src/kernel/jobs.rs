@@ -79,7 +79,7 @@ pub async fn unless_stopped<T>(
 ) -> Result<T, Stopped> {
     let stopped = |leave| {
         Err(Stopped {
-            error: CellError::interrupted(false),
+            error: CellError::interrupted(),
             leave,
         })
     };

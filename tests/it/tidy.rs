@@ -65,8 +65,6 @@ const ANTHROPIC_EDGES: &[&str] = &["client", "credentials", "files", "transport"
 /// Lines a file may have, and the files that may have more.
 const MAX_LINES: usize = 500;
 const LONG_FILES: &[(&str, usize)] = &[
-    ("src/chat/turn_loop.rs", 620),
-    ("tests/it/turn_loop.rs", 600),
     ("src/render/markdown.rs", 600),
     ("src/render/renderer.rs", 620),
     ("tests/it/protocol.rs", 600),

@@ -1,5 +1,7 @@
 //! One turn as a state machine: events in, actions out; every stop reason, failures, interrupts.
 
+mod cut_off;
+
 use claude_kernel::anthropic::error::ApiError;
 use claude_kernel::anthropic::event::StreamEvent;
 use claude_kernel::anthropic::request::{MessagesRequest, Role};
@@ -395,60 +397,6 @@ fn files_are_fetched_beside_the_stream_and_waited_for() {
         Some(Action::Show(Update::FileFailed { .. }))
     ));
     assert!(matches!(all.last(), Some(Action::Finish(_))));
-}
-
-#[test]
-fn an_interrupt_between_any_two_events_ends_the_turn_once() {
-    let [run, ran] = run("srvtoolu_1");
-    let events = message(
-        &[thinking(), run, ran, text("Done.")],
-        "end_turn",
-        Some("container_1"),
-    );
-    for position in 0..events.len() {
-        let mut turn = fresh();
-        play(&mut turn, events[..position].to_vec());
-        turn.handle(Input::Interrupted);
-        turn.handle(Input::Interrupted);
-        play(&mut turn, events[position..].to_vec());
-        assert_eq!(
-            end(&mut turn),
-            TurnEnd::Interrupted { kept: None },
-            "after {position} events"
-        );
-    }
-}
-
-#[test]
-fn a_stream_that_breaks_or_errs_fails_the_turn_without_another_call() {
-    let events = message(&[text("half")], "end_turn", None);
-    let mut turn = fresh();
-    call(&mut turn);
-    play(&mut turn, events[..2].to_vec());
-    turn.handle(Input::EndOfStream);
-    assert!(matches!(
-        end(&mut turn),
-        TurnEnd::Failed {
-            error: ApiError::Truncated { .. },
-            ..
-        }
-    ));
-    let mut turn = fresh();
-    call(&mut turn);
-    play(&mut turn, events[..2].to_vec());
-    let error = ApiError::Stream {
-        kind: "overloaded_error".to_owned(),
-        message: "busy".to_owned(),
-        request_id: None,
-    };
-    turn.handle(Input::Failed { error, random: 0.0 });
-    assert!(matches!(
-        end(&mut turn),
-        TurnEnd::Failed {
-            error: ApiError::Stream { .. },
-            ..
-        }
-    ));
 }
 
 #[test]

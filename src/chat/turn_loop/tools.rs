@@ -1,0 +1,94 @@
+//! Tools of this machine: the calls of an answer run together and are answered together.
+
+use serde_json::{Value, json};
+
+use crate::anthropic::block::{Block, View};
+use crate::anthropic::request::Role;
+use crate::chat::action::Action;
+use crate::chat::turn::{Activity, Cut, ToolCall, ToolResult, Update};
+
+use super::{MAX_TOOL_ROUNDS, Phase, TurnLoop};
+
+impl TurnLoop {
+    /// Starts the tools that the last answer calls, whose first block has ordinal `first`.
+    pub(super) fn run_tools(&mut self, first: usize) {
+        let blocks = self.finished.last().map_or(&[][..], |(_, blocks)| blocks);
+        let calls: Vec<ToolCall> = blocks
+            .iter()
+            .enumerate()
+            .filter_map(|(at, block)| tool_call(block, first + at))
+            .collect();
+        self.tool_rounds += 1;
+        if calls.is_empty() || self.tool_rounds > MAX_TOOL_ROUNDS {
+            self.cut = Some(Cut::Rounds);
+            self.notice(&format!(
+                "Claude stopped for a tool call in round {}; the turn was ended here.",
+                self.tool_rounds
+            ));
+            return self.settle();
+        }
+        self.phase = Phase::Tools;
+        for call in calls {
+            self.show_activity(Activity::Running {
+                what: call.name.clone(),
+            });
+            self.actions.push_back(Action::RunTool(call.clone()));
+            self.tools.push((call, None));
+        }
+    }
+
+    pub(super) fn tool_done(&mut self, id: &str, result: &ToolResult) {
+        let open = self.tools.iter_mut().find(|(call, _)| call.id == id);
+        let Some((call, answer @ None)) = open else {
+            return;
+        };
+        let block = result_block(call, result);
+        *answer = Some(block.clone());
+        let (ordinal, id) = (call.ordinal, call.id.clone());
+        self.show(Update::ToolFinished {
+            ordinal,
+            id,
+            result: block,
+        });
+        if self.tools.iter().any(|(_, answer)| answer.is_none()) {
+            return;
+        }
+        let results: Vec<Block> = std::mem::take(&mut self.tools)
+            .into_iter()
+            .filter_map(|(_, result)| result)
+            .collect();
+        self.send_back();
+        self.finished.push((Role::User, results));
+        self.send_back();
+        self.call_again();
+    }
+}
+
+fn tool_call(block: &Block, ordinal: usize) -> Option<ToolCall> {
+    let View::ToolUse { id, name, input } = block.view() else {
+        return None;
+    };
+    let caller = block
+        .raw()
+        .get("caller")
+        .and_then(|caller| caller.get("type"));
+    let from_code = caller
+        .and_then(Value::as_str)
+        .is_some_and(|caller| caller.starts_with("code_execution"));
+    Some(ToolCall {
+        ordinal,
+        id: id.to_owned(),
+        name: name.to_owned(),
+        input: input.clone(),
+        from_code,
+    })
+}
+
+fn result_block(call: &ToolCall, result: &ToolResult) -> Block {
+    let mut block =
+        json!({"type": "tool_result", "tool_use_id": call.id, "content": result.content});
+    if let (true, Value::Object(block)) = (result.is_error, &mut block) {
+        block.insert("is_error".to_owned(), Value::Bool(true));
+    }
+    Block::from_raw(block)
+}
