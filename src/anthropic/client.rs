@@ -24,6 +24,9 @@ pub use super::transport::{API_VERSION, ClientOptions, DEFAULT_BASE_URL};
 const MAX_MODEL_PAGES: usize = 20;
 /// The largest JSON answer that is read, in bytes.
 const MAX_JSON_BYTES: usize = 32 * 1024 * 1024;
+/// The most bytes of one stream that are read: twice what a request may have, which is to carry the
+/// answer back. Without it a stream that never ends would fill the memory.
+const MAX_STREAM_BYTES: u64 = 64 * 1024 * 1024;
 /// How long the end of a finished answer is waited for, so that the connection can be used again.
 const LAST_BYTES: Duration = Duration::from_millis(100);
 
@@ -191,6 +194,7 @@ pub struct EventStream {
     request_id: Option<String>,
     decoder: Decoder,
     read_timeout: Duration,
+    received_bytes: u64,
     is_complete: bool,
 }
 
@@ -206,6 +210,7 @@ impl EventStream {
             request_id,
             decoder: Decoder::new(),
             read_timeout,
+            received_bytes: 0,
             is_complete: false,
         }
     }
@@ -231,8 +236,14 @@ impl EventStream {
                 Ok(Some(event)) => StreamEvent::parse(&event.name, &event.data),
                 Ok(None) => match response.chunk().await {
                     Ok(Some(bytes)) => {
-                        self.decoder.push(&bytes);
-                        continue;
+                        self.received_bytes += bytes.len() as u64;
+                        if self.received_bytes <= MAX_STREAM_BYTES {
+                            self.decoder.push(&bytes);
+                            continue;
+                        }
+                        Err(ApiError::Protocol {
+                            reason: format!("an answer larger than {MAX_STREAM_BYTES} bytes"),
+                        })
                     }
                     Ok(None) => Err(ApiError::Truncated {
                         reason: "it ended without `message_stop`".to_owned(),

@@ -6,6 +6,7 @@
 
 pub(crate) mod answer;
 pub mod artifact;
+mod console;
 pub(crate) mod foreign;
 pub mod markdown;
 pub(crate) mod pace;

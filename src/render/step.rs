@@ -203,7 +203,7 @@ impl Step {
 }
 
 fn push_block(out: &mut String, text: &str) {
-    out.push_str(&foreign::capped(&foreign::printable(text)));
+    out.push_str(&foreign::plain(text));
     if !out.ends_with('\n') {
         out.push('\n');
     }
@@ -218,7 +218,7 @@ fn terminal(report: &Report) -> Terminal {
                     STDERR => StreamName::Stderr,
                     _ => StreamName::Stdout,
                 },
-                foreign::excerpt(text, OUTPUT_LINES.0, OUTPUT_LINES.1),
+                foreign::coloured_excerpt(text, OUTPUT_LINES.0, OUTPUT_LINES.1),
             ),
             Section::Text { plain, .. } => (StreamName::Stdout, format!("{plain}\n")),
         };

@@ -448,3 +448,28 @@ async fn what_is_set_up_wrongly_is_told_and_not_tried() {
         expect!["the Claude API cannot be called: `HOME/src/lib.rs` holds no PEM certificate"];
     check("https://example.invalid", Some(rust), error).await;
 }
+
+#[tokio::test]
+async fn a_stream_without_end_is_given_up() {
+    let text = "x".repeat(1 << 20);
+    let delta = format!(
+        "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\
+         \"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n"
+    );
+    let mut script = vec![stream_head(&[])];
+    script.extend((0..200).map(|_| chunk(delta.as_bytes())));
+    let server = Server::start(vec![script]).await;
+    let mut stream = server.client().stream(&hello()).await.unwrap();
+    let (mut deltas, mut error) = (0, None);
+    while let Some(next) = stream.next().await {
+        match next {
+            Ok(_) => deltas += 1,
+            Err(broken) => error = Some(broken),
+        }
+    }
+    assert!((60..64).contains(&deltas), "{deltas}");
+    assert_eq!(
+        error.unwrap().to_string(),
+        "the API sent something this version cannot read: an answer larger than 67108864 bytes"
+    );
+}

@@ -616,7 +616,7 @@ fn a_turn_in_a_terminal() {
             1823 ms stderr "cat: missing.csv: No such file or directory\n"
             1823 ms stdout "[exit 1]\n\n"
             1850 ms stdout "[Python - Draw the revenue]\n    # Draw the revenue\n    import matplotlib\n    plot('<b>$5</b>')\n"
-            1855 ms stdout "</details>\ndone\n"
+            1855 ms stdout "</details>\n\u{1b}[32mdone\u{1b}[0m\n"
             1855 ms stdout "\n"
             1886 ms display -
              image/png
