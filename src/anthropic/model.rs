@@ -9,6 +9,8 @@ mod table;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 pub use abilities::{Abilities, ModelInfo, NotTaken};
 pub use cost::cost_usd;
 pub use table::MODELS;
@@ -20,7 +22,8 @@ use ThinkingKind::{Adaptive, BetweenTools, Disabled, Enabled};
 pub const TABLE_DATE: &str = "2026-11-22";
 
 /// `output_config.effort`, in rising order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Effort {
     /// `low`.
     Low,

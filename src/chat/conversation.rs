@@ -1,83 +1,65 @@
-//! The conversation: finished turns, the container, and the requests made from them.
+//! The conversations behind a notebook: turns that belong to cells, and the requests made of them.
 //!
-//! Invariant: history only grows at its end. When `system` or `tools` differ from what was last
-//! sent, all thinking is taken out of the stored turns, once, and never put back
-//! (`claude-api.md` 14.1), so no request of ours is refused for its history.
+//! The principle: *Claude sees what stands above the cell.* [`Conversations`] is a fold over
+//! [`Record`]s: deciding never changes it, [`Conversations::apply`] never decides. Invariant: no
+//! request is refused for its history. Every turn remembers the digest of what was sent before it;
+//! where that no longer holds, its thinking and all that follows is taken out, for good
+//! (`claude-api.md` 14.1).
+
+pub mod mark;
+mod message;
+pub mod order;
+mod plan;
+mod turn;
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use crate::anthropic::request::{MessageParam, MessagesRequest};
 
-use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
-
-use super::params;
-use super::prompt::system_blocks;
-use super::question::Question;
+use super::record::{Prefix, Record, TurnId, TurnRecord};
 use super::settings::Settings;
-use super::turn::{FinishedTurn, TurnUsage};
+use order::{CellKey, Order};
 
-/// One message of a stored turn.
+pub use message::message;
+pub use plan::{Opening, Planned, Standing};
+pub use turn::Turn;
+
+/// The name of the conversation that a notebook begins with.
+pub const MAIN: &str = "main";
+
+/// A conversation.
 #[derive(Debug, Clone)]
-struct Stored {
-    role: Role,
-    blocks: Vec<Value>,
-    /// `blocks`, serialised once and sent again with every later turn.
-    content: Arc<RawValue>,
-}
-
-impl Stored {
-    fn new(role: Role, blocks: Vec<Value>) -> Option<Self> {
-        let content = raw_array(&blocks)?;
-        (!blocks.is_empty()).then_some(Self {
-            role,
-            blocks,
-            content,
-        })
-    }
-}
-
-/// A finished turn, as `%history` and the ledger see it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Turn {
-    /// 1-based.
-    pub number: u32,
-    /// What the person asked.
-    pub prompt: String,
-    /// The answer's text.
-    pub answer: String,
-    /// The model that served.
-    pub model: String,
-    /// Tokens.
-    pub usage: TurnUsage,
-    /// US dollars, if the price is known.
-    pub cost_usd: Option<f64>,
-}
-
-/// The chat behind a notebook.
-#[derive(Debug, Default)]
 pub struct Conversation {
-    turns: Vec<Turn>,
-    messages: Vec<Stored>,
+    /// Its name.
+    pub name: String,
+    /// In the order they were made.
+    turns: Vec<Arc<Turn>>,
     container: Option<String>,
+    /// The cells whose work is in that sandbox.
+    in_sandbox: Vec<CellKey>,
+    prefix: Option<Prefix>,
+    summary: Option<Summary>,
     last_message_id: Option<String>,
-    /// `system` and `tools` of the last request that was sent.
-    frozen: Option<(Vec<Value>, Vec<Value>)>,
+}
+
+/// A message that stands for the first turns of a conversation, as long as they are the first.
+#[derive(Debug, Clone)]
+struct Summary {
+    message: MessageParam,
+    turns: Vec<TurnId>,
 }
 
 impl Conversation {
-    /// Returns the finished turns, oldest first.
-    #[must_use]
-    pub fn turns(&self) -> &[Turn] {
-        &self.turns
-    }
-
-    /// Returns the number the next turn will have.
-    #[must_use]
-    pub fn next_number(&self) -> u32 {
-        u32::try_from(self.turns.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1)
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            turns: Vec::new(),
+            container: None,
+            in_sandbox: Vec::new(),
+            prefix: None,
+            summary: None,
+            last_message_id: None,
+        }
     }
 
     /// Returns the sandbox's id, if one is known.
@@ -86,179 +68,305 @@ impl Conversation {
         self.container.as_deref()
     }
 
-    /// Remembers the sandbox, also after a turn that failed.
-    pub fn set_container(&mut self, id: Option<String>) {
-        self.container = id;
-    }
-
-    /// Forgets all turns; the sandbox stays.
-    pub fn clear(&mut self) {
-        *self = Self {
-            container: self.container.take(),
-            ..Self::default()
-        };
-    }
-
-    /// Returns the request that asks `question` next, without changing anything (`%%dry` shows it).
+    /// Returns how many turns it has, deleted cells' included.
     #[must_use]
-    pub fn plan(&self, settings: &Settings, question: &Question) -> MessagesRequest {
-        let (system, tools) = (system_blocks(settings), params::tools(settings));
-        let keep_thinking = !self.is_changed(&system, &tools);
-        let mut messages: Vec<MessageParam> = Vec::with_capacity(self.messages.len() + 1);
-        let previous_user = self
-            .messages
-            .iter()
-            .rposition(|stored| stored.role == Role::User);
-        for (position, stored) in self.messages.iter().enumerate() {
-            if Some(position) == previous_user {
-                messages.extend(marked(&stored.blocks));
-            } else if keep_thinking || stored.role != Role::Assistant {
-                messages.push(MessageParam {
-                    role: stored.role,
-                    content: Arc::clone(&stored.content),
-                });
-            } else {
-                messages.extend(
-                    Stored::new(stored.role, without_thinking(&stored.blocks)).map(|stored| {
-                        MessageParam {
-                            role: stored.role,
-                            content: stored.content,
-                        }
-                    }),
-                );
+    pub fn len(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// Returns whether nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    fn set_container(&mut self, id: Option<String>) {
+        if self.container != id {
+            self.in_sandbox.clear();
+            self.container = id;
+        }
+    }
+
+    fn strip(&mut self, is_meant: impl Fn(&Turn) -> bool, form: impl Fn(&Turn) -> Turn) {
+        for turn in self.turns.iter_mut().filter(|turn| is_meant(turn)) {
+            *turn = Arc::new(form(turn));
+        }
+    }
+}
+
+/// All conversations of a notebook, one of them current.
+#[derive(Debug, Clone)]
+pub struct Conversations {
+    current: Conversation,
+    others: Vec<Conversation>,
+    order: Order,
+    /// The greatest number of a turn.
+    turns: TurnId,
+    settings: Option<Settings>,
+}
+
+impl Default for Conversations {
+    fn default() -> Self {
+        Self {
+            current: Conversation::new(MAIN),
+            others: Vec::new(),
+            order: Order::default(),
+            turns: 0,
+            settings: None,
+        }
+    }
+}
+
+impl Conversations {
+    /// Takes what was recorded. What fits nothing is ignored: a journal is a file like any other.
+    pub fn apply(&mut self, record: Record) {
+        match record {
+            Record::Ran { cell } => self.order.run(cell),
+            Record::Turn(turn) => self.commit(*turn),
+            Record::Undone { thread, turn } => {
+                if let Some(thread) = self.find_mut(&thread) {
+                    thread.turns.retain(|kept| kept.id != turn);
+                }
+            }
+            Record::Thread { name } => self.switch(&name),
+            Record::Forked { name, from, turns } => self.fork_into(&name, &from, &turns),
+            Record::Detached { cells } => self.order.detach(cells),
+            Record::Reset { thread } => {
+                if let Some(thread) = self.find_mut(&thread) {
+                    let container = thread.container.take();
+                    *thread = Conversation {
+                        container,
+                        ..Conversation::new(&thread.name)
+                    };
+                }
+            }
+            Record::ResetAll => {
+                *self = Self {
+                    order: std::mem::take(&mut self.order),
+                    turns: self.turns,
+                    ..Self::default()
+                };
+            }
+            Record::Container { thread, id } => {
+                if let Some(thread) = self.find_mut(&thread) {
+                    thread.set_container(id);
+                }
+            }
+            Record::Compacted {
+                thread,
+                message,
+                turns,
+            } => {
+                if let Some(thread) = self.find_mut(&thread) {
+                    thread.summary = Some(Summary { message, turns });
+                }
+            }
+            Record::Settings(settings) => self.settings = Some(*settings),
+            Record::Restarted => self.restart(),
+        }
+    }
+
+    /// Returns the conversation that cells talk in.
+    #[must_use]
+    pub fn current(&self) -> &Conversation {
+        &self.current
+    }
+
+    /// Returns every conversation, the current one first.
+    pub fn all(&self) -> impl Iterator<Item = &Conversation> {
+        std::iter::once(&self.current).chain(&self.others)
+    }
+
+    /// Returns where cells stand.
+    #[must_use]
+    pub fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// The saved notebook holds these cells, in this order.
+    pub fn set_file_order(&mut self, ids: Vec<String>) {
+        self.order.set_file(ids);
+    }
+
+    /// Returns the settings that were recorded last.
+    #[must_use]
+    pub fn settings(&self) -> Option<&Settings> {
+        self.settings.as_ref()
+    }
+
+    /// Returns the turns of the current conversation, from top to bottom, without deleted cells'.
+    #[must_use]
+    pub fn turns(&self) -> Vec<&Arc<Turn>> {
+        self.standing(|_| true)
+    }
+
+    /// Returns the turns that no longer saw what stands above them, from top to bottom.
+    #[must_use]
+    pub fn stale(&self) -> Vec<&Arc<Turn>> {
+        let turns = self.turns();
+        let mut above = 0;
+        turns
+            .into_iter()
+            .filter(|turn| {
+                let saw = turn.above == above;
+                above = mark::follow(above, turn.id);
+                !saw
+            })
+            .collect()
+    }
+
+    /// Returns the turn that was made last in the current conversation.
+    #[must_use]
+    pub fn last(&self) -> Option<&Arc<Turn>> {
+        let turns = self.current.turns.iter();
+        turns.max_by_key(|turn| turn.id)
+    }
+
+    /// Returns what takes back the last turn, if there is one.
+    #[must_use]
+    pub fn undo(&self) -> Option<Record> {
+        Some(Record::Undone {
+            thread: self.current.name.clone(),
+            turn: self.last()?.id,
+        })
+    }
+
+    /// Returns what makes a conversation of the turns above a cell.
+    #[must_use]
+    pub fn fork(&self, name: &str, cell: &CellKey) -> Record {
+        let place = self.order.place(cell);
+        let above = self.standing(|other| other < place);
+        Record::Forked {
+            name: name.to_owned(),
+            from: self.current.name.clone(),
+            turns: above.iter().map(|turn| turn.id).collect(),
+        }
+    }
+
+    /// Returns what a run of this cell changes, if it is news.
+    #[must_use]
+    pub fn ran(&self, cell: &CellKey) -> Option<Record> {
+        self.order
+            .is_new(cell)
+            .then(|| Record::Ran { cell: cell.clone() })
+    }
+
+    /// Returns what the deletion of cells changes, if any of them ever ran.
+    #[must_use]
+    pub fn detached(&self, cells: impl Iterator<Item = CellKey>) -> Option<Record> {
+        let cells: Vec<CellKey> = cells
+            .filter(|cell| self.order.knows(cell) && !self.order.is_detached(cell))
+            .collect();
+        (!cells.is_empty()).then_some(Record::Detached { cells })
+    }
+
+    /// Returns what another sandbox of the current conversation changes, if it is another.
+    #[must_use]
+    pub fn container_changed(&self, id: Option<&str>) -> Option<Record> {
+        (self.current.container() != id).then(|| Record::Container {
+            thread: self.current.name.clone(),
+            id: id.map(str::to_owned),
+        })
+    }
+
+    /// Turns of the current conversation at places that fit, from top to bottom.
+    fn standing(&self, fits: impl Fn(order::Place) -> bool) -> Vec<&Arc<Turn>> {
+        let turns = self.current.turns.iter();
+        let mut placed: Vec<(order::Place, &Arc<Turn>)> = turns
+            .filter(|turn| !self.order.is_detached(&turn.cell))
+            .map(|turn| (self.order.place(&turn.cell), turn))
+            .filter(|(place, _)| fits(*place))
+            .collect();
+        placed.sort_by_key(|(place, _)| *place);
+        placed.into_iter().map(|(_, turn)| turn).collect()
+    }
+
+    fn commit(&mut self, record: TurnRecord) {
+        self.turns = self.turns.max(record.id);
+        self.order.run(record.cell.clone());
+        let Some(thread) = self.find_mut(&record.thread) else {
+            return;
+        };
+        thread.set_container(record.container.clone());
+        if record.receipt.runs > 0 && !thread.in_sandbox.contains(&record.cell) {
+            thread.in_sandbox.push(record.cell.clone());
+        }
+        if let Some(prefix) = &record.prefix {
+            thread.strip(|_| true, Turn::bare);
+            thread.prefix = Some(prefix.clone());
+        }
+        let stripped = |turn: &Turn| turn.thinks && record.stripped.contains(&turn.id);
+        if !record.stripped.is_empty() {
+            thread.strip(stripped, Turn::without_thinking);
+        }
+        if record.message_id.is_some() {
+            thread.last_message_id.clone_from(&record.message_id);
+        }
+        thread.turns.retain(|turn| turn.cell != record.cell);
+        thread.turns.push(Arc::new(Turn::of(record)));
+    }
+
+    fn switch(&mut self, name: &str) {
+        if self.current.name == name {
+            return;
+        }
+        let known = self.others.iter().position(|thread| thread.name == name);
+        let next = known.map_or_else(|| Conversation::new(name), |at| self.others.remove(at));
+        self.others.push(std::mem::replace(&mut self.current, next));
+    }
+
+    fn fork_into(&mut self, name: &str, from: &str, turns: &[TurnId]) {
+        let Some(source) = self.find_mut(from) else {
+            return;
+        };
+        let shared = source.turns.iter();
+        let shared = shared.filter(|turn| turns.contains(&turn.id));
+        let fork = Conversation {
+            turns: shared.cloned().collect(),
+            prefix: source.prefix.clone(),
+            summary: source.summary.clone(),
+            ..Conversation::new(name)
+        };
+        self.switch(name);
+        self.current = fork;
+    }
+
+    fn restart(&mut self) {
+        let renamed = self.order.restart();
+        if renamed.is_empty() {
+            return;
+        }
+        for thread in std::iter::once(&mut self.current).chain(&mut self.others) {
+            for cell in &mut thread.in_sandbox {
+                if let Some(new) = renamed.get(cell) {
+                    *cell = new.clone();
+                }
+            }
+            for turn in &mut thread.turns {
+                if let Some(new) = renamed.get(&turn.cell) {
+                    Arc::make_mut(turn).cell = new.clone();
+                }
             }
         }
-        messages.extend(marked(&question.blocks()));
-        MessagesRequest {
-            model: settings.model.clone(),
-            max_tokens: settings.max_tokens,
-            stream: true,
-            system,
-            tools,
-            thinking: params::thinking(settings),
-            output_config: params::output_config(settings),
-            container: self.container.clone(),
-            diagnostics: Some(json!({"previous_message_id": self.last_message_id})),
-            messages,
-            betas: settings.all_betas(),
-        }
     }
 
-    /// As [`plan`](Self::plan), about to be sent: what it strips is stripped for good.
-    pub fn begin(&mut self, settings: &Settings, question: &Question) -> MessagesRequest {
-        let request = self.plan(settings, question);
-        if self.is_changed(&request.system, &request.tools) {
-            self.strip_thinking();
-        }
-        self.frozen = Some((request.system.clone(), request.tools.clone()));
-        request
-    }
-
-    /// Appends a finished turn.
-    pub fn commit(&mut self, turn: FinishedTurn) {
-        if turn.thinking_refused {
-            self.strip_thinking();
-        }
-        self.messages
-            .extend(Stored::new(Role::User, turn.question.blocks()));
-        for message in turn.messages {
-            self.messages
-                .extend(Stored::new(message.role, message.blocks));
-        }
-        self.turns.push(Turn {
-            number: self.next_number(),
-            prompt: turn.question.prompt,
-            answer: turn.answer,
-            model: turn.receipt.model,
-            usage: turn.receipt.usage,
-            cost_usd: turn.receipt.cost_usd,
-        });
-        self.last_message_id = turn.message_id.or(self.last_message_id.take());
-    }
-
-    fn is_changed(&self, system: &[Value], tools: &[Value]) -> bool {
-        self.frozen
-            .as_ref()
-            .is_some_and(|(old_system, old_tools)| old_system != system || old_tools != tools)
-    }
-
-    fn strip_thinking(&mut self) {
-        let messages = std::mem::take(&mut self.messages);
-        self.messages = messages
-            .into_iter()
-            .filter_map(|stored| match stored.role {
-                Role::Assistant if stored.blocks.iter().any(is_thinking) => {
-                    Stored::new(Role::Assistant, without_thinking(&stored.blocks))
-                }
-                Role::Assistant | Role::User | Role::System => Some(stored),
-            })
-            .collect();
+    fn find_mut(&mut self, name: &str) -> Option<&mut Conversation> {
+        std::iter::once(&mut self.current)
+            .chain(&mut self.others)
+            .find(|thread| thread.name == name)
     }
 }
 
 /// Takes the thinking out of every assistant message of a request, as the last repair before its
 /// refusal stands.
 pub(super) fn strip_request(request: &mut MessagesRequest) -> bool {
-    let mut stripped = false;
+    let before = request.messages.clone();
     let messages = std::mem::take(&mut request.messages);
-    request.messages = messages
-        .into_iter()
-        .filter_map(|message| {
-            if message.role != Role::Assistant {
-                return Some(message);
-            }
-            let Ok(blocks) = serde_json::from_str::<Vec<Value>>(message.content.get()) else {
-                return Some(message);
-            };
-            if !blocks.iter().any(is_thinking) {
-                return Some(message);
-            }
-            stripped = true;
-            Stored::new(Role::Assistant, without_thinking(&blocks)).map(|stored| MessageParam {
-                role: Role::Assistant,
-                content: stored.content,
-            })
-        })
-        .collect();
-    stripped
-}
-
-/// Serialises blocks as a message, to continue a turn.
-pub(super) fn message(role: Role, blocks: Vec<Value>) -> Option<MessageParam> {
-    Stored::new(role, blocks).map(|stored| MessageParam {
-        role,
-        content: stored.content,
-    })
-}
-
-/// A user message whose last block carries a cache marker.
-fn marked(blocks: &[Value]) -> Option<MessageParam> {
-    let mut blocks = blocks.to_vec();
-    if let Some(Value::Object(last)) = blocks.last_mut() {
-        last.insert("cache_control".to_owned(), json!({"type": "ephemeral"}));
-    }
-    Some(MessageParam {
-        role: Role::User,
-        content: raw_array(&blocks)?,
-    })
-}
-
-fn is_thinking(block: &Value) -> bool {
-    matches!(
-        block.get("type").and_then(Value::as_str),
-        Some("thinking" | "redacted_thinking")
-    )
-}
-
-fn without_thinking(blocks: &[Value]) -> Vec<Value> {
-    blocks
-        .iter()
-        .filter(|block| !is_thinking(block))
-        .cloned()
-        .collect()
-}
-
-/// Serialises to raw JSON. `None` cannot happen for values that came from JSON.
-fn raw_array(blocks: &[Value]) -> Option<Arc<RawValue>> {
-    serde_json::value::to_raw_value(blocks).ok().map(Arc::from)
+    request.messages = messages.into_iter().filter_map(message::strip).collect();
+    request.messages.len() != before.len()
+        || request
+            .messages
+            .iter()
+            .zip(&before)
+            .any(|(new, old)| !Arc::ptr_eq(&new.content, &old.content))
 }

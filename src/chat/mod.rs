@@ -8,6 +8,7 @@ pub mod params;
 pub mod presets;
 pub mod prompt;
 pub mod question;
+pub mod record;
 pub mod settings;
 pub mod tool_types;
 pub mod turn;

@@ -29,14 +29,41 @@ of the step.
 lower, tables for tabular results, LaTeX between dollar signs for mathematics, no raw HTML.
 - If a step fails, say so plainly, then mend it.";
 
+/// What Claude is told while the tool of its sandbox rests: the tool itself stays in the request,
+/// because a changed `tools` costs the cache and the thinking.
+pub const NO_CODE: &str = "Do not run code or commands in the sandbox, also not small ones; if the task cannot be \
+done without it, say so instead.";
+
+/// Returns what of the system prompt the settings decide.
+#[must_use]
+pub fn instructions(settings: &Settings) -> String {
+    settings.instructions().join("\n\n")
+}
+
+/// Returns what Claude is told in mid-conversation when that has become something else.
+#[must_use]
+pub fn changed(instructions: &str) -> String {
+    if instructions.is_empty() {
+        "The person changed the settings of this notebook. From here on nothing holds of the additional \
+         instructions that were given before; the general ones at the beginning do."
+            .to_owned()
+    } else {
+        format!(
+            "The person changed the settings of this notebook. From here on these instructions stand in the \
+             place of all additional ones that were given before; the general ones at the beginning hold as \
+             ever.\n\n{instructions}"
+        )
+    }
+}
+
 /// Builds the `system` blocks for a request; the last carries the cache marker (`claude-api.md` 16.1).
 #[must_use]
 pub fn system_blocks(settings: &Settings) -> Vec<Value> {
-    let mut texts = vec![KERNEL_PROMPT];
-    texts.extend(settings.instructions());
+    let own = instructions(settings);
+    let text = [KERNEL_PROMPT, &own].join("\n\n");
     vec![json!({
         "type": "text",
-        "text": texts.join("\n\n"),
+        "text": text.trim_end(),
         "cache_control": {"type": "ephemeral", "ttl": "1h"},
     })]
 }

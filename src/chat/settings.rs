@@ -1,5 +1,6 @@
-//! What a turn is asked with. Set by magics, kept by the actor, recorded with each turn.
+//! What a turn is asked with. Set by magics, kept by the actor, recorded when they change.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::anthropic::model::Effort;
@@ -15,7 +16,7 @@ pub const DEFAULT_MAX_TOKENS: u32 = 32_000;
 pub const CODE_EXECUTION: &str = "code_execution_20260521";
 
 /// Which languages Claude may use in its sandbox. One tool does both, so this is an instruction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Languages {
     /// Shell commands.
     pub bash: bool,
@@ -54,7 +55,8 @@ impl Languages {
 }
 
 /// `%thinking`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ThinkingShow {
     /// Shown open.
     Show,
@@ -65,7 +67,8 @@ pub enum ThinkingShow {
 }
 
 /// Everything a magic can set that a request depends on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Settings {
     /// `model`.
     pub model: String,

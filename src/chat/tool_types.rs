@@ -18,6 +18,12 @@ pub struct ToolType {
     pub note: &'static str,
 }
 
+/// Returns whether an entry of `tools` is the sandbox's, of any date.
+#[must_use]
+pub fn is_code_execution(entry: &Value) -> bool {
+    entry.get("name").and_then(Value::as_str) == Some("code_execution")
+}
+
 /// The types known on the table's day, newest of each name first.
 pub const TOOL_TYPES: &[ToolType] = &[
     ToolType {

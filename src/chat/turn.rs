@@ -91,7 +91,8 @@ impl FetchedFile {
 }
 
 /// Tokens of a turn, summed over its calls (`claude-api.md` 6.4).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TurnUsage {
     /// Uncached input.
     pub input_tokens: u64,
@@ -108,7 +109,7 @@ pub struct TurnUsage {
 }
 
 /// The one small line under an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The model that served.
     pub model: String,
@@ -160,7 +161,8 @@ pub struct ToolResult {
 }
 
 /// Why an answer is not whole. `%continue` goes on after each of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// `max_tokens`.
     MaxTokens,

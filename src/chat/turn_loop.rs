@@ -319,7 +319,7 @@ impl TurnLoop {
     /// Adds the last message of the turn to the request.
     fn send_back(&mut self) {
         let last = self.finished.last();
-        let said = last.and_then(|(role, blocks)| message(*role, raw(blocks)));
+        let said = last.and_then(|(role, blocks)| message(*role, &raw(blocks)));
         self.plan.request.messages.extend(said);
     }
 

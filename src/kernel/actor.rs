@@ -14,6 +14,7 @@ use crate::cell::magic::{self, Context, Effect};
 use crate::cell::parse::{self, Cell};
 use crate::cell::{fill, help};
 use crate::chat::action::Plan;
+use crate::chat::conversation::Planned;
 use crate::chat::question::Question;
 use crate::chat::settings::Settings;
 use crate::chat::turn::TurnEnd;
@@ -25,7 +26,7 @@ use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
 use crate::render::renderer::Renderer;
 
-use super::cells;
+use super::{address, cells};
 use super::desk::{Desk, Urgent, error_reply};
 use super::dry;
 use super::error::CellError;
@@ -322,6 +323,10 @@ impl Kernel {
     }
 
     async fn run_cell(&mut self, execute: &Execute, request: &Message) -> Ran {
+        let conversations = &self.state.conversations;
+        if let Some(record) = conversations.detached(address::deleted(request)) {
+            self.state.record(record);
+        }
         let status = self.status();
         let (calls, prompt) = match parse::parse(&execute.code) {
             Cell::Empty => return Ran::ok(Vec::new(), String::new()),
@@ -401,8 +406,10 @@ impl Kernel {
                     "Write the prompt below `%%dry`.",
                 ));
             }
-            let plan = self.state.conversation.plan(&prepared.settings, &question);
-            scene.show(vec![dry::plan(&plan)]).await;
+            let cell = address::of(request, &self.state.conversations);
+            let conversations = &self.state.conversations;
+            let plan = conversations.plan(&cell, &prepared.settings, &question);
+            scene.show(vec![dry::plan(&plan.request)]).await;
             return Ran::ok(payload, shown);
         }
         if question.prompt.is_empty() {
@@ -435,11 +442,19 @@ impl Kernel {
         request: &Message,
         payload: Vec<Value>,
     ) -> Ran {
-        let turn = self.state.conversation.next_number();
-        let plan = Plan {
-            request: self.state.conversation.begin(settings, &question),
+        let cell = address::of(request, &self.state.conversations);
+        if let Some(record) = self.state.conversations.ran(&cell) {
+            self.state.record(record);
+        }
+        let Planned {
+            request: asked,
             question,
-            turn,
+            opening,
+        } = self.state.conversations.plan(&cell, settings, &question);
+        let plan = Plan {
+            request: asked,
+            question,
+            turn: opening.standing.number,
             effort: settings.effort,
             offline: self.about.offline,
         };
@@ -459,20 +474,25 @@ impl Kernel {
             &mut self.interruptions,
         )
         .await;
-        self.state
-            .conversation
-            .set_container(turn.container().map(str::to_owned));
         let error = CellError::from_end(&end);
-        let mut output = String::new();
         let kept = match end {
             TurnEnd::Finished(turn) => Some(turn),
             TurnEnd::Interrupted { kept } | TurnEnd::Failed { kept, .. } => kept,
             TurnEnd::Refused { .. } => None,
         };
-        if let Some(turn) = kept {
-            output.clone_from(&turn.answer);
-            self.state.conversation.commit(*turn);
+        let mut output = String::new();
+        let record = kept.and_then(|kept| {
+            output.clone_from(&kept.answer);
+            let conversations = &self.state.conversations;
+            conversations.turn_record(opening, *kept, turn.container())
+        });
+        let conversations = &self.state.conversations;
+        let record = record.or_else(|| conversations.container_changed(turn.container()));
+        if let Some(record) = record {
+            self.state.record(record);
         }
+        // Nobody writes them yet.
+        self.state.unwritten.clear();
         Ran {
             result: error.map_or(Ok(payload), Err),
             output,

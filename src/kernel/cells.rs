@@ -4,7 +4,7 @@ use crate::cell::magic::{self, Context, Effect, Job, Reset, TurnSummary};
 use crate::cell::magics::system;
 use crate::cell::parse::{MagicCall, Scope};
 use crate::cell::variables::Variables;
-use crate::chat::conversation::Conversation;
+use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 
 use super::error::CellError;
@@ -72,10 +72,16 @@ pub fn prepare(
     state.set_in = set_in;
     for reset in resets {
         match reset {
-            Reset::Chat => state.conversation.clear(),
-            Reset::Sandbox => state.conversation.set_container(None),
+            Reset::Chat => {
+                let thread = state.conversations.current().name.clone();
+                state.record(Record::Reset { thread });
+            }
+            Reset::Sandbox => {
+                let changed = state.conversations.container_changed(None);
+                changed.into_iter().for_each(|record| state.record(record));
+            }
             Reset::All => {
-                state.conversation = Conversation::default();
+                state.record(Record::ResetAll);
                 state.settings = state.initial.clone();
                 state.variables.clear();
                 state.set_in.clear();

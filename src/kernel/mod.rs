@@ -1,6 +1,7 @@
 //! The imperative shell: the only place where both protocols meet. One actor owns all state.
 
 pub mod actor;
+mod address;
 pub mod cells;
 pub mod desk;
 pub mod dry;

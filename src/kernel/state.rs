@@ -3,7 +3,8 @@
 use crate::anthropic::model::{self, Effort};
 use crate::cell::magic::{Context, TurnSummary};
 use crate::cell::variables::Variables;
-use crate::chat::conversation::Conversation;
+use crate::chat::conversation::Conversations;
+use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 use crate::config::Config;
 
@@ -18,8 +19,10 @@ pub struct State {
     pub initial: Settings,
     /// Variables of `%set` and papermill, and structured results.
     pub variables: Variables,
-    /// The chat.
-    pub conversation: Conversation,
+    /// What was said; changed by [`State::record`] alone.
+    pub conversations: Conversations,
+    /// Records since the journal was written last.
+    pub unwritten: Vec<Record>,
     /// The execution count.
     pub count: u32,
     /// Executed cells.
@@ -38,7 +41,8 @@ impl State {
             initial: settings.clone(),
             settings,
             variables: Variables::default(),
-            conversation: Conversation::default(),
+            conversations: Conversations::default(),
+            unwritten: Vec::new(),
             count: 0,
             history: Vec::new(),
             models: Vec::new(),
@@ -46,17 +50,24 @@ impl State {
         }
     }
 
+    /// Takes a change of the conversations, for the journal and for itself.
+    pub fn record(&mut self, record: Record) {
+        self.unwritten.push(record.clone());
+        self.conversations.apply(record);
+    }
+
     /// Returns the turns as `%history` lists them.
     #[must_use]
     pub fn turn_summaries(&self) -> Vec<TurnSummary> {
-        self.conversation
-            .turns()
-            .iter()
-            .map(|turn| TurnSummary {
-                number: turn.number,
-                prompt: turn.prompt.clone(),
-                answer: turn.answer.clone(),
-                cost_usd: turn.cost_usd,
+        let turns = self.conversations.turns();
+        turns
+            .into_iter()
+            .zip(1..)
+            .map(|(turn, number)| TurnSummary {
+                number,
+                prompt: turn.prompt.to_string(),
+                answer: turn.answer.to_string(),
+                cost_usd: turn.receipt.cost_usd,
             })
             .collect()
     }
@@ -64,10 +75,11 @@ impl State {
     /// Returns what the turns cost so far, in US dollars, as far as prices are known.
     #[must_use]
     pub fn cost_usd(&self) -> f64 {
-        let turns = self.conversation.turns().iter();
+        let turns = self.conversations.turns();
         // An empty sum of floats is -0.0, which would be shown.
         turns
-            .filter_map(|turn| turn.cost_usd)
+            .iter()
+            .filter_map(|turn| turn.receipt.cost_usd)
             .fold(0.0, |sum, cost| sum + cost)
     }
 

@@ -18,7 +18,7 @@ pub struct About {
 /// Returns the lines of `%status` as (label, value).
 #[must_use]
 pub fn lines(state: &State, about: &About) -> Vec<(String, String)> {
-    let conversation = &state.conversation;
+    let conversations = &state.conversations;
     let cost = if about.offline {
         "none: no model is called".to_owned()
     } else {
@@ -30,14 +30,14 @@ pub fn lines(state: &State, about: &About) -> Vec<(String, String)> {
     } else {
         about.base_url.clone()
     };
-    let sandbox = match conversation.container() {
+    let sandbox = match conversations.current().container() {
         Some(_) => "one, kept for later cells",
         None => "none yet: the first command makes one",
     };
     [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("backend", backend),
-        ("turns", conversation.turns().len().to_string()),
+        ("turns", conversations.turns().len().to_string()),
         ("cost", cost),
         ("sandbox", sandbox.to_owned()),
     ]
@@ -69,9 +69,9 @@ pub fn expressions(asked: &[(String, String)], state: &State) -> Map<String, Val
 fn value_of(name: &str, state: &State) -> Option<String> {
     let own = match name {
         "model" => Some(state.settings.model.clone()),
-        "turns" => Some(state.conversation.turns().len().to_string()),
+        "turns" => Some(state.conversations.turns().len().to_string()),
         "cost_usd" => Some(format!("{:.6}", state.cost_usd())),
-        "container" => state.conversation.container().map(str::to_owned),
+        "container" => state.conversations.current().container().map(str::to_owned),
         _ => None,
     };
     own.or_else(|| {

@@ -1,0 +1,68 @@
+//! Messages as bytes: made once, marked for the cache, relieved of thinking.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::anthropic::request::{MessageParam, Role};
+
+/// What a marked block ends with.
+const MARKER: &str = r#","cache_control":{"type":"ephemeral"}}]"#;
+
+/// Serialises blocks as a message; `None` when there are none.
+#[must_use]
+pub fn message(role: Role, blocks: &[Value]) -> Option<MessageParam> {
+    if blocks.is_empty() {
+        return None;
+    }
+    // Cannot fail for values that came from JSON.
+    let content = serde_json::value::to_raw_value(blocks).ok()?;
+    Some(MessageParam {
+        role,
+        content: Arc::from(content),
+    })
+}
+
+/// Reads the blocks of a message.
+#[must_use]
+pub(super) fn blocks(message: &MessageParam) -> Vec<Value> {
+    serde_json::from_str(message.content.get()).unwrap_or_default()
+}
+
+/// Returns the message with a cache marker on its last block, by its bytes alone.
+#[must_use]
+pub(super) fn marked(message: &MessageParam) -> MessageParam {
+    let content = message.content.get();
+    let marked = content
+        .strip_suffix("}]")
+        .filter(|head| !head.ends_with('{'))
+        .and_then(|head| RawValue::from_string(format!("{head}{MARKER}")).ok());
+    MessageParam {
+        role: message.role,
+        content: marked.map_or_else(|| Arc::clone(&message.content), Arc::from),
+    }
+}
+
+/// Returns the message without thinking; `None` when nothing else is in it.
+#[must_use]
+pub(super) fn strip(message: MessageParam) -> Option<MessageParam> {
+    if message.role != Role::Assistant {
+        return Some(message);
+    }
+    let blocks = blocks(&message);
+    if !blocks.iter().any(is_thinking) {
+        return Some(message);
+    }
+    let kept: Vec<Value> = blocks.into_iter().filter(|b| !is_thinking(b)).collect();
+    self::message(message.role, &kept)
+}
+
+/// Returns whether a block is thinking.
+#[must_use]
+pub(super) fn is_thinking(block: &Value) -> bool {
+    matches!(
+        block.get("type").and_then(Value::as_str),
+        Some("thinking" | "redacted_thinking")
+    )
+}

@@ -1,0 +1,132 @@
+//! A turn as it is kept: serialised once, sent again as bytes.
+//!
+//! Invariant: what Claude said is never rebuilt. Thinking may be taken out, whole and for good.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::anthropic::request::{MessageParam, Role};
+use crate::chat::record::{TurnId, TurnRecord};
+use crate::chat::turn::{Cut, Receipt};
+
+use super::mark::Mark;
+use super::message;
+use super::order::CellKey;
+
+/// A turn.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// Its number among all turns ever made.
+    pub id: TurnId,
+    /// The cell that made it.
+    pub cell: CellKey,
+    /// What the person asked.
+    pub prompt: Arc<str>,
+    /// The answer's text.
+    pub answer: Arc<str>,
+    /// Why the answer stops in the middle, if it does.
+    pub cut: Option<Cut>,
+    /// What it took.
+    pub receipt: Arc<Receipt>,
+    /// `id` of the last message.
+    pub message_id: Option<String>,
+    /// Which turns stood above the cell when it was made.
+    pub above: u64,
+    /// Digest of what was sent before it.
+    pub(super) bound: Mark,
+    /// Digest of its own messages.
+    pub(super) mark: Mark,
+    /// Whether it holds thinking.
+    pub(super) thinks: bool,
+    question: MessageParam,
+    notice: Option<(Arc<str>, MessageParam)>,
+    answers: Vec<MessageParam>,
+}
+
+impl Turn {
+    /// Makes a turn of what was recorded.
+    pub(super) fn of(record: TurnRecord) -> Self {
+        let said = |role, content| MessageParam { role, content };
+        let notice = record.notice.map(|notice| {
+            let message = said(Role::System, notice.content);
+            (Arc::from(notice.instructions), message)
+        });
+        let (mut texts, mut thinks) = (Vec::new(), false);
+        for block in record.answers.iter().flat_map(message::blocks) {
+            thinks = thinks || message::is_thinking(&block);
+            texts.extend(text_of(&block));
+        }
+        let mut turn = Self {
+            id: record.id,
+            cell: record.cell,
+            prompt: Arc::from(record.prompt),
+            answer: Arc::from(texts.join("\n\n")),
+            cut: record.cut,
+            receipt: Arc::new(record.receipt),
+            message_id: record.message_id,
+            above: record.above,
+            bound: record.bound,
+            mark: Mark::default(),
+            thinks,
+            question: said(Role::User, record.question),
+            notice,
+            answers: record.answers,
+        };
+        turn.mark = turn.marked();
+        turn
+    }
+
+    /// Returns what is sent of it, in order.
+    pub fn messages(&self) -> impl Iterator<Item = &MessageParam> {
+        let notice = self.notice.as_ref().filter(|_| self.is_answered());
+        std::iter::once(&self.question)
+            .chain(notice.map(|(_, message)| message))
+            .chain(&self.answers)
+    }
+
+    /// Returns the blocks of the answer, without the question.
+    #[must_use]
+    pub fn answer_blocks(&self) -> Vec<Value> {
+        self.answers.iter().flat_map(message::blocks).collect()
+    }
+
+    /// Returns the instructions that Claude was told with this turn, if they changed with it.
+    #[must_use]
+    pub fn told(&self) -> Option<&str> {
+        let notice = self.notice.as_ref().filter(|_| self.is_answered());
+        notice.map(|(instructions, _)| &**instructions)
+    }
+
+    /// Returns it without thinking.
+    pub(super) fn without_thinking(&self) -> Self {
+        let mut turn = self.clone();
+        turn.answers = turn.answers.into_iter().filter_map(message::strip).collect();
+        turn.thinks = false;
+        turn.mark = turn.marked();
+        turn
+    }
+
+    /// Returns it without thinking and without what it told of settings.
+    pub(super) fn bare(&self) -> Self {
+        let mut turn = self.clone();
+        turn.notice = None;
+        turn.without_thinking()
+    }
+
+    /// A `system` message must be followed by an answer (`claude-api.md` 2.6), and an answer that
+    /// was thinking alone may be gone.
+    fn is_answered(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
+    fn marked(&self) -> Mark {
+        Mark::of_messages(self.messages())
+    }
+}
+
+fn text_of(block: &Value) -> Option<String> {
+    let is_text = block.get("type").and_then(Value::as_str) == Some("text");
+    let text = block.get("text").and_then(Value::as_str).unwrap_or_default();
+    (is_text && !text.trim().is_empty()).then(|| text.to_owned())
+}

@@ -1,0 +1,205 @@
+//! Everything that changes what was said, as values: the conversations are a fold over these.
+//!
+//! The kernel makes a record, writes it to the journal, then applies it
+//! ([`super::conversation::Conversations::apply`]); a restarted kernel applies the same records
+//! again and stands where it stood. Invariant: nothing changes the conversations but a record.
+//! New fields get a default, so that older journals stay readable; a change that an older version
+//! must not ignore gets a new kind, which it refuses by name ([`RecordError::Newer`]).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::anthropic::request::MessageParam;
+
+use super::conversation::mark::Mark;
+use super::conversation::order::CellKey;
+use super::settings::Settings;
+use super::turn::{Cut, Receipt};
+
+/// Number of a turn among all turns ever made; 1-based, never used twice.
+pub type TurnId = u64;
+
+/// One change.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// A cell with a prompt ran for the first time, or again after it was deleted.
+    Ran {
+        /// The cell.
+        cell: CellKey,
+    },
+    /// A turn was made, whole or cut off. It replaces the one its cell had in this thread.
+    Turn(Box<TurnRecord>),
+    /// A turn was taken back.
+    Undone {
+        /// The conversation.
+        thread: String,
+        /// The turn.
+        turn: TurnId,
+    },
+    /// From here on cells talk in this conversation, new if it is new.
+    Thread {
+        /// Its name.
+        name: String,
+    },
+    /// A new conversation began with turns of another, and cells talk in it from here on.
+    Forked {
+        /// The new one.
+        name: String,
+        /// The old one.
+        from: String,
+        /// The turns they share.
+        turns: Vec<TurnId>,
+    },
+    /// The notebook deleted cells: their turns are no longer sent. They return if a cell runs again.
+    Detached {
+        /// The cells.
+        cells: Vec<CellKey>,
+    },
+    /// A conversation was forgotten; its sandbox stays.
+    Reset {
+        /// The conversation.
+        thread: String,
+    },
+    /// All conversations were forgotten.
+    ResetAll,
+    /// A conversation works in another sandbox from here on.
+    Container {
+        /// The conversation.
+        thread: String,
+        /// The sandbox; none until the next command makes one.
+        id: Option<String>,
+    },
+    /// A summary stands for the first turns of a conversation.
+    Compacted {
+        /// The conversation.
+        thread: String,
+        /// The message with the `compaction` block, as it is sent (`claude-api.md` 2.5).
+        message: MessageParam,
+        /// The turns it stands for, in order.
+        turns: Vec<TurnId>,
+    },
+    /// Settings as they hold from here on.
+    Settings(Box<Settings>),
+    /// Another process goes on: cell ids that were valid in one process only mean nothing now.
+    Restarted,
+}
+
+/// The names of the kinds, as they are written.
+const KINDS: &[&str] = &[
+    "ran",
+    "turn",
+    "undone",
+    "thread",
+    "forked",
+    "detached",
+    "reset",
+    "reset_all",
+    "container",
+    "compacted",
+    "settings",
+    "restarted",
+];
+
+/// A turn, as it is kept and sent again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TurnRecord {
+    /// The conversation.
+    pub thread: String,
+    /// Its number.
+    pub id: TurnId,
+    /// The cell that made it.
+    pub cell: CellKey,
+    /// What the person asked.
+    pub prompt: String,
+    /// `content` of the user message: what the kernel put before the prompt, and the prompt.
+    pub question: Arc<RawValue>,
+    /// What Claude was told of changed settings, after the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
+    /// What followed, in order.
+    pub answers: Vec<MessageParam>,
+    /// Why the answer stops in the middle, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
+    /// What it took.
+    pub receipt: Receipt,
+    /// `id` of the last message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// The sandbox after the turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// Digest of all that was sent before the question: the thinking is bound to it.
+    pub bound: Mark,
+    /// Which turns stood above the cell ([`super::conversation::mark::follow`]).
+    pub above: u64,
+    /// `system` and `tools`, when they were new with this turn. All thinking made under the old
+    /// ones is gone, and so are notices: they are part of the new `system`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Prefix>,
+    /// Turns that lost their thinking for good when this one was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stripped: Vec<TurnId>,
+}
+
+/// What stands before all messages of a conversation, and does not change while it can be helped
+/// (`claude-api.md` 14.1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prefix {
+    /// `system`.
+    pub system: Vec<Value>,
+    /// `tools`.
+    pub tools: Vec<Value>,
+    /// What of `system` settings decide.
+    pub instructions: String,
+}
+
+/// A change of settings, told in mid-conversation (`claude-api.md` 2.6).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Notice {
+    /// The instructions in force from here on.
+    pub instructions: String,
+    /// `content` of the `system` message.
+    pub content: Arc<RawValue>,
+}
+
+/// A record that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A kind this version does not know.
+    #[error("`{kind}` was written by a newer version of claude-kernel")]
+    Newer {
+        /// The kind.
+        kind: String,
+    },
+    /// No record at all, or one that lacks something.
+    #[error("this is no record of a conversation: {source}")]
+    Broken {
+        /// Where it broke.
+        source: serde_json::Error,
+    },
+}
+
+impl Record {
+    /// Reads a record, such as one line of a journal holds.
+    ///
+    /// # Errors
+    /// When its kind is unknown, or it is no record.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        serde_json::from_str(text).map_err(|source| {
+            let kind = match serde_json::from_str::<Value>(text) {
+                Ok(Value::String(kind)) => Some(kind),
+                Ok(Value::Object(map)) if map.len() == 1 => map.into_iter().next().map(|(k, _)| k),
+                _ => None,
+            };
+            match kind.filter(|kind| !KINDS.contains(&kind.as_str())) {
+                Some(kind) => RecordError::Newer { kind },
+                None => RecordError::Broken { source },
+            }
+        })
+    }
+}
