@@ -203,3 +203,58 @@ impl Record {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_a_newer_version_is_named() {
+        for (text, kind) in [(r#"{"dreamt":{"of":1}}"#, "dreamt"), (r#""lent""#, "lent")] {
+            let error = Record::parse(text).unwrap_err();
+            assert!(
+                matches!(&error, RecordError::Newer { kind: found } if found == kind),
+                "{error}"
+            );
+        }
+        for text in [
+            "",
+            "{",
+            "3",
+            "{}",
+            r#"{"ran":{}}"#,
+            r#"{"ran":1,"undone":2}"#,
+        ] {
+            let error = Record::parse(text).unwrap_err();
+            assert!(matches!(error, RecordError::Broken { .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_name_and_fields_of_a_newer_version_are_ignored() {
+        let records = [
+            r#"{"ran":{"cell":{"cell":"a"},"mood":"good"}}"#,
+            r#"{"undone":{"thread":"main","turn":3}}"#,
+            r#"{"thread":{"name":"aside"}}"#,
+            r#"{"forked":{"name":"aside","from":"main","turns":[1,2]}}"#,
+            r#"{"detached":{"cells":[{"document":"x"},{"run":4}]}}"#,
+            r#"{"reset":{"thread":"main"}}"#,
+            r#""reset_all""#,
+            r#"{"container":{"thread":"main","id":null}}"#,
+            r#"{"compacted":{"thread":"main","message":{"role":"assistant","content":[]},"turns":[]}}"#,
+            r#"{"settings":{"model":"claude-opus-5","mood":"good"}}"#,
+            r#""restarted""#,
+        ];
+        for text in records {
+            let record = Record::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let again = serde_json::to_string(&record).unwrap();
+            Record::parse(&again).unwrap_or_else(|error| panic!("{again}: {error}"));
+            assert!(
+                KINDS
+                    .iter()
+                    .any(|kind| text.contains(&format!("\"{kind}\"")))
+            );
+        }
+        assert_eq!(KINDS.len(), records.len() + 1, "and `turn`");
+    }
+}

@@ -3,6 +3,8 @@
 //! Invariant: every request is bracketed by busy and idle, every request that wants a reply gets
 //! one, and all output of a cell is published before its reply.
 
+mod turn;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,31 +15,26 @@ use crate::anthropic::client::{Client, DEFAULT_BASE_URL};
 use crate::cell::magic::{self, Context, Effect};
 use crate::cell::parse::{self, Cell};
 use crate::cell::{fill, help};
-use crate::chat::action::Plan;
-use crate::chat::conversation::Planned;
 use crate::chat::question::Question;
 use crate::chat::settings::Settings;
-use crate::chat::turn::TurnEnd;
-use crate::chat::turn_loop::TurnLoop;
 use crate::host::Host;
 use crate::jupyter::connection::{Channel, Connection};
 use crate::jupyter::mime::Output;
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
-use crate::render::renderer::Renderer;
 
-use super::{address, cells};
 use super::desk::{Desk, Urgent, error_reply};
 use super::dry;
 use super::error::CellError;
-use super::execute::{Edges, Interruptions, Leave, Scene, Wake, drive};
+use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
 use super::introspect::{self, HistoryEntry};
 use super::jobs::{self, Desktop, Stopped};
-use super::show::{front_end, page_payload, shows, warnings};
+use super::show::{page_payload, shows, warnings};
 use super::state::State;
 use super::status::{self, About};
 use super::store::Store;
 use super::tools::Tools;
+use super::{address, cells};
 
 /// How long requests that were sent together with a failing one may take to arrive, so that they
 /// are answered as aborted. Only waited for after a cell that failed at once.
@@ -430,73 +427,6 @@ impl Kernel {
                 Ran::ok(Vec::new(), String::new())
             }
             Err(error) => Ran::failed(CellError::from(&error)),
-        }
-    }
-
-    /// Sends the question and drives the turn to its end.
-    async fn turn(
-        &mut self,
-        settings: &Settings,
-        question: Question,
-        execute: &Execute,
-        request: &Message,
-        payload: Vec<Value>,
-    ) -> Ran {
-        let cell = address::of(request, &self.state.conversations);
-        if let Some(record) = self.state.conversations.ran(&cell) {
-            self.state.record(record);
-        }
-        let Planned {
-            request: asked,
-            question,
-            opening,
-        } = self.state.conversations.plan(&cell, settings, &question);
-        let plan = Plan {
-            request: asked,
-            question,
-            turn: opening.standing.number,
-            effort: settings.effort,
-            offline: self.about.offline,
-        };
-        let mut turn = TurnLoop::start(plan);
-        let prefix = self.edges.host.uuid().simple().to_string();
-        let mut renderer = Renderer::new(front_end(execute, request), settings.thinking, prefix);
-        let scene = Scene {
-            desk: &self.desk,
-            parent: &request.parent,
-            count: self.state.count,
-        };
-        let (end, leave) = drive(
-            &mut turn,
-            &mut renderer,
-            &self.edges,
-            scene,
-            &mut self.interruptions,
-        )
-        .await;
-        let error = CellError::from_end(&end);
-        let kept = match end {
-            TurnEnd::Finished(turn) => Some(turn),
-            TurnEnd::Interrupted { kept } | TurnEnd::Failed { kept, .. } => kept,
-            TurnEnd::Refused { .. } => None,
-        };
-        let mut output = String::new();
-        let record = kept.and_then(|kept| {
-            output.clone_from(&kept.answer);
-            let conversations = &self.state.conversations;
-            conversations.turn_record(opening, *kept, turn.container())
-        });
-        let conversations = &self.state.conversations;
-        let record = record.or_else(|| conversations.container_changed(turn.container()));
-        if let Some(record) = record {
-            self.state.record(record);
-        }
-        // Nobody writes them yet.
-        self.state.unwritten.clear();
-        Ran {
-            result: error.map_or(Ok(payload), Err),
-            output,
-            leave,
         }
     }
 }

@@ -1,33 +1,21 @@
 //! One turn as a state machine: events in, actions out; every stop reason, failures, interrupts.
 
 mod cut_off;
+mod settings;
 
 use claude_kernel::anthropic::error::ApiError;
 use claude_kernel::anthropic::event::StreamEvent;
 use claude_kernel::anthropic::request::{MessagesRequest, Role};
-use claude_kernel::chat::action::{Action, Input, Plan};
-use claude_kernel::chat::conversation::Conversation;
-use claude_kernel::chat::question::Question;
+use claude_kernel::chat::action::{Action, Input};
 use claude_kernel::chat::settings::Settings;
 use claude_kernel::chat::turn::{Activity, FinishedTurn, ToolResult, TurnEnd, Update};
 use claude_kernel::chat::turn_loop::{MAX_CONTINUATIONS, TurnLoop};
 use serde_json::{Value, json};
 
-fn start(conversation: &mut Conversation, settings: &Settings, prompt: &str) -> TurnLoop {
-    let turn = conversation.next_number();
-    let question = Question::of(prompt);
-    let request = conversation.begin(settings, &question);
-    TurnLoop::start(Plan {
-        request,
-        question,
-        turn,
-        effort: None,
-        offline: false,
-    })
-}
+use crate::support::talk::Talk;
 
 fn fresh() -> TurnLoop {
-    start(&mut Conversation::default(), &Settings::default(), "hi")
+    Talk::default().start(&Settings::default(), "hi")
 }
 
 fn actions(turn: &mut TurnLoop) -> Vec<Action> {
@@ -308,17 +296,16 @@ fn an_overloaded_api_is_asked_again_and_the_wait_is_shown() {
 
 #[test]
 fn a_refused_request_is_repaired_in_the_documented_order_and_then_the_first_error_stands() {
-    let mut conversation = Conversation::default();
-    let mut turn = start(&mut conversation, &Settings::default(), "one");
+    let mut talk = Talk::default();
+    let mut turn = talk.start(&Settings::default(), "one");
     call(&mut turn);
     play(
         &mut turn,
         message(&[thinking(), text("1")], "end_turn", Some("container_1")),
     );
-    conversation.set_container(turn.container().map(str::to_owned));
-    conversation.commit(finished(&mut turn));
+    talk.commit(finished(&mut turn), Some("container_1"));
 
-    let mut turn = start(&mut conversation, &Settings::default(), "two");
+    let mut turn = talk.start(&Settings::default(), "two");
     let first = call(&mut turn);
     assert_eq!(first.container.as_deref(), Some("container_1"));
     assert!(content(&first)[1].contains(&thinking()));
@@ -329,7 +316,7 @@ fn a_refused_request_is_repaired_in_the_documented_order_and_then_the_first_erro
     turn.handle(refused(400));
     let third = call(&mut turn);
     assert_eq!(content(&third)[1], vec![text("1")]);
-    let mut worked = start(&mut conversation, &Settings::default(), "two");
+    let mut worked = talk.start(&Settings::default(), "two");
     for _ in 0..2 {
         worked.handle(refused(400));
     }
@@ -359,8 +346,8 @@ fn a_refused_request_is_repaired_in_the_documented_order_and_then_the_first_erro
     let TurnEnd::Finished(done) = *end else {
         panic!("finished")
     };
-    conversation.commit(*done);
-    let next = conversation.plan(&Settings::default(), &Question::of("three"));
+    talk.commit(*done, Some("container_2"));
+    let next = talk.plan(&Settings::default(), "three");
     assert!(
         !content(&next)
             .iter()
@@ -401,9 +388,9 @@ fn files_are_fetched_beside_the_stream_and_waited_for() {
 
 #[test]
 fn cache_markers_stand_on_system_and_the_two_newest_user_messages_only() {
-    let mut conversation = Conversation::default();
+    let mut talk = Talk::default();
     for prompt in ["one", "two", "three"] {
-        let mut turn = start(&mut conversation, &Settings::default(), prompt);
+        let mut turn = talk.start(&Settings::default(), prompt);
         let request = call(&mut turn);
         assert!(
             request
@@ -445,43 +432,6 @@ fn cache_markers_stand_on_system_and_the_two_newest_user_messages_only() {
                 .all(|(role, marked)| *role == Role::User || !marked)
         );
         play(&mut turn, message(&[text("ok")], "end_turn", None));
-        conversation.commit(finished(&mut turn));
+        talk.commit(finished(&mut turn), None);
     }
-}
-
-#[test]
-fn changed_tools_or_system_take_the_thinking_out_once_and_for_good() {
-    let mut conversation = Conversation::default();
-    let mut settings = Settings::default();
-    let mut turn = start(&mut conversation, &settings, "one");
-    call(&mut turn);
-    play(
-        &mut turn,
-        message(&[thinking(), text("1")], "end_turn", None),
-    );
-    conversation.commit(finished(&mut turn));
-    let has_thinking = |request: &MessagesRequest| {
-        content(request)
-            .iter()
-            .flatten()
-            .any(|block| block["type"] == "thinking")
-    };
-    assert!(
-        has_thinking(&conversation.plan(&settings, &Question::of("two"))),
-        "as long as nothing changed it is echoed"
-    );
-    let before = settings.clone();
-    settings.system = Some("Be brief.".to_owned());
-    assert!(!has_thinking(
-        &conversation.plan(&settings, &Question::of("two"))
-    ));
-    assert!(
-        has_thinking(&conversation.plan(&before, &Question::of("two"))),
-        "a plan changes nothing"
-    );
-    conversation.begin(&settings, &Question::of("two"));
-    assert!(
-        !has_thinking(&conversation.plan(&before, &Question::of("two"))),
-        "once sent, it stays out"
-    );
 }

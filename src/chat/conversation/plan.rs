@@ -216,11 +216,7 @@ impl Conversations {
 
     /// Decides on `system` and `tools`: as they were, while it can be helped. The last value says
     /// that they are new.
-    fn prefix(
-        &self,
-        settings: &Settings,
-        above: &[&Arc<Turn>],
-    ) -> (Prefix, Option<Notice>, bool) {
+    fn prefix(&self, settings: &Settings, above: &[&Arc<Turn>]) -> (Prefix, Option<Notice>, bool) {
         let wanted = Prefix {
             system: system_blocks(settings),
             tools: params::tools(settings),

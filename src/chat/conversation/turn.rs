@@ -101,7 +101,11 @@ impl Turn {
     /// Returns it without thinking.
     pub(super) fn without_thinking(&self) -> Self {
         let mut turn = self.clone();
-        turn.answers = turn.answers.into_iter().filter_map(message::strip).collect();
+        turn.answers = turn
+            .answers
+            .into_iter()
+            .filter_map(message::strip)
+            .collect();
         turn.thinks = false;
         turn.mark = turn.marked();
         turn
@@ -127,6 +131,9 @@ impl Turn {
 
 fn text_of(block: &Value) -> Option<String> {
     let is_text = block.get("type").and_then(Value::as_str) == Some("text");
-    let text = block.get("text").and_then(Value::as_str).unwrap_or_default();
+    let text = block
+        .get("text")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     (is_text && !text.trim().is_empty()).then(|| text.to_owned())
 }

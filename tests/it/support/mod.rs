@@ -3,3 +3,4 @@
 pub(crate) mod frontend;
 pub(crate) mod host;
 pub(crate) mod rig;
+pub(crate) mod talk;

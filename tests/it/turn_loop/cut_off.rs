@@ -8,15 +8,15 @@ use claude_kernel::anthropic::event::StreamEvent;
 use claude_kernel::anthropic::request::Role;
 use claude_kernel::anthropic::sse::Decoder;
 use claude_kernel::chat::action::{Action, Input};
-use claude_kernel::chat::conversation::Conversation;
-use claude_kernel::chat::question::Question;
 use claude_kernel::chat::settings::Settings;
 use claude_kernel::chat::turn::{Cut, FinishedTurn, ToolResult, TurnEnd, Update};
 use claude_kernel::chat::turn_loop::TurnLoop;
 use claude_kernel::emulator::judge;
 use serde_json::{Value, json};
 
-use super::{actions, call, contents, end, fresh, message, play, run, start, text, thinking};
+use crate::support::talk::Talk;
+
+use super::{actions, call, contents, end, fresh, message, play, run, text, thinking};
 
 /// The events of a recording, as far as they can be read.
 fn recorded(name: &str) -> Vec<StreamEvent> {
@@ -48,13 +48,15 @@ fn kept(end: TurnEnd) -> Option<FinishedTurn> {
 }
 
 /// The next request after a turn is one that the API takes.
-fn check_next(mut conversation: Conversation, container: Option<&str>, kept: Option<FinishedTurn>) {
-    conversation.set_container(container.map(str::to_owned));
-    if let Some(kept) = kept {
-        assert!(!kept.messages.is_empty());
-        conversation.commit(kept);
+fn check_next(mut talk: Talk, container: Option<&str>, kept: Option<FinishedTurn>) {
+    match kept {
+        Some(kept) => {
+            assert!(!kept.messages.is_empty());
+            talk.commit(kept, container);
+        }
+        None => talk.set_container(container),
     }
-    let request = conversation.begin(&settings(), &Question::of("next"));
+    let request = talk.plan(&settings(), "next");
     let body = serde_json::to_value(&request).unwrap();
     assert_eq!(judge::refusal(&body, &request.betas), None, "{body:#}");
 }
@@ -157,9 +159,9 @@ fn interrupts_at_every_event_boundary_leave_a_valid_conversation() {
     for (name, events) in streams {
         for known in [None, Some("container_0")] {
             for position in 0..=events.len() {
-                let mut conversation = Conversation::default();
-                conversation.set_container(known.map(str::to_owned));
-                let mut turn = start(&mut conversation, &settings(), "hi");
+                let mut talk = Talk::default();
+                talk.set_container(known);
+                let mut turn = talk.start(&settings(), "hi");
                 for event in &events[..position] {
                     turn.handle(Input::Event(event.clone()));
                     answer_tools(&mut turn);
@@ -181,7 +183,7 @@ fn interrupts_at_every_event_boundary_leave_a_valid_conversation() {
                 };
                 let kept = kept(*end);
                 something_kept += usize::from(kept.is_some());
-                check_next(conversation, turn.container(), kept);
+                check_next(talk, turn.container(), kept);
             }
         }
     }
@@ -200,9 +202,9 @@ fn an_interrupted_answer_keeps_its_pairs_and_its_unfinished_text() {
         let name = event["type"].as_str().unwrap();
         events.push(StreamEvent::parse(name, &event.to_string()).unwrap());
     }
-    let mut conversation = Conversation::default();
-    conversation.set_container(Some("container_0".to_owned()));
-    let mut turn = start(&mut conversation, &Settings::default(), "hi");
+    let mut talk = Talk::default();
+    talk.set_container(Some("container_0"));
+    let mut turn = talk.start(&Settings::default(), "hi");
     play(&mut turn, events[..9].to_vec());
     turn.handle(Input::Interrupted);
     let turn_kept = kept(end(&mut turn)).unwrap();
@@ -212,7 +214,7 @@ fn an_interrupted_answer_keeps_its_pairs_and_its_unfinished_text() {
         "trailing thinking goes"
     );
 
-    let mut turn = start(&mut conversation, &Settings::default(), "hi");
+    let mut turn = talk.start(&Settings::default(), "hi");
     play(&mut turn, events.clone());
     turn.handle(Input::Interrupted);
     let turn_kept = kept(end(&mut turn)).unwrap();

@@ -1,0 +1,88 @@
+//! One turn of a cell: planned, driven to its end, and recorded.
+
+use serde_json::Value;
+
+use crate::chat::action::Plan;
+use crate::chat::conversation::Planned;
+use crate::chat::question::Question;
+use crate::chat::settings::Settings;
+use crate::chat::turn::TurnEnd;
+use crate::chat::turn_loop::TurnLoop;
+use crate::jupyter::request::Execute;
+use crate::jupyter::wire::Message;
+use crate::kernel::address;
+use crate::kernel::error::CellError;
+use crate::kernel::execute::{Scene, drive};
+use crate::kernel::show::front_end;
+use crate::render::renderer::Renderer;
+
+use super::{Kernel, Ran};
+
+impl Kernel {
+    /// Sends the question and drives the turn to its end.
+    pub(super) async fn turn(
+        &mut self,
+        settings: &Settings,
+        question: Question,
+        execute: &Execute,
+        request: &Message,
+        payload: Vec<Value>,
+    ) -> Ran {
+        let cell = address::of(request, &self.state.conversations);
+        if let Some(record) = self.state.conversations.ran(&cell) {
+            self.state.record(record);
+        }
+        let Planned {
+            request: asked,
+            question,
+            opening,
+        } = self.state.conversations.plan(&cell, settings, &question);
+        let plan = Plan {
+            request: asked,
+            question,
+            turn: opening.standing.number,
+            effort: settings.effort,
+            offline: self.about.offline,
+        };
+        let mut turn = TurnLoop::start(plan);
+        let prefix = self.edges.host.uuid().simple().to_string();
+        let mut renderer = Renderer::new(front_end(execute, request), settings.thinking, prefix);
+        let scene = Scene {
+            desk: &self.desk,
+            parent: &request.parent,
+            count: self.state.count,
+        };
+        let (end, leave) = drive(
+            &mut turn,
+            &mut renderer,
+            &self.edges,
+            scene,
+            &mut self.interruptions,
+        )
+        .await;
+        let error = CellError::from_end(&end);
+        let kept = match end {
+            TurnEnd::Finished(turn) => Some(turn),
+            TurnEnd::Interrupted { kept } | TurnEnd::Failed { kept, .. } => kept,
+            TurnEnd::Refused { .. } => None,
+        };
+        let mut output = String::new();
+        let record = kept.and_then(|kept| {
+            output.clone_from(&kept.answer);
+            let conversations = &self.state.conversations;
+            conversations.turn_record(opening, *kept, turn.container())
+        });
+        let conversations = &self.state.conversations;
+        let record = record.or_else(|| conversations.container_changed(turn.container()));
+        if let Some(record) = record {
+            self.state.record(record);
+        }
+        // Nobody writes them yet.
+        self.state.unwritten.clear();
+        Ran {
+            result: error.map_or(Ok(payload), Err),
+            output,
+            leave,
+        }
+    }
+}
