@@ -16,6 +16,7 @@ mod cli;
 mod emulator;
 mod execute;
 mod failures;
+mod hostile;
 mod magics;
 mod notebooks;
 mod protocol;
