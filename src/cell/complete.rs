@@ -227,14 +227,10 @@ fn magic_names(signs: usize) -> Vec<Candidate> {
         Form::Setting | Form::Body => true,
         Form::Line => signs == 1,
         // A single sign is how one begins to type it.
-        Form::Cell => true,
+        Form::Cell | Form::CellBody => true,
     };
     let names = MAGICS.iter().filter(fits).map(|magic| {
-        let sign = if signs == 2 || magic.form == Form::Cell {
-            "%%"
-        } else {
-            "%"
-        };
+        let sign = if signs == 2 { "%%" } else { magic.form.sign() };
         format!("{sign}{}", magic.name)
     });
     Candidate::list("magic", names)

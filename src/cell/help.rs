@@ -1,6 +1,6 @@
 //! Help texts, made from the registry: for `%help`, `%name?`, inspection and the README.
 
-use super::magic::{Context, Form, Magic, MagicError, find};
+use super::magic::{Context, Magic, MagicError, find};
 use super::magics::MAGICS;
 use super::secret;
 use super::shown::{Part, Shown, WIDTH, with_origin, wrap};
@@ -73,8 +73,7 @@ pub fn of_magic(magic: &Magic, context: &Context<'_>) -> Shown {
 /// Returns how a magic is written: `%effort LEVEL`.
 #[must_use]
 pub fn usage_line(magic: &Magic) -> String {
-    let sign = if magic.form == Form::Cell { "%%" } else { "%" };
-    format!("{sign}{} {}", magic.name, magic.usage)
+    format!("{}{} {}", magic.form.sign(), magic.name, magic.usage)
         .trim_end()
         .to_owned()
 }

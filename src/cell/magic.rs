@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::chat::settings::Settings;
 
 use super::magics::MAGICS;
+use super::magics::json::Asked;
 use super::parse::{MagicCall, SHELL, Scope};
 use super::variables::{self, Variables};
 use super::{help, secret, unknown};
@@ -49,6 +50,19 @@ pub enum Form {
     Cell,
     /// `%x VALUE` in one line, or `%%x` with the rest of the cell as its text; both last.
     Body,
+    /// `%%x` only, with the rest of the cell as its text; last: it makes this cell's turn.
+    CellBody,
+}
+
+impl Form {
+    /// Returns the signs that a call begins with, as help writes it.
+    #[must_use]
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Cell | Self::CellBody => "%%",
+            Self::Setting | Self::Line | Self::Body => "%",
+        }
+    }
 }
 
 /// A completion.
@@ -150,6 +164,8 @@ pub enum Effect {
     SetVariable { name: String, value: Value },
     /// Something the kernel does, in the order of the cell, before the prompt is sent.
     Job(Job),
+    /// `%%json`: this cell's turn ends with a structured result.
+    Result(Box<Asked>),
     /// `%%dry`: show the request instead of sending it.
     Dry,
     /// `%reset`.
@@ -216,7 +232,7 @@ pub fn find(name: &str) -> Option<&'static Magic> {
 /// Returns whether `%%name` takes the rest of its cell.
 #[must_use]
 pub fn takes_body(name: &str) -> bool {
-    find(name).is_some_and(|magic| magic.form == Form::Body)
+    find(name).is_some_and(|magic| matches!(magic.form, Form::Body | Form::CellBody))
 }
 
 /// Returns the name under which [`Context::set_in`] records a call that changed settings for good.
@@ -286,10 +302,16 @@ fn check_form(magic: &Magic, call: &MagicCall) -> Result<(), MagicError> {
             format!("`%{name}` does not exist: it is always about one cell"),
             format!("Write `%%{name}`, with the prompt below it."),
         )),
-        (Form::Setting | Form::Line | Form::Cell | Form::Body, _) => match &call.body {
-            Some(body) => check_body(name, body),
-            None => Ok(()),
-        },
+        (Form::CellBody, _) if call.body.is_none() => Err(MagicError::new(
+            format!("`%{name}` does not exist: it is always about one cell"),
+            format!("Write `%%{name} {}`, with its text below it.", call.args),
+        )),
+        (Form::Setting | Form::Line | Form::Cell | Form::Body | Form::CellBody, _) => {
+            match &call.body {
+                Some(body) => check_body(name, body),
+                None => Ok(()),
+            }
+        }
     }
 }
 

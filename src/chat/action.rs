@@ -8,6 +8,7 @@ use crate::anthropic::model::Effort;
 use crate::anthropic::request::MessagesRequest;
 
 use super::question::Question;
+use super::structured::{NewFile, Wanted};
 use super::turn::{FetchedFile, ToolCall, ToolResult, TurnEnd, Update};
 
 /// What a turn starts from.
@@ -19,6 +20,8 @@ pub struct Plan {
     pub question: Question,
     /// 1-based number of the turn.
     pub turn: u32,
+    /// The structured result the cell wants.
+    pub wanted: Option<Wanted>,
     /// Effort set by the person.
     pub effort: Option<Effort>,
     /// Whether the offline backend answers.
@@ -50,6 +53,8 @@ pub enum Input {
         /// The file, or why not, as a clause.
         result: Result<FetchedFile, String>,
     },
+    /// A file of the structured result was saved, or why not, as a clause.
+    Saved(Result<FetchedFile, String>),
     /// A tool of this machine answered.
     ToolDone {
         /// Id of the `tool_use` block.
@@ -77,6 +82,8 @@ pub enum Action {
         /// Files API id.
         file_id: String,
     },
+    /// Save a file; report [`Input::Saved`].
+    Save(NewFile),
     /// Run a tool of this machine, beside the others of the same answer.
     RunTool(ToolCall),
     /// The turn is over; drop the stream and the fetches.

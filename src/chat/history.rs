@@ -68,6 +68,33 @@ pub fn answer_text(messages: &[TurnMessage]) -> String {
     texts.join("\n\n")
 }
 
+/// Returns the text of a structured result: what was said after the last tool call and its result.
+#[must_use]
+pub fn result_text(messages: &[Said]) -> String {
+    let mut texts: Vec<&str> = Vec::new();
+    for (role, blocks) in messages.iter().rev() {
+        if *role != Role::Assistant {
+            break;
+        }
+        let mut ends = false;
+        for block in blocks.iter().rev() {
+            match block.view() {
+                View::Text { text, .. } => texts.push(text),
+                View::Thinking { .. } | View::RedactedThinking => {}
+                _ => {
+                    ends = true;
+                    break;
+                }
+            }
+        }
+        if ends {
+            break;
+        }
+    }
+    texts.reverse();
+    texts.concat()
+}
+
 /// Returns the ids of the calls that cannot go back, and of results without a call.
 fn left_out(said: &[Said], sandbox_known: bool) -> Vec<&str> {
     let results: Vec<&str> = all(said).filter_map(result_id).collect();

@@ -10,6 +10,7 @@ pub mod prompt;
 pub mod question;
 pub mod record;
 pub mod settings;
+pub mod structured;
 pub mod tool_types;
 pub mod turn;
 pub mod turn_loop;

@@ -13,6 +13,7 @@ use crate::anthropic::model::Effort;
 use crate::anthropic::request::Role;
 
 use super::question::Question;
+use super::structured::Structured;
 
 /// What the turn is doing now. Replaces the one before; nothing of it stays in the final output.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,8 @@ pub enum Activity {
     },
     /// Claude writes the answer.
     Writing,
+    /// Claude writes a structured result, which is shown once it is whole.
+    WritingResult,
     /// A file is being fetched.
     Fetching {
         /// File name or id.
@@ -193,6 +196,8 @@ pub struct FinishedTurn {
     pub thinking_refused: bool,
     /// Why the answer is not whole; `None` for one that is.
     pub cut: Option<Cut>,
+    /// The structured result, if the cell wanted one.
+    pub result: Option<Structured>,
 }
 
 /// How a turn ended.
@@ -272,6 +277,10 @@ pub enum Update {
         /// One clause.
         why: String,
     },
+    /// The structured result, judged. Text since the last step was its JSON.
+    Result(Box<Structured>),
+    /// A file of the structured result is here.
+    ResultSaved(FetchedFile),
     /// A quiet line: truncated answer, unknown event, another model went on.
     Notice(String),
     /// The turn is over; final forms of everything, then the receipt.

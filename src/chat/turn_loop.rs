@@ -19,10 +19,12 @@ use super::action::{Action, Input, Plan};
 use super::conversation::message;
 use super::history::Said;
 use super::ledger;
+use super::structured::Structured;
 use super::turn::{Activity, Cut, FetchedFile, ToolCall, TurnEnd, TurnUsage, Update};
 
 mod end;
 mod repair;
+mod results;
 mod tools;
 
 /// The most often a paused turn is continued (`claude-api.md` 8).
@@ -81,6 +83,8 @@ pub struct TurnLoop {
     activity: Option<Activity>,
     /// Why the answer is not whole.
     cut: Option<Cut>,
+    result: Option<Structured>,
+    pending_saves: usize,
 }
 
 impl TurnLoop {
@@ -110,6 +114,8 @@ impl TurnLoop {
             unknown_events: Vec::new(),
             activity: None,
             cut: None,
+            result: None,
+            pending_saves: 0,
             plan,
         };
         turn.call();
@@ -154,6 +160,7 @@ impl TurnLoop {
                 file_id,
                 result,
             } => self.fetched(ordinal, file_id, result),
+            Input::Saved(result) => self.saved(result),
             Input::Failed { error, random } => self.failed(error, random),
             Input::EndOfStream if matches!(self.phase, Phase::Opening | Phase::Streaming) => {
                 let reason = "the stream ended early".to_owned();
@@ -189,7 +196,8 @@ impl TurnLoop {
         match event {
             StreamEvent::BlockStart { index, block } => {
                 if let Some(activity) = activity_of(&block) {
-                    self.show_activity(activity);
+                    let writes = activity == Activity::Writing;
+                    self.show_activity(if writes { self.writing() } else { activity });
                 }
                 self.show(Update::BlockStarted {
                     ordinal: self.base + index,
@@ -197,8 +205,8 @@ impl TurnLoop {
                 });
             }
             StreamEvent::BlockDelta { index, delta } => {
-                if matches!(delta, Delta::Text(_)) && self.activity != Some(Activity::Writing) {
-                    self.show_activity(Activity::Writing);
+                if matches!(delta, Delta::Text(_)) && self.activity != Some(self.writing()) {
+                    self.show_activity(self.writing());
                 }
                 self.show(Update::BlockDelta {
                     ordinal: self.base + index,

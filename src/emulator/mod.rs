@@ -31,5 +31,6 @@ mod sign;
 mod state;
 mod steps;
 mod stream;
+mod structured;
 mod turns;
 mod usage;

@@ -16,6 +16,7 @@ use super::server::App;
 use super::sign::{self, Binding};
 use super::steps::Call;
 use super::stream::{Over, Sink, generated};
+use super::structured;
 use super::usage::{self, Usage};
 
 /// A `ping` at least this often while nothing else is sent.
@@ -153,6 +154,15 @@ impl Player {
                 }
                 break;
             }
+            if stop.is_none()
+                && let Some(schema) = self.schema()
+                && !self.last_is("text")
+            {
+                let example = structured::example(schema).to_string();
+                if let Next::Stop(why) = self.text(&example).await? {
+                    stop = Some(why);
+                }
+            }
         }
         self.finish(stop.unwrap_or_else(|| Stop::plain("end_turn")))
             .await
@@ -207,6 +217,8 @@ impl Player {
         }
         match part {
             Part::Thinking(text) => self.thinking(text).await,
+            // With a schema, the text of the answer is JSON and nothing else.
+            Part::Prose(_) if self.schema().is_some() => Ok(Next::Part),
             Part::Prose(text) => {
                 let text = self.filled(text).await;
                 self.text(&text).await
@@ -234,6 +246,7 @@ impl Player {
                 self.step(Call::Edit(edit)).await
             }
             Part::Block(block) => self.block(block).await,
+            Part::Result(text) => self.result(text, &scene.place_of(index)).await,
             Part::Stop(words) => Ok(Next::Stop(Stop::from_words(words))),
             Part::Fault(text) => self.fault(text, scene.place_of(index)).await,
         }

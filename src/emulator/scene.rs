@@ -117,7 +117,7 @@ fn progress(parts: &[Part], echoed: &[&Value]) -> usize {
 
 fn stands_for(part: &Part, block: &Value) -> bool {
     match part {
-        Part::Prose(_) | Part::Deltas { .. } => kind(block) == "text",
+        Part::Prose(_) | Part::Result(_) | Part::Deltas { .. } => kind(block) == "text",
         Part::Bash(_) => text(block, "name") == Some("bash_code_execution"),
         Part::Python(_) | Part::Repl(_) => matches!(
             text(block, "name"),

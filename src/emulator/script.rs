@@ -15,9 +15,13 @@
 //! | fence `bash`, `python`, `python repl` | runs |
 //! | fence `create PATH`, `view PATH`, `str_replace PATH` | edits (`=======` between the two parts) |
 //! | fence `json block` | any content block, sent as it is |
+//! | fence `json result` | the structured result, checked against the request's schema |
 //! | fence `LANGUAGE show` | prose: shown, not run |
 //! | `<!-- stop: … -->`, `<!-- fault: … -->`, `<!-- deltas: … -->` | directives |
 //! | any other comment | nothing: a note for readers |
+//!
+//! Where the request wants a structured result, prose is not said: the answer is the result, or an
+//! example made from the schema.
 //!
 //! A prompt is compared after runs of white space are made one space. `/…/` is a regular
 //! expression searched in it. `{{name}}` in a prompt stands for any text and, like a named group
@@ -49,6 +53,9 @@ pub enum Part {
     Edit(Edit),
     /// A `json block` fence: any block, sent as it is.
     Block(serde_json::Value),
+    /// A `json result` fence: the structured result; `{{name}}` stands for a variable a step wrote.
+    /// Prose where the request wants none.
+    Result(String),
     /// `<!-- stop: pause_turn -->`, `<!-- stop: refusal cyber -->`, `<!-- stop: max_tokens -->`:
     /// the words, at least one.
     Stop(Vec<String>),

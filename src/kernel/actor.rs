@@ -338,7 +338,7 @@ impl Kernel {
             Cell::Parameters { values } => return self.set_parameters(&values),
             Cell::Turn { magics, prompt } => (magics, prompt),
         };
-        let prepared = match cells::prepare(&mut self.state, &calls, &status) {
+        let mut prepared = match cells::prepare(&mut self.state, &calls, &status) {
             Ok(prepared) => prepared,
             Err(error) => return Ran::failed(error),
         };
@@ -351,6 +351,10 @@ impl Kernel {
         if execute.silent {
             return Ran::ok(payload, String::new());
         }
+        let (wanted, prompt) = match prepared.result.take() {
+            Some((wanted, prompt)) => (Some(wanted), prompt),
+            None => (None, prompt),
+        };
         let misses = fill::misses(prompt.trim(), &self.state.variables);
         let mut prompt = fill::fill(prompt.trim(), &self.state.variables);
         let scene = Scene {
@@ -412,8 +416,14 @@ impl Kernel {
         if question.prompt.is_empty() {
             return Ran::ok(payload, shown);
         }
-        self.turn(&prepared.settings, question, execute, request, payload)
-            .await
+        self.turn(
+            &prepared.settings,
+            (question, wanted),
+            execute,
+            request,
+            payload,
+        )
+        .await
     }
 
     fn set_parameters(&mut self, values: &[(String, String)]) -> Ran {

@@ -1,13 +1,17 @@
 //! From a parsed cell to what will be done: applies magics to a copy of the state, all or nothing.
 
+use serde_json::{Value, json};
+
 use crate::cell::magic::{self, Context, Effect, Job, Reset, TurnSummary};
 use crate::cell::magics::system;
 use crate::cell::parse::{MagicCall, Scope};
 use crate::cell::variables::Variables;
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
+use crate::chat::structured::Wanted;
 
 use super::error::CellError;
+use super::results;
 use super::state::State;
 use super::store;
 
@@ -26,6 +30,8 @@ pub struct Prepared {
     pub jobs: Vec<Job>,
     /// Show the request instead of sending it.
     pub is_dry: bool,
+    /// The structured result that the turn ends with, and the prompt that asks for it.
+    pub result: Option<(Wanted, String)>,
 }
 
 /// Applies the magics of one cell. An error in one of them leaves the state as it was.
@@ -43,6 +49,7 @@ pub fn prepare(
         variables: state.variables.clone(),
         set_in: state.set_in.clone(),
         resets: Vec::new(),
+        format: None,
         prepared: Prepared::default(),
     };
     // Lasting magics first: `%%x` narrows what holds from here on, wherever it stands in the cell.
@@ -64,8 +71,11 @@ pub fn prepare(
         variables,
         set_in,
         resets,
+        format,
         mut prepared,
     } = draft;
+    settings.format = format;
+    results::check(&settings)?;
     prepared.settings = settings;
     state.settings = lasting;
     state.variables = variables;
@@ -99,6 +109,8 @@ struct Draft {
     variables: Variables,
     set_in: Vec<(String, u32)>,
     resets: Vec<Reset>,
+    /// `output_config.format` of this cell.
+    format: Option<Value>,
     prepared: Prepared,
 }
 
@@ -142,6 +154,12 @@ impl Draft {
                     self.variables.set(&name, value);
                 }
                 Effect::Job(job) => self.prepared.jobs.push(job),
+                Effect::Result(asked) => {
+                    let (wanted, fit) = results::resolve(&asked)?;
+                    self.prepared.warnings.extend(fit.notes);
+                    self.prepared.result = Some((wanted, asked.prompt));
+                    self.format = Some(json!({"type": "json_schema", "schema": fit.sent}));
+                }
                 Effect::Dry => self.prepared.is_dry = true,
                 Effect::Reset(reset) => self.resets.push(reset),
             }

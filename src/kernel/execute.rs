@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, OptionFuture};
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::anthropic::client::{Client, EventStream};
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
 use crate::chat::action::{Action, Input};
-use crate::chat::turn::{ToolResult, TurnEnd};
+use crate::chat::structured::NewFile;
+use crate::chat::turn::{Origin, ToolResult, TurnEnd};
 use crate::chat::turn_loop::TurnLoop;
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
@@ -114,6 +115,7 @@ struct InFlight {
     wait: Option<BoxFuture<'static, ()>>,
     fetches: Fetches,
     tools: FuturesUnordered<BoxFuture<'static, (String, ToolResult)>>,
+    saves: FuturesOrdered<BoxFuture<'static, Input>>,
 }
 
 /// Runs a turn to its end. The second value says that the kernel was told to leave meanwhile.
@@ -130,6 +132,7 @@ pub async fn drive(
         wait: None,
         fetches: Fetches::new(edges, turn.number()),
         tools: FuturesUnordered::new(),
+        saves: FuturesOrdered::new(),
     };
     let mut leave = None;
     let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
@@ -149,6 +152,7 @@ pub async fn drive(
                 }
                 Action::Wait(delay) => work.wait = Some(edges.host.sleep(delay)),
                 Action::Fetch { ordinal, file_id } => work.fetches.push(ordinal, file_id),
+                Action::Save(file) => work.saves.push_back(save(edges, file, turn.number())),
                 Action::RunTool(call) => {
                     let (id, run) = (call.id.clone(), edges.tools.run(call));
                     work.tools.push(Box::pin(async move { (id, run.await) }));
@@ -211,6 +215,7 @@ pub async fn drive(
                 }
             },
             Some(fetched) = work.fetches.next() => turn.handle(fetched),
+            Some(saved) = work.saves.next() => turn.handle(saved),
             Some((id, result)) = work.tools.next() => {
                 turn.handle(Input::ToolDone { id, result });
             }
@@ -220,6 +225,20 @@ pub async fn drive(
             }
         }
     }
+}
+
+/// Saves a file of a structured result.
+fn save(edges: &Edges, file: NewFile, turn: u32) -> BoxFuture<'static, Input> {
+    let (store, now) = (edges.store.clone(), edges.host.now());
+    let origin = Origin {
+        turn,
+        ..Origin::default()
+    };
+    let saving = tokio::task::spawn_blocking(move || store.write(file, origin, now));
+    Box::pin(async move {
+        let saved = saving.await.unwrap_or_else(|error| Err(error.to_string()));
+        Input::Saved(saved)
+    })
 }
 
 /// Keeps one timer for the renderer's deadline; made anew only when the deadline moves.

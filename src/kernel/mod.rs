@@ -11,6 +11,7 @@ mod fetch;
 pub mod introspect;
 pub mod jobs;
 pub mod models;
+mod results;
 mod show;
 pub mod state;
 pub mod status;

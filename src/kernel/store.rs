@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::anthropic::client::Client;
 use crate::anthropic::error::ApiError;
 use crate::anthropic::files::retrying;
+use crate::chat::structured::NewFile;
 use crate::chat::turn::{FetchedFile, Origin};
 use crate::host::Host;
 use crate::render::foreign;
@@ -194,6 +195,35 @@ impl Store {
             size_bytes,
             kept: Bytes::from(kept),
         }))
+    }
+
+    /// Saves a file made on this machine, as [`save`](Self::save) does. Blocks.
+    ///
+    /// # Errors
+    /// A clause about the disk.
+    pub fn write(
+        &self,
+        file: NewFile,
+        origin: Origin,
+        now: DateTime<Utc>,
+    ) -> Result<FetchedFile, String> {
+        let written = self.open_part().and_then(|mut part| {
+            part.write_all(&file.bytes)?;
+            Ok(part)
+        });
+        let part = Part {
+            file: written.map_err(|error| unwritable(&error))?,
+            sha256: hex(&Sha256::digest(&file.bytes)),
+            size_bytes: file.bytes.len() as u64,
+            kept: file.bytes,
+        };
+        let download = Download {
+            file_id: String::new(),
+            name: safe_name(&file.name),
+            mime_type: file.mime_type.to_owned(),
+            part,
+        };
+        self.save(download, origin, now)
     }
 
     /// Gives a download its name and notes it in the index. Blocks: it may read a file of the same

@@ -17,7 +17,7 @@ use super::step::Step;
 use super::thinking::Thinking;
 use super::tool::Tool;
 use super::wrapped_python::Scripts;
-use super::{artifact, foreign, receipt};
+use super::{artifact, foreign, receipt, structured};
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::event::Delta;
 use crate::chat::settings::ThinkingShow;
@@ -45,6 +45,8 @@ pub struct Renderer {
     /// Whether the text block before cited something, so that the next goes on in its sentence.
     cited: bool,
     text: TextBlock,
+    /// Text held back because it is, or may be, the JSON of a result; `None` when none is wanted.
+    held: Option<String>,
     thinking: Option<Thinking>,
     steps: Vec<(Place, Step)>,
     scripts: Scripts,
@@ -80,6 +82,7 @@ impl Renderer {
             answer: None,
             cited: false,
             text: TextBlock::default(),
+            held: None,
             thinking: None,
             steps: Vec::new(),
             scripts: Scripts::default(),
@@ -88,6 +91,13 @@ impl Renderer {
             sources: Sources::default(),
             done: HashSet::new(),
         }
+    }
+
+    /// Says that the turn ends with a structured result: its text is not shown as it grows.
+    #[must_use]
+    pub fn expecting_result(mut self) -> Self {
+        self.held = Some(String::new());
+        self
     }
 
     /// Takes one update at monotonic time `now`; returns what to publish, in order.
@@ -100,9 +110,20 @@ impl Renderer {
             Update::ToolFinished { id, result, .. } => self.end_step(&id, &result, now),
             Update::FileFetched { file, .. } => self.file(file, now),
             Update::FileFailed { file_id, why, .. } => self.file_failed(&file_id, &why, now),
+            Update::Result(result) => {
+                self.held = None;
+                self.end_answer();
+                let place = self.screen.open();
+                self.screen.finish(place, structured::form(&result));
+            }
+            Update::ResultSaved(file) => self.saved.push(FetchedFile {
+                bytes: None,
+                start: Bytes::new(),
+                ..file
+            }),
             Update::Notice(text) => self.quiet(&text, "notice"),
-            Update::Finished(receipt) => self.end(Some(&receipt)),
-            Update::Aborted => self.end(None),
+            Update::Finished(receipt) => self.end(Some(&receipt), now),
+            Update::Aborted => self.end(None, now),
         }
         self.screen.take()
     }
@@ -145,7 +166,7 @@ impl Renderer {
     fn started(&mut self, ordinal: usize, block: &Block, now: Duration) {
         match block.view() {
             View::Text { text, .. } => {
-                self.status.clear();
+                self.text_began();
                 self.begin_text(block, now);
                 self.push_text(text, now);
             }
@@ -168,7 +189,7 @@ impl Renderer {
         }
         match delta {
             Delta::Text(text) => {
-                self.status.clear();
+                self.text_began();
                 self.push_text(&text, now);
             }
             Delta::Thinking(text) => self.push_thinking(&text, now),
@@ -186,7 +207,7 @@ impl Renderer {
             View::Thinking { thinking } => self.end_thinking(Some(thinking)),
             View::RedactedThinking => {}
             View::ToolUse { id, name, input } | View::ServerToolUse { id, name, input } => {
-                self.begin_step(id, name, input);
+                self.begin_step(id, name, input, now);
             }
             View::Executed { tool_use_id, .. }
             | View::Edited { tool_use_id, .. }
@@ -212,6 +233,24 @@ impl Renderer {
 
     // Text.
 
+    /// Text shows itself, unless it is held back.
+    fn text_began(&mut self) {
+        if self.held.is_none() {
+            self.status.clear();
+        }
+    }
+
+    /// Shows what was held back: it was no result, for something else followed, or nothing.
+    fn show_held(&mut self, now: Duration) {
+        if let Some(text) = self.held.as_mut().map(std::mem::take)
+            && !text.trim().is_empty()
+        {
+            self.answer
+                .get_or_insert_default()
+                .push(&text, now, &mut self.screen);
+        }
+    }
+
     fn begin_text(&mut self, block: &Block, now: Duration) {
         let cites = self.cited || block.raw().get("citations").is_some_and(Value::is_array);
         self.text = TextBlock::default();
@@ -230,6 +269,10 @@ impl Renderer {
             return;
         }
         self.text.received_bytes += text.len();
+        if let Some(held) = &mut self.held {
+            held.push_str(text);
+            return;
+        }
         self.answer
             .get_or_insert_default()
             .push(text, now, &mut self.screen);
@@ -278,7 +321,8 @@ impl Renderer {
 
     // Steps.
 
-    fn begin_step(&mut self, id: &str, name: &str, input: &Value) {
+    fn begin_step(&mut self, id: &str, name: &str, input: &Value, now: Duration) {
+        self.show_held(now);
         self.end_answer();
         // The one before is no longer the last: it need not stay open.
         self.fold_last_step();
@@ -412,9 +456,10 @@ impl Renderer {
         );
     }
 
-    fn end(&mut self, receipt: Option<&Receipt>) {
+    fn end(&mut self, receipt: Option<&Receipt>, now: Duration) {
         self.status.clear();
         self.end_thinking(None);
+        self.show_held(now);
         self.end_answer();
         for index in 0..self.steps.len() {
             if let Some((place, step)) = self.steps.get(index)

@@ -102,6 +102,7 @@ fn describe(activity: &Activity) -> Option<String> {
         Activity::WritingCode => "Writing code".to_owned(),
         Activity::Running { what } => format!("Running {what}"),
         Activity::Writing => return None,
+        Activity::WritingResult => "Writing the result".to_owned(),
         Activity::Fetching { name } => format!("Fetching {name}"),
         Activity::Retrying { delay, why } => {
             let seconds = delay.as_secs_f64().ceil();

@@ -21,6 +21,7 @@ mod magics;
 mod notebooks;
 mod protocol;
 mod render;
+mod results;
 mod sandbox;
 mod tidy;
 mod tools;

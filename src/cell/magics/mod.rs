@@ -7,6 +7,7 @@ mod dry;
 mod effort;
 mod help;
 mod history;
+pub mod json;
 mod languages;
 mod lsmagic;
 mod max_tokens;
@@ -34,6 +35,7 @@ pub const MAGICS: &[&Magic] = &[
     &max_tokens::MAX_TOKENS,
     &system::SYSTEM,
     &beta::BETA,
+    &json::JSON,
     &variables::SET,
     &variables::VARS,
     &history::HISTORY,

@@ -110,7 +110,7 @@ fn set(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicErro
     }])
 }
 
-fn check_name(name: &str) -> Result<(), MagicError> {
+pub(super) fn check_name(name: &str) -> Result<(), MagicError> {
     let mut chars = name.chars();
     let fits = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
         && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))

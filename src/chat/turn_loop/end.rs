@@ -46,7 +46,7 @@ impl TurnLoop {
         }
     }
 
-    /// Ends the turn once every file is here.
+    /// Ends the turn once every file is here and the result, if one is wanted, is saved.
     pub(super) fn settle(&mut self) {
         self.phase = Phase::Settling;
         if self.pending_fetches > 0 {
@@ -56,6 +56,12 @@ impl TurnLoop {
                 format!("{} files", self.pending_fetches)
             };
             return self.show_activity(Activity::Fetching { name });
+        }
+        if let Some(wanted) = self.plan.wanted.take() {
+            self.judge(wanted);
+        }
+        if self.pending_saves > 0 {
+            return;
         }
         let kept = history::keep(&self.finished, self.cut.is_some(), true);
         let finished = self.leave(kept);
@@ -119,6 +125,7 @@ impl TurnLoop {
             receipt: self.receipt(),
             thinking_refused: self.thinking_refused,
             cut: self.cut,
+            result: self.result.take(),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Structured output (2.2): what a `json_schema` may hold, and citations, which exclude it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::error::ApiError;
 use super::super::request::{Request, kind};
+use super::super::structured;
 
 /// Keywords that constrain numbers, lengths or counts.
 const CONSTRAINTS: &[&str] = &[
@@ -21,6 +22,10 @@ const CONSTRAINTS: &[&str] = &[
 ];
 /// Nothing sensible is deeper; a schema that refers to itself would be.
 const DEEPEST: usize = 64;
+/// Optional parameters in one request.
+const MOST_OPTIONAL: usize = 24;
+/// Parameters of several types in one request.
+const MOST_UNIONS: usize = 16;
 
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     let cited = citations(request)?;
@@ -36,7 +41,49 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
             "output_config.format: structured output cannot be combined with citations",
         ));
     }
-    walk(schema, "output_config.format.schema", 0)
+    let mut count = Count::default();
+    walk(schema, "output_config.format.schema", 0, &mut count)?;
+    structured::validator(schema)
+        .map_err(|why| ApiError::invalid(format!("output_config.format.schema: {why}")))?;
+    count.check()
+}
+
+/// What a request may have only so many of.
+#[derive(Default)]
+struct Count {
+    optional: usize,
+    unions: usize,
+}
+
+impl Count {
+    fn add(&mut self, map: &Map<String, Value>) {
+        let choices = |key: &str| map.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+        self.unions += usize::from(
+            ["type", "anyOf", "oneOf"]
+                .iter()
+                .any(|key| choices(key) > 1),
+        );
+        let required = map.get("required").and_then(Value::as_array);
+        let is_required =
+            |name: &str| required.is_some_and(|names| names.iter().any(|n| n == name));
+        if let Some(properties) = map.get("properties").and_then(Value::as_object) {
+            self.optional += properties.keys().filter(|name| !is_required(name)).count();
+        }
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        for (found, most, what) in [
+            (self.optional, MOST_OPTIONAL, "optional parameters"),
+            (self.unions, MOST_UNIONS, "parameters with union types"),
+        ] {
+            if found > most {
+                return Err(ApiError::invalid(format!(
+                    "output_config.format.schema: {found} {what}, more than the {most} that are supported"
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether documents are cited: all of them or none.
@@ -61,7 +108,7 @@ fn citations(request: &Request) -> Result<bool, ApiError> {
     Ok(first)
 }
 
-fn walk(schema: &Value, path: &str, depth: usize) -> Result<(), ApiError> {
+fn walk(schema: &Value, path: &str, depth: usize, count: &mut Count) -> Result<(), ApiError> {
     let wrong = |what: &str| Err(ApiError::invalid(format!("{path}: {what}")));
     let Some(map) = schema.as_object() else {
         return Ok(());
@@ -80,6 +127,7 @@ fn walk(schema: &Value, path: &str, depth: usize) -> Result<(), ApiError> {
     if let Some(keyword) = CONSTRAINTS.iter().find(|word| map.contains_key(**word)) {
         return wrong(&format!("property `{keyword}` is not supported"));
     }
+    count.add(map);
     let is_object = map.get("type").and_then(Value::as_str) == Some("object");
     if (is_object || map.contains_key("properties"))
         && map.get("additionalProperties") != Some(&Value::Bool(false))
@@ -89,19 +137,19 @@ fn walk(schema: &Value, path: &str, depth: usize) -> Result<(), ApiError> {
     for key in ["properties", "$defs", "definitions"] {
         if let Some(Value::Object(inner)) = map.get(key) {
             for (name, schema) in inner {
-                walk(schema, &format!("{path}.{key}.{name}"), depth + 1)?;
+                walk(schema, &format!("{path}.{key}.{name}"), depth + 1, count)?;
             }
         }
     }
     for key in ["anyOf", "allOf", "oneOf"] {
         if let Some(Value::Array(inner)) = map.get(key) {
             for (i, schema) in inner.iter().enumerate() {
-                walk(schema, &format!("{path}.{key}.{i}"), depth + 1)?;
+                walk(schema, &format!("{path}.{key}.{i}"), depth + 1, count)?;
             }
         }
     }
     if let Some(items) = map.get("items") {
-        walk(items, &format!("{path}.items"), depth + 1)?;
+        walk(items, &format!("{path}.items"), depth + 1, count)?;
     }
     Ok(())
 }

@@ -4,13 +4,45 @@ use serde_json::{Value, json};
 
 use super::{INPUT_PIECE, Next, PIECE, PING, Player, Stop, pieces};
 use crate::emulator::containers::Lease;
+use crate::emulator::faults::{At, Disturbance};
 use crate::emulator::id;
 use crate::emulator::request::{kind, text};
 use crate::emulator::steps::{self, Call, Tool};
 use crate::emulator::stream::Over;
+use crate::emulator::structured;
 use crate::emulator::usage;
 
 impl Player {
+    /// The schema of the structured result that is asked for.
+    pub(super) fn schema(&self) -> Option<&Value> {
+        self.request.format.as_ref()?.get("schema")
+    }
+
+    /// Says a script's structured result, once it is known to fit.
+    pub(super) async fn result(&mut self, text: &str, place: &str) -> Result<Next, Over> {
+        let text = self.filled(text).await;
+        let Some(schema) = self.schema() else {
+            return self.text(&text).await;
+        };
+        let value = serde_json::from_str::<Value>(&text)
+            .map_err(|error| format!("not JSON: {error}"))
+            .and_then(|value| structured::check(schema, &value).map(|()| value));
+        match value {
+            Ok(value) => self.text(&value.to_string()).await,
+            Err(why) => {
+                let error = Disturbance::Error {
+                    kind: "api_error".to_owned(),
+                    message: format!(
+                        "the result of the script ({place}) does not fit the schema: {why}"
+                    ),
+                };
+                tracing::warn!(place, why, "a scripted result does not fit");
+                self.sink.disturb(At::Here, error).await?;
+                Err(Over)
+            }
+        }
+    }
+
     /// A call of the code execution tool, really carried out.
     pub(super) async fn step(&mut self, call: Call) -> Result<Next, Over> {
         let tool = Tool::of(&self.request);

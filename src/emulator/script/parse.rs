@@ -192,6 +192,7 @@ impl<'a> Reader<'a> {
                     new,
                 })
             }
+            ("json", "result") => Part::Result(text),
             ("json", "block") => Part::Block(self.json_block(&text, &range)?),
             (_, words) if words.split_whitespace().any(|word| word == "show") => {
                 let shown = without_show(self.text(&range));

@@ -6,6 +6,7 @@ use crate::chat::action::Plan;
 use crate::chat::conversation::Planned;
 use crate::chat::question::Question;
 use crate::chat::settings::Settings;
+use crate::chat::structured::Wanted;
 use crate::chat::turn::TurnEnd;
 use crate::chat::turn_loop::TurnLoop;
 use crate::jupyter::request::Execute;
@@ -13,6 +14,7 @@ use crate::jupyter::wire::Message;
 use crate::kernel::address;
 use crate::kernel::error::CellError;
 use crate::kernel::execute::{Scene, drive};
+use crate::kernel::results;
 use crate::kernel::show::front_end;
 use crate::render::renderer::Renderer;
 
@@ -23,7 +25,7 @@ impl Kernel {
     pub(super) async fn turn(
         &mut self,
         settings: &Settings,
-        question: Question,
+        (question, wanted): (Question, Option<Wanted>),
         execute: &Execute,
         request: &Message,
         payload: Vec<Value>,
@@ -41,12 +43,17 @@ impl Kernel {
             request: asked,
             question,
             turn: opening.standing.number,
+            wanted,
             effort: settings.effort,
             offline: self.about.offline,
         };
+        let expects_result = plan.wanted.is_some();
         let mut turn = TurnLoop::start(plan);
         let prefix = self.edges.host.uuid().simple().to_string();
         let mut renderer = Renderer::new(front_end(execute, request), settings.thinking, prefix);
+        if expects_result {
+            renderer = renderer.expecting_result();
+        }
         let scene = Scene {
             desk: &self.desk,
             parent: &request.parent,
@@ -60,12 +67,18 @@ impl Kernel {
             &mut self.interruptions,
         )
         .await;
-        let error = CellError::from_end(&end);
+        let mut error = CellError::from_end(&end);
         let kept = match end {
             TurnEnd::Finished(turn) => Some(turn),
             TurnEnd::Interrupted { kept } | TurnEnd::Failed { kept, .. } => kept,
             TurnEnd::Refused { .. } => None,
         };
+        if let Some(result) = kept.as_ref().and_then(|kept| kept.result.as_ref()) {
+            error = error.or(results::error(result));
+            if let Ok(valid) = &result.outcome {
+                self.state.variables.set(&result.name, valid.value.clone());
+            }
+        }
         let mut output = String::new();
         let record = kept.and_then(|kept| {
             output.clone_from(&kept.answer);

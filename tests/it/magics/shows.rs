@@ -83,6 +83,7 @@ fn the_overview() {
         %max_tokens [N|default]                    the most tokens one answer may have, thinking included
         %system TEXT|--preset NAME|--clear         tell Claude who it is and how to work, for all later cells
         %beta [add|rm] NAME… | clear               send a beta header by hand; alone: what is sent
+        %%json NAME [FIELDS|--file PATH]           have this cell answered with data of a schema, kept as a variable
         %set NAME VALUE                            set a variable; {{NAME}} in a prompt inserts it
         %vars                                      show the variables
         %history [N|all]                           show the turns of this conversation

@@ -42,6 +42,7 @@ impl Talk {
             request,
             question,
             turn,
+            wanted: None,
             effort: None,
             offline: false,
         })
