@@ -62,7 +62,7 @@ async fn only_colours_reach_a_terminal_and_nothing_a_page() {
 #[tokio::test]
 async fn two_hundred_megabytes_of_output_are_shown_by_their_ends() {
     let script = "# Print it\n\n```bash\n# Print a lot\n\
-                  echo first; head -c 100000000 /dev/zero | tr '\\0' 'x' | fold -w 100; echo last; \
+                  echo first; head -c 100000000 /dev/zero | tr '\\0' 'x' | fold -w 100; echo; echo last; \
                   head -c 100000000 /dev/zero >&2\n```\n\nPrinted.\n";
     let mut rig = Rig::start(script).await;
     for asks in [Asks::Batch, Asks::Lab, Asks::Console] {

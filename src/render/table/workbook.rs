@@ -1,0 +1,270 @@
+//! The first sheet of an Excel workbook: an archive, and so as large as it says and larger.
+//!
+//! Measured by unpacking before anything is read into memory. Invariant: a workbook costs no more
+//! than the bounds below, whatever it says of itself, and one that breaks its reader has no preview.
+
+use std::io::{Cursor, Read as _};
+
+use calamine::{DataRef, Reader as _, Xlsx};
+
+use super::{Count, MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, Table};
+use crate::render::foreign;
+
+/// The most that the parts of a workbook which are read whole may unpack to, in bytes: they are
+/// kept in memory, and a bomb is made to be large only there.
+const MAX_WHOLE_PARTS_BYTES: u64 = 8_000_000;
+/// The most that its sheets may unpack to, in bytes; they are read as they unpack.
+const MAX_SHEETS_BYTES: u64 = 64_000_000;
+/// Parts of a workbook: one has a dozen.
+const MAX_PARTS: usize = 2_000;
+/// Cells counted in a sheet.
+const MAX_CELLS: u64 = 500_000;
+
+/// Reads the first sheet of an Excel workbook; `None` when it cannot be read within bounds.
+pub(crate) fn of_workbook(bytes: &[u8]) -> Option<Table> {
+    if !unpacks_within_bounds(bytes).unwrap_or(false) {
+        return None;
+    }
+    // A reader of so many formats may trip over a file made for it: then there is no preview.
+    std::panic::catch_unwind(|| read_workbook(bytes))
+        .ok()
+        .flatten()
+}
+
+/// Measures what a workbook unpacks to, by unpacking: what it says of itself may be a lie.
+fn unpacks_within_bounds(bytes: &[u8]) -> Option<bool> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).ok()?;
+    if archive.len() > MAX_PARTS {
+        return Some(false);
+    }
+    let (mut whole, mut sheets) = (MAX_WHOLE_PARTS_BYTES, MAX_SHEETS_BYTES);
+    for index in 0..archive.len() {
+        let part = archive.by_index(index).ok()?;
+        let name = part.name().ok()?.to_ascii_lowercase();
+        let is_sheet = name.contains("worksheets/")
+            && !["sharedstrings.xml", "styles.xml"]
+                .iter()
+                .any(|part| name.ends_with(part));
+        let is_xml = name.ends_with(".xml") || name.ends_with(".rels");
+        // A sheet may be called anything: so may a picture, which is not read.
+        let left = match is_xml && !is_sheet {
+            true => &mut whole,
+            false => &mut sheets,
+        };
+        let unpacked = std::io::copy(&mut part.take(*left + 1), &mut std::io::sink()).ok()?;
+        match left.checked_sub(unpacked) {
+            Some(rest) => *left = rest,
+            None => return Some(false),
+        }
+    }
+    Some(true)
+}
+
+fn read_workbook(bytes: &[u8]) -> Option<Table> {
+    let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).ok()?;
+    let sheets = workbook.sheet_names();
+    let mut cells = workbook.worksheet_cells_reader(sheets.first()?).ok()?;
+    let mut rows: Vec<(u32, Vec<String>)> = Vec::new();
+    let (mut first_column, mut last_column, mut count) = (None, 0, 0_u64);
+    let mut seen_rows = 0_u64;
+    let mut last_row = None;
+    let is_whole = loop {
+        let cell = match cells.next_cell() {
+            Ok(Some(cell)) => cell,
+            Ok(None) => break true,
+            Err(_) => break false,
+        };
+        count += 1;
+        if count > MAX_CELLS {
+            break false;
+        }
+        let ((row, column), value) = (cell.get_position(), cell.get_value());
+        if matches!(value, DataRef::Empty) {
+            continue;
+        }
+        if last_row != Some(row) {
+            seen_rows += 1;
+            last_row = Some(row);
+        }
+        let first = *first_column.get_or_insert(column);
+        let Some(place) = column.checked_sub(first) else {
+            continue;
+        };
+        last_column = last_column.max(place);
+        if rows.last().is_none_or(|(known, _)| *known != row) && rows.len() <= MAX_ROWS {
+            rows.push((row, Vec::new()));
+        }
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        if let Some((_, cells)) = rows.last_mut().filter(|(known, _)| *known == row)
+            && place < MAX_COLUMNS
+        {
+            if cells.len() <= place {
+                cells.resize(place + 1, String::new());
+            }
+            if let Some(cell) = cells.get_mut(place) {
+                *cell = foreign::shorten(text_of(value).trim(), MAX_CELL_CHARS);
+            }
+        }
+    };
+    if rows.is_empty() {
+        return None;
+    }
+    Some(Table {
+        sheets,
+        rows: rows.into_iter().map(|(_, cells)| cells).collect(),
+        data_rows: Count {
+            number: seen_rows.saturating_sub(1),
+            is_exact: is_whole,
+        },
+        columns: Count {
+            number: u64::from(last_column) + 1,
+            is_exact: true,
+        },
+    })
+}
+
+fn text_of(value: &DataRef<'_>) -> String {
+    match value {
+        DataRef::Int(number) => number.to_string(),
+        DataRef::Float(number) => number.to_string(),
+        DataRef::String(text) => text.clone(),
+        DataRef::SharedString(text) => (*text).to_owned(),
+        DataRef::Bool(value) => value.to_string(),
+        DataRef::DateTime(value) if value.is_datetime() => {
+            let (year, month, day, hour, minute, second, _) = value.to_ymd_hms_milli();
+            match (hour, minute, second) {
+                (0, 0, 0) => format!("{year:04}-{month:02}-{day:02}"),
+                _ => format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"),
+            }
+        }
+        DataRef::DateTime(value) => value.to_string(),
+        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
+        DataRef::Error(error) => error.to_string(),
+        DataRef::Empty => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use proptest::prelude::*;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    /// The smallest workbook: shared strings and one sheet's data.
+    fn workbook(strings: &str, sheet_data: &str) -> Vec<u8> {
+        let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+        let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+        let package = "http://schemas.openxmlformats.org/package/2006/relationships";
+        let parts = [
+            (
+                "_rels/.rels",
+                format!(
+                    r#"<Relationships xmlns="{package}"><Relationship Id="r" Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>"#
+                ),
+            ),
+            (
+                "xl/workbook.xml",
+                format!(
+                    r#"<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="A|b" sheetId="1" r:id="rId1"/><sheet name="Two" sheetId="2" r:id="rId2"/></sheets></workbook>"#
+                ),
+            ),
+            (
+                "xl/_rels/workbook.xml.rels",
+                format!(
+                    r#"<Relationships xmlns="{package}"><Relationship Id="rId1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId3" Type="{office}/sharedStrings" Target="sharedStrings.xml"/><Relationship Id="rId4" Type="{office}/styles" Target="styles.xml"/></Relationships>"#
+                ),
+            ),
+            (
+                "xl/sharedStrings.xml",
+                format!(r#"<sst xmlns="{main}">{strings}</sst>"#),
+            ),
+            (
+                "xl/styles.xml",
+                format!(
+                    r#"<styleSheet xmlns="{main}"><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>"#
+                ),
+            ),
+            (
+                "xl/worksheets/sheet1.xml",
+                format!(
+                    r#"<worksheet xmlns="{main}"><sheetData>{sheet_data}</sheetData></worksheet>"#
+                ),
+            ),
+        ];
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in parts {
+            archive
+                .start_file(name, SimpleFileOptions::default())
+                .unwrap();
+            archive.write_all(content.as_bytes()).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    #[track_caller]
+    fn check(table: Option<Table>, summary: &str, plain: &str) {
+        let table = table.expect("a table");
+        assert_eq!(table.summary(), summary);
+        assert_eq!(table.shown().1, plain);
+    }
+
+    #[test]
+    fn workbooks_show_their_first_sheet() {
+        let strings = "<si><t>name</t></si><si><t>when</t></si>";
+        let rows = r#"<row r="2"><c r="B2" t="s"><v>0</v></c><c r="C2" t="s"><v>1</v></c></row>
+                      <row r="3"><c r="B3" t="inlineStr"><is><t>&lt;b&gt;</t></is></c><c r="C3" s="1"><v>46000</v></c></row>
+                      <row r="9"><c r="C9"><v>1.5</v></c><c r="A9"><v>7</v></c></row>"#;
+        check(
+            of_workbook(&workbook(strings, rows)),
+            "sheet A|b: 2 rows, 2 columns; 1 more sheet: Two",
+            "name\twhen\n<b>\t2025-12-09\n\t1.5\n",
+        );
+        assert_eq!(of_workbook(&workbook("", "")), None);
+        assert_eq!(of_workbook(b"PK\x03\x04"), None);
+        assert_eq!(of_workbook(b""), None);
+    }
+
+    #[test]
+    fn far_cells_take_no_room() {
+        let rows = r#"<row r="1"><c r="A1"><v>1</v></c><c r="XFD1"><v>2</v></c></row>
+                      <row r="1048576"><c r="A1048576"><v>3</v></c></row>"#;
+        check(
+            of_workbook(&workbook("", rows)),
+            "sheet A|b: 1 row, 16,384 columns; 1 more sheet: Two",
+            "1\t\t\t\t\t\t\t\t…\n3\t\t\t\t\t\t\t\t…\n",
+        );
+    }
+
+    #[test]
+    fn a_workbook_that_unpacks_to_too_much_has_no_preview() {
+        let cell = r#"<row r="1"><c r="A1"><v>1</v></c></row>"#;
+        assert!(of_workbook(&workbook(&"<si><t/></si>".repeat(1_000), cell)).is_some());
+        let bomb = workbook(&"<si><t/></si>".repeat(700_000), cell);
+        assert!(bomb.len() < 100_000, "{}", bomb.len());
+        assert_eq!(of_workbook(&bomb), None);
+        let padded = format!("{cell}{}", " ".repeat(65_000_000));
+        assert_eq!(of_workbook(&workbook("", &padded)), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn damaged_workbooks_are_survived(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            end in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = workbook("<si><t>a</t></si>", r#"<row r="1"><c r="A1" t="s"><v>0</v></c></row>"#);
+            for (at, byte) in edits {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let _any = of_workbook(&bytes);
+            bytes.truncate(end.index(bytes.len()));
+            let _any = of_workbook(&bytes);
+        }
+    }
+}
