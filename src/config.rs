@@ -171,6 +171,10 @@ pub struct Config {
     pub save_file_bytes: u64,
     /// Where logs and records go; `None` when there is no home directory either.
     pub state_dir: Option<PathBuf>,
+    /// What a notebook and each cell may cost, as `%budget` takes it.
+    pub budget: Option<String>,
+    /// A file with prices of tokens.
+    pub prices: Option<PathBuf>,
     /// What is logged.
     pub log: String,
     /// Where the log goes, when it was said; `-` is standard error. See [`Config::log_path`].
@@ -196,6 +200,8 @@ impl Config {
             show_file_bytes: 10_000_000,
             save_file_bytes: 500_000_000,
             state_dir: environment.state_dir(),
+            budget: None,
+            prices: None,
             log: "warn".to_owned(),
             log_file: None,
             file: None,

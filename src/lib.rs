@@ -10,6 +10,7 @@
 //! | [`chat`] | 2 | pure: the conversation, the turn and its loop, settings, the ledger |
 //! | [`cell`] | 2 | pure: from a cell's text to magics and a prompt |
 //! | [`render`] | 2 | pure: from updates of a turn to notebook outputs |
+//! | [`notebook`] | 2 | pure: what is left in a saved notebook |
 //! | [`kernel`] | 3 | the imperative shell; owns all state |
 //! | [`emulator`] | - | a local Messages API with real command execution, reached by URL |
 //! | [`cli`] | 4 | the command line |
@@ -25,4 +26,5 @@ pub mod emulator;
 pub mod host;
 pub mod jupyter;
 pub mod kernel;
+pub mod notebook;
 pub mod render;

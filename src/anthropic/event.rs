@@ -49,6 +49,17 @@ pub enum Delta {
     Other { kind: String, raw: Value },
 }
 
+impl Delta {
+    /// Returns how much of what is paid for it brings, in bytes: text, code, summaries.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::InputJson(text) | Self::Thinking(text) => text.len(),
+            Self::Signature(_) | Self::Citation(_) | Self::Other { .. } => 0,
+        }
+    }
+}
+
 impl StreamEvent {
     /// Reads one server-sent event.
     ///

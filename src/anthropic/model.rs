@@ -5,6 +5,7 @@
 
 mod abilities;
 mod cost;
+mod prices;
 mod table;
 
 use std::fmt;
@@ -12,7 +13,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use abilities::{Abilities, ModelInfo, NotTaken};
-pub use cost::cost_usd;
+pub use cost::WORST_WRITE;
+pub use prices::Prices;
 pub use table::MODELS;
 
 use Effort::{High, Low, Max, Medium, XHigh};

@@ -6,6 +6,8 @@
 
 use serde_json::Value;
 
+use crate::anthropic::model::TABLE_DATE;
+use crate::chat::ledger::{self, Ledger};
 use crate::chat::settings::Settings;
 
 use super::magics::MAGICS;
@@ -101,6 +103,10 @@ pub struct Context<'a> {
     pub turns: &'a [TurnSummary],
     /// Lines for `%status`: (label, value), made by the actor.
     pub status: &'a [(String, String)],
+    /// What cells cost.
+    pub ledger: &'a Ledger,
+    /// The day of the prices in force.
+    pub prices_date: &'a str,
     /// The model ids the API listed, if `%models` was asked before; else the table's.
     pub models: &'a [String],
     /// Where settings were last set: (name of the magic, execution count of its cell), as
@@ -117,6 +123,8 @@ impl<'a> Context<'a> {
             variables: &variables::EMPTY,
             turns: &[],
             status: &[],
+            ledger: &ledger::EMPTY,
+            prices_date: TABLE_DATE,
             models: &[],
             set_in: &[],
         }

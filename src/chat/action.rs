@@ -1,12 +1,14 @@
 //! What goes into a turn loop and what comes out: the plan, what happened, what to do next.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
-use crate::anthropic::model::Effort;
+use crate::anthropic::model::{Effort, Prices};
 use crate::anthropic::request::MessagesRequest;
 
+use super::budget::Allowance;
 use super::question::Question;
 use super::structured::{NewFile, Wanted};
 use super::turn::{FetchedFile, ToolCall, ToolResult, TurnEnd, Update};
@@ -26,6 +28,10 @@ pub struct Plan {
     pub effort: Option<Effort>,
     /// Whether the offline backend answers.
     pub offline: bool,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
+    /// What the turn may spend, if that is limited.
+    pub allowance: Option<Allowance>,
 }
 
 /// What happened.

@@ -162,6 +162,8 @@ impl Conversations {
                 }
             }
             Record::Settings(settings) => self.settings = Some(*settings),
+            // The ledger is not part of what was said.
+            Record::Spent(_) => {}
             Record::Restarted => self.restart(),
         }
     }

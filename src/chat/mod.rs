@@ -1,6 +1,7 @@
 //! The conversation and the turn. Pure: no I/O, no clock.
 
 pub mod action;
+pub mod budget;
 pub mod conversation;
 pub mod history;
 pub mod ledger;
@@ -10,6 +11,7 @@ pub mod prompt;
 pub mod question;
 pub mod record;
 pub mod settings;
+pub mod spending;
 pub mod structured;
 pub mod tool_types;
 pub mod turn;

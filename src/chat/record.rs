@@ -16,6 +16,7 @@ use crate::anthropic::request::MessageParam;
 
 use super::conversation::mark::Mark;
 use super::conversation::order::CellKey;
+use super::ledger::Entry;
 use super::settings::Settings;
 use super::turn::{Cut, Receipt};
 
@@ -84,6 +85,8 @@ pub enum Record {
     },
     /// Settings as they hold from here on.
     Settings(Box<Settings>),
+    /// A run of a cell was paid for, whatever became of it.
+    Spent(Box<Entry>),
     /// Another process goes on: cell ids that were valid in one process only mean nothing now.
     Restarted,
 }
@@ -101,6 +104,7 @@ const KINDS: &[&str] = &[
     "container",
     "compacted",
     "settings",
+    "spent",
     "restarted",
 ];
 
@@ -243,6 +247,7 @@ mod tests {
             r#"{"container":{"thread":"main","id":null}}"#,
             r#"{"compacted":{"thread":"main","message":{"role":"assistant","content":[]},"turns":[]}}"#,
             r#"{"settings":{"model":"claude-opus-5","mood":"good"}}"#,
+            r#"{"spent":{"count":3,"model":"claude-opus-5","cost_usd":0.5,"mood":"good"}}"#,
             r#""restarted""#,
         ];
         for text in records {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::anthropic::model::Effort;
 
+use super::budget::Budget;
 use super::presets::preset;
 use super::tool_types::{tool_name, tool_type};
 
@@ -88,6 +89,8 @@ pub struct Settings {
     pub system: Option<String>,
     /// Names of the presets in force, in order ([`super::presets`]).
     pub presets: Vec<String>,
+    /// What the notebook and each cell may cost.
+    pub budget: Budget,
     /// Extra betas, by `%beta`.
     pub betas: Vec<String>,
     /// `output_config.format`, for a cell that wants a structured result.
@@ -111,6 +114,7 @@ impl Default for Settings {
             dated_tools: Vec::new(),
             system: None,
             presets: Vec::new(),
+            budget: Budget::default(),
             betas: Vec::new(),
             format: None,
             client_tools: Vec::new(),

@@ -12,6 +12,7 @@ use crate::anthropic::event::Delta;
 use crate::anthropic::model::Effort;
 use crate::anthropic::request::Role;
 
+use super::budget::Limit;
 use super::question::Question;
 use super::structured::Structured;
 
@@ -124,6 +125,12 @@ pub struct Receipt {
     pub runs: u32,
     /// US dollars; `None` when the price is unknown.
     pub cost_usd: Option<f64>,
+    /// Whether the last call was cut off, so that tokens and cost are at least these.
+    pub at_least: bool,
+    /// Why the API did not read the cache, where it says (`diagnostics.cache_miss_reason.type`).
+    pub cache_miss: Option<String>,
+    /// How long commands ran in the sandbox, in milliseconds.
+    pub sandbox_ms: u64,
     /// 1-based number of the turn in the conversation.
     pub turn: u32,
     /// Whether the offline backend answered.
@@ -175,6 +182,8 @@ pub enum Cut {
     Rounds,
     /// The person stopped it.
     Interrupted,
+    /// The budget was spent.
+    OverBudget,
     /// The stream, or a later call of the turn, failed.
     Failed,
 }
@@ -211,6 +220,13 @@ pub enum TurnEnd {
         category: Option<String>,
         /// `stop_details.explanation`.
         explanation: Option<String>,
+    },
+    /// The budget was spent in mid-turn.
+    OverBudget {
+        /// Whose limit it was.
+        limit: Limit,
+        /// What had come and can be sent again, if anything.
+        kept: Option<Box<FinishedTurn>>,
     },
     /// The API failed.
     Failed {
@@ -285,6 +301,7 @@ pub enum Update {
     Notice(String),
     /// The turn is over; final forms of everything, then the receipt.
     Finished(Receipt),
-    /// The turn was cut off; final forms of everything, no receipt. An error follows.
-    Aborted,
+    /// The turn was cut off; final forms of everything, and the receipt if anything was bought. An
+    /// error follows.
+    Aborted(Option<Box<Receipt>>),
 }

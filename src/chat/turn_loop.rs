@@ -4,6 +4,8 @@
 //! say, and hands back what happened. Every path ends in exactly one [`Action::Finish`].
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -12,17 +14,17 @@ use crate::anthropic::block::{Block, View};
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::{Delta, StreamEvent};
 use crate::anthropic::message::StopReason;
-use crate::anthropic::model;
 use crate::anthropic::request::Role;
 
 use super::action::{Action, Input, Plan};
 use super::conversation::message;
 use super::history::Said;
-use super::ledger;
+use super::spending::Spending;
 use super::structured::Structured;
-use super::turn::{Activity, Cut, FetchedFile, ToolCall, TurnEnd, TurnUsage, Update};
+use super::turn::{Activity, Cut, FetchedFile, ToolCall, TurnEnd, Update};
 
 mod end;
+mod money;
 mod repair;
 mod results;
 mod tools;
@@ -72,9 +74,11 @@ pub struct TurnLoop {
     sandbox_lost: bool,
     thinking_refused: bool,
     pending_fetches: usize,
-    usage: TurnUsage,
-    /// `None` once a call's price was unknown.
-    cost_usd: Option<f64>,
+    spending: Spending,
+    /// Tokens in the context at the end of the last call.
+    context_tokens: u64,
+    cache_miss: Option<String>,
+    sandbox_ms: u64,
     runs: u32,
     served_by: Option<String>,
     container: Option<String>,
@@ -105,8 +109,10 @@ impl TurnLoop {
             sandbox_lost: false,
             thinking_refused: false,
             pending_fetches: 0,
-            usage: TurnUsage::default(),
-            cost_usd: Some(0.0),
+            spending: Spending::new(Arc::clone(&plan.prices), plan.allowance),
+            context_tokens: 0,
+            cache_miss: None,
+            sandbox_ms: 0,
             runs: 0,
             served_by: None,
             container: plan.request.container.clone(),
@@ -143,6 +149,12 @@ impl TurnLoop {
     #[must_use]
     pub fn unknown_events(&self) -> &[Value] {
         &self.unknown_events
+    }
+
+    /// Adds time that a command ran in the sandbox.
+    pub fn add_sandbox_time(&mut self, time: Duration) {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.sandbox_ms = self.sandbox_ms.saturating_add(ms);
     }
 
     /// Takes what happened. After the end, everything is ignored.
@@ -193,6 +205,7 @@ impl TurnLoop {
             }
         }
         self.accumulator.apply(&event);
+        self.count(&event);
         match event {
             StreamEvent::BlockStart { index, block } => {
                 if let Some(activity) = activity_of(&block) {
@@ -224,6 +237,9 @@ impl TurnLoop {
             | StreamEvent::MessageDelta { .. }
             | StreamEvent::Ping
             | StreamEvent::Error { .. } => {}
+        }
+        if self.phase != Phase::Over {
+            self.check_budget();
         }
         if let Some(id) = self.accumulator.container_id()
             && self.container.as_deref() != Some(id)
@@ -264,8 +280,10 @@ impl TurnLoop {
             .model()
             .unwrap_or(&self.plan.request.model)
             .to_owned();
-        self.usage = ledger::sum(self.usage, &usage);
-        self.cost_usd = ledger::sum_costs(self.cost_usd, model::cost_usd(&model, &usage));
+        self.spending.ended(&model, &usage);
+        self.context_tokens = usage.context_tokens();
+        let miss = message.cache_miss_reason().map(str::to_owned);
+        self.cache_miss = self.cache_miss.take().or(miss);
         self.served_by = Some(model);
         self.message_id = message.id().map(str::to_owned).or(self.message_id.take());
         let end = match message.stop_reason() {
@@ -334,7 +352,9 @@ impl TurnLoop {
     fn call_again(&mut self) {
         self.plan.request.container.clone_from(&self.container);
         self.retries = 0;
-        self.call();
+        if self.bound_by_budget() {
+            self.call();
+        }
     }
 
     fn fetched(&mut self, ordinal: usize, file_id: String, result: Result<FetchedFile, String>) {

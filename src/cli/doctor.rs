@@ -15,6 +15,7 @@ use anyhow::Context as _;
 
 use super::places::Places;
 use crate::config::{Config, Environment};
+use crate::kernel::state::Initial;
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -170,6 +171,9 @@ fn configuration(config: &Config) -> Vec<Finding> {
             problem.to_string(),
             "correct it; until then the default holds",
         ));
+    }
+    for problem in Initial::read(config).problems {
+        findings.push(Finding::warn("config", problem, "correct it"));
     }
     match config.log_path() {
         Some(path) => findings.push(Finding::ok("log", path.display().to_string())),

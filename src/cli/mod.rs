@@ -5,6 +5,7 @@
 //! stderr; a reader that closes the pipe early is not an error.
 
 pub mod completions;
+pub mod cost;
 pub mod doctor;
 pub mod emulate;
 mod failure;
@@ -77,6 +78,8 @@ enum Command {
     Emulate(emulate::EmulateArgs),
     /// Serve one kernel; Jupyter calls this
     Run(run::Args),
+    /// Sum up what saved notebooks cost
+    Cost(cost::Args),
     /// Check Jupyter, credentials, network and sandbox, and say what to do
     Doctor(doctor::Args),
     /// Print a completion script for a shell
@@ -104,6 +107,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(args) => list::run(&args, &mut io::stdout()),
         Command::Emulate(args) => emulate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::run(&args),
+        Command::Cost(args) => cost::run(&args, &mut io::stdout()),
         Command::Doctor(args) => doctor::run(&args, &mut io::stdout()),
         Command::Completions(args) => completions::run(&args, &mut io::stdout()),
         // No thread may exist yet: namespaces are left by a process that has one.

@@ -24,7 +24,7 @@ use crate::host::{Host, SystemHost};
 use crate::jupyter::connection::Connection;
 use crate::jupyter::sockets::{BindError, read_connection_file};
 use crate::kernel::actor::{Kernel, Parts, Signal};
-use crate::kernel::state::initial_settings;
+use crate::kernel::state::Initial;
 use crate::kernel::store::Store;
 
 /// How often the parent is looked for: below one wake-up a second.
@@ -102,6 +102,11 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         Some(emulator) => ClientOptions::for_key(emulator.base_url(), Secret::new(emulator.key())),
         None => ClientOptions::new(&config, environment.clone()),
     };
+    let Initial {
+        settings,
+        prices,
+        problems,
+    } = Initial::read(&config);
     let kernel = Kernel::new(Parts {
         host,
         connection,
@@ -111,10 +116,11 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
             config.show_file_bytes,
             config.save_file_bytes,
         ),
-        settings: initial_settings(&config),
+        settings,
+        prices,
         signals: signals.1,
         offline: args.offline,
-        complaint: complaint(&config),
+        complaint: complaint(&config, problems),
     });
     kernel.run().await;
     if let Some(emulator) = emulator {
@@ -195,8 +201,13 @@ async fn start_emulator(
 }
 
 /// Returns what is wrong with the configuration, for the first cell.
-fn complaint(config: &Config) -> Option<String> {
-    let problems: Vec<String> = config.problems.iter().map(ToString::to_string).collect();
+fn complaint(config: &Config, others: Vec<String>) -> Option<String> {
+    let problems: Vec<String> = config
+        .problems
+        .iter()
+        .map(ToString::to_string)
+        .chain(others)
+        .collect();
     (!problems.is_empty()).then(|| {
         format!(
             "Configuration: {}. `claude-kernel doctor` says more.",

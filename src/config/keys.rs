@@ -63,6 +63,24 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "budget",
+        default: "none",
+        help: "the most US dollars a notebook and each cell may cost, such as `$2 cell=$0.25`",
+        set: |config, value| {
+            config.budget = Some(word(value)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "prices",
+        default: "the built-in table",
+        help: "a TOML file with prices that differ: `[MODEL]`, then `input`, `output`, `cache_read` in US dollars for a million tokens",
+        set: |config, value| {
+            config.prices = Some(config.path(value)?);
+            Ok(())
+        },
+    },
+    Key {
         name: "base_url",
         default: "https://api.anthropic.com",
         help: "where the API is; `ANTHROPIC_BASE_URL` does the same",

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::anthropic::client::{Client, DEFAULT_BASE_URL};
+use crate::anthropic::model::Prices;
 use crate::cell::magic::{self, Context, Effect};
 use crate::cell::parse::{self, Cell};
 use crate::cell::{fill, help};
@@ -64,6 +65,8 @@ pub struct Parts {
     pub store: Store,
     /// What turns are asked with at first.
     pub settings: Settings,
+    /// What tokens cost.
+    pub prices: Prices,
     /// SIGINT, SIGTERM, the parent's death.
     pub signals: mpsc::Receiver<Signal>,
     /// Whether the offline backend answers.
@@ -127,6 +130,7 @@ impl Kernel {
             client,
             store,
             settings,
+            prices,
             signals,
             offline,
             complaint,
@@ -159,7 +163,7 @@ impl Kernel {
                 stdin,
                 signals,
             },
-            state: State::new(settings),
+            state: State::new(settings, prices),
             complaint,
         }
     }
@@ -417,7 +421,7 @@ impl Kernel {
             return Ran::ok(payload, shown);
         }
         self.turn(
-            &prepared.settings,
+            prepared.settings,
             (question, wanted),
             execute,
             request,

@@ -129,6 +129,8 @@ impl Draft {
             variables: &self.variables,
             turns,
             status,
+            ledger: &state.ledger,
+            prices_date: state.prices.date(),
             models: &state.models,
             set_in: &self.set_in,
         };

@@ -2,6 +2,7 @@
 
 use crate::anthropic::error::ApiError;
 use crate::cell::magic::MagicError;
+use crate::chat::budget::{Limit, OverBudget};
 use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::jupyter::mime::ErrorOutput;
 
@@ -56,6 +57,42 @@ impl CellError {
         }
     }
 
+    /// The budget was spent in mid-turn.
+    fn over_budget(limit: Limit, kept: Option<&FinishedTurn>) -> Self {
+        Self::new(
+            "BudgetExceeded",
+            format!("{} was spent in the middle of the answer", whose(limit)),
+            format!(
+                "What had come is billed. {} `%cost` shows where the money went; raise the limit with `%budget`.",
+                what_is_kept(kept)
+            ),
+        )
+    }
+
+    /// A call that was not made, because the rest of the budget does not pay for it.
+    #[must_use]
+    pub fn no_budget(over: &OverBudget) -> Self {
+        match over {
+            OverBudget::TooLittle {
+                input_usd,
+                left_usd,
+                limit,
+            } => Self::new(
+                "BudgetExceeded",
+                format!(
+                    "{} has ${left_usd:.4} left; asking this costs up to ${input_usd:.4} before the answer begins",
+                    whose(*limit)
+                ),
+                "Nothing was sent. `%cost` shows where the money went; raise the limit with `%budget`, or shorten the conversation with `%compact`.",
+            ),
+            OverBudget::PriceUnknown { model } => Self::new(
+                "BudgetExceeded",
+                format!("nobody said what `{model}` costs, so the budget cannot be kept"),
+                "Nothing was sent. Name its price in a file (the setting `prices`), choose a model of `%models`, or say `%budget off`.",
+            ),
+        }
+    }
+
     /// A cell that was queued behind a failed one.
     #[must_use]
     pub fn aborted() -> Self {
@@ -80,6 +117,7 @@ impl CellError {
                 }
                 Some(cell)
             }
+            TurnEnd::OverBudget { limit, kept } => Some(Self::over_budget(*limit, kept.as_deref())),
             TurnEnd::Refused {
                 category,
                 explanation,
@@ -229,6 +267,13 @@ fn what_is_kept(kept: Option<&FinishedTurn>) -> &'static str {
         Some(_) => {
             "What is shown is kept in the conversation, except steps without a result: `%continue` goes on from there."
         }
+    }
+}
+
+fn whose(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Total => "the budget of this notebook",
+        Limit::Cell => "the budget of this cell",
     }
 }
 

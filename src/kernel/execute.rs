@@ -10,12 +10,13 @@ use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 
+use crate::anthropic::block::View;
 use crate::anthropic::client::{Client, EventStream};
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
 use crate::chat::action::{Action, Input};
 use crate::chat::structured::NewFile;
-use crate::chat::turn::{Origin, ToolResult, TurnEnd};
+use crate::chat::turn::{Activity, Origin, ToolResult, TurnEnd, Update};
 use crate::chat::turn_loop::TurnLoop;
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
@@ -116,6 +117,8 @@ struct InFlight {
     fetches: Fetches,
     tools: FuturesUnordered<BoxFuture<'static, (String, ToolResult)>>,
     saves: FuturesOrdered<BoxFuture<'static, Input>>,
+    /// When the command that runs now was started.
+    running_since: Option<Duration>,
 }
 
 /// Runs a turn to its end. The second value says that the kernel was told to leave meanwhile.
@@ -133,6 +136,7 @@ pub async fn drive(
         fetches: Fetches::new(edges, turn.number()),
         tools: FuturesUnordered::new(),
         saves: FuturesOrdered::new(),
+        running_since: None,
     };
     let mut leave = None;
     let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
@@ -140,6 +144,9 @@ pub async fn drive(
         while let Some(action) = turn.poll() {
             match action {
                 Action::Show(update) => {
+                    if let Update::Activity(Activity::Running { .. }) = &update {
+                        work.running_since = Some(edges.host.elapsed());
+                    }
                     work.fetches.note(&update);
                     scene
                         .show(renderer.apply(update, edges.host.elapsed()))
@@ -202,6 +209,12 @@ pub async fn drive(
                 Some(Ok(event)) => {
                     if let StreamEvent::Unknown { name, raw } = &event {
                         tracing::info!(name, %raw, "an event this version does not know");
+                    }
+                    if let StreamEvent::BlockStart { block, .. } = &event
+                        && let View::Executed { .. } | View::Edited { .. } = block.view()
+                        && let Some(since) = work.running_since.take()
+                    {
+                        turn.add_sandbox_time(edges.host.elapsed().saturating_sub(since));
                     }
                     turn.handle(Input::Event(event));
                 }

@@ -11,6 +11,7 @@ mod fetch;
 pub mod introspect;
 pub mod jobs;
 pub mod models;
+pub mod money;
 mod results;
 mod show;
 pub mod state;

@@ -1,14 +1,19 @@
 //! Everything the kernel remembers between cells. Owned by the actor, changed only there.
 
-use crate::anthropic::model::{self, Effort};
+use std::sync::Arc;
+
+use crate::anthropic::model::{self, Effort, Prices};
 use crate::cell::magic::{Context, TurnSummary};
 use crate::cell::variables::Variables;
+use crate::chat::budget::Budget;
 use crate::chat::conversation::Conversations;
+use crate::chat::ledger::{Entry, Ledger};
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 use crate::config::Config;
 
 use super::introspect::HistoryEntry;
+use super::store;
 
 /// The kernel's memory.
 #[derive(Debug)]
@@ -25,6 +30,10 @@ pub struct State {
     pub unwritten: Vec<Record>,
     /// The execution count.
     pub count: u32,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
+    /// What cells cost.
+    pub ledger: Ledger,
     /// Executed cells.
     pub history: Vec<HistoryEntry>,
     /// Model ids the API listed, once asked.
@@ -36,7 +45,7 @@ pub struct State {
 impl State {
     /// Starts with nothing said.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, prices: Prices) -> Self {
         Self {
             initial: settings.clone(),
             settings,
@@ -44,6 +53,8 @@ impl State {
             conversations: Conversations::default(),
             unwritten: Vec::new(),
             count: 0,
+            prices: Arc::new(prices),
+            ledger: Ledger::default(),
             history: Vec::new(),
             models: Vec::new(),
             set_in: Vec::new(),
@@ -53,6 +64,9 @@ impl State {
     /// Takes a change of the conversations, for the journal and for itself.
     pub fn record(&mut self, record: Record) {
         self.unwritten.push(record.clone());
+        if let Record::Spent(entry) = &record {
+            self.ledger.add(Entry::clone(entry));
+        }
         self.conversations.apply(record);
     }
 
@@ -72,17 +86,6 @@ impl State {
             .collect()
     }
 
-    /// Returns what the turns cost so far, in US dollars, as far as prices are known.
-    #[must_use]
-    pub fn cost_usd(&self) -> f64 {
-        let turns = self.conversations.turns();
-        // An empty sum of floats is -0.0, which would be shown.
-        turns
-            .iter()
-            .filter_map(|turn| turn.receipt.cost_usd)
-            .fold(0.0, |sum, cost| sum + cost)
-    }
-
     /// Lends what magics may read.
     #[must_use]
     pub fn context<'a>(
@@ -95,15 +98,64 @@ impl State {
             variables: &self.variables,
             turns,
             status,
+            ledger: &self.ledger,
+            prices_date: self.prices.date(),
             models: &self.models,
             set_in: &self.set_in,
         }
     }
 }
 
+/// What a notebook starts with.
+#[derive(Debug, Clone, Default)]
+pub struct Initial {
+    /// What turns are asked with.
+    pub settings: Settings,
+    /// What tokens cost.
+    pub prices: Prices,
+    /// What of the configuration could not be used, a sentence each.
+    pub problems: Vec<String>,
+}
+
+impl Initial {
+    /// Reads the configuration. A budget that cannot be read lets nothing be spent: who set one
+    /// wanted a limit.
+    #[must_use]
+    pub fn read(config: &Config) -> Self {
+        let mut initial = Self {
+            settings: settings(config),
+            ..Self::default()
+        };
+        if let Some(text) = &config.budget {
+            initial.settings.budget = match text.to_ascii_lowercase().as_str() {
+                "off" | "none" => Budget::default(),
+                text => Budget::parse(text).unwrap_or_else(|why| {
+                    initial.problems.push(format!(
+                        "the setting `budget` {why}; nothing is sent until it is corrected or `%budget` sets one"
+                    ));
+                    Budget {
+                        total_usd: Some(0.0),
+                        cell_usd: None,
+                    }
+                }),
+            };
+        }
+        if let Some(path) = &config.prices {
+            let read = store::read_text(&path.to_string_lossy());
+            match read.and_then(|text| Prices::parse(&text)) {
+                Ok(prices) => initial.prices = prices,
+                Err(why) => initial.problems.push(format!(
+                    "the setting `prices` names `{}`, which cannot be used ({why})",
+                    path.display()
+                )),
+            }
+        }
+        initial
+    }
+}
+
 /// Returns the settings a notebook starts with: the defaults, and what the configuration says.
-#[must_use]
-pub fn initial_settings(config: &Config) -> Settings {
+fn settings(config: &Config) -> Settings {
     let mut settings = Settings::default();
     if let Some(model) = &config.model {
         settings.model =

@@ -22,7 +22,7 @@ pub fn lines(state: &State, about: &About) -> Vec<(String, String)> {
     let cost = if about.offline {
         "none: no model is called".to_owned()
     } else {
-        format!("${:.4}", state.cost_usd())
+        format!("${:.4}", state.ledger.totals().cost_usd)
     };
     // No ids and no ports: what is shown must not change between identical runs.
     let backend = if about.offline {
@@ -70,7 +70,7 @@ fn value_of(name: &str, state: &State) -> Option<String> {
     let own = match name {
         "model" => Some(state.settings.model.clone()),
         "turns" => Some(state.conversations.turns().len().to_string()),
-        "cost_usd" => Some(format!("{:.6}", state.cost_usd())),
+        "cost_usd" => Some(format!("{:.6}", state.ledger.totals().cost_usd)),
         "container" => state.conversations.current().container().map(str::to_owned),
         _ => None,
     };

@@ -41,6 +41,9 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
         },
         "runs": receipt.runs,
         "cost_usd": receipt.cost_usd,
+        "at_least": receipt.at_least,
+        "cache_miss": receipt.cache_miss,
+        "sandbox_ms": receipt.sandbox_ms,
         "turn": receipt.turn,
         "offline": receipt.offline,
     });
@@ -53,6 +56,9 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
 fn parts(receipt: &Receipt) -> Vec<String> {
     let usage = &receipt.usage;
     let mut parts = Vec::new();
+    if receipt.at_least {
+        parts.push("cut off".to_owned());
+    }
     if receipt.offline {
         parts.push("offline".to_owned());
     }
@@ -62,12 +68,15 @@ fn parts(receipt: &Receipt) -> Vec<String> {
         parts.push(format!("effort {}", effort_name(effort)));
     }
     let input = usage.input_tokens + usage.cache_creation_tokens + usage.cache_read_tokens;
-    let cached = match usage.cache_read_tokens {
-        0 => String::new(),
-        cached => format!(" ({} cached)", tokens(cached)),
+    let cached = match (usage.cache_read_tokens, &receipt.cache_miss) {
+        (0, None) => String::new(),
+        (0, Some(reason)) => format!(" (none cached: {})", miss(reason)),
+        (cached, None) => format!(" ({} cached)", tokens(cached)),
+        (cached, Some(reason)) => format!(" ({} cached: {})", tokens(cached), miss(reason)),
     };
+    let least = if receipt.at_least { "at least " } else { "" };
     let (input, output) = (tokens(input), tokens(usage.output_tokens));
-    parts.push(format!("{input} in{cached}, {output} out"));
+    parts.push(format!("{input} in{cached}, {least}{output} out"));
     match receipt.runs {
         0 => {}
         1 => parts.push("1 run".to_owned()),
@@ -81,7 +90,7 @@ fn parts(receipt: &Receipt) -> Vec<String> {
     match receipt.cost_usd {
         // Nothing was bought.
         _ if receipt.offline => {}
-        Some(cost) => parts.push(dollars(cost)),
+        Some(cost) => parts.push(format!("{least}{}", dollars(cost))),
         None => parts.push("price unknown".to_owned()),
     }
     parts.push(format!("turn {}", receipt.turn));
@@ -96,6 +105,18 @@ fn effort_name(effort: Effort) -> &'static str {
         Effort::High => "high",
         Effort::XHigh => "xhigh",
         Effort::Max => "max",
+    }
+}
+
+/// Says why the cache was not read (`claude-api.md` 2.3).
+fn miss(reason: &str) -> String {
+    match reason {
+        "model_changed" => "the model changed".to_owned(),
+        "system_changed" => "the system prompt changed".to_owned(),
+        "tools_changed" => "the tools changed".to_owned(),
+        "messages_changed" => "earlier messages changed".to_owned(),
+        "previous_message_not_found" => "too long ago".to_owned(),
+        other => other.replace('_', " "),
     }
 }
 
@@ -139,6 +160,9 @@ mod tests {
             },
             runs: 2,
             cost_usd: Some(0.0412),
+            at_least: false,
+            cache_miss: None,
+            sandbox_ms: 0,
             turn: 4,
             offline: false,
         }
@@ -177,6 +201,20 @@ mod tests {
         assert_eq!(
             plain(&offline),
             "offline · opus-5-5 · 3.2k in (2.9k cached), 1.1k out · turn 4"
+        );
+    }
+
+    #[test]
+    fn what_was_cut_off_says_at_least_and_a_missed_cache_says_why() {
+        let cut = Receipt {
+            at_least: true,
+            cache_miss: Some("system_changed".to_owned()),
+            ..receipt()
+        };
+        assert_eq!(
+            plain(&cut),
+            "cut off · opus-5-5 · effort high · 3.2k in (2.9k cached: the system prompt changed), \
+             at least 1.1k out · 2 runs · at least $0.041 · turn 4"
         );
     }
 

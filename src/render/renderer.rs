@@ -123,7 +123,7 @@ impl Renderer {
             }),
             Update::Notice(text) => self.quiet(&text, "notice"),
             Update::Finished(receipt) => self.end(Some(&receipt), now),
-            Update::Aborted => self.end(None, now),
+            Update::Aborted(receipt) => self.end(receipt.as_deref(), now),
         }
         self.screen.take()
     }

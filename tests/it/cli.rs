@@ -257,3 +257,48 @@ fn with_nothing_installed_list_says_where_it_looked() {
     );
     assert!(ran.stdout.contains("Next: `claude-kernel install`"));
 }
+
+#[test]
+fn cost_sums_up_saved_notebooks() {
+    let machine = Machine::new();
+    let receipt = |usd: &str, at_least: bool| {
+        format!(
+            r#"{{"output_type": "display_data", "data": {{}}, "metadata": {{"claude_kernel": {{"block": "receipt", "model": "claude-opus-5-5",
+            "usage": {{"input_tokens": 100, "cache_read_input_tokens": 900, "output_tokens": 50, "web_search_requests": 1}},
+            "cost_usd": {usd}, "at_least": {at_least}, "offline": false}}}}}}"#
+        )
+    };
+    let notebook = |outputs: &[String]| {
+        let outputs = outputs.join(",");
+        format!(
+            r#"{{"nbformat": 4, "nbformat_minor": 5, "metadata": {{}}, "cells": [{{"cell_type": "code", "source": "hi", "execution_count": 1, "metadata": {{}}, "outputs": [{outputs}]}}]}}"#
+        )
+    };
+    let write = |name: &str, text: String| {
+        std::fs::write(machine.path(name), text).unwrap();
+    };
+    write(
+        "a.ipynb",
+        notebook(&[receipt("0.25", false), receipt("null", false)]),
+    );
+    write("b.ipynb", notebook(&[receipt("0.5", true)]));
+    let sums = machine.run(&["cost", "a.ipynb", "b.ipynb"]);
+    expect_test::expect![[r#"
+        notebook   turns       input      cached     output  searches  cost
+        a.ipynb        2        2000        1800        100         2  $0.2500 (+ 1 of unknown price)
+        b.ipynb        1        1000         900         50         1  at least $0.5000
+        sum            3        3000        2700        150         3  at least $0.7500 (+ 1 of unknown price)
+    "#]].assert_eq(&sums.stdout);
+    let json = machine.run(&["cost", "--json", "a.ipynb"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["sum"]["cost_usd"], 0.25);
+    write("c.ipynb", "no notebook".to_owned());
+    let ran = machine.run(&["cost", "c.ipynb"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr
+            .contains("hint: give the path of a saved notebook"),
+        "{}",
+        ran.stderr
+    );
+}

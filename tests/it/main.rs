@@ -11,6 +11,7 @@
 mod support;
 
 mod anthropic_client;
+mod budget;
 mod cells;
 mod cli;
 mod emulator;

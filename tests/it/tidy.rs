@@ -44,6 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "render",
         ],
     ),
+    ("notebook", &["host", "chat", "cell", "render"]),
     ("emulator", &["host"]),
     (
         "cli",
@@ -53,6 +54,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "jupyter",
             "anthropic",
             "kernel",
+            "notebook",
+            "chat::ledger",
             "emulator",
         ],
     ),
@@ -65,6 +68,7 @@ const ANTHROPIC_EDGES: &[&str] = &["client", "credentials", "files", "transport"
 /// Lines a file may have, and the files that may have more.
 const MAX_LINES: usize = 500;
 const LONG_FILES: &[(&str, usize)] = &[
+    ("src/kernel/actor.rs", 600),
     ("src/render/markdown.rs", 600),
     ("src/render/renderer.rs", 620),
     ("tests/it/protocol.rs", 600),

@@ -1,6 +1,6 @@
 //! What a call cost: prices of the table times counts of the usage (`claude-api.md` 2.3, 4, 11).
 
-use super::{Price, lookup};
+use super::{Price, Prices};
 use crate::anthropic::usage::Usage;
 
 /// Dollars for a thousand web searches.
@@ -9,6 +9,8 @@ const SEARCHES_USD: f64 = 10.0;
 const WRITE_5M: f64 = 1.25;
 /// A 1-hour cache write costs this many times the input.
 const WRITE_1H: f64 = 2.0;
+/// The most that input can cost, in times of its price: all of it written to the cache for an hour.
+pub const WORST_WRITE: f64 = WRITE_1H;
 /// `inference_geo: "us"`.
 const US_ONLY: f64 = 1.1;
 /// `speed: "fast"`.
@@ -16,42 +18,60 @@ const FAST: f64 = 2.0;
 /// `service_tier: "batch"`.
 const BATCH: f64 = 0.5;
 
-/// Returns what a call cost in US dollars, `None` when a model that took part has no known price.
-///
-/// Where the API lists the passes over the model, each is priced by its own model and prompt size;
-/// else the call is priced as one. Sandbox time is not in it.
-#[must_use]
-pub fn cost_usd(model: &str, usage: &Usage) -> Option<f64> {
-    let mut tokens = 0.0;
-    if usage.iterations.is_empty() {
-        tokens += lookup(model)?.price.of(&Pass {
-            input: usage.input_tokens,
-            output: usage.output_tokens,
-            written: usage.cache_creation_input_tokens,
-            written_1h: usage.cache_creation_1h_tokens,
-            read: usage.cache_read_input_tokens,
-        });
-    }
-    for pass in &usage.iterations {
-        let model = pass.model.as_deref().unwrap_or(model);
-        tokens += lookup(model)?.price.of(&Pass {
-            input: pass.input_tokens,
-            output: pass.output_tokens,
-            written: pass.cache_creation_input_tokens,
-            written_1h: pass.cache_creation_1h_tokens,
-            read: pass.cache_read_input_tokens,
-        });
-    }
-    for (field, value, factor) in [
-        (&usage.inference_geo, "us", US_ONLY),
-        (&usage.speed, "fast", FAST),
-        (&usage.service_tier, "batch", BATCH),
-    ] {
-        if field.as_deref() == Some(value) {
-            tokens *= factor;
+impl Prices {
+    /// Returns what a call cost in US dollars, `None` when a model that took part has no known
+    /// price.
+    ///
+    /// Where the API lists the passes over the model, each is priced by its own model and prompt
+    /// size; else the call is priced as one. Sandbox time is not in it.
+    #[must_use]
+    pub fn cost_usd(&self, model: &str, usage: &Usage) -> Option<f64> {
+        let mut tokens = 0.0;
+        if usage.iterations.is_empty() {
+            tokens += self.of(model)?.cost_usd(&Pass {
+                input: usage.input_tokens,
+                output: usage.output_tokens,
+                written: usage.cache_creation_input_tokens,
+                written_1h: usage.cache_creation_1h_tokens,
+                read: usage.cache_read_input_tokens,
+            });
         }
+        for pass in &usage.iterations {
+            let model = pass.model.as_deref().unwrap_or(model);
+            tokens += self.of(model)?.cost_usd(&Pass {
+                input: pass.input_tokens,
+                output: pass.output_tokens,
+                written: pass.cache_creation_input_tokens,
+                written_1h: pass.cache_creation_1h_tokens,
+                read: pass.cache_read_input_tokens,
+            });
+        }
+        for (field, value, factor) in [
+            (&usage.inference_geo, "us", US_ONLY),
+            (&usage.speed, "fast", FAST),
+            (&usage.service_tier, "batch", BATCH),
+        ] {
+            if field.as_deref() == Some(value) {
+                tokens *= factor;
+            }
+        }
+        Some(tokens + usage.web_search_requests as f64 * SEARCHES_USD / 1000.0)
     }
-    Some(tokens + usage.web_search_requests as f64 * SEARCHES_USD / 1000.0)
+
+    /// Returns the most that sending a prompt may cost, in US dollars: nothing of it read from the
+    /// cache, all of it written there.
+    #[must_use]
+    pub fn worst_input_usd(&self, model: &str, tokens: u64) -> Option<f64> {
+        let (input, _) = self.of(model)?.at(tokens);
+        Some(tokens as f64 * input * WORST_WRITE / 1e6)
+    }
+
+    /// Returns the price of one token of output after a prompt of `prompt_tokens`, in US dollars.
+    #[must_use]
+    pub fn output_usd(&self, model: &str, prompt_tokens: u64) -> Option<f64> {
+        let (_, output) = self.of(model)?.at(prompt_tokens);
+        Some(output / 1e6)
+    }
 }
 
 /// Tokens of one pass over a model.
@@ -65,7 +85,15 @@ struct Pass {
 }
 
 impl Price {
-    fn of(&self, pass: &Pass) -> f64 {
+    /// Returns the prices of input and output for a prompt of this many tokens.
+    fn at(&self, prompt_tokens: u64) -> (f64, f64) {
+        match self.above {
+            Some((limit, input, output, _)) if prompt_tokens > limit => (input, output),
+            _ => (self.input, self.output),
+        }
+    }
+
+    fn cost_usd(&self, pass: &Pass) -> f64 {
         let prompt = pass
             .input
             .saturating_add(pass.written)

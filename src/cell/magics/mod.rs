@@ -3,6 +3,8 @@
 mod abilities;
 mod arguments;
 mod beta;
+mod budget;
+mod cost;
 mod dry;
 mod effort;
 mod help;
@@ -40,6 +42,8 @@ pub const MAGICS: &[&Magic] = &[
     &variables::VARS,
     &history::HISTORY,
     &reset::RESET,
+    &cost::COST,
+    &budget::BUDGET,
     &dry::DRY,
     &status::STATUS,
     &help::HELP,

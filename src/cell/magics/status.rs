@@ -31,6 +31,7 @@ const LINES: &[(&str, &[&str])] = &[
     ("tools", &["tools", "bash", "python"]),
     ("system", &["system"]),
     ("beta", &["beta"]),
+    ("budget", &["budget"]),
     ("variables", &["set"]),
 ];
 

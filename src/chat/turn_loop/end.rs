@@ -1,12 +1,13 @@
 //! How a turn ends: whole, cut off, or not at all; and what of it goes into the history.
 
+use serde_json::Value;
+
 use crate::anthropic::error::ApiError;
 use crate::anthropic::model;
 use crate::anthropic::request::Role;
 use crate::chat::action::Action;
 use crate::chat::history::{self, Kept};
-use crate::chat::ledger;
-use crate::chat::turn::{Activity, Cut, FinishedTurn, Receipt, TurnEnd, Update};
+use crate::chat::turn::{Activity, Cut, FinishedTurn, Receipt, TurnEnd, TurnUsage, Update};
 
 use super::{Phase, TurnLoop};
 
@@ -15,19 +16,11 @@ impl TurnLoop {
     /// and for one that broke off, the API has told its input only: the output is a lower bound.
     #[must_use]
     pub fn receipt(&self) -> Receipt {
-        let running = self.accumulator.clone().into_message();
-        let (usage, cost_usd) = if self.accumulator.is_started() {
-            let model = running.model().unwrap_or(&self.plan.request.model);
-            let usage = running.usage();
-            (
-                ledger::sum(self.usage, &usage),
-                ledger::sum_costs(self.cost_usd, model::cost_usd(model, &usage)),
-            )
-        } else {
-            (self.usage, self.cost_usd)
-        };
-        let model = running
-            .model()
+        let spent = self.spending.so_far();
+        let model = self
+            .accumulator
+            .field("model")
+            .and_then(Value::as_str)
             .map(str::to_owned)
             .or_else(|| self.served_by.clone())
             .unwrap_or_else(|| self.plan.request.model.clone());
@@ -37,9 +30,12 @@ impl TurnLoop {
                 .plan
                 .effort
                 .or(spec.and_then(|spec| spec.default_effort)),
-            usage,
+            usage: spent.usage,
             runs: self.runs,
-            cost_usd,
+            cost_usd: spent.usd,
+            at_least: spent.is_estimate,
+            cache_miss: self.cache_miss.clone(),
+            sandbox_ms: self.sandbox_ms,
             turn: self.plan.turn,
             offline: self.plan.offline,
             model,
@@ -81,12 +77,14 @@ impl TurnLoop {
         self.abort(TurnEnd::Failed { error, kept });
     }
 
-    /// Ends the turn without its receipt: what is on the screen stays there.
+    /// Ends the turn early: what is on the screen stays there.
     pub(super) fn abort(&mut self, end: TurnEnd) {
         // What was to be shown is shown; nothing else is begun.
         self.actions
             .retain(|action| matches!(action, Action::Show(_)));
-        self.show(Update::Aborted);
+        let receipt = self.receipt();
+        let bought = receipt.usage != TurnUsage::default();
+        self.show(Update::Aborted(bought.then(|| Box::new(receipt))));
         self.finish(end);
     }
 
@@ -96,7 +94,7 @@ impl TurnLoop {
     }
 
     /// Returns what of a turn that breaks off here can be sent again (`claude-api.md` 6.6, 16.3).
-    fn salvage(&mut self, cut: Cut) -> Option<Box<FinishedTurn>> {
+    pub(super) fn salvage(&mut self, cut: Cut) -> Option<Box<FinishedTurn>> {
         // A whole answer whose files were still coming stays whole.
         if self.phase != Phase::Settling {
             self.cut = Some(cut);

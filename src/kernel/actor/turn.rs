@@ -1,10 +1,13 @@
 //! One turn of a cell: planned, driven to its end, and recorded.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::chat::action::Plan;
 use crate::chat::conversation::Planned;
 use crate::chat::question::Question;
+use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 use crate::chat::structured::Wanted;
 use crate::chat::turn::TurnEnd;
@@ -14,6 +17,7 @@ use crate::jupyter::wire::Message;
 use crate::kernel::address;
 use crate::kernel::error::CellError;
 use crate::kernel::execute::{Scene, drive};
+use crate::kernel::money;
 use crate::kernel::results;
 use crate::kernel::show::front_end;
 use crate::render::renderer::Renderer;
@@ -24,7 +28,7 @@ impl Kernel {
     /// Sends the question and drives the turn to its end.
     pub(super) async fn turn(
         &mut self,
-        settings: &Settings,
+        mut settings: Settings,
         (question, wanted): (Question, Option<Wanted>),
         execute: &Execute,
         request: &Message,
@@ -34,11 +38,25 @@ impl Kernel {
         if let Some(record) = self.state.conversations.ran(&cell) {
             self.state.record(record);
         }
+        let allowed = money::admit(
+            &self.state,
+            &cell,
+            &mut settings,
+            &question,
+            &self.edges,
+            &mut self.interruptions,
+            &self.desk,
+        );
+        let allowance = match allowed.await {
+            Ok(allowance) => allowance,
+            Err(stopped) => return Ran::stopped(stopped),
+        };
+        let prompt = question.prompt.clone();
         let Planned {
             request: asked,
             question,
             opening,
-        } = self.state.conversations.plan(&cell, settings, &question);
+        } = self.state.conversations.plan(&cell, &settings, &question);
         let plan = Plan {
             request: asked,
             question,
@@ -46,6 +64,8 @@ impl Kernel {
             wanted,
             effort: settings.effort,
             offline: self.about.offline,
+            prices: Arc::clone(&self.state.prices),
+            allowance,
         };
         let expects_result = plan.wanted.is_some();
         let mut turn = TurnLoop::start(plan);
@@ -67,10 +87,16 @@ impl Kernel {
             &mut self.interruptions,
         )
         .await;
+        let spent = money::line(self.state.count, &prompt, &turn.receipt());
+        if let Some(entry) = spent {
+            self.state.record(Record::Spent(Box::new(entry)));
+        }
         let mut error = CellError::from_end(&end);
         let kept = match end {
             TurnEnd::Finished(turn) => Some(turn),
-            TurnEnd::Interrupted { kept } | TurnEnd::Failed { kept, .. } => kept,
+            TurnEnd::Interrupted { kept }
+            | TurnEnd::OverBudget { kept, .. }
+            | TurnEnd::Failed { kept, .. } => kept,
             TurnEnd::Refused { .. } => None,
         };
         if let Some(result) = kept.as_ref().and_then(|kept| kept.result.as_ref()) {

@@ -1,7 +1,7 @@
 //! What models take and cost.
 
 use claude_kernel::anthropic::model::{
-    Abilities, Effort, MODELS, ModelInfo, ThinkingKind, cost_usd, lookup, nearest, resolve_alias,
+    Abilities, Effort, MODELS, ModelInfo, Prices, ThinkingKind, lookup, nearest, resolve_alias,
 };
 use claude_kernel::anthropic::usage::Usage;
 use expect_test::expect;
@@ -130,7 +130,9 @@ fn cost(model: &str, usage: Value) -> Option<String> {
     let Value::Object(usage) = usage else {
         unreachable!()
     };
-    cost_usd(model, &Usage::from_raw(&usage)).map(|cost| format!("{cost:.6}"))
+    Prices::default()
+        .cost_usd(model, &Usage::from_raw(&usage))
+        .map(|cost| format!("{cost:.6}"))
 }
 
 #[expect(

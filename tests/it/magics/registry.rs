@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::support::readme::check_table;
 use claude_kernel::cell::complete::{Completeness, complete, inspect, is_complete};
 use claude_kernel::cell::help::{of_magic, readme_table, usage_line};
 use claude_kernel::cell::magic::{Context, Effect, Form, apply, find};
@@ -227,14 +228,5 @@ fn a_magic_that_takes_nothing_says_so() {
 
 #[test]
 fn the_readme_holds_the_table() {
-    let readme =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let (_, after) = readme.split_once("<!-- magics:begin -->\n").unwrap();
-    let (table, _) = after.split_once("\n<!-- magics:end -->").unwrap();
-    assert_eq!(
-        table,
-        readme_table(),
-        "README.md is out of date; the table should be:\n{}\n",
-        readme_table()
-    );
+    check_table("magics", &readme_table());
 }

@@ -88,6 +88,8 @@ fn the_overview() {
         %vars                                      show the variables
         %history [N|all]                           show the turns of this conversation
         %reset [chat|sandbox|all]                  forget the conversation, the sandbox, or everything
+        %cost                                      show what each cell used and cost, and the sums
+        %budget [$TOTAL] [cell=$EACH] | off        how many US dollars the notebook and each cell may cost
         %%dry                                      show the exact request of this cell and send nothing
         %status                                    show the settings in force, the conversation and the sandbox
         %help [NAME|TOPIC]                         show help; alone: the overview
@@ -394,18 +396,19 @@ fn status_is_one_table() {
         "%status",
         &context,
         &expect![[r#"
-                    now
-        model       claude-opus-5-5
-        effort      high (set in In [2])
-        thinking    folded
-        max_tokens  32000
-        languages   Python only (set in In [4])
-        tools       code_execution_20260521 (set in In [4])
-        system      preset fast
-        beta        none
-        variables   no variables
-        turns       3
-        cost        $0.12"#]],
+                        now
+            model       claude-opus-5-5
+            effort      high (set in In [2])
+            thinking    folded
+            max_tokens  32000
+            languages   Python only (set in In [4])
+            tools       code_execution_20260521 (set in In [4])
+            system      preset fast
+            beta        none
+            budget      off
+            variables   no variables
+            turns       3
+            cost        $0.12"#]],
     );
 }
 

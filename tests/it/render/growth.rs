@@ -33,6 +33,9 @@ fn receipt() -> Receipt {
         usage: TurnUsage::default(),
         runs: 0,
         cost_usd: Some(0.001),
+        at_least: false,
+        cache_miss: None,
+        sandbox_ms: 0,
         turn: 1,
         offline: false,
     }

@@ -131,6 +131,9 @@ impl Story {
                 },
                 runs: 2,
                 cost_usd: Some(0.0412),
+                at_least: false,
+                cache_miss: None,
+                sandbox_ms: 0,
                 turn: 4,
                 offline: false,
             }),
@@ -463,7 +466,7 @@ fn a_turn_in_jupyterlab() {
              text/plain
               Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
         "#]],
     );
 }
@@ -598,7 +601,7 @@ fn a_turn_in_nbconvert() {
              text/plain
               Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
         "#]],
     );
 }
@@ -650,7 +653,7 @@ fn a_turn_cut_off() {
                 },
             )
             .doing(900, Activity::Waiting)
-            .then(700, Update::Aborted)
+            .then(700, Update::Aborted(None))
     };
     check(
         story(),
@@ -808,7 +811,7 @@ fn a_turn_cut_off() {
 fn an_early_failure_leaves_nothing() {
     let story = Story::new()
         .doing(0, Activity::Waiting)
-        .then(300, Update::Aborted);
+        .then(300, Update::Aborted(None));
     check(story, Client::Live, &expect![[""]]);
     let slow = Story::new()
         .doing(0, Activity::Waiting)
@@ -819,7 +822,7 @@ fn an_early_failure_leaves_nothing() {
                 why: "overloaded".to_owned(),
             },
         )
-        .then(1_500, Update::Aborted);
+        .then(1_500, Update::Aborted(None));
     check(
         slow,
         Client::Live,
@@ -1112,7 +1115,7 @@ fn every_kind_of_step() {
               <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
              text/plain
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
         "#]],
     );
 }
@@ -1171,7 +1174,7 @@ fn cited_text_is_one_answer_with_sources() {
               <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
              text/plain
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
         "#]],
     );
 }
@@ -1349,7 +1352,7 @@ fn files_are_shown_by_what_they_are() {
              text/plain
               Files: claude_files/plot.svg (46 B) · claude_files/page.html (25 B) · claude_files/fake.png (8 B) · claude_files/data.json (37 B) · claude_files/model.pkl (2 B) · claude_files/notes.txt (13 B) · claude_files/wide.tsv (36 B) · claude_files/evil[U+202E]gnp.exe (2 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
         "#]],
     );
 }

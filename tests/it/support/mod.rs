@@ -2,5 +2,6 @@
 
 pub(crate) mod frontend;
 pub(crate) mod host;
+pub(crate) mod readme;
 pub(crate) mod rig;
 pub(crate) mod talk;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claude_kernel::anthropic::client::{Client, ClientOptions};
+use claude_kernel::anthropic::model::Prices;
 use claude_kernel::chat::settings::Settings;
 use claude_kernel::config::Secret;
 use claude_kernel::emulator::server::{self, Emulator, EmulatorConfig};
@@ -84,6 +85,7 @@ impl Rig {
             client,
             store: Store::new(directory.path(), 10_000_000, u64::MAX),
             settings: Settings::default(),
+            prices: Prices::default(),
             signals: receiver,
             offline: true,
             complaint: None,

@@ -45,6 +45,8 @@ impl Talk {
             wanted: None,
             effort: None,
             offline: false,
+            prices: std::sync::Arc::default(),
+            allowance: None,
         })
     }
 

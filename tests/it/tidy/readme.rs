@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use claude_kernel::config::KEYS;
 
+use crate::support::readme::check_table;
+
 /// The table as the README must have it.
 fn settings_table() -> String {
     let mut table = String::from("| Key | Variable | Default | Meaning |\n|---|---|---|---|\n");
@@ -23,13 +25,5 @@ fn settings_table() -> String {
 
 #[test]
 fn the_readme_holds_every_setting() {
-    let readme = super::read("README.md");
-    let (_, after) = readme.split_once("<!-- config:begin -->\n").unwrap();
-    let (table, _) = after.split_once("<!-- config:end -->").unwrap();
-    assert_eq!(
-        table,
-        settings_table(),
-        "README.md is out of date; the table should be:\n{}",
-        settings_table()
-    );
+    check_table("config", settings_table().trim_end());
 }

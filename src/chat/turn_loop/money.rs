@@ -1,0 +1,79 @@
+//! What a turn costs while it runs, and the budget it keeps to.
+
+use serde_json::Value;
+
+use crate::anthropic::event::StreamEvent;
+use crate::anthropic::usage::Usage;
+use crate::chat::budget::Limit;
+use crate::chat::turn::{Cut, TurnEnd};
+
+use super::TurnLoop;
+
+impl TurnLoop {
+    /// Keeps the account of the call in flight.
+    pub(super) fn count(&mut self, event: &StreamEvent) {
+        match event {
+            StreamEvent::MessageStart { .. } | StreamEvent::MessageDelta { .. } => {
+                let field = |name| self.accumulator.field(name);
+                let model = field("model").and_then(Value::as_str);
+                let usage = field("usage").and_then(Value::as_object);
+                self.spending.counted(
+                    model.unwrap_or(&self.plan.request.model),
+                    usage.map(Usage::from_raw).unwrap_or_default(),
+                );
+            }
+            StreamEvent::BlockDelta { delta, .. } => self.spending.streamed(delta.len_bytes()),
+            StreamEvent::BlockStart { block, .. } => {
+                if block.raw().contains_key("tool_use_id") {
+                    self.spending.resampled();
+                }
+            }
+            StreamEvent::BlockStop { .. }
+            | StreamEvent::MessageStop
+            | StreamEvent::Ping
+            | StreamEvent::Error { .. }
+            | StreamEvent::Unknown { .. } => {}
+        }
+    }
+
+    /// Lowers `max_tokens` of the next call of this turn to what the allowance still pays for;
+    /// false when that is nothing, and the turn was ended.
+    pub(super) fn bound_by_budget(&mut self) -> bool {
+        let Some((allowance, prices, spent_usd)) = self.spending.bound() else {
+            return true;
+        };
+        let request = &self.plan.request;
+        // What went back since the last call: results of tools, about four bytes a token.
+        let added = request.messages.last();
+        let added = added.map_or(0, |message| message.content.get().len() / 4);
+        let bound = allowance.max_tokens(
+            prices,
+            &request.model,
+            spent_usd,
+            self.context_tokens.saturating_add(added as u64),
+            request.max_tokens,
+        );
+        match bound {
+            Ok(max_tokens) => {
+                self.plan.request.max_tokens = max_tokens;
+                true
+            }
+            Err(_) => {
+                self.over_budget(allowance.limit);
+                false
+            }
+        }
+    }
+
+    /// Stops an answer that is over its allowance.
+    pub(super) fn check_budget(&mut self) {
+        if let Some(allowance) = self.spending.over() {
+            self.over_budget(allowance.limit);
+        }
+    }
+
+    fn over_budget(&mut self, limit: Limit) {
+        let kept = self.salvage(Cut::OverBudget);
+        self.abort(TurnEnd::OverBudget { limit, kept });
+    }
+}

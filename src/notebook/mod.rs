@@ -1,0 +1,5 @@
+//! Saved notebooks: what claude-kernel left in an `.ipynb` file, read as JSON values.
+//!
+//! Pure, and nothing in a file is trusted: whatever is missing or odd is skipped.
+
+pub mod receipts;
