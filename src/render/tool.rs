@@ -68,11 +68,13 @@ impl Tool {
     }
 
     fn python(code: &str, shell: Option<String>, exact: &str) -> Self {
+        // The command's own comment says what this run is for; the file may be run many times.
+        let of_shell = shell.as_deref().and_then(comment_of);
         let mut pieces = vec![("python".to_owned(), code.to_owned())];
         pieces.extend(shell.map(|shell| ("bash".to_owned(), shell)));
         Self {
             label: "Python".to_owned(),
-            title: title_of(code, "python"),
+            title: of_shell.unwrap_or_else(|| title_of(code, "python")),
             code: pieces,
             exact: exact.to_owned(),
         }
@@ -167,16 +169,40 @@ pub(crate) fn language_of(path: &str) -> &'static str {
     }
 }
 
+/// The lines that say something, trimmed.
+fn lines_of(code: &str) -> impl Iterator<Item = &str> {
+    let lines = code.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with("#!"))
+}
+
+/// The comment that the code begins with.
+fn comment_of(code: &str) -> Option<String> {
+    let first = lines_of(code).next()?;
+    let comment = first.strip_prefix('#')?.trim_start_matches('#').trim();
+    (!comment.is_empty()).then(|| shorten(comment))
+}
+
+/// The first line of the docstring that the code begins with.
+fn docstring_of(code: &str) -> Option<String> {
+    let first = lines_of(code).next()?.trim_start_matches(['r', 'R']);
+    let quotes = ["\"\"\"", "'''"];
+    let quote = quotes.into_iter().find(|quote| first.starts_with(quote))?;
+    let (_, text) = code.split_once(quote)?;
+    let (text, _) = text.split_once(quote).unwrap_or((text, ""));
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(shorten(line))
+}
+
 /// The first comment, else the first line that does something.
 fn title_of(code: &str, language: &str) -> String {
-    let lines = || {
-        let lines = code.lines().map(str::trim);
-        lines.filter(|line| !line.is_empty() && !line.starts_with("#!"))
-    };
+    let lines = || lines_of(code);
     let first = lines().next().unwrap_or_default();
-    let comment = first.trim_start_matches('#').trim();
-    if first.starts_with('#') && !comment.is_empty() {
-        return shorten(comment);
+    let said = comment_of(code).or_else(|| match language {
+        "python" => docstring_of(code),
+        _ => None,
+    });
+    if let Some(said) = said {
+        return said;
     }
     let dull = |line: &&str| match language {
         "python" => {
@@ -232,6 +258,49 @@ mod tests {
     fn check(name: &str, input: &Value, label: &str, title: &str) {
         let tool = Tool::describe(name, input, &mut Scripts::default());
         assert_eq!((tool.label.as_str(), tool.title.as_str()), (label, title));
+    }
+
+    #[test]
+    fn a_run_of_a_file_is_named_by_its_command_or_else_by_the_file() {
+        let mut scripts = Scripts::default();
+        scripts.wrote(
+            "test.py",
+            "#!/usr/bin/python3\n\"\"\"\nEdge cases.\n\nMore.\n\"\"\"\nimport sys\n",
+        );
+        for (command, title) in [
+            (
+                "# The first run\npython3 test.py | tee out.txt",
+                "The first run",
+            ),
+            ("python3 test.py | tee out.txt", "Edge cases."),
+            ("python3 test.py", "Edge cases."),
+        ] {
+            let input = json!({ "command": command });
+            let tool = Tool::describe("bash_code_execution", &input, &mut scripts);
+            assert_eq!(
+                (tool.label.as_str(), tool.title.as_str()),
+                ("Python", title)
+            );
+        }
+        let python = |code: &str| json!({ "code": code });
+        check(
+            "code_execution",
+            &python("r'''One line.'''\nx = 1"),
+            "Python",
+            "One line.",
+        );
+        check(
+            "code_execution",
+            &python("\"\"\" \"\"\"\nimport os\nrun()"),
+            "Python",
+            "\"\"\" \"\"\"",
+        );
+        check(
+            "code_execution",
+            &python("'''never closed"),
+            "Python",
+            "never closed",
+        );
     }
 
     #[test]
