@@ -6,6 +6,7 @@ with nbconvert and the kernelspecs that `claude-kernel install` writes.
 
 import base64
 import io
+import json
 import os
 import re
 import shutil
@@ -101,7 +102,8 @@ class Cell:
     def is_prompt(self) -> bool:
         """Whether running it asks Claude something."""
         lines = [line for line in self.source.splitlines() if line.strip()]
-        return "%%dry" not in lines and any(not line.startswith("%") for line in lines)
+        defines = any(line.startswith(("%%dry", "%%system", "%%set", "%%tool")) for line in lines)
+        return not defines and any(not line.startswith("%") for line in lines)
 
     @property
     def markdown(self) -> str:
@@ -145,6 +147,11 @@ class Cell:
             if line.lstrip().startswith("|") and cells[0] == label:
                 return cells[1:]
         raise AssertionError(f"no table row `{label}` in:\n{self.answer}")
+
+
+def request_shown(cell: Cell) -> dict:
+    """The request that `%%dry` shows."""
+    return json.loads(re.search(r"```json\n(.*?)\n```", cell.markdown, re.DOTALL)[1])
 
 
 class Runs:

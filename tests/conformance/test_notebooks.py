@@ -19,21 +19,9 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_runs import NAMES, NOTEBOOKS, Jupyter, Run, Runs
+from notebook_runs import NAMES, NOTEBOOKS, Run, request_shown
 from scipy import stats
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score, roc_auc_score
-
-
-@pytest.fixture(scope="session")
-def jupyter(tmp_path_factory):
-    return Jupyter(tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture(scope="session")
-def runs(jupyter, tmp_path_factory):
-    runs = Runs(jupyter, tmp_path_factory.mktemp("runs"))
-    yield runs
-    runs.close()
 
 
 # What holds for every notebook.
@@ -82,7 +70,7 @@ def test_links_lead_to_saved_files(runs, name):
             assert re.match(r"claude_files/", target), f"{cell.id}: {target}"
             assert (run.directory / target).is_file(), f"{cell.id}: {target}"
             linked.add((run.directory / target).resolve())
-    saved = {path.resolve() for path in (run.directory / "claude_files").rglob("*") if path.is_file()}
+    saved = {path.resolve() for path in (run.directory / "claude_files").rglob("[!.]*") if path.is_file()}
     assert linked == saved
     assert not any(os.access(path, os.X_OK) for path in saved)
 
@@ -289,11 +277,6 @@ def test_v25_limits_and_hints(runs):
     assert "execution_time_exceeded" in late and "smaller pieces of work" in late
     routes = int(re.search(r"routes to the outside: (\d+)", run.cell("internet").steps[0])[1])
     assert run.cell("internet").answer.startswith("No. There is no route" if routes == 0 else "This sandbox has a route")
-
-
-def request_shown(cell) -> dict:
-    """The request that `%%dry` shows."""
-    return json.loads(re.search(r"```json\n(.*?)\n```", cell.markdown, re.DOTALL)[1])
 
 
 def test_v26_what_goes_on_the_wire(runs):

@@ -1,0 +1,214 @@
+"""The notebooks in which several cells build on each other, judged as in `test_notebooks.py`: every number in an
+answer is recomputed here from the files that the run saved."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from notebook_runs import request_shown
+from scipy import stats
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, roc_auc_score
+
+
+def module(path: Path):
+    """Imports a Python file that a run saved."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def test_v12_settings_hold_for_later_cells(runs):
+    run = runs["v12-assistant"]
+    text = run.cell("system").source.removeprefix("%%system\n")
+    request = request_shown(run.cell("dry"))
+    assert text in request["system"][0]["text"] and request["output_config"] == {"effort": "medium"}
+    for cell_id in ("status", "later"):
+        shown = run.cell(cell_id).markdown
+        assert re.search(r"\| effort \| medium \(set in In \\?\[2\\?\]\)", shown), shown
+        assert re.search(r"\| languages \| Python only", shown) and f"a text of {len(text)} characters" in shown
+    assert all("effort medium" in run.cell(cell_id).blocks("receipt")[0] for cell_id in ("croissants", "bake"))
+
+    sales = pd.read_csv(run.file("croissants.csv"), parse_dates=["date"])
+    assert len(sales) == 3 * 365 and (sales.sold + sales.wasted == sales.baked).all()
+    by = sales.groupby("shop")[["wasted", "baked"]].sum()
+    by["share"] = 100 * by.wasted / by.baked
+    worst = by.share.idxmax()
+    cell = run.cell("croissants")
+    assert cell.answer.startswith(f"**{worst} throws away most: {by.wasted[worst] / 365:.0f} croissants a day, {by.share[worst]:.1f} %")
+    for shop, row in by.iterrows():
+        out = (sales[sales.shop == shop].wasted == 0).sum()
+        assert cell.row(shop) == [f"{row.wasted / 365:.0f}", f"{row.share:.1f} %", str(out), "365"]
+    winter = sales[(sales.shop == worst) & (sales.weekday == "Tuesday") & sales.date.dt.month.isin([12, 1, 2])]
+    target = int(np.ceil(np.quantile(winter.sold, 0.9)))
+    cell = run.cell("bake")
+    assert cell.answer.startswith(f"**{worst} should bake {target} croissants on a Tuesday in winter; it bakes {winter.baked.iloc[0]} now ({len(winter)} days).**")
+    assert len(cell.images) == 1
+
+
+def test_v13_the_same_data_three_times(runs):
+    run = runs["v13-three-steps"]
+    people = pd.read_csv(run.file("employees.csv"))
+    up = people.promoted == "yes"
+    assert len(people) == 500 and 20 < up.sum() < 100
+    look = run.cell("look")
+    for name, group in people.groupby("department"):
+        assert look.row(name) == [str(len(group)), f"{group.salary.median():,.0f}", f"{100 * (group.promoted == 'yes').mean():.1f} %"]
+    assert f"years and salary (*r* = {people.years.corr(people.salary):.2f})" in look.answer
+
+    tests = run.cell("tests")
+    man, woman = (people[people.gender == gender] for gender in ("man", "woman"))
+    gap = 100 * (1 - woman.salary.median() / man.salary.median())
+    p = stats.mannwhitneyu(man.salary, woman.salary).pvalue
+    assert tests.row("Salary, men and women, raw")[1] == f"medians {gap:.1f} % apart, *p* = {p:.3f}"
+    p = stats.chi2_contingency(pd.crosstab(people.gender, people.promoted), correction=False).pvalue
+    rates = [f"{100 * (group.promoted == 'yes').mean():.1f} %" for group in (man, woman)]
+    assert tests.row("Promotions, men and women")[1] == f"{rates[0]} and {rates[1]}, *p* = {p:.3f}"
+    # The regression, another way: demean within departments (Frisch, Waugh and Lovell).
+    inner = people.assign(log=np.log(people.salary), woman=(people.gender == "woman") * 1.0)[["log", "woman", "age", "years", "department"]]
+    inner = inner.drop(columns="department") - inner.groupby("department").transform("mean")
+    slope = np.linalg.lstsq(inner[["woman", "age", "years"]], inner.log, rcond=None)[0]
+    assert f"women earn {-100 * np.expm1(slope[0]):.1f} % less" in tests.answer
+    assert f"A year with the company is worth {100 * np.expm1(slope[2]):.1f} %" in tests.answer
+
+    cell = run.cell("model")
+    scores = pd.read_csv(run.file("scores.csv"))
+    assert (scores.promoted == people.promoted).all(), "the third cell found other people than the first made"
+    for label, name in (("Logistic regression", "logistic"), ("Random forest", "forest")):
+        said = scores[name] >= 0.5
+        row = [roc_auc_score(up, scores[name]), average_precision_score(up, scores[name]), balanced_accuracy_score(up, said)]
+        assert cell.row(label) == [f"{value:.2f}" for value in row] + [f"{100 * (said == up).mean():.1f} %"]
+        fair = [f"{100 * said[people.gender == gender].mean():.0f} %" for gender in ("man", "woman")]
+        found = [f"{100 * said[up & (people.gender == gender)].mean():.0f} %" for gender in ("man", "woman")]
+        last = cell.answer.rindex(f"| {label}")
+        assert re.findall(r"\d+ %", cell.answer[last:].splitlines()[0]) == fair + found
+    assert len(look.images) == 1 and len(cell.images) == 1
+
+
+def longest_palindrome(text: str) -> str:
+    """The leftmost longest palindrome, by growing each centre."""
+    best = ""
+    for centre in range(2 * len(text)):
+        low, high = centre // 2, (centre + 1) // 2
+        while low >= 0 and high < len(text) and text[low] == text[high]:
+            low, high = low - 1, high + 1
+        best = max(best, text[low + 1 : high], key=len)
+    return best
+
+
+def test_v15_thinks_between_the_steps(runs):
+    run = runs["v15-think"]
+    cell = run.cell("palindromes")
+    blocks = [output.metadata["claude_kernel"]["block"] for output in cell.node.outputs]
+    assert [block for block in blocks if block in ("thinking", "step")] == ["thinking", "step", "step", "thinking", "step", "thinking", "step"]
+    assert all(thought.startswith("<details><summary>Thinking") for thought in cell.blocks("thinking"))
+    assert "effort high" in cell.blocks("receipt")[0]
+
+    text = run.file("text.txt").read_text()
+    times = pd.read_csv(run.file("times.csv"))
+    assert list(times.characters) == [100, 1000, 5000] and len(text) == 5000
+    for row in times.itertuples():
+        found = longest_palindrome(text[: row.characters])
+        naive = f"{row.naive_ms:,.1f}" if row.naive_done == 1 else f"about {round(row.naive_ms, -2):,.0f}"
+        assert cell.row(f"{row.characters:,}") == [naive, f"{row.dynamic_ms:,.1f}", str(len(found))]
+    assert times.naive_ms.is_monotonic_increasing and times.dynamic_ms.is_monotonic_increasing
+    assert len(cell.images) == 1
+    faster = run.cell("faster").answer
+    assert f"`{longest_palindrome(text)}`" in faster
+
+
+def test_v20_fails_is_mended_passes(runs):
+    run = runs["v20-iterate"]
+    cell = run.cell("validator")
+    attempts = [step for step in cell.steps if re.search(r"\d+ of \d+ cases pass", step)]
+    assert ["exit 1" in step for step in attempts] == [True, True, False]
+    passed = [int(re.search(r"(\d+) of \d+ cases pass", step)[1]) for step in attempts]
+    cases = int(re.search(r"of (\d+) cases pass", attempts[0])[1])
+    assert passed == sorted(passed) and passed[0] < passed[1] < passed[2] == cases
+    rows = [cell.row(label)[0] for label in ("one regular expression", "the grammar, part by part", "groups counted")]
+    assert list(map(int, rows)) == passed
+
+    is_address = module(run.file("address.py")).is_address
+    # The examples of RFC 5321 and 3696, as corrected, beside those that the notebook tests.
+    for text in ("Joe.Smith@example.com", "userx@y.foo.org", r'"Abc\@def"@example.com', r'"Fred Bloggs"@example.com',
+                 "customer/department=shipping@example.com", "$A12345@example.com", "!def!xyz%abc@example.com", "u@[IPv6:::]"):
+        assert is_address(text), text
+    for text in ("Abc@def@example.com", r"Fred\ Bloggs@example.com", "a@b..c", "a @b.c", '"a"b@c.d', '"\t"@c.d', "a@[IPv6:::1%eth0]", "a@[1.2.3.4", "a\n@b.c"):
+        assert not is_address(text), text
+    for text in ("a.b@example.org", "a..b@example.org", '"a..b"@example.org', "me@[127.0.0.1]", "me@-example.org"):
+        assert run.cell("again").row(text)[0] == ("valid" if is_address(text) else "invalid")
+
+
+def test_v21_four_turns_one_sandbox(runs):
+    run = runs["v21-ab-test"]
+    raw, clean = (pd.read_csv(run.file(f"{name}.csv")) for name in ("raw", "clean"))
+    assert f"{len(raw):,} lines" in run.cell("generate").answer
+    cell = run.cell("clean")
+    left, removed = raw, {}
+    for reason, rule in (
+        ("exact duplicates", lambda rows: ~rows.duplicated()),
+        ("test accounts", lambda rows: rows.user != 0),
+        ("before the experiment", lambda rows: rows.day >= "2026-03-02"),
+        ("bots, under a second", lambda rows: rows.seconds >= 1),
+    ):
+        kept = left[rule(left)]
+        assert cell.row(reason) == [str(len(left) - len(kept))]
+        left = kept
+    assert len(left) == len(clean) and set(left.user) == set(clean.user)
+    a, b = (clean[clean.variant == variant] for variant in "AB")
+    assert min(len(a), len(b)) > 9_500
+    assert f"{len(a):,} to {len(b):,}, *p* = {stats.chisquare([len(a), len(b)]).pvalue:.2f}" in cell.answer
+
+    cell = run.cell("analyse")
+    for label, rows in (("All", clean), ("Mobile", clean[clean.device == "mobile"]), ("Desktop", clean[clean.device == "desktop"])):
+        table = pd.crosstab(rows.variant, rows.signed_up)
+        rate = table[1] / table.sum(axis=1)
+        p = stats.chi2_contingency(table, correction=False).pvalue
+        shown = cell.row(label)
+        assert shown[:3] == [f"{100 * rate['A']:.2f} %", f"{100 * rate['B']:.2f} %", f"{100 * (rate['B'] - rate['A']):+.2f}"]
+        assert shown[4] == ("below 0.001" if p < 0.001 else f"{p:.3f}")
+    assert f"{a.spent.mean():.2f} for A and {b.spent.mean():.2f} for B" in cell.answer
+    report = run.file("report.md").read_text()
+    assert f"{a.signed_up.mean():.1%} to {b.signed_up.mean():.1%}" in report and f"{len(clean):,} users" in report
+    assert "](ab_difference.png)" in report and run.file("ab_difference.png").is_file()
+    assert [f"turn {n}" in run.cell(c).blocks("receipt")[0] for n, c in enumerate(("generate", "clean", "analyse", "report"), 1)] == [True] * 4
+
+
+def test_v22_the_failure_stays_visible(runs):
+    run = runs["v22-recovery"]
+    cell = run.cell("singular")
+    failed, mended = cell.steps
+    assert "exit 1" in failed and "LinAlgError: Singular matrix" in failed and "Standard error" in failed
+    assert "exit 1" not in mended
+    matrix, right = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]]), np.array([14, 32, 50])
+    solution, direction = (np.array(list(map(float, v.split(",")))) for v in re.findall(r"\(([-\d., ]+)\)", cell.answer)[1:3])
+    assert np.allclose(matrix @ solution, right) and np.allclose(matrix @ direction, 0) and direction.any()
+    condition = np.linalg.cond(matrix + np.diag([0, 0, 1e-7]))
+    assert run.cell("near").numbers()[0] == pytest.approx(condition, rel=0.1)
+
+
+def test_v23_presets_are_sent_and_shown(runs):
+    run = runs["v23-presets"]
+    names = re.findall(r"^\| `([\w-]+)` \|", run.cell("presets").markdown, re.MULTILINE)
+    assert {"clean-code", "reproducible", "recover", "lowmem", "fast"} <= set(names)
+    system = request_shown(run.cell("dry"))["system"][0]["text"]
+    assert "Seed every source of randomness" in system and "Catch only the errors" not in system
+    assert run.cell("shown").markdown.startswith("**system:** nothing beside the kernel's own")
+
+    cell = run.cell("reproducible")
+    points = np.random.default_rng(42).random((200_000, 2))
+    estimate = 4 * np.count_nonzero((points**2).sum(axis=1) < 1) / 200_000
+    assert f"**{estimate:.6f}**" in cell.answer and f"Python {sys.version.split()[0]}, numpy {np.__version__}" in cell.answer
+    assert run.cell("again").answer.startswith(f"Yes, to the last digit: {estimate:.6f} then, {estimate:.6f} now")
+    result = module(run.file("darts.py")).estimate_pi(200_000, seed=42)
+    assert f"{result.value:.4f} ± {result.standard_error:.4f}" in run.cell("clean").answer
+    rng = np.random.default_rng(7)
+    values = np.concatenate([rng.normal(1e6, 2.5, 500_000) for _ in range(20)])
+    assert f"mean **{values.mean():,.4f}**, standard deviation **{values.std(ddof=1):.4f}**" in run.cell("both").answer
+    failed, mended = run.cell("recover").steps
+    assert "exit 1" in failed and "ValueError" in failed and "exit 1" not in mended
+    assert run.cell("recover").answer.startswith(f"**{950 + 412.5 + 1204:,.2f}**")
