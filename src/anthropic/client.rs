@@ -16,7 +16,7 @@ use super::event::StreamEvent;
 use super::model::ModelInfo;
 use super::request::{CountTokensRequest, MessagesRequest};
 use super::sse::Decoder;
-use super::transport::{Call, Transport, cause};
+use super::transport::{Call, Payload, Transport, cause};
 
 pub use super::transport::{API_VERSION, ClientOptions, DEFAULT_BASE_URL};
 
@@ -165,6 +165,10 @@ impl Client {
             .await
     }
 
+    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Response, ApiError> {
+        self.transport.send(call).await
+    }
+
     async fn post(
         &self,
         path: &str,
@@ -180,7 +184,7 @@ impl Client {
                 path,
                 accept: "application/json",
                 betas,
-                body: Some(Bytes::from(body)),
+                body: Some(Payload::Json(Bytes::from(body))),
             })
             .await
     }

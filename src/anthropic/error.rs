@@ -47,6 +47,9 @@ pub enum ApiError {
     /// The stream ended before `message_stop`.
     #[error("the connection broke before the answer was complete: {reason}")]
     Truncated { reason: String },
+    /// A file of this machine could not be read, or changed meanwhile.
+    #[error("the file cannot be sent: {reason}")]
+    Source { reason: String },
     /// Bytes that are not the protocol.
     #[error("the API sent something this version cannot read: {reason}")]
     Protocol { reason: String },
@@ -125,6 +128,7 @@ impl ApiError {
             | Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::Truncated { .. }
+            | Self::Source { .. }
             | Self::Protocol { .. } => None,
         }
     }
@@ -140,6 +144,7 @@ impl ApiError {
             | Self::Timeout { .. }
             | Self::Stream { .. }
             | Self::Truncated { .. }
+            | Self::Source { .. }
             | Self::Protocol { .. } => None,
         }
     }
@@ -156,6 +161,7 @@ impl ApiError {
             | Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::Truncated { .. }
+            | Self::Source { .. }
             | Self::Protocol { .. } => None,
         }
     }
@@ -174,6 +180,7 @@ impl ApiError {
             | Self::Misconfigured { reason }
             | Self::Connect { reason, .. }
             | Self::Truncated { reason }
+            | Self::Source { reason }
             | Self::Protocol { reason } => reason,
             Self::Timeout { .. } => return self,
         };

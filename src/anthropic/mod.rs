@@ -1,6 +1,6 @@
 //! The Claude API on the wire (`anthropic-version: 2026-10-21`). Knows nothing of Jupyter.
 //!
-//! Everything but `client`, `transport`, `files` and `credentials` is pure.
+//! Everything but `client`, `transport`, `files`, `upload` and `credentials` is pure.
 
 pub mod accumulate;
 mod address;
@@ -10,10 +10,12 @@ pub mod credentials;
 pub mod error;
 pub mod event;
 pub mod files;
+mod headers;
 pub mod message;
 pub mod model;
 pub mod request;
 pub mod retry;
 pub mod sse;
 mod transport;
+pub mod upload;
 pub mod usage;

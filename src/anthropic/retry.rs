@@ -52,6 +52,7 @@ pub fn retry_delay(error: &ApiError, retries_done: u32, random: f64) -> Option<D
         | ApiError::Misconfigured { .. }
         | ApiError::Stream { .. }
         | ApiError::Truncated { .. }
+        | ApiError::Source { .. }
         | ApiError::Protocol { .. } => return None,
     };
     let delay = asked.unwrap_or_else(|| backoff(retries_done, random));
@@ -80,6 +81,7 @@ pub fn reason(error: &ApiError) -> &'static str {
         },
         ApiError::NoCredentials { .. } => "no credentials",
         ApiError::Misconfigured { .. } => "misconfigured",
+        ApiError::Source { .. } => "unreadable file",
         ApiError::Protocol { .. } => "unreadable answer",
     }
 }

@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::address::{address, host, is_local, parse_base};
 use super::credentials::{Credentials, Freshness, OAUTH_BETA, Renewal};
 use super::error::{ApiError, ErrorResponse};
+use super::headers::headers;
+use super::upload::Form;
 use crate::config::{Config, Environment, Secret};
 
 /// The version of the API this client speaks.
@@ -87,8 +88,17 @@ pub(super) struct Call<'a> {
     pub(super) path: &'a str,
     pub(super) accept: &'static str,
     pub(super) betas: &'a [String],
-    /// JSON; `None` for a request without a body.
-    pub(super) body: Option<Bytes>,
+    /// `None` for a request without a body.
+    pub(super) body: Option<Payload<'a>>,
+}
+
+/// What a request carries.
+#[derive(Debug, Clone)]
+pub(super) enum Payload<'a> {
+    /// JSON, serialised.
+    Json(Bytes),
+    /// A file, read anew for each attempt.
+    Form(&'a Form),
 }
 
 /// Sends calls; one attempt each.
@@ -97,6 +107,9 @@ pub(super) struct Transport {
     options: ClientOptions,
     local: OnceCell<reqwest::Client>,
     remote: OnceCell<reqwest::Client>,
+    /// For files on their way out: silence is not measured from the first byte sent.
+    local_uploads: OnceCell<reqwest::Client>,
+    remote_uploads: OnceCell<reqwest::Client>,
     /// One renewal at a time: a refresh token may be good for one use.
     renewing: Semaphore,
 }
@@ -107,6 +120,8 @@ impl Transport {
             options,
             local: OnceCell::new(),
             remote: OnceCell::new(),
+            local_uploads: OnceCell::new(),
+            remote_uploads: OnceCell::new(),
             renewing: Semaphore::new(1),
         }
     }
@@ -119,7 +134,7 @@ impl Transport {
     pub(super) async fn prepare(&self) -> Result<(), ApiError> {
         let credentials = self.find_credentials()?;
         let base = self.base_url(credentials.base_url.as_deref())?;
-        self.http(&base).await.map(|_| ())
+        self.http(&base, false).await.map(|_| ())
     }
 
     pub(super) fn find_credentials(&self) -> Result<Credentials, ApiError> {
@@ -169,17 +184,36 @@ impl Transport {
         credentials: &Credentials,
     ) -> Result<Response, ApiError> {
         let url = address(base, call.path)?;
-        let http = self.http(base).await?;
-        let mut request = http
+        let uploads = matches!(call.body, Some(Payload::Form(_)));
+        let http = self.http(base, uploads).await?;
+        let request = http
             .request(call.method.clone(), url)
             .headers(headers(call, credentials)?);
-        if let Some(body) = &call.body {
-            request = request.body(body.clone());
-        }
-        request
-            .send()
-            .await
-            .map_err(|error| hide(self.failed(&error, base), credentials))
+        let sent = match &call.body {
+            None => request.send().await,
+            Some(Payload::Json(body)) => request.body(body.clone()).send().await,
+            Some(Payload::Form(form)) => {
+                let request = request.body(form.body().await?);
+                let sent = tokio::select! {
+                    sent = request.send() => Some(sent),
+                    () = form.stalled(self.options.read_timeout) => None,
+                };
+                match sent {
+                    // What the file did is more to the point than what the connection made of it.
+                    Some(Err(error)) => match form.problem() {
+                        Some(problem) => return Err(problem),
+                        None => Err(error),
+                    },
+                    Some(Ok(response)) => Ok(response),
+                    None => {
+                        return Err(ApiError::Timeout {
+                            seconds: self.options.read_timeout.as_secs(),
+                        });
+                    }
+                }
+            }
+        };
+        sent.map_err(|error| hide(self.failed(&error, base), credentials))
     }
 
     async fn accept(
@@ -225,7 +259,7 @@ impl Transport {
             });
         }
         let url = address(&token_base, "/v1/oauth/token")?;
-        let http = self.http(&token_base).await?;
+        let http = self.http(&token_base, false).await?;
         let response = http
             .post(url)
             .header("content-type", "application/json")
@@ -253,13 +287,18 @@ impl Transport {
         )
     }
 
-    async fn http(&self, base: &Url) -> Result<&reqwest::Client, ApiError> {
+    async fn http(&self, base: &Url, uploads: bool) -> Result<&reqwest::Client, ApiError> {
         let local = is_local(base) && base.scheme() == "http";
-        let cell = if local { &self.local } else { &self.remote };
+        let cell = match (local, uploads) {
+            (true, false) => &self.local,
+            (false, false) => &self.remote,
+            (true, true) => &self.local_uploads,
+            (false, true) => &self.remote_uploads,
+        };
         cell.get_or_try_init(|| async {
             let options = self.options.clone();
             // Certificates are read from disk.
-            let built = tokio::task::spawn_blocking(move || build(&options, local)).await;
+            let built = tokio::task::spawn_blocking(move || build(&options, local, uploads)).await;
             match built {
                 Ok(Ok(client)) => Ok(client),
                 Ok(Err(reason)) => Err(reason),
@@ -283,17 +322,19 @@ impl Transport {
     }
 }
 
-fn build(options: &ClientOptions, local: bool) -> Result<reqwest::Client, String> {
+fn build(options: &ClientOptions, local: bool, uploads: bool) -> Result<reqwest::Client, String> {
     // Fails when a provider is there already, which then is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(options.connect_timeout)
-        .read_timeout(options.read_timeout)
         .tcp_keepalive(KEEPALIVE)
         .redirect(redirect::Policy::custom(same_origin))
         .referer(false)
         .no_proxy();
+    if !uploads {
+        builder = builder.read_timeout(options.read_timeout);
+    }
     if local {
         builder = builder.tls_certs_only([]);
     } else {
@@ -349,59 +390,6 @@ fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
     match reqwest::Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(format!("`{shown}` holds no PEM certificate")),
-    }
-}
-
-fn headers(call: &Call<'_>, credentials: &Credentials) -> Result<HeaderMap, ApiError> {
-    let mut headers = HeaderMap::new();
-    headers.insert("accept", HeaderValue::from_static(call.accept));
-    headers.insert("anthropic-version", HeaderValue::from_static(API_VERSION));
-    if call.body.is_some() {
-        headers.insert("content-type", HeaderValue::from_static("application/json"));
-    }
-    if let Some(token) = &credentials.token {
-        let bearer = format!("Bearer {}", token.expose());
-        headers.insert("authorization", secret_value("authorization", &bearer)?);
-    }
-    let mut betas: Vec<&str> = call.betas.iter().map(String::as_str).collect();
-    for (name, value) in &credentials.headers {
-        if name == "anthropic-beta" {
-            betas.extend(value.expose().split(',').map(str::trim));
-            continue;
-        }
-        let value = secret_value(name, value.expose())?;
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad_header(name))?;
-        headers.insert(name, value);
-    }
-    if credentials.oauth {
-        betas.push(OAUTH_BETA);
-    }
-    let mut joined = String::new();
-    for (position, beta) in betas.iter().enumerate() {
-        let is_new = !beta.is_empty() && !betas.iter().take(position).any(|other| other == beta);
-        if is_new {
-            if !joined.is_empty() {
-                joined.push(',');
-            }
-            joined.push_str(beta);
-        }
-    }
-    if !joined.is_empty() {
-        let value = HeaderValue::from_str(&joined).map_err(|_| bad_header("anthropic-beta"))?;
-        headers.insert("anthropic-beta", value);
-    }
-    Ok(headers)
-}
-
-fn secret_value(name: &str, value: &str) -> Result<HeaderValue, ApiError> {
-    let mut value = HeaderValue::from_str(value).map_err(|_| bad_header(name))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-fn bad_header(name: &str) -> ApiError {
-    ApiError::NoCredentials {
-        reason: format!("the header `{name}` holds characters that cannot be sent"),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::chat::ledger::{self, Ledger};
 use crate::chat::settings::Settings;
 
 use super::magics::MAGICS;
+use super::magics::files::FilesJob;
 use super::magics::json::Asked;
 use super::parse::{MagicCall, SHELL, Scope};
 use super::variables::{self, Variables};
@@ -186,6 +187,8 @@ pub enum Effect {
 pub enum Job {
     /// `%models`: ask the API, then show.
     ListModels,
+    /// Files in and out.
+    Files(FilesJob),
 }
 
 /// What `%reset` takes away.

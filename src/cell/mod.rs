@@ -5,6 +5,7 @@ pub mod fill;
 pub mod help;
 pub mod magic;
 pub mod magics;
+pub mod mention;
 mod parameters;
 pub mod parse;
 pub mod schema;

@@ -43,6 +43,18 @@ impl Part {
         }
     }
 
+    /// Returns the Markdown form.
+    #[must_use]
+    pub fn as_markdown(&self) -> &str {
+        &self.markdown
+    }
+
+    /// Returns the plain form.
+    #[must_use]
+    pub fn as_plain(&self) -> &str {
+        &self.plain
+    }
+
     /// Makes prose of ours, with code between backticks.
     #[must_use]
     pub fn ours(text: &str) -> Self {

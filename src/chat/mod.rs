@@ -16,3 +16,4 @@ pub mod structured;
 pub mod tool_types;
 pub mod turn;
 pub mod turn_loop;
+pub mod uploads;

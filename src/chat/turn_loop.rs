@@ -72,6 +72,10 @@ pub struct TurnLoop {
     /// The first refusal, while repairs are tried.
     first_error: Option<ApiError>,
     sandbox_lost: bool,
+    /// The sandbox that was left out of the request to see whether it is why the API refused.
+    doubted: Option<String>,
+    /// Whether the new sandbox gets the files of earlier turns.
+    files_again: bool,
     thinking_refused: bool,
     pending_fetches: usize,
     spending: Spending,
@@ -107,6 +111,8 @@ impl TurnLoop {
             continuations: 0,
             first_error: None,
             sandbox_lost: false,
+            doubted: None,
+            files_again: false,
             thinking_refused: false,
             pending_fetches: 0,
             spending: Spending::new(Arc::clone(&plan.prices), plan.allowance),
@@ -200,8 +206,13 @@ impl TurnLoop {
         }
         if self.phase == Phase::Opening && event != StreamEvent::Ping {
             self.phase = Phase::Streaming;
+            self.doubted = None;
             if std::mem::take(&mut self.sandbox_lost) {
-                self.notice("The sandbox of earlier cells is gone (it expires): Claude works in a new, empty one.");
+                self.notice(if self.files_again {
+                    "The sandbox of earlier cells is gone (it expires): Claude works in a new one, which has your attached files and nothing else."
+                } else {
+                    "The sandbox of earlier cells is gone (it expires): Claude works in a new, empty one."
+                });
             }
         }
         self.accumulator.apply(&event);

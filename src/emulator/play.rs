@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod blocks;
+mod uploads;
 
 use serde_json::{Map, Value, json};
 
@@ -190,24 +191,6 @@ impl Player {
             }
         }
         Ok(())
-    }
-
-    fn needs_container(&self) -> bool {
-        self.request.code_execution().is_some() && !self.uploads().is_empty()
-    }
-
-    fn uploads(&self) -> Vec<File> {
-        let messages = self.request.messages.iter();
-        let ids: Vec<&str> = messages
-            .flat_map(|message| &message.blocks)
-            .filter(|block| kind(block) == "container_upload")
-            .filter_map(|block| text(block, "file_id"))
-            .collect();
-        let files = self.opening.files.iter();
-        files
-            .filter(|file| ids.contains(&file.id.as_str()))
-            .cloned()
-            .collect()
     }
 
     async fn part(&mut self, part: &Part, scene: &Scene, index: usize) -> Result<Next, Over> {

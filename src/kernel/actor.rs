@@ -29,13 +29,14 @@ use super::dry;
 use super::error::CellError;
 use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
 use super::introspect::{self, HistoryEntry};
-use super::jobs::{self, Desktop, Stopped};
-use super::show::{page_payload, shows, warnings};
+use super::jobs::{self, Desktop};
+use super::ran::Ran;
+use super::show::{front_end, page_payload, shows, warnings};
 use super::state::State;
 use super::status::{self, About};
 use super::store::Store;
 use super::tools::Tools;
-use super::{address, cells};
+use super::{address, attach, cells};
 
 /// How long requests that were sent together with a failing one may take to arrive, so that they
 /// are answered as aborted. Only waited for after a cell that failed at once.
@@ -85,39 +86,6 @@ pub struct Kernel {
     state: State,
     about: About,
     complaint: Option<String>,
-}
-
-/// What became of a cell.
-#[derive(Debug)]
-struct Ran {
-    result: Result<Vec<Value>, CellError>,
-    output: String,
-    leave: Option<Leave>,
-}
-
-impl Ran {
-    fn ok(payload: Vec<Value>, output: String) -> Self {
-        Self {
-            result: Ok(payload),
-            output,
-            leave: None,
-        }
-    }
-
-    fn failed(error: CellError) -> Self {
-        Self {
-            result: Err(error),
-            output: String::new(),
-            leave: None,
-        }
-    }
-
-    fn stopped(stopped: Stopped) -> Self {
-        Self {
-            leave: stopped.leave,
-            ..Self::failed(stopped.error)
-        }
-    }
 }
 
 impl Kernel {
@@ -359,8 +327,9 @@ impl Kernel {
             Some((wanted, prompt)) => (Some(wanted), prompt),
             None => (None, prompt),
         };
-        let misses = fill::misses(prompt.trim(), &self.state.variables);
-        let mut prompt = fill::fill(prompt.trim(), &self.state.variables);
+        let typed = prompt.trim().to_owned();
+        let misses = fill::misses(&typed, &self.state.variables);
+        let mut prompt = fill::fill(&typed, &self.state.variables);
         let scene = Scene {
             desk: &self.desk,
             parent: &request.parent,
@@ -382,14 +351,18 @@ impl Kernel {
             .iter()
             .map(|(_, plain)| plain.clone())
             .collect();
+        let mut planned = Vec::new();
+        let mut desktop = Desktop {
+            state: &mut self.state,
+            edges: &self.edges,
+            interruptions: &mut self.interruptions,
+            scene,
+            settings: &prepared.settings,
+            front_end: front_end(execute, request),
+            is_dry: prepared.is_dry,
+            planned: &mut planned,
+        };
         for job in prepared.jobs {
-            let mut desktop = Desktop {
-                state: &mut self.state,
-                edges: &self.edges,
-                interruptions: &mut self.interruptions,
-                scene,
-                settings: &prepared.settings,
-            };
             match jobs::run(job, &mut desktop).await {
                 Ok(outcome) => {
                     shown.push(outcome.shown);
@@ -401,8 +374,14 @@ impl Kernel {
                 Err(stopped) => return Ran::stopped(stopped),
             }
         }
+        // What a variable holds names no files: only what was typed does.
+        if let Err(stopped) = attach::mentioned(&typed, &mut desktop).await {
+            return Ran::stopped(stopped);
+        }
         let shown = shown.join("\n");
-        let question = Question::of(prompt);
+        let mut question = Question::of(prompt);
+        question.before = self.state.inputs.blocks();
+        question.before.append(&mut planned);
         if prepared.is_dry {
             if question.prompt.is_empty() {
                 return Ran::failed(CellError::new(

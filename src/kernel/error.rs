@@ -219,6 +219,11 @@ impl From<&ApiError> for CellError {
                 evalue,
                 "Run the cell again. A command may already have run in the sandbox.",
             ),
+            ApiError::Source { .. } => Self::new(
+                "FileError",
+                evalue,
+                "Check that nothing writes to it, then run the cell again.",
+            ),
             ApiError::Protocol { .. } => Self::new(
                 "ProtocolError",
                 evalue,

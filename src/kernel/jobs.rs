@@ -7,15 +7,17 @@ use std::future::Future;
 use serde_json::Value;
 
 use crate::cell::magic::Job;
+use crate::cell::magics::files::FilesJob;
 use crate::chat::settings::Settings;
 use crate::jupyter::connection::Channel;
+use crate::render::renderer::Client as FrontEnd;
 
 use super::actor::Signal;
 use super::desk::{Desk, Urgent};
 use super::error::CellError;
 use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
-use super::models;
 use super::state::State;
+use super::{attach, files, models};
 
 /// A cell that did not get to its end: why, and whether the kernel was told to leave.
 #[derive(Debug)]
@@ -56,6 +58,12 @@ pub struct Desktop<'a> {
     pub scene: Scene<'a>,
     /// What this cell's turn is asked with.
     pub settings: &'a Settings,
+    /// How the front end takes what changes.
+    pub front_end: FrontEnd,
+    /// Whether the cell only shows its request: then nothing may be sent.
+    pub is_dry: bool,
+    /// Blocks that a cell which only shows its request would send before its prompt.
+    pub planned: &'a mut Vec<Value>,
 }
 
 /// Does one job.
@@ -65,6 +73,12 @@ pub struct Desktop<'a> {
 pub async fn run(job: Job, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
     match job {
         Job::ListModels => models::list(desktop).await,
+        Job::Files(FilesJob::Attach { paths, to }) => attach::attach(&paths, to, desktop).await,
+        Job::Files(FilesJob::List) => files::list(desktop).await,
+        Job::Files(FilesJob::Get { name, to, force }) => {
+            files::get(name.as_deref(), to.as_deref(), force, desktop).await
+        }
+        Job::Files(FilesJob::Remove { name, local }) => files::remove(&name, local, desktop).await,
     }
 }
 

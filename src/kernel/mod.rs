@@ -2,16 +2,20 @@
 
 pub mod actor;
 mod address;
+pub mod attach;
 pub mod cells;
 pub mod desk;
 pub mod dry;
 pub mod error;
 pub mod execute;
 mod fetch;
+pub mod files;
+pub mod inputs;
 pub mod introspect;
 pub mod jobs;
 pub mod models;
 pub mod money;
+mod ran;
 mod results;
 mod show;
 pub mod state;

@@ -12,6 +12,7 @@ use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 use crate::config::Config;
 
+use super::inputs::Inputs;
 use super::introspect::HistoryEntry;
 use super::store;
 
@@ -28,6 +29,8 @@ pub struct State {
     pub conversations: Conversations,
     /// Records since the journal was written last.
     pub unwritten: Vec<Record>,
+    /// Files that were attached.
+    pub inputs: Inputs,
     /// The execution count.
     pub count: u32,
     /// What tokens cost.
@@ -52,6 +55,7 @@ impl State {
             variables: Variables::default(),
             conversations: Conversations::default(),
             unwritten: Vec::new(),
+            inputs: Inputs::default(),
             count: 0,
             prices: Arc::new(prices),
             ledger: Ledger::default(),

@@ -85,6 +85,12 @@ impl Store {
         }
     }
 
+    /// Returns the directory that the folder is in, where relative paths of the person begin.
+    #[must_use]
+    pub fn working_directory(&self) -> &Path {
+        self.directory.parent().unwrap_or(&self.directory)
+    }
+
     /// Returns the files in the folder that the index knows, the newest last.
     #[must_use]
     pub fn artifacts(&self) -> Vec<Artifact> {

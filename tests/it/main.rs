@@ -18,6 +18,7 @@ mod emulator;
 mod execute;
 mod failures;
 mod hostile;
+mod inputs;
 mod magics;
 mod notebooks;
 mod protocol;

@@ -63,7 +63,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Stands for every module of `anthropic` that does no I/O.
 const ANTHROPIC_TYPES: &str = "anthropic types";
-const ANTHROPIC_EDGES: &[&str] = &["client", "credentials", "files", "transport"];
+const ANTHROPIC_EDGES: &[&str] = &["client", "credentials", "files", "transport", "upload"];
 
 /// Lines a file may have, and the files that may have more.
 const MAX_LINES: usize = 500;

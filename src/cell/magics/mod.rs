@@ -7,6 +7,7 @@ mod budget;
 mod cost;
 mod dry;
 mod effort;
+pub mod files;
 mod help;
 mod history;
 pub mod json;
@@ -38,6 +39,10 @@ pub const MAGICS: &[&Magic] = &[
     &system::SYSTEM,
     &beta::BETA,
     &json::JSON,
+    &files::ATTACH,
+    &files::FILES,
+    &files::GET,
+    &files::RM,
     &variables::SET,
     &variables::VARS,
     &history::HISTORY,

@@ -5,6 +5,7 @@ use crate::anthropic::retry;
 use crate::chat::action::Action;
 use crate::chat::conversation::strip_request;
 use crate::chat::turn::Activity;
+use crate::chat::uploads;
 
 use super::{Phase, TurnLoop};
 
@@ -28,6 +29,8 @@ impl TurnLoop {
             return;
         }
         let error = self.first_error.take().unwrap_or(error);
+        // It was not the sandbox: the next cell may use it.
+        self.container = self.doubted.take().or(self.container.take());
         self.fail(error);
     }
 
@@ -40,9 +43,15 @@ impl TurnLoop {
         if self.continuations > 0 || self.tool_rounds > 0 {
             return false;
         }
-        if matches!(status, 400 | 404) && self.plan.request.container.take().is_some() {
+        // A file that expired is no reason to doubt the sandbox.
+        if matches!(status, 400 | 404)
+            && error.code() != Some("file_expired")
+            && let Some(container) = self.plan.request.container.take()
+        {
             self.container = None;
+            self.doubted = Some(container);
             self.sandbox_lost = true;
+            self.files_again = uploads::all_again(&mut self.plan.request, &mut self.plan.question);
             return true;
         }
         if *status == 400 && !self.thinking_refused && strip_request(&mut self.plan.request) {

@@ -104,7 +104,10 @@ fn diagnose(error: &ApiError, origin: &str, proxy: Option<&str>) -> Finding {
                 "the way there works; try again in a while",
             );
         }
-        ApiError::Status { .. } | ApiError::Stream { .. } | ApiError::Truncated { .. } => {
+        ApiError::Status { .. }
+        | ApiError::Stream { .. }
+        | ApiError::Truncated { .. }
+        | ApiError::Source { .. } => {
             "try again; if it stays, look into the log with CLAUDE_KERNEL_LOG=debug".to_owned()
         }
     };

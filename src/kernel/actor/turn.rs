@@ -12,17 +12,19 @@ use crate::chat::settings::Settings;
 use crate::chat::structured::Wanted;
 use crate::chat::turn::TurnEnd;
 use crate::chat::turn_loop::TurnLoop;
+use crate::chat::uploads;
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
 use crate::kernel::address;
 use crate::kernel::error::CellError;
 use crate::kernel::execute::{Scene, drive};
 use crate::kernel::money;
+use crate::kernel::ran::Ran;
 use crate::kernel::results;
-use crate::kernel::show::front_end;
+use crate::kernel::show::{front_end, warnings};
 use crate::render::renderer::Renderer;
 
-use super::{Kernel, Ran};
+use super::Kernel;
 
 impl Kernel {
     /// Sends the question and drives the turn to its end.
@@ -53,10 +55,11 @@ impl Kernel {
         };
         let prompt = question.prompt.clone();
         let Planned {
-            request: asked,
-            question,
+            request: mut asked,
+            mut question,
             opening,
         } = self.state.conversations.plan(&cell, &settings, &question);
+        let told = self.state.inputs.fit(&mut asked, &mut question);
         let plan = Plan {
             request: asked,
             question,
@@ -79,6 +82,7 @@ impl Kernel {
             parent: &request.parent,
             count: self.state.count,
         };
+        scene.show(warnings(told.iter())).await;
         let (end, leave) = drive(
             &mut turn,
             &mut renderer,
@@ -106,6 +110,11 @@ impl Kernel {
             }
         }
         let mut output = String::new();
+        if let Some(kept) = &kept {
+            let sent = uploads::in_blocks(&kept.question.before);
+            let number = opening.standing.number;
+            self.state.inputs.sent(number, turn.container(), &sent);
+        }
         let record = kept.and_then(|kept| {
             output.clone_from(&kept.answer);
             let conversations = &self.state.conversations;

@@ -1,0 +1,137 @@
+//! Files that a request's history refers to: which went to the sandbox, and how to say that one is
+//! no longer there. Pure.
+
+use serde_json::{Value, json};
+
+use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
+
+use super::conversation;
+use super::question::Question;
+
+/// Returns the ids of the files that `blocks` put into a sandbox, in order.
+pub fn in_blocks<'a>(blocks: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
+    let uploads = blocks
+        .into_iter()
+        .filter(|block| kind(block) == Some("container_upload"));
+    uploads
+        .filter_map(|block| block.get("file_id")?.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// Returns the ids of the files that the messages of a request put into a sandbox, each once.
+#[must_use]
+pub fn in_request(request: &MessagesRequest) -> Vec<String> {
+    let mut found = Vec::new();
+    for id in request
+        .messages
+        .iter()
+        .filter(|message| may_hold(message, "container_upload"))
+        .flat_map(|message| in_blocks(&blocks_of(message)))
+    {
+        if !found.contains(&id) {
+            found.push(id);
+        }
+    }
+    found
+}
+
+/// Replaces what refers to files that are `gone` by a word about it; the API would refuse the whole
+/// request otherwise. Thinking goes too, because it is bound to what was said before it
+/// (`claude-api.md` 14.1). False when nothing referred to them.
+pub fn without(request: &mut MessagesRequest, gone: &[String]) -> bool {
+    let mut changed = false;
+    for message in &mut request.messages {
+        if message.role != Role::User || !gone.iter().any(|id| may_hold(message, id)) {
+            continue;
+        }
+        let mut blocks = blocks_of(message);
+        let mut is_touched = false;
+        for block in &mut blocks {
+            if file_of(block).is_some_and(|id| gone.iter().any(|gone| gone == id)) {
+                let name = block.get("title").and_then(Value::as_str);
+                let text = match name {
+                    Some(name) => format!("(The file {name} was attached here and is gone now.)"),
+                    None => "(A file was attached here and is gone now.)".to_owned(),
+                };
+                let mark = block.get("cache_control").cloned();
+                *block = json!({"type": "text", "text": text});
+                if let (Some(mark), Some(block)) = (mark, block.as_object_mut()) {
+                    block.insert("cache_control".to_owned(), mark);
+                }
+                is_touched = true;
+            }
+        }
+        if is_touched && let Some(new) = conversation::message(message.role, &blocks) {
+            *message = new;
+            changed = true;
+        }
+    }
+    if changed {
+        conversation::strip_request(request);
+    }
+    changed
+}
+
+/// Puts files into the sandbox once more, with the question that the request ends in: an upload
+/// block works only in the turn it is sent with (`claude-api.md` 3.5). False without a sandbox, or
+/// when there is nothing to add.
+pub fn again(request: &mut MessagesRequest, question: &mut Question, ids: &[&str]) -> bool {
+    let has_sandbox = request
+        .tools
+        .iter()
+        .any(|tool| tool.get("name").and_then(Value::as_str) == Some("code_execution"));
+    let mut messages = request.messages.iter_mut().rev();
+    // A notice of the kernel may stand behind the question.
+    let last = messages.find(|message| message.role == Role::User);
+    let Some(last) = last.filter(|_| has_sandbox) else {
+        return false;
+    };
+    let added = ids
+        .iter()
+        .map(|id| json!({"type": "container_upload", "file_id": id}));
+    let added: Vec<Value> = added.collect();
+    let mut blocks = added.clone();
+    blocks.extend(blocks_of(last));
+    match conversation::message(Role::User, &blocks) {
+        Some(message) if !added.is_empty() => {
+            *last = message;
+            question.before.splice(0..0, added);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// As [`again`], with every file that went to the sandbox in an earlier turn: for one that is new.
+pub fn all_again(request: &mut MessagesRequest, question: &mut Question) -> bool {
+    let own = in_blocks(&question.before);
+    let all = in_request(request);
+    let earlier: Vec<&str> = all
+        .iter()
+        .filter(|id| !own.contains(id))
+        .map(String::as_str)
+        .collect();
+    again(request, question, &earlier)
+}
+
+/// The file that a block of a user message stands for.
+fn file_of(block: &Value) -> Option<&str> {
+    match kind(block)? {
+        "container_upload" => block.get("file_id")?.as_str(),
+        "image" | "document" => block.get("source")?.get("file_id")?.as_str(),
+        _ => None,
+    }
+}
+
+fn kind(block: &Value) -> Option<&str> {
+    block.get("type").and_then(Value::as_str)
+}
+
+/// Whether it is worth looking into a message: most hold no file.
+fn may_hold(message: &MessageParam, word: &str) -> bool {
+    message.role == Role::User && message.content.get().contains(word)
+}
+
+fn blocks_of(message: &MessageParam) -> Vec<Value> {
+    serde_json::from_str(message.content.get()).unwrap_or_default()
+}

@@ -1,0 +1,40 @@
+//! Which files a turn puts into its container (`claude-api.md` 3.5).
+
+use super::super::files::File;
+use super::super::request::{Message, Role, kind, text};
+use super::Player;
+
+impl Player {
+    pub(super) fn needs_container(&self) -> bool {
+        self.request.code_execution().is_some() && !self.uploads().is_empty()
+    }
+
+    /// Returns the files to put in: an upload block works in its own turn only (3.5), so those of
+    /// earlier turns are not looked at.
+    pub(super) fn uploads(&self) -> Vec<File> {
+        let messages = self.request.messages.iter().rev();
+        let goes_on = |message: &&Message| {
+            let results = message
+                .blocks
+                .iter()
+                .all(|block| kind(block) == "tool_result");
+            message.role == Role::Assistant || results
+        };
+        let question = messages
+            .skip_while(goes_on)
+            .take_while(|message| message.role != Role::Assistant);
+        let mut question: Vec<&Message> = question.collect();
+        question.reverse();
+        let ids: Vec<&str> = question
+            .into_iter()
+            .flat_map(|message| &message.blocks)
+            .filter(|block| kind(block) == "container_upload")
+            .filter_map(|block| text(block, "file_id"))
+            .collect();
+        let files = self.opening.files.iter();
+        files
+            .filter(|file| ids.contains(&file.id.as_str()))
+            .cloned()
+            .collect()
+    }
+}

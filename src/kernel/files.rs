@@ -1,0 +1,295 @@
+//! `%files`, `%get` and `%rm`: the files that went in and those that came out.
+//!
+//! An edge, as far as it copies files. Invariants: a copy replaces nothing unless that was asked
+//! for, and what a person put in is never removed from this machine.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, json};
+
+use crate::anthropic::error::ApiError;
+use crate::anthropic::files::retrying;
+use crate::cell::shown::{Part, Shown};
+use crate::jupyter::mime::{Display, MimeBundle, Output};
+use crate::render::foreign;
+
+use super::error::CellError;
+use super::inputs::{Eyes, Input};
+use super::jobs::{Desktop, Outcome, Stopped, unless_stopped};
+use super::store::{Artifact, FOLDER};
+
+/// Shows what went in and what came out.
+///
+/// # Errors
+/// None.
+pub async fn list(desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
+    let inputs = &desktop.state.inputs;
+    let artifacts = desktop.edges.store.artifacts();
+    let mut shown = Shown::default();
+    if inputs.uploaded().is_empty() && artifacts.is_empty() {
+        shown = shown.paragraph(
+            "No files yet: `%attach PATH` gives Claude one, and what Claude makes comes to `claude_files/`.",
+        );
+    }
+    if !inputs.uploaded().is_empty() {
+        let rows: Vec<Vec<Part>> = inputs
+            .uploaded()
+            .iter()
+            .map(|input| {
+                vec![
+                    Part::code(&input.name),
+                    Part::text(&foreign::size(input.size_bytes)),
+                    Part::text(&input.mime_type),
+                    Part::text(&turns(input, inputs.waits(&input.file_id))),
+                    Part::text(place(input)),
+                ]
+            })
+            .collect();
+        shown = shown
+            .paragraph("Attached")
+            .table(&["file", "size", "type", "turn", "where"], &rows);
+    }
+    if !artifacts.is_empty() {
+        let rows: Vec<Vec<Part>> = artifacts
+            .iter()
+            .map(|artifact| {
+                vec![
+                    Part::code(&artifact.name),
+                    Part::text(&foreign::size(artifact.size_bytes)),
+                    Part::text(&artifact.mime_type),
+                    Part::text(&artifact.origin.turn.to_string()),
+                    Part::text(&artifact.origin.title),
+                ]
+            })
+            .collect();
+        shown = shown
+            .paragraph(&format!("Made by Claude, in `{FOLDER}/`"))
+            .table(&["file", "size", "type", "turn", "step"], &rows);
+    }
+    show(shown, desktop).await
+}
+
+fn turns(input: &Input, waits: bool) -> String {
+    let mut turns: Vec<String> = input.turns.iter().map(u32::to_string).collect();
+    if waits {
+        turns.push("next".to_owned());
+    }
+    turns.join(", ")
+}
+
+fn place(input: &Input) -> &'static str {
+    match (input.eyes, input.sandbox) {
+        (Some(Eyes::Image), true) => "seen by Claude, in its sandbox",
+        (Some(Eyes::Image), false) => "seen by Claude",
+        (Some(Eyes::Document), true) => "read by Claude, in its sandbox",
+        (Some(Eyes::Document), false) => "read by Claude",
+        (None, _) => "in Claude's sandbox",
+    }
+}
+
+/// Copies an artifact.
+///
+/// # Errors
+/// There is none of that name, the target is taken, or the disk refuses.
+pub async fn get(
+    name: Option<&str>,
+    to: Option<&str>,
+    force: bool,
+    desktop: &mut Desktop<'_>,
+) -> Result<Outcome, Stopped> {
+    let Some(name) = name else {
+        return Err(CellError::new(
+            "FileError",
+            "every file that Claude made is here",
+            "`%files` lists them; `%get NAME` copies one.",
+        )
+        .into());
+    };
+    let store = &desktop.edges.store;
+    let plain = name.strip_prefix("claude_files/").unwrap_or(name);
+    let from = store
+        .path_of(plain)
+        .ok_or_else(|| unknown(name, desktop, "Claude made no file"))?;
+    let directory = store.working_directory();
+    let mut target = directory.join(to.unwrap_or("."));
+    if target.is_dir() {
+        target = target.join(plain);
+    }
+    let shown = target
+        .strip_prefix(directory)
+        .unwrap_or(&target)
+        .to_string_lossy()
+        .into_owned();
+    let (source, copied_to) = (from, target.clone());
+    let copying = tokio::task::spawn_blocking(move || copy(&source, &copied_to, force));
+    let copied = unless_stopped(copying, desktop.interruptions, desktop.scene.desk).await?;
+    let size_bytes = copied
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+        .map_err(|error| not_copied(&shown, &error))?;
+    let line = Shown::default().paragraph(&format!(
+        "Copied {} to {} ({}).",
+        Part::code(plain).as_markdown(),
+        Part::code(&shown).as_markdown(),
+        foreign::size(size_bytes)
+    ));
+    show(line, desktop).await
+}
+
+fn not_copied(shown: &str, error: &io::Error) -> CellError {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => CellError::new(
+            "FileError",
+            format!("`{shown}` is there already"),
+            "Give another place with `-o PATH`, or replace it with `--force`.",
+        ),
+        io::ErrorKind::NotFound => CellError::new(
+            "FileError",
+            format!("`{shown}` lies in a folder that does not exist"),
+            "Make the folder first.",
+        ),
+        _ => CellError::new(
+            "FileError",
+            format!("`{shown}` cannot be written: {error}"),
+            "Choose another place with `-o PATH`.",
+        ),
+    }
+}
+
+/// Copies a file into a new one, which gets its name when it is complete; returns its size.
+fn copy(from: &Path, to: &Path, force: bool) -> io::Result<u64> {
+    let parent = to.parent().map_or_else(PathBuf::new, Path::to_owned);
+    if !force && to.symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let mut source: File = OpenOptions::new().read(true).open(from)?;
+    let mut target = tempfile::Builder::new()
+        .prefix(".get-")
+        .tempfile_in(parent)?;
+    let size_bytes = io::copy(&mut source, &mut target)?;
+    make_readable(target.as_file())?;
+    if force {
+        target.persist(to).map_err(|error| error.error)?;
+    } else {
+        target.persist_noclobber(to).map_err(|error| error.error)?;
+    }
+    Ok(size_bytes)
+}
+
+#[cfg(unix)]
+fn make_readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Removes an input from the API, and with `local` an artifact from this machine.
+///
+/// # Errors
+/// There is none of that name, or the API refuses.
+pub async fn remove(
+    name: &str,
+    local: bool,
+    desktop: &mut Desktop<'_>,
+) -> Result<Outcome, Stopped> {
+    let plain = name.strip_prefix("claude_files/").unwrap_or(name);
+    let inputs: Vec<Input> = desktop
+        .state
+        .inputs
+        .uploaded()
+        .iter()
+        .filter(|input| input.name == name)
+        .cloned()
+        .collect();
+    let artifact = desktop.edges.store.path_of(plain);
+    if inputs.is_empty() {
+        return match (artifact, local) {
+            (Some(_), true) => remove_local(plain, desktop).await,
+            (Some(_), false) => Err(CellError::new(
+                "FileError",
+                format!("`{name}` is a file that Claude made, saved on this machine"),
+                format!("`%rm {name} --local` removes it from `{FOLDER}/`."),
+            )
+            .into()),
+            (None, _) => Err(unknown(name, desktop, "no file was attached").into()),
+        };
+    }
+    if local {
+        return Err(CellError::new(
+            "FileError",
+            format!("`{name}` was attached, and your own copy is never removed"),
+            format!("`%rm {name}` removes it from Anthropic."),
+        )
+        .into());
+    }
+    for input in &inputs {
+        let edges = desktop.edges;
+        let deleting = retrying(edges.host.as_ref(), || {
+            edges.client.delete_file(&input.file_id)
+        });
+        match unless_stopped(deleting, desktop.interruptions, desktop.scene.desk).await? {
+            // Gone already is as good.
+            Ok(()) | Err(ApiError::Status { status: 404, .. }) => {
+                desktop.state.inputs.remove(&input.file_id);
+            }
+            Err(error) => return Err(CellError::from(&error).into()),
+        }
+    }
+    let line = Shown::default().paragraph(&format!(
+        "Removed {} from Anthropic. Your own copy stays, and so does one that a sandbox already has.",
+        Part::code(name).as_markdown()
+    ));
+    show(line, desktop).await
+}
+
+async fn remove_local(name: &str, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
+    let edges = desktop.edges;
+    edges
+        .store
+        .remove(name, edges.host.now())
+        .map_err(|why| CellError::new("FileError", why, "`%files` lists what there is."))?;
+    let line = Shown::default().paragraph(&format!(
+        "Removed {}.",
+        Part::code(&format!("{FOLDER}/{name}")).as_markdown()
+    ));
+    show(line, desktop).await
+}
+
+fn unknown(name: &str, desktop: &Desktop<'_>, what: &str) -> CellError {
+    let artifacts = desktop.edges.store.artifacts();
+    let made = artifacts.iter().map(|Artifact { name, .. }| name.as_str());
+    let attached = desktop.state.inputs.uploaded();
+    let names = made.chain(attached.iter().map(|input| input.name.as_str()));
+    let near = names
+        .map(|other| (strsim::jaro_winkler(other, name), other))
+        .filter(|(alike, _)| *alike > 0.85)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    let near = near.map_or(String::new(), |(_, near)| {
+        format!("Did you mean `{near}`? ")
+    });
+    CellError::new(
+        "FileError",
+        format!("{what} `{name}`"),
+        format!("{near}`%files` lists what there is."),
+    )
+}
+
+/// Shows a value of a magic.
+async fn show(shown: Shown, desktop: &Desktop<'_>) -> Result<Outcome, Stopped> {
+    let plain = shown.plain.clone();
+    let display = Display {
+        data: MimeBundle::markdown(shown.markdown, shown.plain),
+        metadata: Map::from_iter([("claude_kernel".to_owned(), json!({"kind": "files"}))]),
+        display_id: None,
+    };
+    desktop.scene.show(vec![Output::Display(display)]).await;
+    Ok(Outcome {
+        shown: plain,
+        ..Outcome::default()
+    })
+}

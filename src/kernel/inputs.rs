@@ -1,0 +1,374 @@
+//! The files a person put in: what was uploaded, what waits for the next prompt, and which sandbox
+//! has which of them.
+//!
+//! Pure. An upload block works only in the turn it is sent with (`claude-api.md` 3.5), so a sandbox
+//! that is new gets the files of earlier turns once more. Invariant: ids come from the API alone,
+//! never from a notebook.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::anthropic::request::MessagesRequest;
+use crate::chat::question::Question;
+use crate::chat::uploads;
+
+/// How Claude itself looks at a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eyes {
+    /// As an image.
+    Image,
+    /// As a document.
+    Document,
+}
+
+/// A file at the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// `file_…`.
+    pub file_id: String,
+    /// What it is called there, and in the sandbox.
+    pub name: String,
+    /// Where it came from.
+    pub path: PathBuf,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// As it was declared.
+    pub mime_type: String,
+    /// When the API forgets it, RFC 3339.
+    pub expires_at: Option<String>,
+    /// How Claude saw it last.
+    pub eyes: Option<Eyes>,
+    /// Whether it went to the sandbox.
+    pub sandbox: bool,
+    /// The turns it went with, oldest first.
+    pub turns: Vec<u32>,
+}
+
+/// A file that goes with the next prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Waiting {
+    file_id: String,
+    name: String,
+    eyes: Option<Eyes>,
+    sandbox: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    uploaded: Vec<Input>,
+    waiting: Vec<Waiting>,
+    /// (container, file id): what lies where.
+    placed: Vec<(String, String)>,
+    removed: Vec<String>,
+}
+
+impl Inputs {
+    /// Returns the files that were uploaded, oldest first.
+    #[must_use]
+    pub fn uploaded(&self) -> &[Input] {
+        &self.uploaded
+    }
+
+    /// Returns whether a file waits for the next prompt.
+    #[must_use]
+    pub fn waits(&self, file_id: &str) -> bool {
+        self.waiting
+            .iter()
+            .any(|waiting| waiting.file_id == file_id)
+    }
+
+    /// Finds a file that was uploaded with this content, under this name.
+    #[must_use]
+    pub fn same(&self, sha256: &str, name: &str, mime_type: &str) -> Option<&Input> {
+        self.uploaded.iter().find(|input| {
+            input.sha256 == sha256 && input.name == name && input.mime_type == mime_type
+        })
+    }
+
+    /// Returns a name that no other file of this notebook has: a second `data.csv`, from another
+    /// folder, would take the first one's place in the sandbox.
+    #[must_use]
+    pub fn free_name(&self, name: &str, path: &std::path::Path) -> String {
+        let taken = |candidate: &str| {
+            let mut others = self.uploaded.iter();
+            others.any(|input| input.name == candidate && input.path != path)
+        };
+        if !taken(name) {
+            return name.to_owned();
+        }
+        let folder = path.parent().and_then(std::path::Path::file_name);
+        let folder = folder.map(|folder| super::attach::plain_name(&folder.to_string_lossy()));
+        let with_folder = folder.map(|folder| format!("{folder}_{name}"));
+        let numbered = (2..=MAX_NUMBER).map(|number| match name.rsplit_once('.') {
+            Some((stem, ending)) if !stem.is_empty() => format!("{stem}-{number}.{ending}"),
+            _ => format!("{name}-{number}"),
+        });
+        let mut candidates = with_folder.into_iter().chain(numbered);
+        candidates
+            .find(|candidate| !taken(candidate))
+            .unwrap_or_else(|| name.to_owned())
+    }
+
+    /// Notes an uploaded file; one of the same name from the same place is replaced by it.
+    pub fn add(&mut self, input: Input) {
+        self.uploaded.retain(|old| old.file_id != input.file_id);
+        self.uploaded.push(input);
+    }
+
+    /// Notes that a file is no longer at the API: what was said with it is sent without it.
+    pub fn remove(&mut self, file_id: &str) {
+        self.forget(file_id);
+        self.removed.push(file_id.to_owned());
+    }
+
+    /// Returns the ids of files that are no longer at the API.
+    #[must_use]
+    pub fn removed(&self) -> &[String] {
+        &self.removed
+    }
+
+    /// Forgets a file.
+    pub fn forget(&mut self, file_id: &str) {
+        self.uploaded.retain(|input| input.file_id != file_id);
+        self.waiting.retain(|waiting| waiting.file_id != file_id);
+        self.placed.retain(|(_, placed)| placed != file_id);
+    }
+
+    /// Has a file go with the next prompt.
+    pub fn wait(&mut self, file_id: &str, eyes: Option<Eyes>, sandbox: bool) {
+        let Some(input) = self
+            .uploaded
+            .iter_mut()
+            .find(|input| input.file_id == file_id)
+        else {
+            return;
+        };
+        input.eyes = eyes.or(input.eyes);
+        input.sandbox |= sandbox;
+        let name = input.name.clone();
+        match self
+            .waiting
+            .iter_mut()
+            .find(|waiting| waiting.file_id == file_id)
+        {
+            Some(waiting) => {
+                waiting.eyes = eyes.or(waiting.eyes);
+                waiting.sandbox |= sandbox;
+            }
+            None => self.waiting.push(Waiting {
+                file_id: file_id.to_owned(),
+                name,
+                eyes,
+                sandbox,
+            }),
+        }
+    }
+
+    /// Returns the blocks of what waits, in the order it was attached.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<Value> {
+        self.waiting
+            .iter()
+            .flat_map(|waiting| {
+                blocks(
+                    &waiting.file_id,
+                    &waiting.name,
+                    waiting.eyes,
+                    waiting.sandbox,
+                )
+            })
+            .collect()
+    }
+
+    /// Returns those of `uploads`, ids of files that went to the sandbox of a conversation, that
+    /// `container` does not have and that do not wait anyway.
+    #[must_use]
+    pub fn missing<'a>(&self, container: Option<&str>, uploads: &'a [String]) -> Vec<&'a str> {
+        let mut missing: Vec<&str> = Vec::new();
+        for id in uploads {
+            let placed = self
+                .placed
+                .iter()
+                .any(|(sandbox, placed)| Some(sandbox.as_str()) == container && placed == id);
+            let waits = self
+                .waiting
+                .iter()
+                .any(|waiting| waiting.file_id == *id && waiting.sandbox);
+            if !placed && !waits && !missing.contains(&id.as_str()) {
+                missing.push(id);
+            }
+        }
+        missing
+    }
+
+    /// Makes a request fit the files as they are: what is gone is no longer referred to, and what
+    /// the sandbox lacks goes with the question. Returns a line about the latter.
+    #[must_use]
+    pub fn fit(&self, request: &mut MessagesRequest, question: &mut Question) -> Option<String> {
+        uploads::without(request, &self.removed);
+        let all = uploads::in_request(request);
+        let missing = self.missing(request.container.as_deref(), &all);
+        if !uploads::again(request, question, &missing) {
+            return None;
+        }
+        let names = self.names(&missing);
+        let what = match names.as_slice() {
+            [] => "The files of earlier cells go".to_owned(),
+            [name] => format!("`{name}` goes"),
+            [names @ .., last] => format!("`{}` and `{last}` go", names.join("`, `")),
+        };
+        Some(format!("{what} to Claude's new sandbox, too."))
+    }
+
+    /// Returns the names of files, as far as they are known.
+    fn names(&self, ids: &[&str]) -> Vec<&str> {
+        let names = ids.iter().map(|id| {
+            let mut known = self.uploaded.iter();
+            known.find(|input| input.file_id == **id)
+        });
+        names.flatten().map(|input| input.name.as_str()).collect()
+    }
+
+    /// Notes that a turn went well: nothing waits any more, and `container` has `uploads`.
+    pub fn sent(&mut self, turn: u32, container: Option<&str>, uploads: &[String]) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            let mut known = self.uploaded.iter_mut();
+            if let Some(input) = known.find(|input| input.file_id == waiting.file_id)
+                && input.turns.last() != Some(&turn)
+            {
+                input.turns.push(turn);
+            }
+        }
+        let Some(container) = container else { return };
+        for id in uploads {
+            let pair = (container.to_owned(), id.clone());
+            if !self.placed.contains(&pair) {
+                self.placed.push(pair);
+            }
+        }
+        let surplus = self.placed.len().saturating_sub(MAX_PLACED);
+        self.placed.drain(..surplus);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Files of one name that are told apart by numbers.
+const MAX_NUMBER: u32 = 999;
+/// Pairs of sandbox and file that are remembered; a forgotten one is attached once more.
+const MAX_PLACED: usize = 10_000;
+
+/// The block that puts a file into the sandbox.
+#[must_use]
+pub fn upload_block(file_id: &str) -> Value {
+    json!({"type": "container_upload", "file_id": file_id})
+}
+
+/// The blocks of one file (`claude-api.md` 3.5, 6.1): for Claude's eyes, then for the sandbox.
+#[must_use]
+pub fn blocks(file_id: &str, name: &str, eyes: Option<Eyes>, sandbox: bool) -> Vec<Value> {
+    let source = json!({"type": "file", "file_id": file_id});
+    let seen = eyes.map(|eyes| match eyes {
+        Eyes::Image => json!({"type": "image", "source": source}),
+        Eyes::Document => json!({"type": "document", "source": source, "title": name}),
+    });
+    seen.into_iter()
+        .chain(sandbox.then(|| upload_block(file_id)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn input(file_id: &str, name: &str, path: &str) -> Input {
+        Input {
+            file_id: file_id.to_owned(),
+            name: name.to_owned(),
+            path: path.into(),
+            size_bytes: 1,
+            sha256: format!("sha of {file_id}"),
+            mime_type: "text/plain".to_owned(),
+            expires_at: None,
+            eyes: None,
+            sandbox: false,
+            turns: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_new_sandbox_lacks_what_the_old_one_had() {
+        let mut inputs = Inputs::default();
+        for id in ["file_a", "file_b"] {
+            inputs.add(input(id, id, id));
+            inputs.wait(id, None, true);
+        }
+        let uploads = uploads::in_blocks(&inputs.blocks());
+        assert_eq!(uploads, ["file_a", "file_b"]);
+        inputs.sent(1, Some("container_1"), &uploads);
+        assert!(inputs.blocks().is_empty());
+        assert!(inputs.missing(Some("container_1"), &uploads).is_empty());
+        assert_eq!(
+            inputs.missing(Some("container_2"), &uploads),
+            ["file_a", "file_b"]
+        );
+        assert_eq!(inputs.missing(None, &uploads), ["file_a", "file_b"]);
+        inputs.wait("file_a", None, true);
+        assert_eq!(
+            inputs.missing(None, &uploads),
+            ["file_b"],
+            "what waits goes anyway"
+        );
+        inputs.forget("file_a");
+        assert_eq!(inputs.names(&["file_a", "file_b"]), ["file_b"]);
+        assert_eq!(inputs.uploaded()[0].turns, [1]);
+    }
+
+    #[test]
+    fn a_file_goes_once_however_often_it_was_attached() {
+        let mut inputs = Inputs::default();
+        inputs.add(input("file_a", "a.png", "a.png"));
+        inputs.wait("file_a", Some(Eyes::Image), false);
+        inputs.wait("file_a", None, true);
+        inputs.wait("file_gone", None, true);
+        assert_eq!(
+            inputs.blocks(),
+            [
+                json!({"type": "image", "source": {"type": "file", "file_id": "file_a"}}),
+                json!({"type": "container_upload", "file_id": "file_a"}),
+            ]
+        );
+    }
+
+    #[test]
+    fn two_files_of_one_name_are_told_apart() {
+        let mut inputs = Inputs::default();
+        assert_eq!(
+            inputs.free_name("data.csv", Path::new("/n/data.csv")),
+            "data.csv"
+        );
+        inputs.add(input("file_a", "data.csv", "/n/data.csv"));
+        assert_eq!(
+            inputs.free_name("data.csv", Path::new("/n/data.csv")),
+            "data.csv"
+        );
+        assert_eq!(
+            inputs.free_name("data.csv", Path::new("/n/q2/data.csv")),
+            "q2_data.csv"
+        );
+        inputs.add(input("file_b", "q2_data.csv", "/n/q2/data.csv"));
+        assert_eq!(
+            inputs.free_name("data.csv", Path::new("/m/q2/data.csv")),
+            "data-2.csv"
+        );
+    }
+}
