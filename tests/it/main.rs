@@ -12,6 +12,7 @@ mod support;
 
 mod anthropic_client;
 mod budget;
+mod artifacts;
 mod cells;
 mod cli;
 mod emulator;
