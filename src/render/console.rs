@@ -110,10 +110,10 @@ fn escape(first: char, chars: &mut Chars<'_>) -> Option<String> {
         '[' => return control_sequence(chars),
         // Operating-system command and friends: up to BEL or ESC \.
         ']' | 'P' | '_' | '^' | 'X' => skip_string(chars),
-        '(' | ')' | '*' | '+' | '-' | '.' | '/' | '#' | '%' | ' ' => {
-            if chars.peek().is_some_and(|&c| c != '\n') {
-                chars.next();
-            }
+        '(' | ')' | '*' | '+' | '-' | '.' | '/' | '#' | '%' | ' '
+            if chars.peek().is_some_and(|&c| c != '\n') =>
+        {
+            chars.next();
         }
         _ => {}
     }

@@ -126,6 +126,10 @@ fn open(options: &mut OpenOptions, folder: &Path) -> io::Result<File> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "edge: tests write what is in the way"
+)]
 mod tests {
     use super::*;
 

@@ -1,4 +1,8 @@
 //! The folder under attack: names that are taken, links, files that a dead kernel left.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: tests write what is in the way"
+)]
 
 use std::fs;
 
