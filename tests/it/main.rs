@@ -11,8 +11,8 @@
 mod support;
 
 mod anthropic_client;
-mod budget;
 mod artifacts;
+mod budget;
 mod cells;
 mod cli;
 mod emulator;
