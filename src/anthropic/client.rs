@@ -27,6 +27,8 @@ const MAX_JSON_BYTES: usize = 32 * 1024 * 1024;
 /// The most bytes of one stream that are read: twice what a request may have, which is to carry the
 /// answer back. Without it a stream that never ends would fill the memory.
 const MAX_STREAM_BYTES: u64 = 64 * 1024 * 1024;
+/// The largest body of a Messages request, in bytes (`claude-api.md` 1.1): 32 MB, read strictly.
+pub const MAX_REQUEST_BYTES: usize = 32_000_000;
 /// How long the end of a finished answer is waited for, so that the connection can be used again.
 const LAST_BYTES: Duration = Duration::from_millis(100);
 
@@ -178,6 +180,12 @@ impl Client {
         let body = serde_json::to_vec(body).map_err(|error| ApiError::Protocol {
             reason: format!("a request that is no JSON ({error})"),
         })?;
+        if body.len() > MAX_REQUEST_BYTES {
+            return Err(ApiError::TooLarge {
+                bytes: body.len(),
+                limit: MAX_REQUEST_BYTES,
+            });
+        }
         self.transport
             .send(&Call {
                 method: Method::POST,

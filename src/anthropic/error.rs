@@ -50,6 +50,14 @@ pub enum ApiError {
     /// A file of this machine could not be read, or changed meanwhile.
     #[error("the file cannot be sent: {reason}")]
     Source { reason: String },
+    /// The request has more bytes than the API takes (1.1); it was not sent.
+    #[error("the request has {}, and the API takes {}", megabytes(*bytes), megabytes(*limit))]
+    TooLarge {
+        /// Bytes of the body.
+        bytes: usize,
+        /// The most it may have.
+        limit: usize,
+    },
     /// Bytes that are not the protocol.
     #[error("the API sent something this version cannot read: {reason}")]
     Protocol { reason: String },
@@ -129,6 +137,7 @@ impl ApiError {
             | Self::Timeout { .. }
             | Self::Truncated { .. }
             | Self::Source { .. }
+            | Self::TooLarge { .. }
             | Self::Protocol { .. } => None,
         }
     }
@@ -145,6 +154,7 @@ impl ApiError {
             | Self::Stream { .. }
             | Self::Truncated { .. }
             | Self::Source { .. }
+            | Self::TooLarge { .. }
             | Self::Protocol { .. } => None,
         }
     }
@@ -162,6 +172,7 @@ impl ApiError {
             | Self::Timeout { .. }
             | Self::Truncated { .. }
             | Self::Source { .. }
+            | Self::TooLarge { .. }
             | Self::Protocol { .. } => None,
         }
     }
@@ -182,13 +193,18 @@ impl ApiError {
             | Self::Truncated { reason }
             | Self::Source { reason }
             | Self::Protocol { reason } => reason,
-            Self::Timeout { .. } => return self,
+            Self::Timeout { .. } | Self::TooLarge { .. } => return self,
         };
         if text.contains(secret) {
             *text = text.replace(secret, "…");
         }
         self
     }
+}
+
+/// Formats a size: `33.5 MB`.
+fn megabytes(bytes: usize) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// `{"type":"error","error":{"type","message","details"?},"request_id"?}`; every part may be missing.

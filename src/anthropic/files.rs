@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::address::segment;
 use super::client::{Client, read_json};
 use super::error::ApiError;
-use super::retry;
+use super::retry::Attempts;
 use super::transport::cause;
 use crate::host::Host;
 
@@ -123,7 +123,7 @@ impl Client {
     }
 }
 
-/// Makes a call that changes nothing, again and again as [`retry`] says; also when it broke off.
+/// Makes a call that changes nothing, again and again as [`super::retry`] says; also when it broke off.
 ///
 /// # Errors
 /// The last attempt's.
@@ -131,7 +131,7 @@ pub async fn retrying<T, F>(host: &dyn Host, call: impl Fn() -> F) -> Result<T, 
 where
     F: Future<Output = Result<T, ApiError>>,
 {
-    let mut retries_done = 0;
+    let mut attempts = Attempts::default();
     loop {
         let error = match call().await {
             Ok(value) => return Ok(value),
@@ -144,12 +144,11 @@ where
             },
             other => other,
         };
-        let Some(delay) = retry::retry_delay(judged, retries_done, host.random()) else {
+        let Some(delay) = attempts.next(judged, host.random()) else {
             return Err(error);
         };
         tracing::debug!(%error, ?delay, "trying again");
         host.sleep(delay).await;
-        retries_done += 1;
     }
 }
 

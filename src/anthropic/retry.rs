@@ -11,7 +11,11 @@ use super::error::ApiError;
 /// Retries after the first attempt.
 pub const MAX_RETRIES: u32 = 2;
 
-/// The longest wait a person in front of a notebook is asked for; beyond it the call fails.
+/// Retries where the API itself says when it will take the call. The waits' sum ends it sooner.
+pub const MAX_INVITED_RETRIES: u32 = 10;
+
+/// The longest wait a person in front of a notebook is asked for, and the most that all waits of
+/// one call may come to; beyond it the call fails.
 pub const MAX_DELAY: Duration = Duration::from_secs(60);
 
 /// Codes that waiting does not cure.
@@ -27,9 +31,6 @@ const SPEND_LIMITS: [&str; 3] = [
 /// 0.5 s doubled for each retry done.
 #[must_use]
 pub fn retry_delay(error: &ApiError, retries_done: u32, random: f64) -> Option<Duration> {
-    if retries_done >= MAX_RETRIES {
-        return None;
-    }
     let asked = match error {
         ApiError::Connect { .. } | ApiError::Timeout { .. } => None,
         ApiError::Status {
@@ -53,10 +54,32 @@ pub fn retry_delay(error: &ApiError, retries_done: u32, random: f64) -> Option<D
         | ApiError::Stream { .. }
         | ApiError::Truncated { .. }
         | ApiError::Source { .. }
-        | ApiError::Protocol { .. } => return None,
+        | ApiError::Protocol { .. }
+        | ApiError::TooLarge { .. } => return None,
     };
+    let most = asked.map_or(MAX_RETRIES, |_| MAX_INVITED_RETRIES);
     let delay = asked.unwrap_or_else(|| backoff(retries_done, random));
-    (delay <= MAX_DELAY).then_some(delay)
+    (retries_done < most && delay <= MAX_DELAY).then_some(delay)
+}
+
+/// The attempts of one call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    retries: u32,
+    waited: Duration,
+}
+
+impl Attempts {
+    /// Decides on the next attempt: how long to wait for it, `None` when the error stands.
+    pub fn next(&mut self, error: &ApiError, random: f64) -> Option<Duration> {
+        let delay = retry_delay(error, self.retries, random)?;
+        self.waited = self.waited.saturating_add(delay);
+        if self.waited > MAX_DELAY {
+            return None;
+        }
+        self.retries = self.retries.saturating_add(1);
+        Some(delay)
+    }
 }
 
 /// Returns in a word or two why a call is tried again.
@@ -83,6 +106,7 @@ pub fn reason(error: &ApiError) -> &'static str {
         ApiError::Misconfigured { .. } => "misconfigured",
         ApiError::Source { .. } => "unreadable file",
         ApiError::Protocol { .. } => "unreadable answer",
+        ApiError::TooLarge { .. } => "too large",
     }
 }
 
@@ -147,6 +171,18 @@ mod tests {
         );
         assert!(retry_delay(&asking(429, 60.0), 0, 0.0).is_some());
         assert_eq!(retry_delay(&asking(429, 60.1), 0, 0.0), None);
+    }
+
+    #[test]
+    fn all_waits_of_a_call_come_to_a_minute_at_most() {
+        let waits = |error: ApiError| {
+            let mut attempts = Attempts::default();
+            std::iter::from_fn(|| attempts.next(&error, 0.0)).count()
+        };
+        assert_eq!(waits(asking(429, 25.0)), 2);
+        assert_eq!(waits(asking(429, 10.0)), 6);
+        assert_eq!(waits(asking(529, 0.1)), 10);
+        assert_eq!(waits(status(429)), 2);
     }
 
     #[test]

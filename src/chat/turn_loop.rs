@@ -15,6 +15,7 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::event::{Delta, StreamEvent};
 use crate::anthropic::message::StopReason;
 use crate::anthropic::request::Role;
+use crate::anthropic::retry::Attempts;
 
 use super::action::{Action, Input, Plan};
 use super::conversation::message;
@@ -67,7 +68,7 @@ pub struct TurnLoop {
     tool_rounds: u32,
     /// Ordinal of the running call's first block.
     base: usize,
-    retries: u32,
+    attempts: Attempts,
     continuations: u32,
     /// The first refusal, while repairs are tried.
     first_error: Option<ApiError>,
@@ -107,7 +108,7 @@ impl TurnLoop {
             tools: Vec::new(),
             tool_rounds: 0,
             base: 0,
-            retries: 0,
+            attempts: Attempts::default(),
             continuations: 0,
             first_error: None,
             sandbox_lost: false,
@@ -362,7 +363,7 @@ impl TurnLoop {
 
     fn call_again(&mut self) {
         self.plan.request.container.clone_from(&self.container);
-        self.retries = 0;
+        self.attempts = Attempts::default();
         if self.bound_by_budget() {
             self.call();
         }

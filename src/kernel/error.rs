@@ -1,10 +1,13 @@
 //! How a failed cell looks: `ename` from a short list, one sentence, and what to do next.
 
-use crate::anthropic::error::ApiError;
+use chrono::{DateTime, Utc};
+
 use crate::cell::magic::MagicError;
 use crate::chat::budget::{Limit, OverBudget};
 use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::jupyter::mime::ErrorOutput;
+
+mod api;
 
 /// Why a cell failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,14 +106,15 @@ impl CellError {
         )
     }
 
-    /// Returns the error for a turn that did not finish; `None` for one that did.
+    /// Returns the error for a turn that did not finish; `None` for one that did. `now` is for
+    /// telling when to come back.
     #[must_use]
-    pub fn from_end(end: &TurnEnd) -> Option<Self> {
+    pub fn from_end(end: &TurnEnd, now: DateTime<Utc>) -> Option<Self> {
         match end {
             TurnEnd::Finished(_) => None,
             TurnEnd::Interrupted { kept } => Some(Self::interrupted_turn(kept.as_deref())),
             TurnEnd::Failed { error, kept } => {
-                let mut cell = Self::from(error);
+                let mut cell = Self::of_api(error, Some(now));
                 if kept.is_some() {
                     let hint = cell.hint.unwrap_or_default();
                     cell.hint = Some(format!("{hint} {}", what_is_kept(kept.as_deref())));
@@ -133,7 +137,7 @@ impl CellError {
                 Some(Self::new(
                     "Refusal",
                     format!("Claude declined this request{category}{explanation}"),
-                    "Rephrase the prompt, or try another model with `%%model`. This turn is not part of the conversation.",
+                    "Rephrase the prompt, or try another model with `%%model`. This turn is not part of the conversation; what had been written may be billed.",
                 ))
             }
         }
@@ -163,107 +167,6 @@ impl From<&MagicError> for CellError {
     }
 }
 
-impl From<&ApiError> for CellError {
-    fn from(error: &ApiError) -> Self {
-        let evalue = error.to_string();
-        match error {
-            ApiError::NoCredentials { .. } => Self::new(
-                "AuthenticationError",
-                evalue,
-                "`claude-kernel doctor` checks the whole set-up.",
-            ),
-            ApiError::Misconfigured { .. } => Self::new(
-                "ConfigurationError",
-                evalue,
-                "Correct it where Jupyter starts, then restart the kernel; `claude-kernel doctor` checks it.",
-            ),
-            ApiError::Connect { .. } => Self::new(
-                "ConnectionError",
-                evalue,
-                "Check the network, the proxy variables and `ANTHROPIC_BASE_URL`; `claude-kernel doctor` tests them.",
-            ),
-            ApiError::Timeout { .. } => Self::new(
-                "TimeoutError",
-                evalue,
-                "Run the cell again; the API may be slow at the moment.",
-            ),
-            ApiError::Status {
-                status,
-                kind,
-                code,
-                request_id,
-                retry_after,
-                ..
-            } => Self {
-                request_id: request_id.clone(),
-                ..Self::from_status(
-                    *status,
-                    kind,
-                    code.as_deref(),
-                    retry_after.map(|delay| delay.as_secs()),
-                    evalue,
-                )
-            },
-            ApiError::Stream {
-                kind, request_id, ..
-            } => Self {
-                request_id: request_id.clone(),
-                ..Self::new(
-                    ename_of_kind(kind),
-                    evalue,
-                    "Run the cell again. A command may already have run in the sandbox.",
-                )
-            },
-            ApiError::Truncated { .. } => Self::new(
-                "ConnectionError",
-                evalue,
-                "Run the cell again. A command may already have run in the sandbox.",
-            ),
-            ApiError::Source { .. } => Self::new(
-                "FileError",
-                evalue,
-                "Check that nothing writes to it, then run the cell again.",
-            ),
-            ApiError::Protocol { .. } => Self::new(
-                "ProtocolError",
-                evalue,
-                "Check `ANTHROPIC_BASE_URL`, or look for a newer claude-kernel; the log has the details.",
-            ),
-        }
-    }
-}
-
-impl CellError {
-    fn from_status(
-        status: u16,
-        kind: &str,
-        code: Option<&str>,
-        retry_after_s: Option<u64>,
-        evalue: String,
-    ) -> Self {
-        let spend_limit = code.is_some_and(|code| code.ends_with("spend_limit_reached"));
-        let (ename, hint) = match status {
-            401 => ("AuthenticationError", "Check the API key in the environment Jupyter was started from, then restart the kernel.".to_owned()),
-            402 => ("BillingError", "Check the billing settings of the organization.".to_owned()),
-            403 => ("PermissionError", "Ask for access, or use another key or model.".to_owned()),
-            404 => ("NotFoundError", "`%models` lists the models you can use, `%model` shows the one in force.".to_owned()),
-            413 => ("RequestTooLargeError", "The conversation is larger than the API takes: start afresh with `%reset chat`.".to_owned()),
-            _ if spend_limit => ("SpendLimitError", "The spend limit is reached: raise it in the Console, or wait for the next period.".to_owned()),
-            429 => (
-                "RateLimitError",
-                retry_after_s.map_or_else(
-                    || "Wait a little, then run the cell again.".to_owned(),
-                    |seconds| format!("Run the cell again in {seconds} s."),
-                ),
-            ),
-            529 => ("OverloadedError", "The API is overloaded: run the cell again in a minute.".to_owned()),
-            500..=599 => (ename_of_kind(kind), "The fault is at the API: run the cell again in a minute.".to_owned()),
-            _ => ("InvalidRequestError", "`%%dry` shows the exact request. The conversation is as it was before this cell.".to_owned()),
-        };
-        Self::new(ename, evalue, hint)
-    }
-}
-
 /// Says what of a turn that broke off is in the conversation.
 fn what_is_kept(kept: Option<&FinishedTurn>) -> &'static str {
     match kept {
@@ -279,18 +182,5 @@ fn whose(limit: Limit) -> &'static str {
     match limit {
         Limit::Total => "the budget of this notebook",
         Limit::Cell => "the budget of this cell",
-    }
-}
-
-fn ename_of_kind(kind: &str) -> &'static str {
-    match kind {
-        "overloaded_error" => "OverloadedError",
-        "rate_limit_error" => "RateLimitError",
-        "timeout_error" => "TimeoutError",
-        "authentication_error" => "AuthenticationError",
-        "permission_error" => "PermissionError",
-        "billing_error" => "BillingError",
-        "invalid_request_error" => "InvalidRequestError",
-        _ => "ApiError",
     }
 }

@@ -22,8 +22,8 @@ struct Line {
     text: String,
     since: Duration,
     next: Duration,
-    /// Whether the time is shown; a wait of known length says it already.
-    counts: bool,
+    /// When a wait of known length is over: counted down to. Else the time passed is shown.
+    ends: Option<Duration>,
 }
 
 impl Status {
@@ -33,7 +33,15 @@ impl Status {
             self.now = None;
             return;
         };
-        if self.now.as_ref().is_some_and(|line| line.text == text) {
+        let ends = match activity {
+            Activity::Retrying { delay, .. } => Some(now + *delay),
+            _ => None,
+        };
+        if self
+            .now
+            .as_ref()
+            .is_some_and(|line| line.text == text && line.ends == ends)
+        {
             return;
         }
         let next = now + if shown { BEFORE_REPLACED } else { BEFORE_SHOWN };
@@ -41,7 +49,7 @@ impl Status {
             text,
             since: now,
             next,
-            counts: !matches!(activity, Activity::Retrying { .. }),
+            ends,
         });
     }
 
@@ -53,16 +61,17 @@ impl Status {
     /// Returns the line if it is due.
     pub(crate) fn tick(&mut self, now: Duration) -> Option<String> {
         let line = self.now.as_mut().filter(|line| line.next <= now)?;
-        let seconds = match line.counts {
-            true => now.saturating_sub(line.since).as_secs(),
-            false => 0,
-        };
-        line.next = if line.counts {
-            line.since + Duration::from_secs(next_second(seconds))
-        } else {
-            Duration::MAX
-        };
         let text = foreign::inline(&line.text);
+        if let Some(ends) = line.ends {
+            let left = ends.saturating_sub(now).as_secs_f64().ceil() as u64;
+            line.next = match left {
+                0 | 1 => Duration::MAX,
+                _ => ends.saturating_sub(Duration::from_secs(left - 1)),
+            };
+            return Some(format!("<sub>{text}, trying again in {left} s …</sub>"));
+        }
+        let seconds = now.saturating_sub(line.since).as_secs();
+        line.next = line.since + Duration::from_secs(next_second(seconds));
         Some(match seconds {
             0 => format!("<sub>{text} …</sub>"),
             _ => format!("<sub>{text} … {}</sub>", clock(seconds)),
@@ -95,6 +104,12 @@ fn clock(seconds: u64) -> String {
     }
 }
 
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + rest.as_str()
+}
+
 fn describe(activity: &Activity) -> Option<String> {
     Some(match activity {
         Activity::Waiting => "Waiting for Claude".to_owned(),
@@ -104,9 +119,6 @@ fn describe(activity: &Activity) -> Option<String> {
         Activity::Writing => return None,
         Activity::WritingResult => "Writing the result".to_owned(),
         Activity::Fetching { name } => format!("Fetching {name}"),
-        Activity::Retrying { delay, why } => {
-            let seconds = delay.as_secs_f64().ceil();
-            format!("Retrying in {seconds} s ({why})")
-        }
+        Activity::Retrying { why, .. } => capital(why),
     })
 }

@@ -2,9 +2,7 @@
 //! that works.
 
 use claude_kernel::emulator::faults::Fault;
-use claude_kernel::jupyter::connection::Channel;
-use claude_kernel::jupyter::memory::Sent;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::rig::{Asks, Ran, Rig};
 
@@ -46,12 +44,12 @@ async fn an_overloaded_api_is_tried_again_and_the_wait_can_be_seen() {
     let ran = rig.cell_as(Asks::Lab, "Say hello").await;
     assert!(ran.text().contains("Hello."), "{}", ran.text());
     assert!(
-        ran.transcript().contains("overloaded"),
+        ran.transcript().contains("Overloaded, trying again"),
         "{}",
         ran.transcript()
     );
     assert!(
-        !ran.text().contains("overloaded"),
+        !ran.text().contains("Overloaded"),
         "nothing of it stays: {}",
         ran.text()
     );
@@ -61,7 +59,7 @@ async fn an_overloaded_api_is_tried_again_and_the_wait_can_be_seen() {
 async fn errors_of_the_api_fail_the_cell_by_name() {
     for (fault, ename) in [
         (
-            "status status=529 retry_after_ms=1 times=3",
+            "status status=529 retry_after_ms=1 times=11",
             "OverloadedError",
         ),
         ("status status=429 retry_after=3600", "RateLimitError"),
@@ -73,8 +71,11 @@ async fn errors_of_the_api_fail_the_cell_by_name() {
         ("status status=401", "AuthenticationError"),
         ("status status=403", "PermissionError"),
         ("status status=413 body=too-large", "RequestTooLargeError"),
-        ("cut after_events=3", "ConnectionError"),
-        ("cut after_events=3 clean=true", "ConnectionError"),
+        ("cut after_events=3", "StreamBroken"),
+        ("cut after_events=3 clean=true", "StreamBroken"),
+        ("reset times=3", "ConnectionError"),
+        ("status status=402", "BillingError"),
+        ("status status=529 should_retry=false", "OverloadedError"),
         (
             "error after_events=3 error_type=overloaded_error",
             "OverloadedError",
@@ -170,33 +171,129 @@ async fn odd_chunks_give_the_same_answer() {
     }
 }
 
-#[tokio::test]
-async fn an_interrupt_after_the_second_delta_keeps_what_was_shown() {
-    let mut rig =
-        Rig::start("# Talk\n\nOne two three four five six seven eight nine ten eleven twelve.\n")
-            .await;
-    arm(&rig, "gate after_deltas=2 name=second").await;
-    let cell = rig.send_as(Asks::Lab, "Talk").await;
-    let mut shown = Vec::new();
-    while !shown
+/// The messages of the last request, as the backend got them.
+async fn last_messages(rig: &Rig) -> Vec<Value> {
+    let requests = rig.emulator.faults().requests().await.unwrap();
+    let last = requests
         .iter()
-        .any(|sent: &Sent| sent.message.content["data"].to_string().contains("One"))
-    {
-        shown.push(rig.next().await);
+        .rfind(|request| request.target == "/v1/messages");
+    last.unwrap().body["messages"].as_array().unwrap().clone()
+}
+
+fn hints(ran: &Ran) -> String {
+    ran.reply()["traceback"].to_string()
+}
+
+#[tokio::test]
+async fn a_refusal_gives_its_reason_and_leaves_no_turn() {
+    for (prompt, shown) in [("Refuse at once", ""), ("Refuse later", "I begin.")] {
+        let mut rig = Rig::start(&format!(
+            "{SCRIPT}\n# Refuse at once\n\n<!-- stop: refusal cyber -->\n\n# Refuse later\n\nI begin.\n\n<!-- stop: refusal bio -->\n"
+        ))
+        .await;
+        let ran = rig.cell(prompt).await;
+        assert!(ran.text().contains(shown), "{}", ran.text());
+        let evalue = ran.reply()["evalue"].as_str().unwrap();
+        assert!(
+            evalue.contains("category `") && evalue.contains("refuses here"),
+            "{evalue}"
+        );
+        assert!(hints(&ran).contains("%%model"), "{}", hints(&ran));
+        check_failed(&mut rig, &ran, "Refusal").await;
+        let sent = json!(last_messages(&rig).await).to_string();
+        assert!(
+            !sent.contains("Refuse") && !sent.contains("I begin"),
+            "{sent}"
+        );
     }
-    rig.front_end
-        .send(Channel::Control, "interrupt_request", json!({}))
-        .await
-        .unwrap();
-    let mut ran = rig.until_idle(&cell).await;
-    ran.messages.splice(0..0, shown);
-    assert!(ran.text().contains("One"), "{}", ran.transcript());
-    assert!(!ran.text().contains("twelve"), "{}", ran.transcript());
+}
+
+#[tokio::test]
+async fn an_answer_that_was_cut_off_says_so_and_how_to_go_on() {
+    for (stop, hint) in [
+        ("max_tokens", "%max_tokens"),
+        ("model_context_window_exceeded", "%compact"),
+    ] {
+        let script = format!("{SCRIPT}\n# Talk\n\nOne two three.\n\n<!-- stop: {stop} -->\n");
+        let mut rig = Rig::start(&script).await;
+        let ran = rig.cell("Talk").await;
+        assert_eq!(ran.reply()["status"], "ok", "{}", ran.transcript());
+        for part in ["One two three.", "cut off", "%continue", hint] {
+            assert!(ran.text().contains(part), "{part}: {}", ran.text());
+        }
+        assert_eq!(rig.cell("Say hello").await.reply()["status"], "ok");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_keeps_what_was_shown_in_the_conversation() {
+    for fault in [
+        "cut after_deltas=2",
+        "error after_deltas=2 error_type=api_error",
+    ] {
+        let mut rig = Rig::start(&format!(
+            "{SCRIPT}\n# Talk\n\nOne two three four five six seven eight nine ten eleven twelve.\n"
+        ))
+        .await;
+        arm(&rig, fault).await;
+        let ran = rig.cell("Talk").await;
+        assert!(
+            ran.text().contains("One") && !ran.text().contains("twelve"),
+            "{}",
+            ran.text()
+        );
+        assert!(hints(&ran).contains("%continue"), "{}", hints(&ran));
+        assert_eq!(rig.cell("Say hello").await.reply()["status"], "ok");
+        let sent = last_messages(&rig).await;
+        assert_eq!(sent.len(), 3, "{sent:?}");
+        assert_eq!(sent[1]["role"], "assistant");
+        assert!(sent[1].to_string().contains("One"), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_counts_down_or_tells_when_to_come_back() {
+    let mut rig = rig().await;
+    arm(&rig, "status status=429 retry_after_ms=1300 times=2").await;
+    let ran = rig.cell_as(Asks::Lab, "Say hello").await;
+    assert!(ran.text().contains("Hello."), "{}", ran.text());
+    for line in ["Rate limited, trying again in 2 s", "trying again in 1 s"] {
+        assert!(ran.transcript().contains(line), "{}", ran.transcript());
+    }
+    arm(&rig, "status status=429 retry_after=7200").await;
+    let ran = rig.cell("Say hello").await;
+    let hint = hints(&ran);
     assert!(
-        ran.text().contains("KeyboardInterrupt") && ran.text().contains("billed"),
-        "{}",
-        ran.text()
+        hint.contains("in 2 h (at ") && hint.contains(" UTC)"),
+        "{hint}"
     );
+    check_failed(&mut rig, &ran, "RateLimitError").await;
+}
+
+#[tokio::test]
+async fn x_should_retry_is_obeyed_both_ways() {
+    let mut rig = rig().await;
+    arm(&rig, "status status=400 should_retry=true").await;
+    let ran = rig.cell("Say hello").await;
+    assert!(ran.text().contains("Hello."), "{}", ran.transcript());
+    arm(&rig, "status status=500 should_retry=false").await;
+    let ran = rig.cell("Say hello").await;
+    check_failed(&mut rig, &ran, "ApiError").await;
+}
+
+#[tokio::test]
+async fn a_request_beyond_32_mb_is_not_sent() {
+    let mut rig = rig().await;
+    rig.cell("Say hello").await;
+    let before = rig.emulator.faults().requests().await.unwrap().len();
+    let ran = rig.cell(&"many words ".repeat(3_000_000)).await;
+    let hint = hints(&ran);
+    for part in ["33.0 MB", "Nothing was sent", "%compact", "%reset chat"] {
+        assert!(hint.contains(part), "{hint}");
+    }
+    let after = rig.emulator.faults().requests().await.unwrap().len();
+    assert_eq!(before, after);
+    check_failed(&mut rig, &ran, "RequestTooLargeError").await;
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod execute;
 mod failures;
 mod hostile;
 mod inputs;
+mod interrupts;
 mod magics;
 mod notebooks;
 mod protocol;

@@ -18,8 +18,7 @@ impl TurnLoop {
             self.first_error.get_or_insert(error);
             return self.call();
         }
-        if let Some(delay) = retry::retry_delay(&error, self.retries, random) {
-            self.retries += 1;
+        if let Some(delay) = self.attempts.next(&error, random) {
             self.phase = Phase::Waiting;
             self.show_activity(Activity::Retrying {
                 delay,

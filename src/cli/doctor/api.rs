@@ -107,7 +107,8 @@ fn diagnose(error: &ApiError, origin: &str, proxy: Option<&str>) -> Finding {
         ApiError::Status { .. }
         | ApiError::Stream { .. }
         | ApiError::Truncated { .. }
-        | ApiError::Source { .. } => {
+        | ApiError::Source { .. }
+        | ApiError::TooLarge { .. } => {
             "try again; if it stays, look into the log with CLAUDE_KERNEL_LOG=debug".to_owned()
         }
     };

@@ -95,7 +95,7 @@ impl Kernel {
         if let Some(entry) = spent {
             self.state.record(Record::Spent(Box::new(entry)));
         }
-        let mut error = CellError::from_end(&end);
+        let mut error = CellError::from_end(&end, self.edges.host.now());
         let kept = match end {
             TurnEnd::Finished(turn) => Some(turn),
             TurnEnd::Interrupted { kept }

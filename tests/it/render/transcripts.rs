@@ -838,7 +838,10 @@ fn an_early_failure_leaves_nothing() {
               <sub>Waiting for Claude … 2 s</sub>
             2750 ms update d-0
              text/markdown
-              <sub>Retrying in 2 s (overloaded) …</sub>
+              <sub>Overloaded, trying again in 2 s …</sub>
+            3100 ms update d-0
+             text/markdown
+              <sub>Overloaded, trying again in 1 s …</sub>
             4100 ms update d-0
              text/markdown
               <sub>Stopped before the answer was complete.</sub>
