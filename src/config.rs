@@ -150,6 +150,17 @@ pub struct ConfigProblem {
     pub message: String,
 }
 
+/// Whether a notebook's earlier conversation is continued when its kernel starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// When the kernel had died; else the first cell says that it is there.
+    Ask,
+    /// Always.
+    Auto,
+    /// Never.
+    Off,
+}
+
 /// The configuration in force. `None` leaves a default to the module that owns it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -169,6 +180,12 @@ pub struct Config {
     pub show_file_bytes: u64,
     /// The largest file fetched and saved, in bytes.
     pub save_file_bytes: u64,
+    /// Whether an earlier conversation is continued by itself.
+    pub resume: Resume,
+    /// The size the journal of a conversation may reach, in bytes.
+    pub journal_max_bytes: u64,
+    /// How many days a conversation is kept that nobody goes on with; 0 for ever.
+    pub journal_keep_days: u32,
     /// Where logs and records go; `None` when there is no home directory either.
     pub state_dir: Option<PathBuf>,
     /// What a notebook and each cell may cost, as `%budget` takes it.
@@ -199,6 +216,9 @@ impl Config {
             read_timeout: Duration::from_secs(600),
             show_file_bytes: 10_000_000,
             save_file_bytes: 500_000_000,
+            resume: Resume::Ask,
+            journal_max_bytes: 200_000_000,
+            journal_keep_days: 180,
             state_dir: environment.state_dir(),
             budget: None,
             prices: None,

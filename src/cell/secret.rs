@@ -1,5 +1,7 @@
 //! Keys are never magic arguments: what looks like one is refused, and never echoed.
 
+use std::borrow::Cow;
+
 use super::magic::MagicError;
 use super::parse::MagicCall;
 
@@ -43,22 +45,74 @@ pub fn looks_like_key(text: &str) -> bool {
         return true;
     }
     SHAPES.iter().any(|(prefix, length)| {
-        text.match_indices(prefix).any(|(at, _)| {
-            let word_before = text
-                .get(..at)
-                .and_then(|before| before.chars().next_back())
-                .is_some_and(char::is_alphanumeric);
-            let follows = text.get(at + prefix.len()..).is_some_and(|after| {
-                after
-                    .chars()
-                    .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-                    .take(*length)
-                    .count()
-                    == *length
-            });
-            follows && !word_before
-        })
+        text.match_indices(prefix)
+            .any(|(at, _)| is_key_at(text, at, prefix, *length))
     })
+}
+
+/// Whether the prefix at `at` begins a word, and enough of a key follows it.
+fn is_key_at(text: &str, at: usize, prefix: &str, length: usize) -> bool {
+    let mut before = text.get(..at).unwrap_or_default().chars().rev();
+    let word_before = match before.next() {
+        // The `n` of an escaped line end is no letter of a word.
+        Some('n' | 'r' | 't') => before.next() != Some('\\'),
+        Some(character) => character.is_alphanumeric(),
+        None => false,
+    };
+    let follows = text.get(at + prefix.len()..).is_some_and(|after| {
+        let key = after.chars().take_while(|c| is_key_character(*c));
+        key.take(length).count() == length
+    });
+    follows && !word_before
+}
+
+fn is_key_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}
+
+/// Returns `text` with every key of a known shape replaced.
+#[must_use]
+pub fn without_keys<'a>(text: &'a str, replacement: &str) -> Cow<'a, str> {
+    if !looks_like_key(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut keys: Vec<(usize, usize)> = private_keys(text).collect();
+    for (prefix, length) in SHAPES {
+        for (at, _) in text.match_indices(prefix) {
+            if is_key_at(text, at, prefix, *length) {
+                let after = text.get(at + prefix.len()..).unwrap_or_default();
+                let end = after.find(|c: char| !is_key_character(c));
+                keys.push((at, at + prefix.len() + end.unwrap_or(after.len())));
+            }
+        }
+    }
+    keys.sort_unstable();
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for (start, end) in keys {
+        if let Some(before) = text.get(done..start) {
+            out.push_str(before);
+            out.push_str(replacement);
+            done = end;
+        }
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// Where private keys stand, in plain text or in JSON.
+fn private_keys(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    const END: &str = "PRIVATE KEY-----";
+    text.match_indices("-----BEGIN ")
+        .filter_map(move |(start, _)| {
+            let label = text.get(start..)?.lines().next()?;
+            let body_at = start + label.find(END)? + END.len();
+            let body = text.get(body_at..)?;
+            // As far as the letters, digits and line ends (in JSON a backslash and `n`) of a key go.
+            let length = body
+                .find(|c: char| !(c.is_ascii_alphanumeric() || "+/=\\\n\r".contains(c)))
+                .unwrap_or(body.len());
+            Some((start, body_at + length))
+        })
 }
 
 /// Returns whether a variable of this name and value would hold a secret.

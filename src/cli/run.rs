@@ -22,8 +22,11 @@ use crate::config::{Config, Environment, Secret};
 use crate::emulator::server::{self, Emulator, EmulatorConfig};
 use crate::host::{Host, SystemHost};
 use crate::jupyter::connection::Connection;
+use crate::jupyter::connection_file::ConnectionFile;
 use crate::jupyter::sockets::{BindError, read_connection_file};
 use crate::kernel::actor::{Kernel, Parts, Signal};
+use crate::kernel::journal;
+use crate::kernel::journal::redact::Redactor;
 use crate::kernel::state::Initial;
 use crate::kernel::store::Store;
 
@@ -31,6 +34,9 @@ use crate::kernel::store::Store;
 const PARENT_INTERVAL: Duration = Duration::from_millis(1_250);
 /// What is left to do after the last reply has this long.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
+
+/// What retention counts in.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -119,6 +125,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         settings,
         prices,
         signals: signals.1,
+        journal: journal_options(args, &config, &environment, &file, &working_directory),
         offline: args.offline,
         complaint: complaint(&config, problems),
     });
@@ -128,6 +135,55 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     }
     tracing::info!("kernel leaves");
     Ok(())
+}
+
+/// Says where conversations are kept, and which notebook this is.
+fn journal_options(
+    args: &Args,
+    config: &Config,
+    environment: &Environment,
+    file: &ConnectionFile,
+    working_directory: &Path,
+) -> journal::Options {
+    let session = environment.get("JPY_SESSION_NAME");
+    let session = session.or(file.jupyter_session.as_deref());
+    let secrets = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
+    let secrets = secrets.iter().filter_map(|name| environment.get(name));
+    journal::Options {
+        state_dir: config.state_dir.clone(),
+        notebook: session.and_then(|name| notebook(Path::new(name), working_directory)),
+        connection: args
+            .connection_file
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned()),
+        offline: args.offline,
+        resume: config.resume,
+        max_bytes: config.journal_max_bytes,
+        keep: (config.journal_keep_days > 0).then(|| DAY.saturating_mul(config.journal_keep_days)),
+        redactor: Redactor::new(secrets.map(Secret::new)),
+    }
+}
+
+/// Returns the notebook that a session's name means. Consoles have names too, and some servers name
+/// a path of their own: only a notebook that may be on this machine counts.
+fn notebook(session: &Path, working_directory: &Path) -> Option<PathBuf> {
+    let is_notebook = session
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("ipynb"));
+    if !is_notebook {
+        return None;
+    }
+    let path = match session.is_absolute() {
+        true => session.to_owned(),
+        false => {
+            Some(working_directory.join(session.file_name()?)).filter(|path| path.is_file())?
+        }
+    };
+    // One notebook, whatever links lead to it; one that is not saved yet, by its folder.
+    path.canonicalize().ok().or_else(|| {
+        let folder = path.parent()?.canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    })
 }
 
 /// Catches SIGINT and SIGTERM from here on. SIGINT never ends the process: managers send it before

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Config, PREFIX};
+use super::{Config, PREFIX, Resume};
 
 /// One key of the configuration, as documented.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +122,38 @@ pub const KEYS: &[Key] = &[
         help: "the largest file from the sandbox that is fetched and saved, in bytes",
         set: |config, value| {
             config.save_file_bytes = number(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "resume",
+        default: "ask",
+        help: "whether a restarted kernel continues the notebook's conversation: ask (say that it is there, and continue it after a crash), auto or off",
+        set: |config, value| {
+            config.resume = match word(value)?.as_str() {
+                "ask" => Resume::Ask,
+                "auto" => Resume::Auto,
+                "off" => Resume::Off,
+                _ => return Err("must be one of ask, auto, off".to_owned()),
+            };
+            Ok(())
+        },
+    },
+    Key {
+        name: "journal_max_bytes",
+        default: "200000000",
+        help: "the size that the file of one conversation may reach, in bytes",
+        set: |config, value| {
+            config.journal_max_bytes = number(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "journal_keep_days",
+        default: "180",
+        help: "how many days a conversation is kept that nobody goes on with; 0 keeps all",
+        set: |config, value| {
+            config.journal_keep_days = number(value)?;
             Ok(())
         },
     },

@@ -3,6 +3,7 @@
 //! Invariant: every request is bracketed by busy and idle, every request that wants a reply gets
 //! one, and all output of a cell is published before its reply.
 
+mod durable;
 mod turn;
 
 use std::sync::Arc;
@@ -28,8 +29,9 @@ use super::desk::{Desk, Urgent, error_reply};
 use super::dry;
 use super::error::CellError;
 use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
-use super::introspect::{self, HistoryEntry};
+use super::introspect;
 use super::jobs::{self, Desktop};
+use super::journal::{self, Journal};
 use super::ran::Ran;
 use super::show::{front_end, page_payload, shows, warnings};
 use super::state::State;
@@ -70,6 +72,8 @@ pub struct Parts {
     pub prices: Prices,
     /// SIGINT, SIGTERM, the parent's death.
     pub signals: mpsc::Receiver<Signal>,
+    /// Where what is said is kept.
+    pub journal: journal::Options,
     /// Whether the offline backend answers.
     pub offline: bool,
     /// What was wrong with the configuration, shown with the first cell.
@@ -84,6 +88,7 @@ pub struct Kernel {
     shell: mpsc::Receiver<Message>,
     interruptions: Interruptions,
     state: State,
+    journal: Journal,
     about: About,
     complaint: Option<String>,
 }
@@ -100,6 +105,7 @@ impl Kernel {
             settings,
             prices,
             signals,
+            journal,
             offline,
             complaint,
         } = parts;
@@ -119,6 +125,7 @@ impl Kernel {
                     .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
                 offline,
             },
+            journal: Journal::new(journal, Arc::clone(&host)),
             edges: Edges {
                 host,
                 client,
@@ -162,6 +169,7 @@ impl Kernel {
         if let Leave::Request(channel, message) = leave {
             self.desk.farewell(channel, &message).await;
         }
+        self.journal.close().await;
         self.desk.close().await;
     }
 
@@ -181,10 +189,7 @@ impl Kernel {
                 "is_complete_reply",
                 introspect::is_complete(&request.content),
             ),
-            "history_request" => (
-                "history_reply",
-                introspect::history(&request.content, &self.state.history),
-            ),
+            "history_request" => ("history_reply", self.history(&request.content).await),
             _ => {
                 return match self.desk.answer(Channel::Shell, request).await {
                     Some(Urgent::Shutdown(channel, message)) => {
@@ -228,14 +233,9 @@ impl Kernel {
                 .publish(&request.parent, "execute_input", content)
                 .await;
         }
+        self.begin_cell(&execute, &request).await;
         let ran = self.run_cell(&execute, &request).await;
-        if execute.store_history {
-            self.state.history.push(HistoryEntry {
-                line: count,
-                input: execute.code.clone(),
-                output: ran.output,
-            });
-        }
+        self.end_cell(&execute, ran.output);
         let failed = ran.result.is_err();
         let reply = match ran.result {
             Ok(payload) => json!({

@@ -27,6 +27,7 @@ use crate::render::renderer::Renderer;
 use super::actor::Signal;
 use super::desk::{Desk, Urgent};
 use super::fetch::Fetches;
+use super::journal::Journal;
 use super::store::Store;
 use super::tools::Tools;
 
@@ -128,6 +129,7 @@ pub async fn drive(
     edges: &Edges,
     scene: Scene<'_>,
     interruptions: &mut Interruptions,
+    journal: &mut Journal,
 ) -> (TurnEnd, Option<Leave>) {
     let mut work = InFlight {
         opening: None,
@@ -148,9 +150,9 @@ pub async fn drive(
                         work.running_since = Some(edges.host.elapsed());
                     }
                     work.fetches.note(&update);
-                    scene
-                        .show(renderer.apply(update, edges.host.elapsed()))
-                        .await;
+                    let now = edges.host.elapsed();
+                    journal.shows(&update, turn.container(), now);
+                    scene.show(renderer.apply(update, now)).await;
                 }
                 Action::Call(request) => {
                     work.stream = None;
@@ -173,7 +175,8 @@ pub async fn drive(
                 }
             }
         }
-        set_tick(&mut tick, renderer.deadline(), edges.host.as_ref());
+        let deadlines = renderer.deadline().into_iter().chain(journal.deadline());
+        set_tick(&mut tick, deadlines.min(), edges.host.as_ref());
         tokio::select! {
             biased;
             wake = interruptions.next() => {
@@ -196,7 +199,9 @@ pub async fn drive(
             }
             Some(()) = OptionFuture::from(tick.as_mut().map(|(_, sleep)| sleep)) => {
                 tick = None;
-                scene.show(renderer.tick(edges.host.elapsed())).await;
+                let now = edges.host.elapsed();
+                journal.tick(now);
+                scene.show(renderer.tick(now)).await;
             }
             Some(opened) = OptionFuture::from(work.opening.as_mut()) => {
                 work.opening = None;

@@ -1,6 +1,8 @@
 //! Requests that look but do not run: kernel_info, complete, inspect, is_complete, history,
 //! comm_info. Pure: content in, content out.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use crate::cell;
@@ -9,8 +11,6 @@ use crate::jupyter::request::{Cursor, History, HistoryAccess, text};
 
 /// The Jupyter protocol version announced: 5.4 is the last without a welcome on iopub.
 const PROTOCOL_VERSION: &str = "5.4";
-/// The number of the running session in history replies.
-const SESSION: i64 = 1;
 
 /// One executed cell, for history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,60 +106,66 @@ pub fn is_complete(content: &Value) -> Value {
     }
 }
 
-/// Returns the content of `history_reply`.
+/// Returns the content of `history_reply`. `past` holds the cells of earlier sessions, oldest first;
+/// sessions count up from 1, the running one is the last.
 #[must_use]
-pub fn history(content: &Value, entries: &[HistoryEntry]) -> Value {
+pub fn history(content: &Value, past: &[Vec<HistoryEntry>], entries: &[HistoryEntry]) -> Value {
     let History { output, access } = History::read(content);
-    let picked: Vec<&HistoryEntry> = match access {
+    let sessions = past.iter().map(Vec::as_slice).chain([entries]);
+    let numbered: Vec<(i64, &HistoryEntry)> = sessions
+        .zip(1i64..)
+        .flat_map(|(cells, session)| cells.iter().map(move |cell| (session, cell)))
+        .collect();
+    let current = i64::try_from(past.len())
+        .unwrap_or(i64::MAX)
+        .saturating_add(1);
+    let picked: Vec<(i64, &HistoryEntry)> = match access {
         HistoryAccess::Range {
             session,
             start,
             stop,
-        } if session == 0 || session == SESSION => entries
-            .iter()
-            .filter(|entry| {
-                i64::from(entry.line) >= start
-                    && stop.is_none_or(|stop| i64::from(entry.line) < stop)
-            })
-            .collect(),
-        HistoryAccess::Range { .. } => Vec::new(),
-        HistoryAccess::Tail { n } => last(entries.iter().collect(), n),
+        } => {
+            let session = match session {
+                ..=0 => current.saturating_add(session),
+                session => session,
+            };
+            numbered
+                .into_iter()
+                .filter(|(number, entry)| {
+                    let line = i64::from(entry.line);
+                    *number == session && line >= start && stop.is_none_or(|stop| line < stop)
+                })
+                .collect()
+        }
+        HistoryAccess::Tail { n } => last(numbered, n),
         HistoryAccess::Search { pattern, unique, n } => {
-            let mut found: Vec<&HistoryEntry> = entries
-                .iter()
-                .filter(|entry| glob_matches(&pattern, &entry.input))
+            let mut found: Vec<(i64, &HistoryEntry)> = numbered
+                .into_iter()
+                .filter(|(_, entry)| glob_matches(&pattern, &entry.input))
                 .collect();
             if unique {
-                let newest: Vec<&HistoryEntry> = found
-                    .iter()
-                    .enumerate()
-                    .filter(|(at, entry)| {
-                        !found
-                            .iter()
-                            .skip(at + 1)
-                            .any(|later| later.input == entry.input)
-                    })
-                    .map(|(_, entry)| *entry)
-                    .collect();
-                found = newest;
+                let mut seen = HashSet::new();
+                found.reverse();
+                found.retain(|(_, entry)| seen.insert(entry.input.as_str()));
+                found.reverse();
             }
             last(found, n.unwrap_or(usize::MAX))
         }
     };
     let history: Vec<Value> = picked
         .into_iter()
-        .map(|entry| {
+        .map(|(session, entry)| {
             if output {
-                json!([SESSION, entry.line, [entry.input, entry.output]])
+                json!([session, entry.line, [entry.input, entry.output]])
             } else {
-                json!([SESSION, entry.line, entry.input])
+                json!([session, entry.line, entry.input])
             }
         })
         .collect();
     json!({"status": "ok", "history": history})
 }
 
-fn last(entries: Vec<&HistoryEntry>, n: usize) -> Vec<&HistoryEntry> {
+fn last<T>(entries: Vec<T>, n: usize) -> Vec<T> {
     let skip = entries.len().saturating_sub(n);
     entries.into_iter().skip(skip).collect()
 }
@@ -215,7 +221,7 @@ mod tests {
     }
 
     fn lines(content: &Value) -> Vec<i64> {
-        history(content, &entries())["history"]
+        history(content, &[], &entries())["history"]
             .as_array()
             .unwrap()
             .iter()
@@ -252,6 +258,7 @@ mod tests {
     fn history_with_output_has_pairs() {
         let reply = history(
             &json!({"hist_access_type": "tail", "n": 1, "output": true}),
+            &[],
             &entries(),
         );
         assert_eq!(reply["history"], json!([[1, 4, ["b", "out 4"]]]));

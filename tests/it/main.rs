@@ -21,6 +21,7 @@ mod failures;
 mod hostile;
 mod inputs;
 mod interrupts;
+mod journal;
 mod magics;
 mod notebooks;
 mod protocol;

@@ -21,6 +21,7 @@ use crate::kernel::execute::{Scene, drive};
 use crate::kernel::money;
 use crate::kernel::ran::Ran;
 use crate::kernel::results;
+use crate::kernel::resume;
 use crate::kernel::show::{front_end, warnings};
 use crate::render::renderer::Renderer;
 
@@ -60,6 +61,13 @@ impl Kernel {
             opening,
         } = self.state.conversations.plan(&cell, &settings, &question);
         let told = self.state.inputs.fit(&mut asked, &mut question);
+        resume::begin_turn(
+            &mut self.state,
+            &mut self.journal,
+            &settings,
+            (&opening, &question),
+            self.about.offline,
+        );
         let plan = Plan {
             request: asked,
             question,
@@ -89,6 +97,7 @@ impl Kernel {
             &self.edges,
             scene,
             &mut self.interruptions,
+            &mut self.journal,
         )
         .await;
         let spent = money::line(self.state.count, &prompt, &turn.receipt());
@@ -125,8 +134,11 @@ impl Kernel {
         if let Some(record) = record {
             self.state.record(record);
         }
-        // Nobody writes them yet.
-        self.state.unwritten.clear();
+        resume::end_turn(&mut self.state, &mut self.journal, error.is_none());
+        if error.is_none() {
+            let unsaved = self.journal.safe().await;
+            scene.show(warnings(unsaved.iter())).await;
+        }
         Ran {
             result: error.map_or(Ok(payload), Err),
             output,

@@ -14,6 +14,7 @@ use claude_kernel::host::{Host, SystemHost};
 use claude_kernel::jupyter::connection::{Channel, Connection, Route};
 use claude_kernel::jupyter::memory::{FrontEnd, Sent};
 use claude_kernel::kernel::actor::{Kernel, Parts, Signal};
+use claude_kernel::kernel::journal;
 use claude_kernel::kernel::store::Store;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -51,15 +52,20 @@ pub(crate) struct Ran {
 impl Rig {
     /// Starts a kernel whose Claude plays `script`.
     pub(crate) async fn start(script: &str) -> Self {
-        Self::assemble(script, None).await
+        Self::assemble(script, None, journal::Options::nowhere()).await
     }
 
     /// As [`start`](Self::start), with a key that the backend does not know.
     pub(crate) async fn with_key(script: &str, key: &str) -> Self {
-        Self::assemble(script, Some(key)).await
+        Self::assemble(script, Some(key), journal::Options::nowhere()).await
     }
 
-    async fn assemble(script: &str, key: Option<&str>) -> Self {
+    /// As [`start`](Self::start), with a journal.
+    pub(crate) async fn with_journal(script: &str, journal: journal::Options) -> Self {
+        Self::assemble(script, None, journal).await
+    }
+
+    async fn assemble(script: &str, key: Option<&str>, journal: journal::Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("script.claude.md");
         std::fs::write(&path, script).unwrap();
@@ -88,6 +94,7 @@ impl Rig {
             prices: Prices::default(),
             signals: receiver,
             offline: true,
+            journal,
             complaint: None,
         });
         let kernel = tokio::spawn(kernel.run());

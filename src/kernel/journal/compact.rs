@@ -1,0 +1,28 @@
+//! A journal without what running turns wrote once they have ended: records say the same. Pure.
+
+use serde::Deserialize;
+
+use super::read::Contents;
+
+/// The part of a line that decides.
+#[derive(Deserialize)]
+struct Which {
+    turn: Option<u64>,
+}
+
+/// Returns the lines worth keeping, unchanged and in order. `bytes` are the good lines that
+/// `contents` was read from.
+#[must_use]
+pub(super) fn compacted(bytes: &[u8], contents: &Contents) -> Vec<u8> {
+    let is_open = |turn| contents.cut_off.iter().any(|running| running.turn == turn);
+    let mut kept = Vec::with_capacity(bytes.len() / 2);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let which: Option<Which> = serde_json::from_slice(line).ok();
+        let turn = which.and_then(|which| which.turn);
+        let is_spent = turn.is_some_and(|turn| !is_open(turn));
+        if !is_spent {
+            kept.extend_from_slice(line);
+        }
+    }
+    kept
+}

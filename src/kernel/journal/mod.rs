@@ -1,0 +1,369 @@
+//! The journal: what was said, on disk, so that nothing that was shown is lost with the process.
+//!
+//! One append-only file of JSON lines for each conversation ([`entry`] says what is in it), below
+//! the state directory. The actor owns a [`Journal`] and hands it what happens; a thread writes
+//! ([`writer`]). A running turn is written at most 250 ms late, and a finished one is on disk before
+//! its reply says ok. What goes wrong with the disk is said once and stops no cell.
+//!
+//! It is not the conversation (`chat::record` is what that is made of), and holds no key.
+
+mod compact;
+pub mod cut_off;
+pub mod entry;
+pub mod folder;
+pub mod open;
+pub mod past;
+pub mod read;
+pub mod redact;
+pub mod running;
+pub mod shadow;
+pub mod summary;
+pub mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::chat::record::Record;
+use crate::chat::turn::Update;
+use crate::config::Resume;
+use crate::host::Host;
+
+use entry::{Entry, How, RecordLine, line};
+use folder::Folder;
+use open::{Begun, Chosen};
+use redact::Redactor;
+use shadow::Shadow;
+use writer::{Unwritten, Writer};
+
+use super::introspect::HistoryEntry;
+
+/// How much of a cell's output is kept for Jupyter's history, in characters: what a person pages
+/// through, not the record of the conversation.
+const MAX_OUTPUT: usize = 10_000;
+/// Lines that may wait for the first cell's file, or for a disk that does not keep up.
+const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
+
+/// What the journal is told at start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The state directory; `None` writes nothing anywhere.
+    pub state_dir: Option<PathBuf>,
+    /// The notebook, when it is known.
+    pub notebook: Option<PathBuf>,
+    /// The connection file's name.
+    pub connection: Option<String>,
+    /// Whether the offline backend answers.
+    pub offline: bool,
+    /// Whether an earlier conversation is continued by itself.
+    pub resume: Resume,
+    /// The size a journal may reach.
+    pub max_bytes: u64,
+    /// How long a journal is kept that nobody writes; `None` for ever.
+    pub keep: Option<Duration>,
+    /// What must never be on disk.
+    pub redactor: Redactor,
+}
+
+impl Options {
+    /// Writes nothing anywhere.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self {
+            state_dir: None,
+            notebook: None,
+            connection: None,
+            offline: true,
+            resume: Resume::Off,
+            max_bytes: u64::MAX,
+            keep: None,
+            redactor: Redactor::default(),
+        }
+    }
+
+    /// Returns the notebook's name as journals hold it.
+    fn notebook_name(&self) -> Option<String> {
+        let notebook = self.notebook.as_ref()?;
+        Some(notebook.to_string_lossy().into_owned())
+    }
+
+    pub(super) fn folder(&self) -> Option<Folder> {
+        let state_dir = self.state_dir.as_ref()?;
+        Some(Folder::new(state_dir, self.offline))
+    }
+}
+
+/// The actor's side of the journal.
+#[derive(Debug)]
+pub struct Journal {
+    options: Options,
+    host: Arc<dyn Host>,
+    /// Names this process in journals.
+    session: String,
+    phase: Phase,
+    headless: bool,
+    /// Lines that were not handed over yet.
+    waiting: String,
+    shadow: Option<Shadow>,
+    next_turn: u64,
+    /// Whether records were written.
+    has_turns: bool,
+    complained: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// No cell has run.
+    Asleep,
+    /// Lines go to a file.
+    Open { writer: Writer, id: String },
+    /// Lines go nowhere.
+    Closed,
+}
+
+impl Journal {
+    /// Makes a journal; nothing is read or written until [`wake`](Self::wake).
+    #[must_use]
+    pub fn new(options: Options, host: Arc<dyn Host>) -> Self {
+        let session = host.uuid().simple().to_string();
+        Self {
+            options,
+            host,
+            session,
+            phase: Phase::Asleep,
+            headless: false,
+            waiting: String::new(),
+            shadow: None,
+            next_turn: 1,
+            has_turns: false,
+            complained: false,
+        }
+    }
+
+    /// Returns whether no cell has run yet.
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        matches!(self.phase, Phase::Asleep)
+    }
+
+    /// Returns what the conversation is called, when it is being written.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::Open { id, .. } => Some(id),
+            Phase::Asleep | Phase::Closed => None,
+        }
+    }
+
+    /// Finds or makes the file, when the first cell runs: only now it is known who asks. Returns
+    /// what was found, and what to tell the person.
+    pub async fn wake(&mut self, headless: bool) -> Chosen {
+        self.headless = headless;
+        let begun = open::begin(self.opening()).await;
+        self.adopt(begun)
+    }
+
+    /// Goes over to another conversation: closes the file, and continues the one that is asked for.
+    ///
+    /// # Errors
+    /// A sentence that says why not; the conversation stays what it was.
+    pub async fn switch(
+        &mut self,
+        id: Option<&str>,
+        cells: &[HistoryEntry],
+    ) -> Result<Chosen, (String, String)> {
+        let current = self.id().map(str::to_owned);
+        let begun = open::resume(self.opening(), id.map(str::to_owned), current).await?;
+        let was_empty = !self.has_turns;
+        let left = self.leave_file().await;
+        if let (true, Some(path)) = (was_empty, left) {
+            // Nothing was said in it: this kernel's cells go along.
+            open::forget(path).await;
+        }
+        let chosen = self.adopt(begun);
+        if was_empty {
+            for cell in cells {
+                self.cell(cell.line, &cell.input);
+                self.output(cell.line, &cell.output);
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn opening(&self) -> open::Opening {
+        open::Opening {
+            options: self.options.clone(),
+            headless: self.headless,
+            now: self.host.now(),
+            id: self.host.uuid().simple().to_string(),
+        }
+    }
+
+    fn adopt(&mut self, begun: Begun) -> Chosen {
+        let Begun { writer, chosen } = begun;
+        self.next_turn = chosen.next_turn();
+        self.has_turns = chosen.has_turns();
+        self.phase = match writer {
+            Some((writer, id)) => Phase::Open { writer, id },
+            None => Phase::Closed,
+        };
+        let began = self.host.now();
+        let first = Entry::Session {
+            id: self.session.clone(),
+            began,
+            kernel: env!("CARGO_PKG_VERSION").to_owned(),
+            connection: self.options.connection.clone(),
+            headless: self.headless,
+        };
+        self.write(&first);
+        chosen
+    }
+
+    /// A cell begins.
+    pub fn cell(&mut self, count: u32, input: &str) {
+        let input = input.to_owned();
+        self.write(&Entry::Cell { line: count, input });
+        self.hand_over();
+    }
+
+    /// A cell left this for the history.
+    pub fn output(&mut self, count: u32, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let text = text.chars().take(MAX_OUTPUT).collect();
+        self.write(&Entry::Output { line: count, text });
+        self.hand_over();
+    }
+
+    /// The conversation changed.
+    pub fn records(&mut self, records: impl Iterator<Item = Record>) {
+        for record in records {
+            self.has_turns |= matches!(record, Record::Turn(_));
+            self.write(&RecordLine { record: &record });
+        }
+    }
+
+    /// A turn begins; `asked` is the record it would be kept by if nothing came.
+    pub fn begin_turn(&mut self, count: u32, prompt: &str, asked: Value) {
+        let turn = self.next_turn;
+        self.next_turn = self.next_turn.saturating_add(1);
+        self.has_turns = true;
+        self.shadow = Some(Shadow::new(turn));
+        self.write(&Entry::Turn {
+            turn,
+            line: count,
+            prompt: prompt.to_owned(),
+            asked,
+        });
+        self.hand_over();
+    }
+
+    /// The running turn shows something at monotonic time `now`.
+    pub fn shows(&mut self, update: &Update, container: Option<&str>, now: Duration) {
+        if let Some(shadow) = &mut self.shadow {
+            shadow.take_container(container, now);
+            shadow.take(update, now);
+        }
+        self.tick(now);
+    }
+
+    /// Returns when [`tick`](Self::tick) next has something to write.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.shadow.as_ref().and_then(Shadow::deadline)
+    }
+
+    /// Writes what has waited long enough.
+    pub fn tick(&mut self, now: Duration) {
+        if let Some(lines) = self.shadow.as_mut().and_then(|shadow| shadow.due(now)) {
+            self.push(&lines);
+            self.hand_over();
+        }
+    }
+
+    /// The running turn is over; its record, if there is one, was written before.
+    pub fn end_turn(&mut self, how: How) {
+        if let Some(shadow) = self.shadow.take() {
+            let lines = shadow.end(how);
+            self.push(&lines);
+            self.hand_over();
+        }
+    }
+
+    /// A turn that another process left behind is in the history now.
+    pub fn end_cut_off(&mut self, turn: u64) {
+        self.write(&Entry::End {
+            turn,
+            how: How::CutOff,
+        });
+        self.hand_over();
+    }
+
+    /// Waits until all of it would survive a loss of power. Returns what to tell the person when
+    /// it is not, once.
+    pub async fn safe(&mut self) -> Option<String> {
+        let Phase::Open { writer, .. } = &self.phase else {
+            return None;
+        };
+        let lines = std::mem::take(&mut self.waiting);
+        match writer.sync(lines).await {
+            Ok(()) => {
+                self.complained = false;
+                None
+            }
+            Err(Unwritten(why)) if !self.complained => {
+                self.complained = true;
+                let path = writer.path.display();
+                tracing::warn!(%path, why, "a conversation is not being written");
+                Some(format!(
+                    "This conversation is not being saved: {why}. It goes on, but a restarted kernel will not know it. (`{path}`)"
+                ))
+            }
+            Err(Unwritten(_)) => None,
+        }
+    }
+
+    /// The kernel leaves.
+    pub async fn close(&mut self) {
+        self.leave_file().await;
+    }
+
+    async fn leave_file(&mut self) -> Option<PathBuf> {
+        self.write(&Entry::Close {
+            at: self.host.now(),
+        });
+        let lines = std::mem::take(&mut self.waiting);
+        match std::mem::replace(&mut self.phase, Phase::Closed) {
+            Phase::Open { writer, .. } => {
+                let path = writer.path.clone();
+                writer.close(lines).await;
+                Some(path)
+            }
+            Phase::Asleep | Phase::Closed => None,
+        }
+    }
+
+    fn write(&mut self, entry: &impl Serialize) {
+        self.push(&line(entry));
+    }
+
+    fn push(&mut self, lines: &str) {
+        let is_open = matches!(self.phase, Phase::Open { .. });
+        if is_open && self.waiting.len() + lines.len() <= MAX_WAITING_BYTES {
+            self.waiting.push_str(&self.options.redactor.redact(lines));
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if let Phase::Open { writer, .. } = &self.phase
+            && !self.waiting.is_empty()
+            && let Err(lines) = writer.append(std::mem::take(&mut self.waiting))
+        {
+            self.waiting = lines;
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Which conversation a kernel writes: a new one, or the one that was there.
+//!
+//! Edge: reads and makes files, on a thread of its own.
+//!
+//! The rule. Nobody is surprised: a kernel that was restarted on purpose begins afresh and says what
+//! `%resume` would continue; one that died in mid-work, and that Jupyter started again, goes on where
+//! it was. The setting `resume` makes this `auto` or `off`. Without a notebook nothing is continued
+//! by itself, and neither is it where nobody watches.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use super::Options;
+use super::entry::{FORMAT, Header, VERSION};
+use super::folder::{self, Folder, Listed, Opened, Refused};
+use super::read::{Contents, Unreadable};
+use super::summary::{self, Summary};
+use super::writer::Writer;
+use crate::config::Resume;
+
+/// Journals of a notebook that are looked at to find one in which something was said.
+const LOOKED_AT: usize = 10;
+
+/// What is known when a journal is chosen.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// The kernel's options.
+    pub options: Options,
+    /// Whether nobody watches.
+    pub headless: bool,
+    /// The time.
+    pub now: DateTime<Utc>,
+    /// A fresh id.
+    pub id: String,
+}
+
+/// A journal that is ready.
+#[derive(Debug)]
+pub struct Begun {
+    /// Where lines go, and what the conversation is called; `None` when they go nowhere.
+    pub writer: Option<(Writer, String)>,
+    /// What was chosen.
+    pub chosen: Chosen,
+}
+
+/// What was chosen.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// What the person should know, a sentence or two.
+    pub notice: Option<String>,
+    /// What is continued.
+    pub continued: Option<Box<Contents>>,
+}
+
+impl Chosen {
+    pub(super) fn next_turn(&self) -> u64 {
+        let continued = self.continued.as_ref();
+        continued.map_or(1, |contents| contents.next_turn)
+    }
+
+    pub(super) fn has_turns(&self) -> bool {
+        self.continued.is_some()
+    }
+}
+
+/// Why a conversation is not continued: what is wrong, and what to do next.
+pub type Refusal = (String, String);
+
+/// Chooses at the first cell.
+pub async fn begin(opening: Opening) -> Begun {
+    let chosen = tokio::task::spawn_blocking(move || choose(&opening));
+    chosen.await.unwrap_or_else(|_| Begun {
+        writer: None,
+        chosen: Chosen::default(),
+    })
+}
+
+/// Continues a conversation by its id, or the last one of this notebook.
+///
+/// # Errors
+/// When there is none, or it cannot be continued.
+pub async fn resume(
+    opening: Opening,
+    id: Option<String>,
+    current: Option<String>,
+) -> Result<Begun, Refusal> {
+    let resumed =
+        tokio::task::spawn_blocking(move || go_on(&opening, id.as_deref(), current.as_deref()));
+    resumed.await.unwrap_or_else(|_| {
+        Err((
+            "the conversation could not be read".to_owned(),
+            "The log says more.".to_owned(),
+        ))
+    })
+}
+
+/// Takes away a journal in which nothing was said.
+pub async fn forget(path: PathBuf) {
+    let _gone = tokio::task::spawn_blocking(move || folder::remove(&path)).await;
+}
+
+fn choose(opening: &Opening) -> Begun {
+    let Some(folder) = opening.options.folder() else {
+        return Begun {
+            writer: None,
+            chosen: Chosen::default(),
+        };
+    };
+    if let Some(keep) = opening.options.keep {
+        let expired = folder.expire(keep, opening.now.into());
+        if expired > 0 {
+            tracing::info!(
+                expired,
+                "old conversations were taken away (`journal_keep_days`)"
+            );
+        }
+    }
+    let notebook = match (opening.headless, opening.options.resume) {
+        (false, Resume::Ask | Resume::Auto) => opening.options.notebook_name(),
+        (true, _) | (_, Resume::Off) => None,
+    };
+    let found = notebook.and_then(|notebook| earlier(&folder, &notebook));
+    let notice = match found {
+        None => None,
+        Some(Err(notice)) => Some(notice),
+        Some(Ok((listed, contents))) => {
+            let why = why(opening, &contents);
+            let turns = turns(&Summary::of(&contents));
+            match why.map(|why| (why, folder::open(&listed.path))) {
+                None => Some(format!(
+                    "An earlier conversation of this notebook has {turns}: `%resume` continues it."
+                )),
+                Some((why, Ok((contents, Some(opened))))) => {
+                    return continued(opening, contents, opened, |turns| why.sentence(turns));
+                }
+                Some((_, Ok((_, None)))) => Some(damaged(&listed.path)),
+                Some((_, Err(error))) => Some(refused(&listed.path, &error)),
+            }
+        }
+    };
+    fresh(opening, &folder, notice)
+}
+
+/// Why a conversation is continued without being asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Setting,
+    Crash,
+}
+
+impl Why {
+    fn sentence(self, turns: &str) -> String {
+        match self {
+            Self::Setting => format!(
+                "The conversation of this notebook goes on ({turns}). `%reset` begins a new one."
+            ),
+            Self::Crash => format!(
+                "The kernel had ended unexpectedly. Its conversation goes on ({turns}). `%reset` begins a new one."
+            ),
+        }
+    }
+}
+
+fn why(opening: &Opening, contents: &Contents) -> Option<Why> {
+    let last = contents.sessions.last();
+    let same_kernel = last.is_some_and(|session| {
+        session.connection.is_some() && session.connection == opening.options.connection
+    });
+    let crashed = last.is_some_and(|session| !session.closed);
+    if opening.options.resume == Resume::Auto {
+        Some(Why::Setting)
+    } else {
+        (same_kernel && crashed).then_some(Why::Crash)
+    }
+}
+
+/// The last conversation of a notebook in which something was said; or what is wrong with it.
+fn earlier(folder: &Folder, notebook: &str) -> Option<Result<(Listed, Contents), String>> {
+    let listed = match folder.of_notebook(Some(notebook)) {
+        Ok(listed) => listed,
+        Err(error) => {
+            let path = folder.path().display();
+            return Some(Err(format!(
+                "Earlier conversations cannot be read: {error}. (`{path}`)"
+            )));
+        }
+    };
+    for file in listed.into_iter().take(LOOKED_AT) {
+        match folder::read(&file.path) {
+            Ok(contents) if !contents.has_turns() => {}
+            Ok(contents) if contents.damage.is_some() => {
+                return Some(Err(damaged(&file.path)));
+            }
+            Ok(_) if folder::is_in_use(&file.path) => {
+                return Some(Err(refused(&file.path, &Refused::InUse)));
+            }
+            Ok(contents) => return Some(Ok((file, contents))),
+            // Emptied by a crash of the machine, or put there by somebody else.
+            Err(Refused::Unreadable(Unreadable::Foreign)) => {}
+            Err(error) => return Some(Err(refused(&file.path, &error))),
+        }
+    }
+    None
+}
+
+fn damaged(path: &Path) -> String {
+    let id = summary::id_of(path);
+    format!(
+        "The earlier conversation of this notebook is damaged and stays as it is (`{}`). `%resume {id}` continues what can be read of it, in a new file.",
+        path.display()
+    )
+}
+
+fn refused(path: &Path, error: &Refused) -> String {
+    match error {
+        Refused::InUse => "Another kernel is using the conversation of this notebook: this one begins a conversation of its own.".to_owned(),
+        Refused::Unreadable(Unreadable::Newer { .. } | Unreadable::Kind { .. }) => format!(
+            "The earlier conversation of this notebook is left as it is: {error}. This kernel begins a new one. Update claude-kernel to continue it. (`{}`)",
+            path.display()
+        ),
+        Refused::Unreadable(Unreadable::Foreign) | Refused::TooLarge(_) | Refused::Disk(_) => format!(
+            "The earlier conversation of this notebook cannot be continued: {error}. This kernel begins a new one. (`{}`)",
+            path.display()
+        ),
+    }
+}
+
+fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
+    let made = folder
+        .create(&header(opening))
+        .and_then(|opened| start(opening, opened));
+    let (writer, notice) = match made {
+        Ok(writer) => (Some(writer), notice),
+        Err(error) => {
+            let path = folder.path().display();
+            tracing::warn!(%error, %path, "conversations are not saved");
+            let unsaved = format!(
+                "This conversation is not being saved: {error}. It goes on, but a restarted kernel will not know it. (`{path}`)"
+            );
+            (
+                None,
+                Some(
+                    [notice, Some(unsaved)]
+                        .into_iter()
+                        .flatten()
+                        .collect::<Vec<_>>()
+                        .join("\n"),
+                ),
+            )
+        }
+    };
+    Begun {
+        writer,
+        chosen: Chosen {
+            notice,
+            continued: None,
+        },
+    }
+}
+
+fn header(opening: &Opening) -> Header {
+    let notebook = opening.options.notebook_name();
+    Header {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        kernel: env!("CARGO_PKG_VERSION").to_owned(),
+        id: opening.id.chars().take(summary::ID_LENGTH).collect(),
+        // An environment that a headless run inherited names somebody else's notebook.
+        notebook: notebook.filter(|_| !opening.headless),
+        created: opening.now,
+        offline: opening.options.offline,
+    }
+}
+
+fn start(opening: &Opening, opened: Opened) -> std::io::Result<(Writer, String)> {
+    let Opened { file, path, bytes } = opened;
+    let id = summary::id_of(&path);
+    let writer = Writer::start(file, path, bytes, opening.options.max_bytes)?;
+    Ok((writer, id))
+}
+
+fn continued(
+    opening: &Opening,
+    contents: Contents,
+    opened: Opened,
+    sentence: impl Fn(&str) -> String,
+) -> Begun {
+    let summary = Summary::of(&contents);
+    let mut notice = sentence(&turns(&summary));
+    if summary.cut_off {
+        notice.push_str(" The last turn was cut off: `%last` shows what had arrived of it.");
+    }
+    let chosen = Chosen {
+        notice: Some(notice),
+        continued: Some(Box::new(contents)),
+    };
+    match start(opening, opened) {
+        Ok(writer) => Begun {
+            writer: Some(writer),
+            chosen,
+        },
+        Err(error) => Begun {
+            writer: None,
+            chosen: Chosen {
+                notice: Some(format!(
+                    "{} It is not being saved: {error}.",
+                    chosen.notice.unwrap_or_default()
+                )),
+                ..chosen
+            },
+        },
+    }
+}
+
+fn go_on(opening: &Opening, id: Option<&str>, current: Option<&str>) -> Result<Begun, Refusal> {
+    let none = || {
+        (
+            "there is no earlier conversation to continue".to_owned(),
+            "`%resume list` shows what is there.".to_owned(),
+        )
+    };
+    let folder = opening.options.folder().ok_or_else(none)?;
+    let path = match id {
+        Some(id) => summary::find(&folder, id)?,
+        None => {
+            let notebook = opening.options.notebook_name();
+            let Some(notebook) = notebook.filter(|_| !opening.headless) else {
+                return Err((
+                    "this kernel does not know its notebook, so it cannot tell which conversation to continue".to_owned(),
+                    "`%resume list` shows them, `%resume ID` continues one.".to_owned(),
+                ));
+            };
+            let listed = folder.of_notebook(Some(&notebook)).unwrap_or_default();
+            let file = listed.into_iter().find(|file| {
+                current != Some(summary::id_of(&file.path).as_str())
+                    && !matches!(folder::read(&file.path), Ok(contents) if !contents.has_turns())
+            });
+            file.ok_or_else(none)?.path
+        }
+    };
+    if current == Some(summary::id_of(&path).as_str()) {
+        return Err((
+            "this is the conversation that is running".to_owned(),
+            "`%history` shows it; `%resume list` shows the others.".to_owned(),
+        ));
+    }
+    let refusal = |error: Refused| {
+        let what = format!("this conversation cannot be continued: {error}");
+        let next = match error {
+            Refused::InUse => "Shut that kernel down first, or `%resume list` for another one.",
+            Refused::Unreadable(Unreadable::Newer { .. } | Unreadable::Kind { .. }) => {
+                "Update claude-kernel. The file stays as it is."
+            }
+            Refused::Unreadable(Unreadable::Foreign) | Refused::TooLarge(_) | Refused::Disk(_) => {
+                "`%resume list` shows the others."
+            }
+        };
+        (what, next.to_owned())
+    };
+    let said = |turns: &str| format!("The earlier conversation goes on ({turns}).");
+    match folder::open(&path).map_err(refusal)? {
+        (contents, Some(opened)) => Ok(continued(opening, contents, opened, said)),
+        (contents, None) => {
+            let copy = folder.copy(&path, &header(opening)).map_err(refusal)?;
+            let line = contents.damage.as_ref().map_or(0, |damage| damage.line);
+            Ok(continued(opening, contents, copy, |turns| {
+                format!(
+                    "The file is damaged at line {line} and stays as it is (`{}`). What stands before goes on in a new one ({turns}).",
+                    path.display()
+                )
+            }))
+        }
+    }
+}
+
+fn turns(summary: &Summary) -> String {
+    match summary.turns.len() {
+        1 => "1 turn".to_owned(),
+        count => format!("{count} turns"),
+    }
+}

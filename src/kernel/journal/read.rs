@@ -1,0 +1,270 @@
+//! Reads a journal's bytes. Pure, and never fails half-way: what stands before the first damage is
+//! always returned.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::entry::{Entry, FORMAT, Header, RecordLine, VERSION};
+use super::running::Running;
+use crate::chat::record::{Record, RecordError};
+use crate::kernel::introspect::HistoryEntry;
+
+/// How a line with a record begins.
+const RECORD_START: &[u8] = b"{\"record\":";
+
+/// Why a journal cannot be used as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Nothing in it, or a first line that is another format's.
+    #[error("it is no conversation of claude-kernel")]
+    Foreign,
+    /// Written by a later version.
+    #[error(
+        "it was written by claude-kernel {kernel} in format {version}, and this one reads up to {VERSION}"
+    )]
+    Newer {
+        /// Its format.
+        version: u64,
+        /// The kernel that wrote it.
+        kernel: String,
+    },
+    /// Holds a change of a kind that only a later version knows.
+    #[error("it was written by a later version of claude-kernel (it holds `{kind}`)")]
+    Kind {
+        /// The kind.
+        kind: String,
+    },
+}
+
+/// A line in the middle that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// 1-based.
+    pub line: usize,
+}
+
+/// What a journal says.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// The first line.
+    pub header: Header,
+    /// The kernels that wrote it, in order.
+    pub sessions: Vec<Session>,
+    /// The records of the conversation, in order.
+    pub records: Vec<Record>,
+    /// Turns that never ended, in order: one at most, unless the file was tampered with.
+    pub cut_off: Vec<Running>,
+    /// The key the next turn gets.
+    pub next_turn: u64,
+    /// How far the file is good.
+    pub good_bytes: usize,
+    /// How much of that belongs to turns that have ended, and can be left out.
+    pub spent_bytes: usize,
+    /// Whether the last line was torn, and is left out.
+    pub torn: bool,
+    /// The first line that cannot be read; nothing behind it was looked at.
+    pub damage: Option<Damage>,
+}
+
+/// What one kernel did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// The kernel's process.
+    pub id: String,
+    /// When it began.
+    pub began: DateTime<Utc>,
+    /// Its connection file's name.
+    pub connection: Option<String>,
+    /// Whether nobody watched.
+    pub headless: bool,
+    /// Its cells.
+    pub cells: Vec<HistoryEntry>,
+    /// Whether it left in an orderly way.
+    pub closed: bool,
+}
+
+/// Reads the first line alone.
+///
+/// # Errors
+/// When it is not ours to read.
+pub fn header(bytes: &[u8]) -> Result<(Header, usize), Unreadable> {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let (first, length) = match end {
+        Some(end) => (bytes.get(..end).unwrap_or_default(), end + 1),
+        None => return Err(Unreadable::Foreign),
+    };
+    let value: Value = serde_json::from_slice(first).map_err(|_| Unreadable::Foreign)?;
+    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+    if text("format") != FORMAT {
+        return Err(Unreadable::Foreign);
+    }
+    // The version first: what else a later one writes there is its own affair.
+    match value.get("version").and_then(Value::as_u64) {
+        Some(version) if version > VERSION => {
+            return Err(Unreadable::Newer {
+                version,
+                kernel: text("kernel").chars().take(40).collect(),
+            });
+        }
+        Some(_) => {}
+        None => return Err(Unreadable::Foreign),
+    }
+    let header = serde_json::from_value(value).map_err(|_| Unreadable::Foreign)?;
+    Ok((header, length))
+}
+
+/// Reads a whole journal.
+///
+/// # Errors
+/// When its first line is not ours to read. Damage further on is reported in the contents.
+pub fn contents(bytes: &[u8]) -> Result<Contents, Unreadable> {
+    let (header, length) = header(bytes)?;
+    let mut contents = Contents {
+        header,
+        sessions: Vec::new(),
+        records: Vec::new(),
+        cut_off: Vec::new(),
+        next_turn: 1,
+        good_bytes: length,
+        spent_bytes: 0,
+        torn: false,
+        damage: None,
+    };
+    let mut rest = bytes.get(length..).unwrap_or_default();
+    let mut number = 1;
+    while !rest.is_empty() {
+        number += 1;
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let taken = end.map_or(rest.len(), |end| end + 1);
+        let after = rest.get(taken..).unwrap_or_default();
+        let is_read = end.is_some() && contents.read_line(line, taken)?;
+        match is_read {
+            true => contents.good_bytes += taken,
+            // Only the last write can be torn: what has lines behind it was damaged later.
+            false if after.is_empty() => {
+                contents.torn = true;
+                break;
+            }
+            false => {
+                contents.damage = Some(Damage { line: number });
+                break;
+            }
+        }
+        rest = after;
+    }
+    Ok(contents)
+}
+
+impl Contents {
+    /// Returns whether anything was said in it.
+    #[must_use]
+    pub fn has_turns(&self) -> bool {
+        let said = |record: &Record| matches!(record, Record::Turn(_));
+        self.records.iter().any(said) || self.cut_off.iter().any(|turn| !turn.is_empty())
+    }
+
+    /// Takes a line of `bytes` in the file; false when it cannot be read.
+    fn read_line(&mut self, line: &[u8], bytes: usize) -> Result<bool, Unreadable> {
+        if !line.starts_with(RECORD_START) {
+            let entry = serde_json::from_slice(line).ok();
+            let is_read = entry.is_some();
+            entry.into_iter().for_each(|entry| self.take(entry, bytes));
+            return Ok(is_read);
+        }
+        let Ok(RecordLine { record }) = serde_json::from_slice::<RecordLine<&RawValue>>(line)
+        else {
+            return Ok(false);
+        };
+        match Record::parse(record.get()) {
+            Ok(record) => {
+                // A turn's record says that it is over, also where its end was lost.
+                if matches!(record, Record::Turn(_)) {
+                    self.end(|_| true);
+                }
+                self.records.push(record);
+                Ok(true)
+            }
+            Err(RecordError::Broken { .. }) => Ok(false),
+            Err(RecordError::Newer { kind }) => Err(Unreadable::Kind { kind }),
+        }
+    }
+
+    fn end(&mut self, is_over: impl Fn(&Running) -> bool) {
+        for over in self.cut_off.extract_if(.., |running| is_over(running)) {
+            self.spent_bytes += over.bytes;
+        }
+    }
+
+    fn take(&mut self, entry: Entry, bytes: usize) {
+        let running = |turns: &mut Vec<Running>, turn: u64, entry: &Entry| {
+            if let Some(running) = turns.iter_mut().find(|running| running.turn == turn) {
+                running.bytes += bytes;
+                running.take(entry);
+            }
+        };
+        match entry {
+            Entry::Session {
+                id,
+                began,
+                connection,
+                headless,
+                ..
+            } => self.sessions.push(Session {
+                id,
+                began,
+                connection,
+                headless,
+                cells: Vec::new(),
+                closed: false,
+            }),
+            Entry::Cell { line, input } => {
+                if let Some(session) = self.sessions.last_mut() {
+                    session.cells.push(HistoryEntry {
+                        line,
+                        input,
+                        output: String::new(),
+                    });
+                }
+            }
+            Entry::Output { line, text } => {
+                let cells = self.sessions.last_mut().map(|session| &mut session.cells);
+                let cell =
+                    cells.and_then(|cells| cells.iter_mut().rev().find(|cell| cell.line == line));
+                if let Some(cell) = cell {
+                    cell.output = text;
+                }
+            }
+            Entry::Turn {
+                turn,
+                line,
+                prompt,
+                asked,
+            } => {
+                self.next_turn = self.next_turn.max(turn.saturating_add(1));
+                let mut running = Running::new(turn, line, prompt, asked);
+                running.bytes = bytes;
+                self.cut_off.push(running);
+            }
+            Entry::End { turn, .. } => {
+                self.spent_bytes += bytes;
+                self.end(|running| running.turn == turn);
+            }
+            Entry::Close { .. } => {
+                if let Some(session) = self.sessions.last_mut() {
+                    session.closed = true;
+                }
+            }
+            Entry::Call { turn, .. }
+            | Entry::Delta { turn, .. }
+            | Entry::Block { turn, .. }
+            | Entry::Done { turn, .. }
+            | Entry::Result { turn, .. }
+            | Entry::Sandbox { turn, .. }
+            | Entry::File { turn, .. }
+            | Entry::Notice { turn, .. } => running(&mut self.cut_off, turn, &entry),
+            Entry::Unknown => {}
+        }
+    }
+}

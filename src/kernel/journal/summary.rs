@@ -1,0 +1,101 @@
+//! What lists show of a conversation. Pure, but for finding one by its id.
+
+use std::path::{Path, PathBuf};
+
+use super::folder::{Folder, Listed};
+use super::read::Contents;
+use crate::chat::conversation::Conversations;
+
+/// Characters of an id.
+pub const ID_LENGTH: usize = 8;
+
+/// A turn, as lists show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnSummary {
+    /// What the person asked.
+    pub prompt: String,
+    /// The answer's text.
+    pub answer: String,
+    /// US dollars, if known.
+    pub cost_usd: Option<f64>,
+}
+
+/// A conversation, as lists show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Turns of the conversation that cells talk in, from top to bottom.
+    pub turns: Vec<TurnSummary>,
+    /// Other conversations of the same notebook: name and number of turns.
+    pub others: Vec<(String, usize)>,
+    /// Whether a turn was running when the process ended.
+    pub cut_off: bool,
+}
+
+impl Summary {
+    /// Folds the records.
+    #[must_use]
+    pub fn of(contents: &Contents) -> Self {
+        let mut conversations = Conversations::default();
+        for record in &contents.records {
+            conversations.apply(record.clone());
+        }
+        let turns = conversations.turns().into_iter().map(|turn| TurnSummary {
+            prompt: turn.prompt.to_string(),
+            answer: turn.answer.to_string(),
+            cost_usd: turn.receipt.cost_usd,
+        });
+        Self {
+            turns: turns.collect(),
+            others: conversations
+                .all()
+                .skip(1)
+                .filter(|thread| !thread.is_empty())
+                .map(|thread| (thread.name.clone(), thread.len()))
+                .collect(),
+            cut_off: contents.cut_off.iter().any(|turn| !turn.is_empty()),
+        }
+    }
+
+    /// Returns what it cost, in US dollars, as far as prices are known.
+    #[must_use]
+    pub fn cost_usd(&self) -> f64 {
+        let costs = self.turns.iter().filter_map(|turn| turn.cost_usd);
+        // An empty sum of floats is -0.0, which would be shown.
+        costs.fold(0.0, |sum, cost| sum + cost)
+    }
+}
+
+/// Returns what a journal's conversation is called, from its file's name.
+#[must_use]
+pub fn id_of(path: &Path) -> String {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    let id = stem.and_then(|stem| stem.rsplit('-').next());
+    id.unwrap_or_default().to_owned()
+}
+
+/// Finds a journal by its id, or by how it begins.
+///
+/// # Errors
+/// When none or several fit: what is wrong, and what to do next.
+pub fn find(folder: &Folder, id: &str) -> Result<PathBuf, (String, String)> {
+    let listed = folder.list().map_err(|error| {
+        (
+            format!("conversations cannot be read: {error}"),
+            format!("They are in `{}`.", folder.path().display()),
+        )
+    })?;
+    let mut fits = listed
+        .into_iter()
+        .filter(|Listed { path, .. }| !id.is_empty() && id_of(path).starts_with(id));
+    match (fits.next(), fits.next()) {
+        (Some(file), None) => Ok(file.path),
+        (None, _) => Err((
+            format!("there is no conversation `{id}`"),
+            "`%resume list` shows what is there.".to_owned(),
+        )),
+        (Some(_), Some(_)) => Err((
+            format!("several conversations begin with `{id}`"),
+            "Write more of the id.".to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,250 @@
+//! The one task that writes a journal: a thread, because a disk may stall and the actor may not.
+//!
+//! Edge. Invariants: lines reach the file in the order they were handed over, whole or not at all
+//! (a write that failed half-way is taken back), and a full disk loses nothing while it is full:
+//! what could not be written is kept, up to a limit, and tried again with the next lines.
+
+use std::fs::File;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+/// Batches of lines that may wait for the disk. One batch goes out about every 100 ms.
+const QUEUE: usize = 64;
+/// What is kept when the disk takes nothing: a few long turns. After that the journal has ended.
+const MAX_BACKLOG_BYTES: usize = 16 * 1024 * 1024;
+/// How long a cell waits for the disk to say that its turn is safe.
+const SYNC_LIMIT: Duration = Duration::from_secs(10);
+/// How long a leaving kernel waits for the last lines.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why lines are not on disk, as a clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwritten(pub String);
+
+enum Order {
+    Append(String),
+    Sync(oneshot::Sender<Result<(), Unwritten>>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The actor's end.
+#[derive(Debug)]
+pub struct Writer {
+    orders: mpsc::Sender<Order>,
+    /// Where it writes.
+    pub path: PathBuf,
+}
+
+impl Writer {
+    /// Goes on at the end of `file`, of which `bytes` are good; takes over the lock on it.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(file: File, path: PathBuf, bytes: u64, max_bytes: u64) -> std::io::Result<Self> {
+        let (orders, received) = mpsc::channel(QUEUE);
+        let tail = Tail {
+            file,
+            good_bytes: bytes,
+            max_bytes,
+            backlog: String::new(),
+            trouble: None,
+        };
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || tail.run(received))?;
+        Ok(Self { orders, path })
+    }
+
+    /// Hands over whole lines. Gives them back when the disk does not keep up.
+    pub fn append(&self, lines: String) -> Result<(), String> {
+        self.orders
+            .try_send(Order::Append(lines))
+            .map_err(|error| match error.into_inner() {
+                Order::Append(lines) => lines,
+                Order::Sync(_) | Order::Close(_) => String::new(),
+            })
+    }
+
+    /// Hands over lines and waits until they, and all before, would survive a loss of power.
+    ///
+    /// # Errors
+    /// When they are not on disk, or the disk does not answer.
+    pub async fn sync(&self, lines: String) -> Result<(), Unwritten> {
+        let (done, answer) = oneshot::channel();
+        let all = async {
+            if !lines.is_empty() {
+                self.orders.send(Order::Append(lines)).await.ok()?;
+            }
+            self.orders.send(Order::Sync(done)).await.ok()?;
+            answer.await.ok()
+        };
+        match tokio::time::timeout(SYNC_LIMIT, all).await {
+            Ok(Some(result)) => result,
+            Ok(None) => Err(Unwritten("the thread that writes it has ended".to_owned())),
+            Err(_) => Err(Unwritten(format!(
+                "the disk did not answer for {} s",
+                SYNC_LIMIT.as_secs()
+            ))),
+        }
+    }
+
+    /// Hands over the last lines, and lets go of the file and its lock.
+    pub async fn close(self, lines: String) {
+        let (done, closed) = oneshot::channel();
+        let all = async {
+            self.orders.send(Order::Append(lines)).await.ok()?;
+            self.orders.send(Order::Close(done)).await.ok()?;
+            closed.await.ok()
+        };
+        if tokio::time::timeout(CLOSE_LIMIT, all).await.is_err() {
+            tracing::warn!("the disk did not take the last lines of a conversation in time");
+        }
+    }
+}
+
+/// The thread's end.
+struct Tail {
+    file: File,
+    /// Length of the file up to the last whole line.
+    good_bytes: u64,
+    /// Length it may reach.
+    max_bytes: u64,
+    /// Lines that could not be written yet.
+    backlog: String,
+    /// Why not.
+    trouble: Option<Unwritten>,
+}
+
+impl Tail {
+    fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        while let Some(order) = orders.blocking_recv() {
+            match order {
+                Order::Append(lines) => self.append(&lines),
+                Order::Sync(done) => {
+                    let _asker_gone = done.send(self.sync());
+                }
+                Order::Close(done) => {
+                    if let Err(Unwritten(why)) = self.sync() {
+                        tracing::warn!(why, "the end of a conversation was not written");
+                    }
+                    drop(self.file);
+                    let _asker_gone = done.send(());
+                    return;
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, lines: &str) {
+        if self.backlog.len() + lines.len() > MAX_BACKLOG_BYTES {
+            // A gap would make everything behind it wrong.
+            self.max_bytes = 0;
+            self.backlog = String::new();
+        }
+        if self.max_bytes == 0 {
+            return;
+        }
+        self.backlog.push_str(lines);
+        let length = self.good_bytes + self.backlog.len() as u64;
+        if length > self.max_bytes {
+            self.trouble = Some(Unwritten(format!(
+                "it has reached {} MB (`journal_max_bytes`)",
+                self.max_bytes / 1_000_000
+            )));
+            self.max_bytes = 0;
+            self.backlog = String::new();
+            return;
+        }
+        let written = self
+            .file
+            .seek(SeekFrom::Start(self.good_bytes))
+            .and_then(|_| self.file.write_all(self.backlog.as_bytes()));
+        match written {
+            Ok(()) => {
+                self.good_bytes = length;
+                self.backlog.clear();
+                self.trouble = None;
+            }
+            Err(error) => {
+                // What was written of it is half a line, to be written over or cut by the reader.
+                let _torn = self.file.set_len(self.good_bytes);
+                self.trouble = Some(Unwritten(error.to_string()));
+            }
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), Unwritten> {
+        if !self.backlog.is_empty() {
+            self.append("");
+        }
+        if let Some(trouble) = &self.trouble {
+            return Err(trouble.clone());
+        }
+        self.file
+            .sync_data()
+            .map_err(|error| Unwritten(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_there_after_a_sync_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let writer =
+            Writer::start(File::create(&path).unwrap(), path.clone(), 0, u64::MAX).unwrap();
+        for number in 0..10 {
+            writer.append(format!("{number}\n")).unwrap();
+        }
+        writer.sync("last\n".to_owned()).await.unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\nlast\n");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_said_and_ends_nothing() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let writer = Writer::start(full, "/dev/full".into(), 0, u64::MAX).unwrap();
+        let error = writer.sync("a line\n".to_owned()).await.unwrap_err();
+        assert!(error.0.contains("No space left"), "{error:?}");
+        // Still there, and still says so.
+        assert!(writer.sync("another\n".to_owned()).await.is_err());
+    }
+
+    #[test]
+    fn what_a_full_disk_refused_is_written_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut tail = Tail {
+            file: File::options().write(true).open("/dev/full").unwrap(),
+            good_bytes: 0,
+            max_bytes: u64::MAX,
+            backlog: String::new(),
+            trouble: None,
+        };
+        tail.append("one\n");
+        assert!(tail.sync().is_err());
+        tail.file = File::create(&path).unwrap();
+        tail.append("two\n");
+        assert_eq!(tail.sync(), Ok(()));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+    }
+
+    #[tokio::test]
+    async fn the_limit_ends_the_journal_at_a_whole_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let writer = Writer::start(File::create(&path).unwrap(), path.clone(), 0, 8).unwrap();
+        writer.sync("123\n".to_owned()).await.unwrap();
+        let error = writer.sync("45678\n".to_owned()).await.unwrap_err();
+        assert!(error.0.contains("journal_max_bytes"), "{error:?}");
+        assert!(writer.sync("9\n".to_owned()).await.is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "123\n");
+    }
+}
