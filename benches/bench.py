@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BINARY = Path(os.environ.get("CLAUDE_KERNEL_BIN", ROOT / "target/release/claude-kernel")).resolve()
 KEY = "bench"
 DELTA_BYTES = 20
+# A file that a step of the sandbox makes, for the peak of memory while it is fetched.
+FILE_BYTES = 200_000_000
 # Stands in the generated text, and in nothing else that is shown.
 WORD = "lorem"
 
@@ -277,6 +279,18 @@ class Bench:
         self.limit("interrupt in mid-stream to idle, 95th percentile", ours, peer, "ms", 20)
         self.add("after an interrupt: connection closed, next cell works", f"{yes(closed)}, {yes(works)}", "", f"{yes(closed)}, {yes(works)}", "yes, yes", closed and works)
 
+    def measure_fetch(self) -> None:
+        """A large file: made by a step, fetched, saved, named."""
+        kernel = SIDES[0].start(self.backend.url)
+        try:
+            cell = checked(kernel.run(f'```bash\nhead -c {FILE_BYTES} /dev/zero > "$OUTPUT_DIR/large.bin"\n```'))
+            saved = Path(kernel.directory.name) / "claude_files" / "large.bin"
+            if not saved.exists() or saved.stat().st_size != FILE_BYTES:
+                raise SystemExit(f"the file was not fetched: {[arrival.content for arrival in cell.arrivals]}")
+            self.limit(f"peak memory (RSS) while {FILE_BYTES // 1_000_000} MB are fetched", kernel.peak_bytes() / 2**20, None, "MiB", 64)
+        finally:
+            kernel.close()
+
     def table(self) -> str:
         rows = [("figure", "ours", "peer", "measured", "target", "met")]
         rows += [(f.name, f.ours, f.peer, f.measured, f.target, yes(f.met)) for f in self.figures]
@@ -335,6 +349,7 @@ def main() -> int:
         bench = Bench(backend, quick)
         bench.measure_start()
         bench.measure_kernels()
+        bench.measure_fetch()
     finally:
         backend.close()
     print(file=sys.stderr)

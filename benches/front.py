@@ -172,6 +172,11 @@ class Kernel:
                 return int(line.split()[1]) * 1024
         raise RuntimeError("no Pss in smaps_rollup")
 
+    def peak_bytes(self) -> int:
+        """The most memory the process had at any time since its start."""
+        status = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
     def wake_ups(self) -> int:
         """Voluntary context switches of all threads: each is a wait that ended."""
         total = 0
