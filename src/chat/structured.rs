@@ -70,28 +70,36 @@ impl Structured {
     }
 }
 
-/// Returns the columns of a list of objects: all fields, in the order in which they first come.
-/// `None` for anything else, an empty list, or one whose objects have no fields.
+/// A list of objects.
+#[derive(Debug)]
+pub struct Rows<'a> {
+    /// All their fields, in the order in which they first come.
+    pub columns: Vec<&'a str>,
+    /// The objects.
+    pub objects: Vec<&'a Map<String, Value>>,
+}
+
+/// Returns a list of objects as rows; `None` for anything else, an empty list, or one whose objects have no fields.
 #[must_use]
-pub fn columns(value: &Value) -> Option<(Vec<&str>, Vec<&Map<String, Value>>)> {
-    let rows: Option<Vec<&Map<String, Value>>> =
+pub fn rows(value: &Value) -> Option<Rows<'_>> {
+    let objects: Option<Vec<&Map<String, Value>>> =
         value.as_array()?.iter().map(Value::as_object).collect();
-    let rows = rows?;
+    let objects = objects?;
     let mut columns: Vec<&str> = Vec::new();
-    for name in rows.iter().flat_map(|row| row.keys()) {
+    for name in objects.iter().flat_map(|object| object.keys()) {
         if !columns.contains(&name.as_str()) {
             columns.push(name);
         }
     }
-    (!columns.is_empty()).then_some((columns, rows))
+    (!columns.is_empty()).then_some(Rows { columns, objects })
 }
 
 /// A list of flat objects as CSV; what is missing or null is an empty cell.
 fn csv(value: &Value) -> Option<Vec<u8>> {
-    let (columns, rows) = columns(value)?;
+    let Rows { columns, objects } = rows(value)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&columns).ok()?;
-    for row in rows {
+    for row in objects {
         let cells: Option<Vec<String>> = columns
             .iter()
             .map(|column| match row.get(*column) {

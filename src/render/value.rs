@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::foreign;
-use crate::chat::structured::columns;
+use crate::chat::structured::{self, Rows};
 
 /// Rows of a table and lines of a tree, in Markdown: a file holds the rest.
 const ROWS: usize = 100;
@@ -43,7 +43,7 @@ pub fn plain(value: &Value) -> String {
 
 /// The cells of a list of objects whose fields are plain values or lists of them.
 fn rows(value: &Value) -> Option<(Vec<&str>, Vec<Vec<String>>)> {
-    let (columns, objects) = columns(value)?;
+    let Rows { columns, objects } = structured::rows(value)?;
     let rows: Option<Vec<Vec<String>>> = objects
         .iter()
         .map(|row| {
@@ -151,7 +151,7 @@ fn tree(value: &Value) -> String {
     match value {
         Value::Array(items) if items.is_empty() => lines.push("- an empty list".to_owned()),
         Value::Object(fields) if fields.is_empty() => {
-            lines.push("- an object without fields".to_owned())
+            lines.push("- an object without fields".to_owned());
         }
         Value::Array(_) | Value::Object(_) => branches(value, 0, &mut lines),
         plain => lines.push(inline(&cell(plain).unwrap_or_default())),
