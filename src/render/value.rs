@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::foreign;
-use crate::chat::structured::{self, Rows};
+use crate::chat::structured;
 
 /// Rows of a table and lines of a tree, in Markdown: a file holds the rest.
 const ROWS: usize = 100;
@@ -32,8 +32,8 @@ pub fn markdown(value: &Value) -> String {
 /// Returns a value as plain text, complete.
 #[must_use]
 pub fn plain(value: &Value) -> String {
-    match rows(value) {
-        Some((columns, rows)) => aligned(&columns, &rows),
+    match Table::of(value) {
+        Some(table) => aligned(table.columns, table.rows),
         None => match value {
             Value::String(text) => foreign::printable(text).into_owned(),
             other => foreign::printable(&format!("{other:#}")).into_owned(),
@@ -41,19 +41,63 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// The cells of a list of objects whose fields are plain values or lists of them.
-fn rows(value: &Value) -> Option<(Vec<&str>, Vec<Vec<String>>)> {
-    let Rows { columns, objects } = structured::rows(value)?;
-    let rows: Option<Vec<Vec<String>>> = objects
-        .iter()
-        .map(|row| {
-            let cells = columns.iter();
-            cells
-                .map(|column| row.get(*column).map_or(Some(String::new()), cell))
-                .collect()
-        })
-        .collect();
-    Some((columns, rows?))
+/// A list of objects as cells, one column for each field; the fields of an object in it are
+/// columns of their own, `range.min`. `None` where something is nested deeper.
+struct Table {
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+    /// Whether each column holds numbers only.
+    numeric: Vec<bool>,
+}
+
+impl Table {
+    fn of(value: &Value) -> Option<Self> {
+        let objects = structured::rows(value)?.objects;
+        let mut table = Self {
+            columns: Vec::new(),
+            rows: Vec::with_capacity(objects.len()),
+            numeric: Vec::new(),
+        };
+        for object in objects {
+            table.rows.push(vec![String::new(); table.columns.len()]);
+            for (name, value) in object {
+                match (value, cell(value)) {
+                    (_, Some(text)) => table.put(name, value, text),
+                    (Value::Object(fields), None) => {
+                        for (inner, value) in fields {
+                            table.put(&format!("{name}.{inner}"), value, cell(value)?);
+                        }
+                    }
+                    (_, None) => return None,
+                }
+            }
+        }
+        let width = table.columns.len();
+        table
+            .rows
+            .iter_mut()
+            .for_each(|row| row.resize(width, String::new()));
+        Some(table)
+    }
+
+    /// Sets a cell of the last row.
+    fn put(&mut self, column: &str, value: &Value, text: String) {
+        let at = self.columns.iter().position(|known| known == column);
+        let at = at.unwrap_or_else(|| {
+            self.columns.push(column.to_owned());
+            self.numeric.push(true);
+            self.columns.len() - 1
+        });
+        if let Some(numeric) = self.numeric.get_mut(at) {
+            *numeric &= value.is_number() || value.is_null();
+        }
+        if let Some(row) = self.rows.last_mut() {
+            row.resize(row.len().max(at + 1), String::new());
+            if let Some(cell) = row.get_mut(at) {
+                *cell = text;
+            }
+        }
+    }
 }
 
 /// What fits in a cell: a plain value, or a list of plain values.
@@ -77,19 +121,15 @@ fn cell(value: &Value) -> Option<String> {
 }
 
 fn table(value: &Value) -> Option<String> {
-    let (columns, rows) = rows(value)?;
-    let objects = value.as_array()?;
-    let numeric = |column: &str| {
-        objects
-            .iter()
-            .filter_map(|row| row.get(column))
-            .all(|cell| cell.is_number() || cell.is_null())
-    };
-    let shown = columns.get(..COLUMNS).unwrap_or(&columns);
+    let Table {
+        columns,
+        rows,
+        numeric,
+    } = Table::of(value)?;
     let mut lines = vec![
-        line(shown.iter().map(|name| inline(name))),
-        line(shown.iter().map(|name| {
-            let rule = if numeric(name) { "---:" } else { "---" };
+        line(columns.iter().take(COLUMNS).map(|name| inline(name))),
+        line(numeric.iter().take(COLUMNS).map(|numeric| {
+            let rule = if *numeric { "---:" } else { "---" };
             rule.to_owned()
         })),
     ];
@@ -205,14 +245,12 @@ fn line(cells: impl Iterator<Item = String>) -> String {
 }
 
 /// Columns with two blanks between them.
-fn aligned(columns: &[&str], rows: &[Vec<String>]) -> String {
-    let one_line = |text: &str| foreign::printable(text).replace(['\n', '\t'], " ");
-    let head: Vec<String> = columns.iter().map(|name| one_line(name)).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(head)
-        .chain(
-            rows.iter()
-                .map(|row| row.iter().map(|cell| one_line(cell)).collect()),
-        )
+fn aligned(columns: Vec<String>, rows: Vec<Vec<String>>) -> String {
+    let count = columns.len();
+    let one_line = |text: String| foreign::printable(&text).replace(['\n', '\t'], " ");
+    let rows: Vec<Vec<String>> = std::iter::once(columns)
+        .chain(rows)
+        .map(|row| row.into_iter().map(one_line).collect())
         .collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -222,7 +260,7 @@ fn aligned(columns: &[&str], rows: &[Vec<String>]) -> String {
             .unwrap_or(0)
             .min(WIDEST)
     };
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let widths: Vec<usize> = (0..count).map(width).collect();
     let lines: Vec<String> = rows
         .iter()
         .map(|row| {

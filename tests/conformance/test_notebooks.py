@@ -263,6 +263,49 @@ def test_v11_scores(runs):
     assert "importances" in cell.images[1][1]["alt"] and "roc" in cell.images[0][1]["alt"].lower()
 
 
+def test_v14_structured_results(runs):
+    run = runs["v14-structured"]
+    orders = pd.read_csv(run.file("orders.csv"), parse_dates=["date"])
+    future, negative, missing = orders.date > "2026-12-31", orders.amount < 0, orders.amount.isna()
+
+    report = json.loads(run.file("report.json").read_text())
+    assert list(report) == ["dataset", "columns", "issues", "verdict"]
+    assert report["dataset"]["rows"] == len(orders) == 200
+    assert {issue["what"]: issue["rows"] for issue in report["issues"]} == {
+        "a negative amount": np.flatnonzero(negative).tolist(),
+        "a day in the future": np.flatnonzero(future).tolist(),
+        "no amount": np.flatnonzero(missing).tolist(),
+    }
+    assert {issue["severity"] for issue in report["issues"]} <= {"high", "medium", "low"}
+    amount = next(column for column in report["columns"] if column["name"] == "amount")
+    assert amount["missing"] == missing.sum() and amount["range"]["min"] == orders.amount.min()
+    assert amount["range"]["mean"] == pytest.approx(orders.amount.mean(), abs=0.005)
+    cell = run.cell("report")
+    (shown,) = cell.blocks("result")
+    assert f"| high | amount | {np.flatnonzero(negative)[0]} | a negative amount |" in shown
+    assert "**dataset**" in shown and "- **rows:** 200" in shown and not cell.answer
+    (output,) = [output for output in cell.node.outputs if output.get("metadata", {}).get("claude_kernel", {}).get("block") == "result"]
+    assert output.metadata.claude_kernel.value == report
+    assert "The API takes no `minimum` at `/properties/dataset/properties/rows`" in "".join(
+        output.text for output in cell.node.outputs if output.output_type == "stream"
+    )
+
+    good = orders[~(future | negative | missing)]
+    revenue = good.groupby("region").amount.sum().round(2).sort_values(ascending=False)
+    regions = pd.read_csv(run.file("regions.csv"))
+    assert regions.region.tolist() == revenue.index.tolist()
+    assert regions.revenue.tolist() == pytest.approx(revenue.tolist(), abs=0.005)
+    assert regions.orders.sum() == len(good)
+    assert json.loads(run.file("regions.json").read_text()) == regions.to_dict("records")
+    (shown,) = run.cell("regions").blocks("result")
+    assert f"| {revenue.index[0]} | {(good.region == revenue.index[0]).sum()} | {revenue.iloc[0]} |" in shown
+
+    note = run.cell("note").answer
+    assert f"{revenue.index[0]} leads with a revenue of {revenue.iloc[0]}" in note
+    assert f"**{report['verdict']}**" in note and f"in row {np.flatnonzero(negative)[0]}" in note
+    assert "| `report` | object of 4 |" in run.cell("variables").markdown
+
+
 def test_v25_limits_and_hints(runs):
     run = runs["v25-limits"]
     help_text = run.cell("help").markdown.lower()

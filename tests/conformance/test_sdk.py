@@ -4,13 +4,17 @@ The SDK is the outside judge: it sends requests the way real clients do and pars
 into its own types. Nothing of the kernel takes part.
 """
 
+import datetime
+import json
 import os
 import subprocess
 import time
 from pathlib import Path
+from typing import Literal
 
 import anthropic
 import httpx
+import pydantic
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,7 +137,35 @@ Done.
 # Decline
 
 <!-- stop: refusal cyber -->
+
+# Which towns?
+
+```bash
+echo "people=$((280000 + 9000))" >> "$SCRIPT_VARS"
+```
+
+```json result
+{"country": "Norway", "towns": [{"name": "Bergen", "people": {{people}}, "size": "large", "founded": null}]}
+```
+
+# Which towns, wrongly?
+
+```json result
+{"country": "Norway", "towns": [{"name": "Bergen", "people": "many", "size": "large", "founded": null}]}
+```
 """
+
+
+class Town(pydantic.BaseModel):
+    name: str
+    people: int = pydantic.Field(ge=0)
+    size: Literal["small", "large"]
+    founded: datetime.date | None
+
+
+class Towns(pydantic.BaseModel):
+    country: str
+    towns: list[Town]
 
 
 class Backend:
@@ -386,6 +418,79 @@ def test_a_refusal_says_why(backend):
     message = backend.ask("Decline")
     assert message.stop_reason == "refusal"
     assert message.stop_details.category == "cyber"
+
+
+def parse(backend, prompt, **options):
+    messages = [{"role": "user", "content": prompt}]
+    options = {"model": MODEL, "max_tokens": 4000, "output_format": Towns, **options}
+    return backend.client.messages.parse(messages=messages, **options)
+
+
+def test_structured_output_is_what_the_schema_says(backend):
+    message = parse(backend, "Which towns?", tools=[CODE])
+    towns = message.parsed_output
+    assert isinstance(towns, Towns) and towns.towns[0].people == 289_000 and towns.towns[0].founded is None
+    assert kinds(message) == ["server_tool_use", "bash_code_execution_tool_result", "text"]
+    # No script knows this prompt, so the answer is an example of the schema.
+    example = parse(backend, "Anything").parsed_output
+    assert isinstance(example, Towns) and len(example.towns) == 2
+    with backend.client.messages.stream(
+        model=MODEL, max_tokens=4000, output_format=Towns, messages=[{"role": "user", "content": "Anything"}]
+    ) as stream:
+        assert sum(event.type == "text" for event in stream) > 3
+        assert stream.get_final_message().parsed_output == example
+
+
+def test_structured_output_is_broken_only_by_what_may_break_it(backend):
+    with pytest.raises(pydantic.ValidationError):
+        parse(backend, "Which towns?", tools=[CODE], max_tokens=30)
+    schema = {"output_config": {"format": {"type": "json_schema", "schema": anthropic.transform_schema(Towns)}}}
+    assert backend.ask("Decline", **schema).stop_reason == "refusal"
+    assert json.loads(text_of(backend.ask("Which towns?", tools=[CODE], **schema)))["country"] == "Norway"
+    with pytest.raises(anthropic.InternalServerError):
+        backend.sdk(max_retries=0).messages.create(
+            model=MODEL, max_tokens=4000, messages=[{"role": "user", "content": "Which towns, wrongly?"}], **schema
+        )
+
+
+def closed(properties, **more):
+    return {"type": "object", "properties": properties, "additionalProperties": False, **more}
+
+
+INTEGER = {"type": "integer"}
+TWO = [{"type": "null"}, INTEGER]
+
+
+@pytest.mark.parametrize(
+    "schema, why",
+    [
+        ({"type": "object", "properties": {"n": INTEGER}}, "additionalProperties"),
+        (closed({"n": {"type": "integer", "minimum": 1}}), "minimum"),
+        (closed({"n": {"$ref": "#"}}), "recursive"),
+        (closed({"n": {"$ref": "https://example.com/n.json"}}), "external"),
+        (
+            closed(
+                {"a": {"$ref": "#/$defs/a"}},
+                **{"$defs": {"a": closed({"b": {"$ref": "#/$defs/b"}}), "b": closed({"a": {"$ref": "#/$defs/a"}})}},
+            ),
+            "recursive",
+        ),
+        (closed({f"n{i}": INTEGER for i in range(25)}), "optional"),
+        (closed({f"n{i}": {"anyOf": TWO} for i in range(17)}, required=[f"n{i}" for i in range(17)]), "union"),
+        (closed({"n": {"type": "whole number"}}), "invalid schema"),
+    ],
+)
+def test_schemas_that_the_api_does_not_take(backend, schema, why):
+    with pytest.raises(anthropic.BadRequestError, match=why):
+        backend.ask("Anything", output_config={"format": {"type": "json_schema", "schema": schema}})
+
+
+def test_structured_output_does_not_go_with_citations(backend):
+    source = {"type": "text", "media_type": "text/plain", "data": "Bergen has 289,000 people."}
+    document = {"type": "document", "source": source, "citations": {"enabled": True}}
+    schema = {"format": {"type": "json_schema", "schema": closed({"n": INTEGER})}}
+    with pytest.raises(anthropic.BadRequestError, match="citations"):
+        backend.ask([document, {"type": "text", "text": "Anything"}], output_config=schema)
 
 
 def test_max_tokens_and_stop_sequences_end_an_answer(backend):

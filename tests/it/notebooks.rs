@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use claude_kernel::cell::magic::{self, Context, Effect};
 use claude_kernel::cell::parse::{Cell, parse};
+use claude_kernel::chat::settings::Settings;
 use claude_kernel::emulator::script::{self, Edit, Part, Scripts};
 use serde_json::Value;
 
@@ -38,16 +40,27 @@ fn prompts(stem: &str) -> Vec<String> {
             .map(|line| line.as_str().unwrap())
             .collect::<String>()
     });
-    sources
-        .filter_map(|source| match parse(&source) {
-            Cell::Turn { magics, prompt }
-                if !prompt.is_empty() && magics.iter().all(|magic| magic.name != "dry") =>
-            {
-                Some(prompt)
-            }
+    sources.filter_map(|source| prompt(&source)).collect()
+}
+
+/// The prompt that running a cell sends, with its variables as typed.
+fn prompt(source: &str) -> Option<String> {
+    let Cell::Turn { magics, prompt } = parse(source) else {
+        return None;
+    };
+    if magics.iter().any(|magic| magic.name == "dry") {
+        return None;
+    }
+    let settings = Settings::default();
+    let context = Context::new(&settings);
+    let result = magics.iter().find_map(|call| {
+        let effects = magic::apply(call, &context).ok()?;
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Result(asked) => Some(asked.prompt),
             _ => None,
         })
-        .collect()
+    });
+    result.or(Some(prompt)).filter(|prompt| !prompt.is_empty())
 }
 
 /// All scripts, as the backend loads them: one list, in the order of their names.
@@ -65,7 +78,8 @@ fn every_notebook_has_a_script() {
     let notebooks = stems(".ipynb");
     assert_eq!(notebooks, stems(".claude.md"));
     for id in [
-        "v01", "v02", "v03", "v04", "v05", "v06", "v07", "v08", "v09", "v10", "v11", "v25", "v26",
+        "v01", "v02", "v03", "v04", "v05", "v06", "v07", "v08", "v09", "v10", "v11", "v14", "v25",
+        "v26",
     ] {
         assert!(
             notebooks
@@ -109,12 +123,24 @@ fn every_prompt_is_answered_by_its_own_script() {
     }
 }
 
-/// An answer that inserts a variable has a step before it: the numbers are computed.
+/// An answer that inserts a variable has a step before it, or the prompt has it: the numbers are
+/// computed.
 #[test]
 fn variables_come_from_steps() {
+    let scripts = scripts();
     for stem in stems(".claude.md") {
         let text = std::fs::read_to_string(directory().join(format!("{stem}.claude.md"))).unwrap();
+        let asked: Vec<_> = prompts(&stem)
+            .iter()
+            .filter_map(|prompt| scripts.find(prompt))
+            .map(|found| (found.turn.line, found.variables))
+            .collect();
         for turn in script::parse(&stem, &text).unwrap() {
+            let given = asked.iter().filter(|(line, _)| *line == turn.line);
+            let given: Vec<String> = given
+                .flat_map(|(_, variables)| variables.keys())
+                .map(|name| format!("{{{{{name}}}}}"))
+                .collect();
             let mut written = String::new();
             for part in &turn.parts {
                 match part {
@@ -122,8 +148,11 @@ fn variables_come_from_steps() {
                         written.push_str(code);
                     }
                     Part::Edit(Edit::Create { text, .. }) => written.push_str(text),
-                    Part::Prose(prose) => {
-                        let inserts = prose.contains("{{");
+                    Part::Prose(prose) | Part::Result(prose) => {
+                        let rest = given
+                            .iter()
+                            .fold(prose.clone(), |prose, name| prose.replace(name, ""));
+                        let inserts = rest.contains("{{");
                         assert!(
                             !inserts || written.contains("SCRIPT_VARS"),
                             "{stem} line {}: `{prose}`",

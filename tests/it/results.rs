@@ -142,7 +142,10 @@ async fn values_and_their_places_go_into_later_cells() {
         shown.contains("| verdict | revise |\n| reasons | late, long |"),
         "{shown}"
     );
-    assert!(shown.contains("**open**\n\n- <code>&#91;0&#93;</code>\n  - **what:** title\n  - **by:**\n    - **name:** Ada"), "{shown}");
+    assert!(
+        shown.contains("**at**\n\n- **page:** 2\n- **lines:** 1, 2\n\n**open**\n\n| what | by.name |\n| --- | --- |\n| title | Ada |"),
+        "{shown}"
+    );
     assert!(!rig.files().join("review.csv").exists());
     let used = rig
         .cell("Say {{towns[0].people}} towns, {{review.at}}, {{review.reasons[0]}}")
@@ -166,7 +169,10 @@ async fn a_second_result_of_the_same_name_overwrites_no_file() {
     let ran = rig.cell("%%json it at {page int, lines [int]}, verdict str, reasons [str], score float, open [{what str, by {name str}}]\nThe review").await;
     assert_eq!(ran.reply()["status"], "ok", "{}", ran.text());
     assert!(markdown(&ran).contains("[it-2.json](claude_files/it-2.json)"));
-    assert_eq!(rig.cell("%set it").await.text().lines().next(), Some("it:"));
+    assert_eq!(
+        rig.cell("%set it").await.text().lines().next(),
+        Some("it: object of 5")
+    );
     let first = std::fs::read_to_string(rig.files().join("it.json")).unwrap();
     assert!(first.contains("seven eight"), "{first}");
 }

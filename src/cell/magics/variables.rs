@@ -1,7 +1,5 @@
 //! `%set` and `%vars`: values that `{{name}}` inserts in prompts; structured results are among them.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::arguments::{no_value, no_values, none};
@@ -136,11 +134,12 @@ fn show(name: &str, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
 
 /// Shows a value under its name: a text as it is, everything else as JSON.
 pub(in crate::cell) fn shown(name: &str, value: &Value) -> Shown {
-    let shown = Shown::default();
-    let text = match value {
-        Value::Array(_) | Value::Object(_) => Cow::Owned(format!("{value:#}")),
-        other => text(other),
-    };
+    if value.is_array() || value.is_object() {
+        return Shown::default()
+            .line(name, &Part::text(&kind(value)))
+            .block(&format!("{value:#}"));
+    }
+    let (shown, text) = (Shown::default(), text(value));
     if text.contains('\n') {
         shown.line(name, &Part::ours("")).block(&text)
     } else {

@@ -42,7 +42,7 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
         ));
     }
     let mut count = Count::default();
-    walk(schema, "output_config.format.schema", 0, &mut count)?;
+    walk(schema, schema, "output_config.format.schema", 0, &mut count)?;
     structured::validator(schema)
         .map_err(|why| ApiError::invalid(format!("output_config.format.schema: {why}")))?;
     count.check()
@@ -108,7 +108,13 @@ fn citations(request: &Request) -> Result<bool, ApiError> {
     Ok(first)
 }
 
-fn walk(schema: &Value, path: &str, depth: usize, count: &mut Count) -> Result<(), ApiError> {
+fn walk(
+    root: &Value,
+    schema: &Value,
+    path: &str,
+    depth: usize,
+    count: &mut Count,
+) -> Result<(), ApiError> {
     let wrong = |what: &str| Err(ApiError::invalid(format!("{path}: {what}")));
     let Some(map) = schema.as_object() else {
         return Ok(());
@@ -120,7 +126,7 @@ fn walk(schema: &Value, path: &str, depth: usize, count: &mut Count) -> Result<(
         if !reference.starts_with('#') {
             return wrong("external `$ref` is not supported");
         }
-        if reference == "#" || path.contains(&format!("{}.", reference_path(reference))) {
+        if recursive(root, reference) {
             return wrong("recursive schemas are not supported");
         }
     }
@@ -137,24 +143,68 @@ fn walk(schema: &Value, path: &str, depth: usize, count: &mut Count) -> Result<(
     for key in ["properties", "$defs", "definitions"] {
         if let Some(Value::Object(inner)) = map.get(key) {
             for (name, schema) in inner {
-                walk(schema, &format!("{path}.{key}.{name}"), depth + 1, count)?;
+                walk(
+                    root,
+                    schema,
+                    &format!("{path}.{key}.{name}"),
+                    depth + 1,
+                    count,
+                )?;
             }
         }
     }
     for key in ["anyOf", "allOf", "oneOf"] {
         if let Some(Value::Array(inner)) = map.get(key) {
             for (i, schema) in inner.iter().enumerate() {
-                walk(schema, &format!("{path}.{key}.{i}"), depth + 1, count)?;
+                walk(root, schema, &format!("{path}.{key}.{i}"), depth + 1, count)?;
             }
         }
     }
     if let Some(items) = map.get("items") {
-        walk(items, &format!("{path}.items"), depth + 1, count)?;
+        walk(root, items, &format!("{path}.items"), depth + 1, count)?;
     }
     Ok(())
 }
 
-/// `#/$defs/node` as it stands in a path: `.$defs.node`.
-fn reference_path(reference: &str) -> String {
-    reference.trim_start_matches('#').replace('/', ".")
+/// Whether following references from this one leads back to it, or out of its depth.
+fn recursive(root: &Value, reference: &str) -> bool {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut open = vec![reference];
+    while let Some(next) = open.pop() {
+        let Some(target) = next.strip_prefix('#').and_then(|at| root.pointer(at)) else {
+            continue;
+        };
+        let mut found = Vec::new();
+        references(target, &mut found);
+        // A target that holds a reference to what holds it has no end.
+        let holds = |place: &str| {
+            next.strip_prefix(place)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if found
+            .iter()
+            .any(|place| *place == reference || holds(place))
+        {
+            return true;
+        }
+        for place in found {
+            if !seen.contains(&place) {
+                seen.push(place);
+                open.push(place);
+            }
+        }
+    }
+    false
+}
+
+/// Every `$ref` in a schema.
+fn references<'a>(schema: &'a Value, found: &mut Vec<&'a str>) {
+    match schema {
+        Value::Object(map) => {
+            found.extend(map.get("$ref").and_then(Value::as_str));
+            map.values().for_each(|inner| references(inner, found));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+        _ => {}
+    }
 }
