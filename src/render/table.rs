@@ -110,12 +110,32 @@ impl Table {
             markdown.push('\n');
             plain.push('\n');
             if index == 0 {
-                let width = shown + usize::from(is_cut);
-                markdown.push_str(&format!("|{}\n", " --- |".repeat(width)));
+                let rules = (0..shown).map(|column| match self.is_numeric(column) {
+                    true => " --: |",
+                    false => " --- |",
+                });
+                let rules: String = rules.chain(is_cut.then_some(" --- |")).collect();
+                markdown.push_str(&format!("|{rules}\n"));
             }
         }
         (markdown.trim_end().to_owned(), plain)
     }
+
+    /// Whether the rows shown have nothing but numbers in this column, and at least one.
+    fn is_numeric(&self, column: usize) -> bool {
+        let data = self.rows.get(1..).unwrap_or_default();
+        let cells = data.iter().filter_map(|row| row.get(column));
+        let mut cells = cells.filter(|cell| !cell.is_empty()).peekable();
+        cells.peek().is_some() && cells.all(|cell| is_number(cell))
+    }
+}
+
+/// Whether this reads as a number: `12`, `-0.5`, `1e9`, `1,204`, `45 %`.
+fn is_number(cell: &str) -> bool {
+    let cell = cell.strip_suffix('%').map_or(cell, str::trim_end);
+    let begins = cell.trim_start_matches(['+', '-']);
+    begins.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        && cell.replace(',', "").parse::<f64>().is_ok()
 }
 
 fn shown_name(name: &str) -> String {
@@ -205,6 +225,17 @@ mod tests {
         let table = table.expect("a table");
         assert_eq!(table.summary(), summary);
         assert_eq!(table.shown().1, plain);
+    }
+
+    #[test]
+    fn columns_of_numbers_are_set_right() {
+        let text = b"name,n,share,date,empty,mixed\nx,\"1,204\",45 %,2026-01-02,,1\ny,-1e9,.5%,2026-01-03,,n/a\nz,,7,2026-01-04,,2\n";
+        let (markdown, _) = of_text(text, true, None).unwrap().shown();
+        assert_eq!(
+            markdown.lines().nth(1).unwrap(),
+            "| --- | --: | --: | --- | --- | --- |"
+        );
+        assert!(!is_number("inf") && !is_number("") && !is_number("%") && !is_number("-"));
     }
 
     #[test]

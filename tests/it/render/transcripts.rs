@@ -1328,7 +1328,7 @@ fn files_are_shown_by_what_they_are() {
               [wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns
 
               | a | b | c | d | e | f | g | h | … |
-              | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+              | --: | --: | --: | --: | --: | --: | --: | --: | --- |
               | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | … |
              text/plain
               claude_files/wide.tsv (36 B) - 1 row, 9 columns
