@@ -4,6 +4,8 @@
 //! listed in [`super::magics::MAGICS`]; help, `%lsmagic`, completion, inspection and the README's
 //! table come from there.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::anthropic::model::TABLE_DATE;
@@ -13,6 +15,9 @@ use crate::chat::settings::Settings;
 use super::magics::MAGICS;
 use super::magics::files::FilesJob;
 use super::magics::json::Asked;
+use crate::chat::record::TurnId;
+
+use super::magics::threads::Talk;
 use super::parse::{MagicCall, SHELL, Scope};
 use super::variables::{self, Variables};
 use super::{help, secret, unknown};
@@ -100,8 +105,10 @@ pub struct Context<'a> {
     pub settings: &'a Settings,
     /// Variables of `%set` and papermill, and structured results.
     pub variables: &'a Variables,
-    /// Turns in the conversation.
+    /// Turns in the conversation, from top to bottom.
     pub turns: &'a [TurnSummary],
+    /// All conversations, the current one first.
+    pub threads: &'a [ThreadSummary],
     /// Lines for `%status`: (label, value), made by the actor.
     pub status: &'a [(String, String)],
     /// What cells cost.
@@ -123,6 +130,7 @@ impl<'a> Context<'a> {
             settings,
             variables: &variables::EMPTY,
             turns: &[],
+            threads: &[],
             status: &[],
             ledger: &ledger::EMPTY,
             prices_date: TABLE_DATE,
@@ -132,17 +140,36 @@ impl<'a> Context<'a> {
     }
 }
 
-/// One line of `%history`.
-#[derive(Debug, Clone, PartialEq)]
+/// A turn, as magics read it.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TurnSummary {
-    /// 1-based.
+    /// 1-based, from the top of the notebook.
     pub number: u32,
+    /// The greater, the later it was made.
+    pub id: TurnId,
+    /// The cell's id, where it has one.
+    pub cell: Option<Arc<str>>,
     /// The prompt.
-    pub prompt: String,
+    pub prompt: Arc<str>,
     /// The answer's text.
-    pub answer: String,
+    pub answer: Arc<str>,
+    /// The model that answered.
+    pub model: String,
     /// US dollars, if known.
     pub cost_usd: Option<f64>,
+    /// Whether what stands above its cell is no longer what it saw.
+    pub is_stale: bool,
+    /// Whether the answer stops in the middle.
+    pub is_cut: bool,
+}
+
+/// A conversation, as magics read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThreadSummary {
+    /// Its name.
+    pub name: String,
+    /// How many turns it has.
+    pub turns: usize,
 }
 
 /// What a magic asks the actor to do. Magics never do anything themselves.
@@ -179,6 +206,8 @@ pub enum Effect {
     Dry,
     /// `%reset`.
     Reset(Reset),
+    /// `%undo`, `%thread`, `%fork`.
+    Talk(Talk),
 }
 
 /// What the kernel does for a magic. Each subject adds one variant, with its own enum in the file
@@ -189,6 +218,8 @@ pub enum Job {
     ListModels,
     /// Files in and out.
     Files(FilesJob),
+    /// `%last`: show the last answer again.
+    ShowLast,
 }
 
 /// What `%reset` takes away.

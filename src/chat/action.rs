@@ -9,6 +9,7 @@ use crate::anthropic::model::{Effort, Prices};
 use crate::anthropic::request::MessagesRequest;
 
 use super::budget::Allowance;
+use super::conversation::Standing;
 use super::question::Question;
 use super::structured::{NewFile, Wanted};
 use super::turn::{FetchedFile, ToolCall, ToolResult, TurnEnd, Update};
@@ -24,6 +25,8 @@ pub struct Plan {
     pub turn: u32,
     /// The structured result the cell wants.
     pub wanted: Option<Wanted>,
+    /// Where it stands among the others.
+    pub standing: Standing,
     /// Effort set by the person.
     pub effort: Option<Effort>,
     /// Whether the offline backend answers.

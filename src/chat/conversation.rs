@@ -12,6 +12,7 @@ pub mod order;
 mod plan;
 mod turn;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::anthropic::request::{MessageParam, MessagesRequest};
@@ -36,7 +37,7 @@ pub struct Conversation {
     turns: Vec<Arc<Turn>>,
     container: Option<String>,
     /// The cells whose work is in that sandbox.
-    in_sandbox: Vec<CellKey>,
+    in_sandbox: HashSet<CellKey>,
     prefix: Option<Prefix>,
     summary: Option<Summary>,
     last_message_id: Option<String>,
@@ -55,7 +56,7 @@ impl Conversation {
             name: name.to_owned(),
             turns: Vec::new(),
             container: None,
-            in_sandbox: Vec::new(),
+            in_sandbox: HashSet::new(),
             prefix: None,
             summary: None,
             last_message_id: None,
@@ -147,9 +148,10 @@ impl Conversations {
                     ..Self::default()
                 };
             }
-            Record::Container { thread, id } => {
+            Record::Container { thread, id, cells } => {
                 if let Some(thread) = self.find_mut(&thread) {
                     thread.set_container(id);
+                    thread.in_sandbox.extend(cells);
                 }
             }
             Record::Compacted {
@@ -202,26 +204,31 @@ impl Conversations {
         self.standing(|_| true)
     }
 
-    /// Returns the turns that no longer saw what stands above them, from top to bottom.
+    /// Returns the same, each with whether it is stale: what stands above it is not what it saw.
     #[must_use]
-    pub fn stale(&self) -> Vec<&Arc<Turn>> {
-        let turns = self.turns();
+    pub fn turns_and_stale(&self) -> Vec<(&Arc<Turn>, bool)> {
         let mut above = 0;
-        turns
+        self.turns()
             .into_iter()
-            .filter(|turn| {
-                let saw = turn.above == above;
+            .map(|turn| {
+                let is_stale = turn.above != above;
                 above = mark::follow(above, turn.id);
-                !saw
+                (turn, is_stale)
             })
             .collect()
     }
 
-    /// Returns the turn that was made last in the current conversation.
+    /// Returns the turns above a cell, from top to bottom: what Claude sees there.
+    #[must_use]
+    pub fn above(&self, cell: &CellKey) -> Vec<&Arc<Turn>> {
+        let place = self.order.place(cell);
+        self.standing(|other| other < place)
+    }
+
+    /// Returns the turn that was made last in the current conversation, deleted cells' aside.
     #[must_use]
     pub fn last(&self) -> Option<&Arc<Turn>> {
-        let turns = self.current.turns.iter();
-        turns.max_by_key(|turn| turn.id)
+        self.turns().into_iter().max_by_key(|turn| turn.id)
     }
 
     /// Returns what takes back the last turn, if there is one.
@@ -236,8 +243,7 @@ impl Conversations {
     /// Returns what makes a conversation of the turns above a cell.
     #[must_use]
     pub fn fork(&self, name: &str, cell: &CellKey) -> Record {
-        let place = self.order.place(cell);
-        let above = self.standing(|other| other < place);
+        let above = self.above(cell);
         Record::Forked {
             name: name.to_owned(),
             from: self.current.name.clone(),
@@ -268,6 +274,7 @@ impl Conversations {
         (self.current.container() != id).then(|| Record::Container {
             thread: self.current.name.clone(),
             id: id.map(str::to_owned),
+            cells: Vec::new(),
         })
     }
 
@@ -290,8 +297,8 @@ impl Conversations {
             return;
         };
         thread.set_container(record.container.clone());
-        if record.receipt.runs > 0 && !thread.in_sandbox.contains(&record.cell) {
-            thread.in_sandbox.push(record.cell.clone());
+        if record.receipt.runs > 0 {
+            thread.in_sandbox.insert(record.cell.clone());
         }
         if let Some(prefix) = &record.prefix {
             thread.strip(|_| true, Turn::bare);
@@ -339,11 +346,10 @@ impl Conversations {
             return;
         }
         for thread in std::iter::once(&mut self.current).chain(&mut self.others) {
-            for cell in &mut thread.in_sandbox {
-                if let Some(new) = renamed.get(cell) {
-                    *cell = new.clone();
-                }
-            }
+            let cells = std::mem::take(&mut thread.in_sandbox).into_iter();
+            thread.in_sandbox = cells
+                .map(|cell| renamed.get(&cell).cloned().unwrap_or(cell))
+                .collect();
             for turn in &mut thread.turns {
                 if let Some(new) = renamed.get(&turn.cell) {
                     Arc::make_mut(turn).cell = new.clone();

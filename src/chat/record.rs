@@ -73,6 +73,9 @@ pub enum Record {
         thread: String,
         /// The sandbox; none until the next command makes one.
         id: Option<String>,
+        /// The cells whose work is in it already, such as after a replay.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cells: Vec<CellKey>,
     },
     /// A summary stands for the first turns of a conversation.
     Compacted {

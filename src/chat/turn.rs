@@ -13,6 +13,7 @@ use crate::anthropic::model::Effort;
 use crate::anthropic::request::Role;
 
 use super::budget::Limit;
+use super::conversation::Standing;
 use super::question::Question;
 use super::structured::Structured;
 
@@ -131,8 +132,11 @@ pub struct Receipt {
     pub cache_miss: Option<String>,
     /// How long commands ran in the sandbox, in milliseconds.
     pub sandbox_ms: u64,
-    /// 1-based number of the turn in the conversation.
+    /// 1-based number of the turn in the conversation, from the top.
     pub turn: u32,
+    /// Where it stands among the others.
+    #[serde(default)]
+    pub standing: Standing,
     /// Whether the offline backend answered.
     pub offline: bool,
 }

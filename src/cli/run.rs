@@ -27,6 +27,7 @@ use crate::jupyter::sockets::{BindError, read_connection_file};
 use crate::kernel::actor::{Kernel, Parts, Signal};
 use crate::kernel::journal;
 use crate::kernel::journal::redact::Redactor;
+use crate::kernel::notebook::Notebook;
 use crate::kernel::state::Initial;
 use crate::kernel::store::Store;
 
@@ -124,6 +125,9 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         ),
         settings,
         prices,
+        notebook: environment
+            .get("JPY_SESSION_NAME")
+            .and_then(Notebook::of_session),
         signals: signals.1,
         journal: journal_options(args, &config, &environment, &file, &working_directory),
         offline: args.offline,

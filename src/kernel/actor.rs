@@ -32,6 +32,7 @@ use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
 use super::introspect;
 use super::jobs::{self, Desktop};
 use super::journal::{self, Journal};
+use super::notebook::Notebook;
 use super::ran::Ran;
 use super::show::{front_end, page_payload, shows, warnings};
 use super::state::State;
@@ -66,6 +67,8 @@ pub struct Parts {
     pub client: Client,
     /// Where files of the sandbox go.
     pub store: Store,
+    /// The notebook file, where it is known.
+    pub notebook: Option<Notebook>,
     /// What turns are asked with at first.
     pub settings: Settings,
     /// What tokens cost.
@@ -90,6 +93,7 @@ pub struct Kernel {
     state: State,
     journal: Journal,
     about: About,
+    notebook: Option<Notebook>,
     complaint: Option<String>,
 }
 
@@ -102,6 +106,7 @@ impl Kernel {
             connection,
             client,
             store,
+            notebook,
             settings,
             prices,
             signals,
@@ -139,6 +144,7 @@ impl Kernel {
                 signals,
             },
             state: State::new(settings, prices),
+            notebook,
             complaint,
         }
     }
@@ -209,7 +215,8 @@ impl Kernel {
 
     fn look(&self, content: &Value, look: fn(&Value, &Context<'_>) -> Value) -> Value {
         let (turns, status) = (self.state.turn_summaries(), self.status());
-        look(content, &self.state.context(&turns, &status))
+        let threads = self.state.thread_summaries();
+        look(content, &self.state.context(&turns, &threads, &status))
     }
 
     fn status(&self) -> Vec<(String, String)> {
@@ -292,16 +299,15 @@ impl Kernel {
     }
 
     async fn run_cell(&mut self, execute: &Execute, request: &Message) -> Ran {
-        let conversations = &self.state.conversations;
-        if let Some(record) = conversations.detached(address::deleted(request)) {
-            self.state.record(record);
-        }
+        self.locate(request);
         let status = self.status();
         let (calls, prompt) = match parse::parse(&execute.code) {
             Cell::Empty => return Ran::ok(Vec::new(), String::new()),
             Cell::Help { topic } => {
                 let turns = self.state.turn_summaries();
-                let page = help::about(&topic, &self.state.context(&turns, &status));
+                let threads = self.state.thread_summaries();
+                let context = self.state.context(&turns, &threads, &status);
+                let page = help::about(&topic, &context);
                 return match page {
                     Ok(help) => Ran::ok(vec![page_payload(&help.plain)], String::new()),
                     Err(error) => Ran::failed(CellError::from(&error)),
@@ -390,9 +396,8 @@ impl Kernel {
                     "Write the prompt below `%%dry`.",
                 ));
             }
-            let cell = address::of(request, &self.state.conversations);
             let conversations = &self.state.conversations;
-            let plan = conversations.plan(&cell, &prepared.settings, &question);
+            let plan = conversations.plan(&self.state.cell, &prepared.settings, &question);
             scene.show(vec![dry::plan(&plan.request)]).await;
             return Ran::ok(payload, shown);
         }
@@ -407,6 +412,19 @@ impl Kernel {
             payload,
         )
         .await
+    }
+
+    /// Takes note of which cell asks, and of what became of the others.
+    fn locate(&mut self, request: &Message) {
+        let saved = self.notebook.as_mut().and_then(Notebook::saved_order);
+        if let Some(ids) = saved {
+            self.state.conversations.set_file_order(ids);
+        }
+        self.state.cell = address::of(request, &self.state.conversations);
+        let deleted = address::deleted(request).filter(|cell| *cell != self.state.cell);
+        if let Some(record) = self.state.conversations.detached(deleted) {
+            self.state.record(record);
+        }
     }
 
     fn set_parameters(&mut self, values: &[(String, String)]) -> Ran {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cell::magic::{self, Context, Effect, Job, Reset, TurnSummary};
 use crate::cell::magics::system;
+use crate::cell::magics::threads::Talk;
 use crate::cell::parse::{MagicCall, Scope};
 use crate::cell::variables::Variables;
 use crate::chat::record::Record;
@@ -48,8 +49,8 @@ pub fn prepare(
         lasting: state.settings.clone(),
         variables: state.variables.clone(),
         set_in: state.set_in.clone(),
-        resets: Vec::new(),
         format: None,
+        later: Vec::new(),
         prepared: Prepared::default(),
     };
     // Lasting magics first: `%%x` narrows what holds from here on, wherever it stands in the cell.
@@ -70,8 +71,8 @@ pub fn prepare(
         lasting,
         variables,
         set_in,
-        resets,
         format,
+        later,
         mut prepared,
     } = draft;
     settings.format = format;
@@ -80,17 +81,22 @@ pub fn prepare(
     state.settings = lasting;
     state.variables = variables;
     state.set_in = set_in;
-    for reset in resets {
-        match reset {
-            Reset::Chat => {
+    for change in later {
+        match change {
+            Later::Talk(talk) => {
+                if let Some(record) = record_of(&talk, state) {
+                    state.record(record);
+                }
+            }
+            Later::Reset(Reset::Chat) => {
                 let thread = state.conversations.current().name.clone();
                 state.record(Record::Reset { thread });
             }
-            Reset::Sandbox => {
+            Later::Reset(Reset::Sandbox) => {
                 let changed = state.conversations.container_changed(None);
                 changed.into_iter().for_each(|record| state.record(record));
             }
-            Reset::All => {
+            Later::Reset(Reset::All) => {
                 state.record(Record::ResetAll);
                 state.settings = state.initial.clone();
                 state.variables.clear();
@@ -102,15 +108,30 @@ pub fn prepare(
     Ok(prepared)
 }
 
+/// What happens to the conversations, once every magic of the cell is known to apply.
+#[derive(Debug)]
+enum Later {
+    Reset(Reset),
+    Talk(Talk),
+}
+
+fn record_of(talk: &Talk, state: &State) -> Option<Record> {
+    match talk {
+        Talk::Undo => state.conversations.undo(),
+        Talk::Thread(name) => Some(Record::Thread { name: name.clone() }),
+        Talk::Fork(name) => Some(state.conversations.fork(name, &state.cell)),
+    }
+}
+
 /// The state a cell's magics work on until all of them have been applied.
 #[derive(Debug)]
 struct Draft {
     lasting: Settings,
     variables: Variables,
     set_in: Vec<(String, u32)>,
-    resets: Vec<Reset>,
     /// `output_config.format` of this cell.
     format: Option<Value>,
+    later: Vec<Later>,
     prepared: Prepared,
 }
 
@@ -124,10 +145,12 @@ impl Draft {
         turns: &[TurnSummary],
         status: &[(String, String)],
     ) -> Result<(Settings, bool), CellError> {
+        let threads = state.thread_summaries();
         let context = Context {
             settings: &settings,
             variables: &self.variables,
             turns,
+            threads: &threads,
             status,
             ledger: &state.ledger,
             prices_date: state.prices.date(),
@@ -163,7 +186,8 @@ impl Draft {
                     self.format = Some(json!({"type": "json_schema", "schema": fit.sent}));
                 }
                 Effect::Dry => self.prepared.is_dry = true,
-                Effect::Reset(reset) => self.resets.push(reset),
+                Effect::Reset(reset) => self.later.push(Later::Reset(reset)),
+                Effect::Talk(talk) => self.later.push(Later::Talk(talk)),
             }
         }
         Ok((settings, changed))

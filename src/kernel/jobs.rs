@@ -16,6 +16,7 @@ use super::actor::Signal;
 use super::desk::{Desk, Urgent};
 use super::error::CellError;
 use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
+use super::last;
 use super::state::State;
 use super::{attach, files, models};
 
@@ -79,6 +80,7 @@ pub async fn run(job: Job, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped
             files::get(name.as_deref(), to.as_deref(), force, desktop).await
         }
         Job::Files(FilesJob::Remove { name, local }) => files::remove(&name, local, desktop).await,
+        Job::ShowLast => last::show(desktop).await,
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::anthropic::model::{self, Effort, Prices};
-use crate::cell::magic::{Context, TurnSummary};
+use crate::cell::magic::{Context, ThreadSummary, TurnSummary};
 use crate::cell::variables::Variables;
 use crate::chat::budget::Budget;
 use crate::chat::conversation::Conversations;
+use crate::chat::conversation::order::CellKey;
 use crate::chat::ledger::{Entry, Ledger};
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
@@ -27,6 +28,8 @@ pub struct State {
     pub variables: Variables,
     /// What was said; changed by [`State::record`] alone.
     pub conversations: Conversations,
+    /// The cell that runs, or ran last.
+    pub cell: CellKey,
     /// Records since the journal was written last.
     pub unwritten: Vec<Record>,
     /// Files that were attached.
@@ -54,6 +57,7 @@ impl State {
             settings,
             variables: Variables::default(),
             conversations: Conversations::default(),
+            cell: CellKey::Run(0),
             unwritten: Vec::new(),
             inputs: Inputs::default(),
             count: 0,
@@ -74,20 +78,43 @@ impl State {
         self.conversations.apply(record);
     }
 
+    /// Records the settings that hold from here on, if they are others.
+    pub fn record_settings(&mut self) {
+        if self.conversations.settings() != Some(&self.settings) {
+            self.record(Record::Settings(Box::new(self.settings.clone())));
+        }
+    }
+
     /// Returns the turns as `%history` lists them.
     #[must_use]
     pub fn turn_summaries(&self) -> Vec<TurnSummary> {
-        let turns = self.conversations.turns();
+        let turns = self.conversations.turns_and_stale();
         turns
             .into_iter()
             .zip(1..)
-            .map(|(turn, number)| TurnSummary {
+            .map(|((turn, is_stale), number)| TurnSummary {
                 number,
-                prompt: turn.prompt.to_string(),
-                answer: turn.answer.to_string(),
+                id: turn.id,
+                cell: turn.cell.id().cloned(),
+                prompt: Arc::clone(&turn.prompt),
+                answer: Arc::clone(&turn.answer),
+                model: turn.receipt.model.clone(),
                 cost_usd: turn.receipt.cost_usd,
+                is_stale,
+                is_cut: turn.cut.is_some(),
             })
             .collect()
+    }
+
+    /// Returns the conversations as `%thread` lists them.
+    #[must_use]
+    pub fn thread_summaries(&self) -> Vec<ThreadSummary> {
+        let all = self.conversations.all();
+        all.map(|thread| ThreadSummary {
+            name: thread.name.clone(),
+            turns: thread.len(),
+        })
+        .collect()
     }
 
     /// Lends what magics may read.
@@ -95,12 +122,14 @@ impl State {
     pub fn context<'a>(
         &'a self,
         turns: &'a [TurnSummary],
+        threads: &'a [ThreadSummary],
         status: &'a [(String, String)],
     ) -> Context<'a> {
         Context {
             settings: &self.settings,
             variables: &self.variables,
             turns,
+            threads,
             status,
             ledger: &self.ledger,
             prices_date: self.prices.date(),

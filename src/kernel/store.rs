@@ -110,6 +110,42 @@ impl Store {
         (is_name && self.is_folder() && is_plain(&path)).then_some(path)
     }
 
+    /// Returns a saved file as if it had just been fetched under `file_id`. Blocks.
+    #[must_use]
+    pub fn again(&self, artifact: Artifact, file_id: &str) -> FetchedFile {
+        let is_shown = artifact.size_bytes <= self.max_shown_bytes;
+        let longest = match is_shown {
+            true => artifact.size_bytes,
+            false => MAX_START_BYTES as u64,
+        };
+        let mut read = Vec::new();
+        let path = self.path_of(&artifact.name);
+        if let Some(file) = path.and_then(|path| std::fs::File::open(path).ok()) {
+            let begun =
+                std::io::Read::read_to_end(&mut std::io::Read::take(file, longest), &mut read);
+            if let Err(error) = begun {
+                tracing::warn!(%error, name = artifact.name, "a saved file cannot be read");
+            }
+        }
+        let is_whole = is_shown && read.len() as u64 == artifact.size_bytes;
+        let read = Bytes::from(read);
+        let (bytes, start) = match is_whole {
+            true => (Some(read), Bytes::new()),
+            false => (None, read),
+        };
+        FetchedFile {
+            file_id: file_id.to_owned(),
+            relative_path: format!("{FOLDER}/{}", artifact.name),
+            name: artifact.name,
+            mime_type: artifact.mime_type,
+            size_bytes: artifact.size_bytes,
+            sha256: artifact.sha256,
+            bytes,
+            start,
+            origin: artifact.origin,
+        }
+    }
+
     /// Removes a file from the folder and notes it in the index.
     ///
     /// # Errors

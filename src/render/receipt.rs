@@ -4,7 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::foreign;
 use crate::anthropic::model::Effort;
+use crate::chat::conversation::order::CellKey;
 use crate::chat::turn::Receipt;
+
+/// The most cells named in the details of a receipt: each receipt is saved with the notebook, and a
+/// thousand cells that name a thousand would be most of it.
+const MAX_CELLS: usize = 100;
 
 /// Returns the receipt as plain text:
 /// `opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4`.
@@ -45,12 +50,21 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
         "cache_miss": receipt.cache_miss,
         "sandbox_ms": receipt.sandbox_ms,
         "turn": receipt.turn,
+        "saw": saw(&receipt.standing.saw),
+        "stale": receipt.standing.stale,
+        "sandbox_ahead": receipt.standing.sandbox_ahead,
         "offline": receipt.offline,
     });
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
     }
+}
+
+/// Names the cells that Claude saw, from the top; of very many the nearest.
+fn saw(cells: &[CellKey]) -> Vec<String> {
+    let skipped = cells.len().saturating_sub(MAX_CELLS);
+    cells.iter().skip(skipped).map(CellKey::to_string).collect()
 }
 
 fn parts(receipt: &Receipt) -> Vec<String> {
@@ -94,6 +108,14 @@ fn parts(receipt: &Receipt) -> Vec<String> {
         None => parts.push("price unknown".to_owned()),
     }
     parts.push(format!("turn {}", receipt.turn));
+    match receipt.standing.stale {
+        0 => {}
+        1 => parts.push("1 cell stale".to_owned()),
+        stale => parts.push(format!("{stale} cells stale")),
+    }
+    if receipt.standing.sandbox_ahead {
+        parts.push("sandbox ahead".to_owned());
+    }
     parts
 }
 
@@ -144,6 +166,7 @@ fn dollars(cost_usd: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::conversation::Standing;
     use crate::chat::turn::TurnUsage;
 
     fn receipt() -> Receipt {
@@ -164,6 +187,7 @@ mod tests {
             cache_miss: None,
             sandbox_ms: 0,
             turn: 4,
+            standing: Standing::default(),
             offline: false,
         }
     }

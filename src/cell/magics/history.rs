@@ -1,7 +1,10 @@
-//! `%history`: the conversation so far.
+//! `%history`, `%last` and `%undo`: the conversation so far.
 
-use super::arguments::{no_value, word};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
+use serde_json::{Value, json};
+
+use super::arguments::{no_value, no_values, none};
+use super::threads::Talk;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Job, Magic, MagicError, TurnSummary};
 use crate::cell::parse::MagicCall;
 use crate::cell::shown::{Part, Shown, clip};
 
@@ -13,62 +16,164 @@ const CLIP: usize = 60;
 pub(super) const HISTORY: Magic = Magic {
     name: "history",
     aliases: &["hist"],
-    usage: "[N|all]",
+    usage: "[-n N|all] [--json]",
     form: Form::Line,
     summary: "show the turns of this conversation",
-    details: "Only finished turns are in the conversation: what failed or was interrupted is not sent again. Alone it \
-shows the last 20.",
+    details: "From top to bottom, as Claude sees them from below. What failed before anything came is not among them. \
+Alone it shows the last 20; `--json` shows prompts and answers whole.",
     examples: &[
         ("%history", "the last 20"),
-        ("%history 3", "the last 3"),
-        ("%history all", "all"),
+        ("%history -n 3", "the last 3"),
+        ("%history all --json", "all, as JSON"),
     ],
-    values: |_, before| {
-        if before.is_empty() {
-            Candidate::list("value", ["all"])
-        } else {
-            Vec::new()
-        }
-    },
+    values: |_, _| Candidate::list("value", ["all", "--json"]),
     now: no_value,
-    apply,
+    apply: history,
 };
 
-fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
-    let turns = context.turns;
-    let count = match word(call, "[N|all]")?.as_deref() {
-        None => SHOWN,
-        Some("all") => turns.len(),
-        Some(number) => number.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
+pub(super) const LAST: Magic = Magic {
+    name: "last",
+    aliases: &[],
+    usage: "",
+    form: Form::Line,
+    summary: "show the last answer again, such as after the page was reloaded",
+    details: "It asks nobody and costs nothing.",
+    examples: &[("%last", "show it"), ("%history -n 1", "in one line")],
+    values: no_values,
+    now: no_value,
+    apply: |call, context| {
+        none(call)?;
+        if context.turns.is_empty() {
+            return Ok(vec![empty()]);
+        }
+        Ok(vec![Effect::Job(Job::ShowLast)])
+    },
+};
+
+pub(super) const UNDO: Magic = Magic {
+    name: "undo",
+    aliases: &[],
+    usage: "",
+    form: Form::Line,
+    summary: "take back the last turn",
+    details: "The turn that was made last leaves the conversation; its output stays in the notebook. The sandbox does \
+not rewind, and what the turn cost was spent.",
+    examples: &[
+        ("%undo", "take it back"),
+        ("%reset sandbox", "and begin with an empty sandbox"),
+    ],
+    values: no_values,
+    now: no_value,
+    apply: |call, context| {
+        none(call)?;
+        let last = context.turns.iter().max_by_key(|turn| turn.id);
+        let Some(last) = last else {
+            return Ok(vec![empty()]);
+        };
+        let shown = Shown::default().line(
+            &format!("Turn {} is taken back", last.number),
+            &Part::code(&clip(&last.prompt, CLIP)),
+        );
+        Ok(vec![Effect::Talk(Talk::Undo), shown.effect()])
+    },
+};
+
+/// What a call of `%history` asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    count: usize,
+    as_json: bool,
+}
+
+fn asked(call: &MagicCall, all: usize) -> Result<Asked, MagicError> {
+    let mut asked = Asked {
+        count: SHOWN,
+        as_json: false,
+    };
+    let mut words = call.args.split_whitespace();
+    while let Some(word) = words.next() {
+        let number = match word {
+            "--json" => {
+                asked.as_json = true;
+                continue;
+            }
+            "all" => {
+                asked.count = all;
+                continue;
+            }
+            "-n" => words.next().unwrap_or(word),
+            word => word.strip_prefix("-n").unwrap_or(word),
+        };
+        let wrong = || {
             MagicError::new(
                 format!("`%history` does not take `{number}`"),
-                "It takes how many turns to show, or all.",
+                "It takes how many turns to show, or all; and --json.",
             )
-        })?,
-    };
-    if turns.is_empty() {
-        let empty = Shown::default().paragraph("No turns yet: this conversation is empty.");
-        return Ok(vec![empty.effect()]);
+        };
+        asked.count = number.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
     }
+    Ok(asked)
+}
+
+fn empty() -> Effect {
+    Shown::default()
+        .paragraph("No turns yet: this conversation is empty.")
+        .effect()
+}
+
+fn history(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
+    let turns = context.turns;
+    let Asked { count, as_json } = asked(call, turns.len())?;
     let hidden = turns.len().saturating_sub(count);
-    let rows: Vec<Vec<Part>> = turns
-        .iter()
-        .skip(hidden)
-        .map(|turn| {
-            vec![
-                Part::text(&turn.number.to_string()),
-                Part::code(&clip(&turn.prompt, CLIP)),
-                Part::code(&clip(&turn.answer, CLIP)),
-                turn.cost_usd
-                    .map_or(Part::text("-"), |cost| Part::text(&format!("${cost:.3}"))),
-            ]
-        })
-        .collect();
-    let shown = Shown::default().table(&["turn", "prompt", "answer", "cost"], &rows);
-    let shown = if hidden > 0 {
-        shown.paragraph(&format!("{hidden} earlier: `%history all` shows them."))
-    } else {
-        shown
+    let turns = turns.get(hidden..).unwrap_or_default();
+    if as_json {
+        let turns: Vec<Value> = turns.iter().map(json_of).collect();
+        let text = serde_json::to_string_pretty(&turns).unwrap_or_default();
+        return Ok(vec![Shown::default().block(&text).effect()]);
+    }
+    if turns.is_empty() {
+        return Ok(vec![empty()]);
+    }
+    let rows: Vec<Vec<Part>> = turns.iter().map(row).collect();
+    let is_marked = turns.iter().any(|turn| turn.is_stale || turn.is_cut);
+    let head = &["turn", "prompt", "answer", "cost", ""];
+    let head = match is_marked {
+        true => head,
+        false => head.get(..4).unwrap_or(head),
     };
+    let mut shown = Shown::default().table(head, &rows);
+    if hidden > 0 {
+        shown = shown.paragraph(&format!("{hidden} earlier: `%history all` shows them."));
+    }
     Ok(vec![shown.effect()])
+}
+
+fn row(turn: &TurnSummary) -> Vec<Part> {
+    let marks = match (turn.is_stale, turn.is_cut) {
+        (true, true) => "stale, cut off",
+        (true, false) => "stale",
+        (false, true) => "cut off",
+        (false, false) => "",
+    };
+    vec![
+        Part::text(&turn.number.to_string()),
+        Part::code(&clip(&turn.prompt, CLIP)),
+        Part::code(&clip(&turn.answer, CLIP)),
+        turn.cost_usd
+            .map_or(Part::text("-"), |cost| Part::text(&format!("${cost:.3}"))),
+        Part::text(marks),
+    ]
+}
+
+fn json_of(turn: &TurnSummary) -> Value {
+    json!({
+        "turn": turn.number,
+        "cell": turn.cell,
+        "prompt": turn.prompt,
+        "answer": turn.answer,
+        "model": turn.model,
+        "cost_usd": turn.cost_usd,
+        "stale": turn.is_stale,
+        "cut_off": turn.is_cut,
+    })
 }

@@ -17,9 +17,11 @@ mod max_tokens;
 mod model;
 pub mod models;
 mod reset;
+mod stale;
 mod status;
 pub mod system;
 mod thinking;
+pub mod threads;
 mod tools;
 pub(super) mod variables;
 mod version;
@@ -46,6 +48,12 @@ pub const MAGICS: &[&Magic] = &[
     &variables::SET,
     &variables::VARS,
     &history::HISTORY,
+    &history::LAST,
+    &history::UNDO,
+    &stale::STALE,
+    &stale::RERUN,
+    &threads::THREAD,
+    &threads::FORK,
     &reset::RESET,
     &cost::COST,
     &budget::BUDGET,

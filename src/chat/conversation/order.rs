@@ -5,6 +5,7 @@
 //! file that is the order of first runs.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -37,10 +38,20 @@ impl CellKey {
 
     /// Returns the id in the notebook file, where that is what names the cell.
     #[must_use]
-    pub fn id(&self) -> Option<&str> {
+    pub fn id(&self) -> Option<&Arc<str>> {
         match self {
             Self::Cell(id) => Some(id),
             Self::Document(_) | Self::Run(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for CellKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cell(id) => f.write_str(id),
+            Self::Document(address) => f.write_str(address),
+            Self::Run(number) => write!(f, "run {number}"),
         }
     }
 }
@@ -150,7 +161,8 @@ impl Order {
     }
 
     fn in_file(&self, cell: &CellKey) -> Option<Place> {
-        Some((*self.file.get(cell.id()?)?, 0))
+        let id: &str = cell.id()?;
+        Some((*self.file.get(id)?, 0))
     }
 
     /// The row of the cell that first ran last.

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::anthropic::model;
@@ -49,6 +50,8 @@ pub struct Planned {
 /// What a turn was asked on.
 #[derive(Debug, Clone)]
 pub struct Opening {
+    /// 1-based number of the turn, from the top.
+    pub number: u32,
     /// Where the turn stands.
     pub standing: Standing,
     thread: String,
@@ -61,11 +64,10 @@ pub struct Opening {
 }
 
 /// Where a turn stands among the others.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
-    /// 1-based, from the top.
-    pub number: u32,
-    /// The cells Claude saw, from the top.
+    /// The cells Claude saw, from the top. Not recorded: it would grow with the square of the turns.
+    #[serde(skip)]
     pub saw: Vec<CellKey>,
     /// How many turns will no longer have seen what stands above them.
     pub stale: u32,
@@ -95,8 +97,7 @@ impl Conversations {
     /// Returns the request that asks `question` in `cell`, without changing anything.
     #[must_use]
     pub fn plan(&self, cell: &CellKey, settings: &Settings, question: &Question) -> Planned {
-        let place = self.order.place(cell);
-        let above = self.standing(|other| other < place);
+        let above = self.above(cell);
         let standing = self.stand(cell, &above);
         let (prefix, notice, is_new) = self.prefix(settings, &above);
         let form = if is_new { Form::Bare } else { Form::Bound };
@@ -139,6 +140,7 @@ impl Conversations {
             betas,
         };
         let opening = Opening {
+            number: count(above.len() + 1),
             standing,
             thread: self.current.name.clone(),
             cell: cell.clone(),
@@ -183,8 +185,7 @@ impl Conversations {
             ..
         } = opening;
         if turn.thinking_refused {
-            let place = self.order.place(&cell);
-            let turns = self.standing(|other| other < place);
+            let turns = self.above(&cell);
             let in_force = prefix.as_ref().or(self.current.prefix.as_ref());
             if let Some(in_force) = in_force {
                 let form = match &prefix {
@@ -313,7 +314,6 @@ impl Conversations {
         let mut work = self.current.in_sandbox.iter();
         let sandbox_ahead = work.any(|other| !seen.contains(other));
         Standing {
-            number: count(above.len() + 1),
             saw,
             stale: count(stale),
             sandbox_ahead,

@@ -85,10 +85,31 @@ impl Turn {
             .chain(&self.answers)
     }
 
-    /// Returns the blocks of the answer, without the question.
+    /// Returns what followed the question, message by message.
     #[must_use]
-    pub fn answer_blocks(&self) -> Vec<Value> {
-        self.answers.iter().flat_map(message::blocks).collect()
+    pub fn answers(&self) -> Vec<(Role, Vec<Value>)> {
+        let answers = self.answers.iter();
+        answers
+            .map(|said| (said.role, message::blocks(said)))
+            .collect()
+    }
+
+    /// Returns the calls that ran in the sandbox, in order: the tool's name and its input.
+    #[must_use]
+    pub fn sandbox_calls(&self) -> Vec<(String, Value)> {
+        let text = |block: &Value, name: &str| {
+            let text = block.get(name).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let blocks = self.answers.iter().flat_map(message::blocks);
+        blocks
+            .filter(|block| text(block, "type") == "server_tool_use")
+            .map(|block| {
+                let input = block.get("input").cloned().unwrap_or_default();
+                (text(&block, "name"), input)
+            })
+            .filter(|(name, _)| name.ends_with("code_execution"))
+            .collect()
     }
 
     /// Returns the instructions that Claude was told with this turn, if they changed with it.

@@ -37,6 +37,7 @@ impl TurnLoop {
             cache_miss: self.cache_miss.clone(),
             sandbox_ms: self.sandbox_ms,
             turn: self.plan.turn,
+            standing: self.plan.standing.clone(),
             offline: self.plan.offline,
             model,
         }

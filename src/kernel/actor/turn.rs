@@ -15,7 +15,6 @@ use crate::chat::turn_loop::TurnLoop;
 use crate::chat::uploads;
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
-use crate::kernel::address;
 use crate::kernel::error::CellError;
 use crate::kernel::execute::{Scene, drive};
 use crate::kernel::money;
@@ -37,7 +36,7 @@ impl Kernel {
         request: &Message,
         payload: Vec<Value>,
     ) -> Ran {
-        let cell = address::of(request, &self.state.conversations);
+        let cell = self.state.cell.clone();
         if let Some(record) = self.state.conversations.ran(&cell) {
             self.state.record(record);
         }
@@ -71,8 +70,9 @@ impl Kernel {
         let plan = Plan {
             request: asked,
             question,
-            turn: opening.standing.number,
             wanted,
+            turn: opening.number,
+            standing: opening.standing.clone(),
             effort: settings.effort,
             offline: self.about.offline,
             prices: Arc::clone(&self.state.prices),
@@ -121,7 +121,7 @@ impl Kernel {
         let mut output = String::new();
         if let Some(kept) = &kept {
             let sent = uploads::in_blocks(&kept.question.before);
-            let number = opening.standing.number;
+            let number = opening.number;
             self.state.inputs.sent(number, turn.container(), &sent);
         }
         let record = kept.and_then(|kept| {
@@ -133,6 +133,7 @@ impl Kernel {
         let record = record.or_else(|| conversations.container_changed(turn.container()));
         if let Some(record) = record {
             self.state.record(record);
+            self.state.record_settings();
         }
         resume::end_turn(&mut self.state, &mut self.journal, error.is_none());
         if error.is_none() {

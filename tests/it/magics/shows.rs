@@ -267,9 +267,10 @@ fn turns() -> Vec<TurnSummary> {
     ]
     .map(|(number, prompt, answer, cost_usd)| TurnSummary {
         number,
-        prompt: prompt.to_owned(),
-        answer: answer.to_owned(),
+        prompt: prompt.into(),
+        answer: answer.into(),
         cost_usd,
+        ..TurnSummary::default()
     })
     .into()
 }
@@ -318,7 +319,7 @@ fn history_is_a_table() {
         super::refused(
             &format!("%history {bad}"),
             &format!("`%history` does not take `{bad}`"),
-            "It takes how many turns to show, or all.",
+            "It takes how many turns to show, or all; and --json.",
         );
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use claude_kernel::anthropic::block::Block;
 use claude_kernel::anthropic::event::Delta;
+use claude_kernel::chat::conversation::Standing;
 use claude_kernel::chat::settings::ThinkingShow;
 use claude_kernel::chat::turn::{Receipt, TurnUsage, Update};
 use claude_kernel::jupyter::mime::{Display, Output};
@@ -37,6 +38,7 @@ fn receipt() -> Receipt {
         cache_miss: None,
         sandbox_ms: 0,
         turn: 1,
+        standing: Standing::default(),
         offline: false,
     }
 }

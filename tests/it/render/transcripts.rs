@@ -5,6 +5,7 @@ use std::time::Duration;
 use claude_kernel::anthropic::block::Block;
 use claude_kernel::anthropic::event::Delta;
 use claude_kernel::anthropic::model::Effort;
+use claude_kernel::chat::conversation::Standing;
 use claude_kernel::chat::settings::ThinkingShow;
 use claude_kernel::chat::turn::{Activity, FetchedFile, Receipt, TurnUsage, Update};
 use claude_kernel::jupyter::mime::{Display, Output};
@@ -135,6 +136,7 @@ impl Story {
                 cache_miss: None,
                 sandbox_ms: 0,
                 turn: 4,
+                standing: Standing::default(),
                 offline: false,
             }),
         )

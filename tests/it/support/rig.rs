@@ -15,6 +15,7 @@ use claude_kernel::jupyter::connection::{Channel, Connection, Route};
 use claude_kernel::jupyter::memory::{FrontEnd, Sent};
 use claude_kernel::kernel::actor::{Kernel, Parts, Signal};
 use claude_kernel::kernel::journal;
+use claude_kernel::kernel::notebook::Notebook;
 use claude_kernel::kernel::store::Store;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -41,6 +42,8 @@ pub(crate) struct Rig {
     pub(crate) directory: tempfile::TempDir,
     pub(crate) signals: mpsc::Sender<Signal>,
     pub(crate) kernel: JoinHandle<()>,
+    /// Cells that JupyterLab ran.
+    pub(crate) cells: u32,
 }
 
 /// What a cell led to.
@@ -90,6 +93,7 @@ impl Rig {
             connection,
             client,
             store: Store::new(directory.path(), 10_000_000, u64::MAX),
+            notebook: Some(Notebook::at(directory.path().join("notebook.ipynb"))),
             settings: Settings::default(),
             prices: Prices::default(),
             signals: receiver,
@@ -104,6 +108,7 @@ impl Rig {
             directory,
             signals,
             kernel,
+            cells: 0,
         };
         assert_eq!(
             rig.next().await.message.header.msg_type,
@@ -130,8 +135,19 @@ impl Rig {
     pub(crate) async fn send_as(&mut self, asks: Asks, code: &str) -> String {
         let mut metadata = Map::new();
         if asks == Asks::Lab {
-            metadata.insert("cellId".to_owned(), json!("cell-1"));
+            self.cells += 1;
+            metadata.insert("cellId".to_owned(), json!(format!("cell-{}", self.cells)));
         }
+        self.send_with(asks, code, metadata).await
+    }
+
+    /// Sends a cell as a front end does, with this metadata.
+    pub(crate) async fn send_with(
+        &mut self,
+        asks: Asks,
+        code: &str,
+        metadata: Map<String, Value>,
+    ) -> String {
         let content = json!({
             "code": code, "silent": false, "store_history": true, "user_expressions": {},
             "allow_stdin": asks != Asks::Batch, "stop_on_error": true,
@@ -150,6 +166,15 @@ impl Rig {
     /// Runs a cell as a front end does.
     pub(crate) async fn cell_as(&mut self, asks: Asks, code: &str) -> Ran {
         let id = self.send_as(asks, code).await;
+        self.until_idle(&id).await
+    }
+
+    /// Runs the cell with this id as JupyterLab does, which also says which cells were deleted.
+    pub(crate) async fn cell_in(&mut self, cell: &str, deleted: &[&str], code: &str) -> Ran {
+        let mut metadata = Map::new();
+        metadata.insert("cellId".to_owned(), json!(cell));
+        metadata.insert("deletedCells".to_owned(), json!(deleted));
+        let id = self.send_with(Asks::Lab, code, metadata).await;
         self.until_idle(&id).await
     }
 

@@ -36,13 +36,14 @@ impl Talk {
         } = self
             .conversations
             .plan(&cell, settings, &Question::of(prompt));
-        let turn = opening.standing.number;
+        let (turn, standing) = (opening.number, opening.standing.clone());
         self.opening = Some(opening);
         TurnLoop::start(Plan {
             request,
             question,
             turn,
             wanted: None,
+            standing,
             effort: None,
             offline: false,
             prices: std::sync::Arc::default(),
