@@ -468,7 +468,7 @@ fn a_turn_in_jupyterlab() {
              text/plain
               Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -603,7 +603,7 @@ fn a_turn_in_nbconvert() {
              text/plain
               Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -1120,7 +1120,7 @@ fn every_kind_of_step() {
               <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
              text/plain
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -1179,7 +1179,7 @@ fn cited_text_is_one_answer_with_sources() {
               <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
              text/plain
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -1357,7 +1357,7 @@ fn files_are_shown_by_what_they_are() {
              text/plain
               Files: claude_files/plot.svg (46 B) · claude_files/page.html (25 B) · claude_files/fake.png (8 B) · claude_files/data.json (37 B) · claude_files/model.pkl (2 B) · claude_files/notes.txt (13 B) · claude_files/wide.tsv (36 B) · claude_files/evil[U+202E]gnp.exe (2 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
