@@ -90,7 +90,13 @@ fn the_overview() {
         %rm NAME [--local]                            remove an attached file from Anthropic
         %set NAME VALUE                               set a variable; {{NAME}} in a prompt inserts it
         %vars                                         show the variables
-        %history [N|all]                              show the turns of this conversation
+        %history [-n N|all] [--json]                  show the turns of this conversation
+        %last                                         show the last answer again, such as after the page was reloaded
+        %undo                                         take back the last turn
+        %stale                                        show the turns that no longer saw what stands above them
+        %rerun stale                                  print the prompts to run again, in order
+        %thread [NAME]                                talk in another conversation from here on; alone: list them
+        %fork NAME                                    go on in a new conversation that begins with the turns above this cell
         %reset [chat|sandbox|all]                     forget the conversation, the sandbox, or everything
         %cost                                         show what each cell used and cost, and the sums
         %budget [$TOTAL] [cell=$EACH] | off           how many US dollars the notebook and each cell may cost
