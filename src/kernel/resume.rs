@@ -67,7 +67,8 @@ pub(super) fn begin_turn(
         at_least: true,
         cache_miss: None,
         sandbox_ms: 0,
-        turn: opening.standing.number,
+        turn: opening.number,
+        standing: opening.standing.clone(),
         offline,
     };
     let container = state.conversations.current().container();
