@@ -66,7 +66,7 @@ $(VENV)/.test: requirements-test.txt requirements.txt constraints.txt | $(VENV)/
 demo: release $(VENV)/.demo
 	@"$(RELEASE)" install --prefix "$(VENV)" --quiet
 	@"$(RELEASE)" install --prefix "$(VENV)" --offline --quiet
-	@rm -rf demo && mkdir demo && cp notebooks/*.ipynb notebooks/*.claude.md demo/
+	@rm -rf demo && mkdir demo && cp -r notebooks/*.ipynb notebooks/*.claude.md notebooks/data demo/
 	@cd demo && JUPYTER_PREFER_ENV_PATH=1 "$(VENV)/bin/jupyter" nbconvert --to html --execute quickstart.ipynb \
 		--ExecutePreprocessor.kernel_name=claude-offline --log-level=ERROR
 	@echo "The quickstart, run offline, as a page:"

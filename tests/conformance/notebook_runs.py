@@ -164,11 +164,12 @@ class Runs:
         self.started: dict[str, Future] = {}
 
     def copy(self, label: str) -> Path:
-        """A fresh copy of the notebooks and their scripts, nothing else."""
+        """A fresh copy of the notebooks, their scripts and their data, nothing else."""
         directory = self.home / label
         directory.mkdir()
         for path in (*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("*.claude.md")):
             shutil.copy(path, directory)
+        shutil.copytree(NOTEBOOKS / "data", directory / "data")
         return directory
 
     def __getitem__(self, name: str) -> Run:

@@ -1,6 +1,7 @@
 """The notebooks in which several cells build on each other, judged as in `test_notebooks.py`: every number in an
 answer is recomputed here from the files that the run saved."""
 
+import hashlib
 import importlib.util
 import re
 import sys
@@ -119,6 +120,66 @@ def test_v15_thinks_between_the_steps(runs):
     assert len(cell.images) == 1
     faster = run.cell("faster").answer
     assert f"`{longest_palindrome(text)}`" in faster
+
+
+def test_v18_the_bytes_of_the_file(runs):
+    run = runs["v18-own-file"]
+    path = run.directory / "data/sales_data.csv"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    attached = run.cell("analyse").markdown.splitlines()[0]
+    assert "`data/sales_data.csv`" in attached and digest[:12] in attached
+
+    raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    cell = run.cell("analyse")
+    assert f"{len(raw)} lines" in cell.answer
+    price, units = pd.to_numeric(raw.unit_price, errors="coerce"), pd.to_numeric(raw.units)
+    for label, rows in (
+        ("lines that come twice", raw.duplicated()),
+        ("dates written as 31.12.2025", raw.date.str.contains(".", regex=False)),
+        ("regions in other spellings", ~raw.region.isin(["North", "South", "East", "West"])),
+        ("prices missing", raw.unit_price == ""),
+        ("prices ten times the usual or more", price > 500),
+        ("negative units", units < 0),
+    ):
+        assert rows.sum() > 0 and cell.row(label)[0] == str(rows.sum()), label
+
+    clean, changes = (pd.read_csv(run.file(name), parse_dates=["date"] if "clean" in name else None) for name in ("sales_clean.csv", "changes.csv"))
+    assert clean.isna().sum().sum() == 0 and clean.order_id.is_unique and (clean.units > 0).all()
+    assert set(clean.region) == {"North", "South", "East", "West"} and set(clean.date.dt.year) == {2025}
+    assert set(raw.order_id) - set(clean.order_id) == set(changes.order_id[changes.note.str.startswith("left out")])
+    untouched = clean[~clean.order_id.isin(changes.order_id)].set_index("order_id")
+    before = raw.drop_duplicates().set_index("order_id").loc[untouched.index]
+    assert (before.date == untouched.date.dt.strftime("%Y-%m-%d")).all() and np.allclose(before.unit_price.astype(float), untouched.unit_price)
+
+    revenue = clean.units * clean.unit_price
+    monthly = revenue.groupby(clean.date.dt.month_name()).sum()
+    assert f"{len(clean)} orders bring {revenue.sum():,.2f}. {monthly.idxmax()} is the best month with {monthly.max():,.2f}" in cell.answer
+    top = revenue.groupby(clean["product"]).sum()
+    assert f"{top.idxmax()} makes {100 * top.max() / top.sum():.0f} %" in cell.answer
+    assert len(cell.images) == 1
+    listed = run.cell("files").markdown
+    assert all(f"`{name}`" in listed for name in ("sales_data.csv", "sales_clean.csv", "changes.csv", "sales_overview.png"))
+
+
+def test_v19_both_files(runs):
+    run = runs["v19-compare"]
+    cell = run.cell("compare")
+    assert cell.markdown.count("Attached `data/q") == 2 and run.cell("mention").markdown.count("Attached `data/q") == 2
+    q1, q2 = (pd.read_csv(run.directory / f"data/{name}.csv") for name in ("q1", "q2"))
+    change = (q2.units * q2.price).groupby(q2["product"]).sum() - (q1.units * q1.price).groupby(q1["product"]).sum()
+    a, b = ((table.units * table.price).sum() for table in (q1, q2))
+    assert f"from {a:,.0f} to {b:,.0f}: **{100 * (b / a - 1):+.1f} %**" in cell.answer
+    change = change.dropna().sort_values()
+    for place in range(3):
+        row = cell.row(change.index[-1 - place])
+        assert [row[0], *row[2:4]] == [f"{change.iloc[-1 - place]:+,.0f}", change.index[place], f"{change.iloc[place]:+,.0f}"]
+    (new,), (gone,) = set(q2["product"]) - set(q1["product"]), set(q1["product"]) - set(q2["product"])
+    assert f"Only in the second quarter: {new}. Only in the first: {gone}." in cell.answer
+    assert len(cell.images) == 1
+    single = [(table.units * table.price).set_axis(pd.MultiIndex.from_frame(table[["product", "store"]])) for table in (q2, q1)]
+    lost = single[0].sub(single[1], fill_value=0)
+    product, store = lost.idxmin()
+    assert run.cell("mention").answer.startswith(f"{product} in {store}, with {-lost.min():,.2f} less")
 
 
 def test_v20_fails_is_mended_passes(runs):
