@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -27,6 +28,36 @@ pub struct MessageParam {
     pub content: Arc<RawValue>,
 }
 
+/// `container`: the sandbox to work in, and what to load into it (3.6, 3.9).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Container {
+    /// The sandbox's id; `None` for a new one.
+    pub id: Option<String>,
+    /// Entries of `skills`.
+    pub skills: Vec<Value>,
+}
+
+impl Container {
+    fn is_empty(&self) -> bool {
+        self.id.is_none() && self.skills.is_empty()
+    }
+}
+
+/// An id alone, or an object when there are skills.
+impl Serialize for Container {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.skills.is_empty() {
+            return self.id.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(id) = &self.id {
+            map.serialize_entry("id", id)?;
+        }
+        map.serialize_entry("skills", &self.skills)?;
+        map.end()
+    }
+}
+
 /// `POST /v1/messages`. `None` and empty fields are left out.
 #[derive(Debug, Clone, Serialize)]
 pub struct MessagesRequest {
@@ -48,9 +79,9 @@ pub struct MessagesRequest {
     /// `output_config` (2.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_config: Option<Value>,
-    /// `container`: an id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub container: Option<String>,
+    /// `container`.
+    #[serde(skip_serializing_if = "Container::is_empty")]
+    pub container: Container,
     /// `diagnostics`: sent on every turn, `previous_message_id` null on the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnostics: Option<Value>,

@@ -6,6 +6,7 @@ use crate::anthropic::model::{self, ThinkingKind};
 
 use super::settings::{Settings, ThinkingShow};
 use super::tool_types::tool_entry;
+use super::web::Web;
 
 /// Returns `tools`.
 #[must_use]
@@ -15,6 +16,7 @@ pub fn tools(settings: &Settings) -> Vec<Value> {
         .tool_types()
         .into_iter()
         .map(tool_entry)
+        .chain(settings.web.iter().flat_map(Web::tools))
         .chain(own)
         .collect()
 }
@@ -29,6 +31,9 @@ pub fn thinking(settings: &Settings) -> Option<Value> {
         ThinkingShow::Off if takes(ThinkingKind::BetweenTools) => {
             Some(json!({"type": "between_tools"}))
         }
+        ThinkingShow::Notes if takes(ThinkingKind::Adaptive) => {
+            Some(json!({"type": "adaptive", "display": "updates"}))
+        }
         ThinkingShow::Off | ThinkingShow::Show | ThinkingShow::Fold
             if takes(ThinkingKind::Adaptive) =>
         {
@@ -40,7 +45,7 @@ pub fn thinking(settings: &Settings) -> Option<Value> {
         {
             Some(json!({"type": "enabled", "budget_tokens": (settings.max_tokens / 2).max(1024)}))
         }
-        ThinkingShow::Off | ThinkingShow::Show | ThinkingShow::Fold => None,
+        ThinkingShow::Off | ThinkingShow::Show | ThinkingShow::Fold | ThinkingShow::Notes => None,
     }
 }
 

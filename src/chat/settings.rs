@@ -8,6 +8,7 @@ use crate::anthropic::model::Effort;
 use super::budget::Budget;
 use super::presets::preset;
 use super::tool_types::{tool_name, tool_type};
+use super::web::Web;
 
 /// The default model.
 pub const DEFAULT_MODEL: &str = "claude-opus-5-5";
@@ -63,9 +64,14 @@ pub enum ThinkingShow {
     Show,
     /// Shown folded.
     Fold,
+    /// Kept from view at the model; only its progress notes between tool calls are shown.
+    Notes,
     /// Switched off at the model, where it can be.
     Off,
 }
+
+/// The beta of [`ThinkingShow::Notes`].
+const NOTES_BETA: &str = "thinking-display-updates-2026-08-18";
 
 /// Everything a magic can set that a request depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +91,10 @@ pub struct Settings {
     pub languages: Languages,
     /// Dated tool types set by `%tools TYPE`; replace the default tool when not empty.
     pub dated_tools: Vec<String>,
+    /// Web search and fetch; `None` for off.
+    pub web: Option<Web>,
+    /// Skills in the sandbox, as `%skills add` names them.
+    pub skills: Vec<String>,
     /// The person's system prompt, after the kernel's own.
     pub system: Option<String>,
     /// Names of the presets in force, in order ([`super::presets`]).
@@ -112,6 +122,8 @@ impl Default for Settings {
                 python: true,
             },
             dated_tools: Vec::new(),
+            web: None,
+            skills: Vec::new(),
             system: None,
             presets: Vec::new(),
             budget: Budget::default(),
@@ -148,6 +160,9 @@ impl Settings {
         let mut betas: Vec<&'static str> = Vec::new();
         if self.interleaved {
             betas.push("interleaved-thinking-2025-05-14");
+        }
+        if self.thinking == ThinkingShow::Notes {
+            betas.push(NOTES_BETA);
         }
         for beta in self
             .tool_types()

@@ -122,7 +122,7 @@ impl TurnLoop {
             sandbox_ms: 0,
             runs: 0,
             served_by: None,
-            container: plan.request.container.clone(),
+            container: plan.request.container.id.clone(),
             message_id: None,
             unknown_events: Vec::new(),
             activity: None,
@@ -362,7 +362,7 @@ impl TurnLoop {
     }
 
     fn call_again(&mut self) {
-        self.plan.request.container.clone_from(&self.container);
+        self.plan.request.container.id.clone_from(&self.container);
         self.attempts = Attempts::default();
         if self.bound_by_budget() {
             self.call();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 mod blocks;
 mod uploads;
+mod web;
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ use super::faults::{Deltas, Fault, FaultKind, Taken, strikes};
 use super::files::File;
 use super::request::{Display, Request, Role, kind, text};
 use super::scene::Scene;
-use super::script::{self, Edit, Part, Variables};
+use super::script::{self, Edit, Page, Part, Variables};
 use super::server::App;
 use super::sign::{self, Binding};
 use super::steps::Call;
@@ -50,6 +51,8 @@ pub(super) struct Player {
     opening: Opening,
     content: Vec<Value>,
     variables: Variables,
+    /// Pages shown in this turn, which prose may cite.
+    shown: Vec<Page>,
     /// A server tool's result is the last thing sent: the model is sampled again.
     resample: bool,
     acted: bool,
@@ -125,6 +128,7 @@ impl Player {
             opening,
             content: Vec::new(),
             variables: Variables::new(),
+            shown: Vec::new(),
             resample: false,
             acted: false,
         }
@@ -133,6 +137,7 @@ impl Player {
     /// Plays the scene and returns the whole message.
     pub(super) async fn play(mut self, scene: Scene, taken: &Taken) -> Result<Value, Over> {
         self.variables = scene.variables.clone();
+        self.shown = web::shown_before(&self.request);
         self.start().await?;
         let mut stop = None;
         let load = taken.0.iter().find_map(|kind| match kind {
@@ -204,7 +209,7 @@ impl Player {
             Part::Prose(_) if self.schema().is_some() => Ok(Next::Part),
             Part::Prose(text) => {
                 let text = self.filled(text).await;
-                self.text(&text).await
+                self.prose(&text).await
             }
             Part::Deltas { count, pace_ms } => {
                 self.generate(Deltas {
@@ -228,6 +233,11 @@ impl Player {
                 let edit = self.filled_edit(edit);
                 self.step(Call::Edit(edit)).await
             }
+            Part::Search { query, pages } => {
+                let query = self.filled(query).await;
+                self.search(&query, pages).await
+            }
+            Part::Fetch(page) => self.fetch(page).await,
             Part::Block(block) => self.block(block).await,
             Part::Result(text) => self.result(text, &scene.place_of(index)).await,
             Part::Stop(words) => Ok(Next::Stop(Stop::from_words(words))),

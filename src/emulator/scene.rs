@@ -124,6 +124,8 @@ fn stands_for(part: &Part, block: &Value) -> bool {
             Some("bash_code_execution" | "code_execution")
         ),
         Part::Edit(_) => text(block, "name") == Some("text_editor_code_execution"),
+        Part::Search { .. } => text(block, "name") == Some("web_search"),
+        Part::Fetch(_) => text(block, "name") == Some("web_fetch"),
         Part::Block(own) => kind(own) == kind(block) && text(own, "name") == text(block, "name"),
         Part::Thinking(_) | Part::Stop(_) | Part::Fault(_) => false,
     }

@@ -14,6 +14,9 @@
 //! | quote | thinking |
 //! | fence `bash`, `python`, `python repl` | runs |
 //! | fence `create PATH`, `view PATH`, `str_replace PATH` | edits (`=======` between the two parts) |
+//! | fence `search QUERY` | a web search; each line is a page: `URL | title | what it says` |
+//! | fence `fetch URL` | that page read whole; its first line is the title |
+//! | `[^1]` in prose after a search | the sentence before it cites the first page found in the turn |
 //! | fence `json block` | any content block, sent as it is |
 //! | fence `json result` | the structured result, checked against the request's schema |
 //! | fence `LANGUAGE show` | prose: shown, not run |
@@ -51,6 +54,15 @@ pub enum Part {
     Repl(String),
     /// A `create PATH`, `view PATH` or `str_replace PATH` fence: the text editor.
     Edit(Edit),
+    /// A `search QUERY` fence: `web_search`, and the pages it finds.
+    Search {
+        /// The query.
+        query: String,
+        /// What is found, before the request's domains are applied.
+        pages: Vec<Page>,
+    },
+    /// A `fetch URL` fence: `web_fetch`, with the page's text.
+    Fetch(Page),
     /// A `json block` fence: any block, sent as it is.
     Block(serde_json::Value),
     /// A `json result` fence: the structured result; `{{name}}` stands for a variable a step wrote.
@@ -68,6 +80,17 @@ pub enum Part {
         /// Milliseconds between two of them; 0 sends them as fast as the client reads.
         pace_ms: u32,
     },
+}
+
+/// A page of the scripted web.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Its address.
+    pub url: String,
+    /// Its title.
+    pub title: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// A text-editor call.

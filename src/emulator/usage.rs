@@ -69,6 +69,8 @@ pub(super) struct Usage {
     grown: u64,
     thinking: u64,
     server_tools: bool,
+    searches: u64,
+    fetches: u64,
     iterations: bool,
     tier: Value,
 }
@@ -99,6 +101,8 @@ impl Usage {
             grown: 0,
             thinking: 0,
             server_tools,
+            searches: 0,
+            fetches: 0,
             iterations: request
                 .betas
                 .iter()
@@ -123,6 +127,16 @@ impl Usage {
     pub(super) fn thought(&mut self, tokens: u64) {
         self.thinking += tokens;
         self.wrote(tokens);
+    }
+
+    /// Counts a web search.
+    pub(super) fn searched(&mut self) {
+        self.searches += 1;
+    }
+
+    /// Counts a page that was read.
+    pub(super) fn fetched(&mut self) {
+        self.fetches += 1;
     }
 
     /// Adds a server tool's result, which the next pass reads.
@@ -167,7 +181,7 @@ impl Usage {
         if self.server_tools {
             self.add(
                 &mut usage,
-                json!({"server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 0}}),
+                json!({"server_tool_use": {"web_search_requests": self.searches, "web_fetch_requests": self.fetches}}),
             );
         }
         if self.iterations {

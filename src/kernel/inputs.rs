@@ -211,7 +211,7 @@ impl Inputs {
     pub fn fit(&self, request: &mut MessagesRequest, question: &mut Question) -> Option<String> {
         uploads::without(request, &self.removed);
         let all = uploads::in_request(request);
-        let missing = self.missing(request.container.as_deref(), &all);
+        let missing = self.missing(request.container.id.as_deref(), &all);
         if !uploads::again(request, question, &missing) {
             return None;
         }

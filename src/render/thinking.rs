@@ -59,6 +59,9 @@ impl Thinking {
             return;
         }
         let place = self.place.unwrap_or_else(|| screen.open());
+        if show == ThinkingShow::Notes {
+            return screen.finish(place, note(text));
+        }
         let open = show == ThinkingShow::Show;
         let plain = format!("Thinking\n\n{}\n", foreign::prose(text).trim_end());
         let terminal = if open {
@@ -73,4 +76,14 @@ impl Thinking {
         );
         screen.finish(place, form.terminal(Terminal::Text(terminal)));
     }
+}
+
+/// What Claude notes between its steps is for the reader: a line of its own, not folded.
+fn note(text: &str) -> Form {
+    let plain = format!("{}\n", foreign::prose(text).trim_end());
+    let markdown = markdown::neutralise(text);
+    Form::new(markdown, plain.clone(), json!({ "block": "note" })).terminal(Terminal::Text(vec![(
+        StreamName::Stdout,
+        format!("{plain}\n"),
+    )]))
 }

@@ -32,4 +32,5 @@ mod sandbox;
 mod tidy;
 mod tools;
 mod turn_loop;
+mod web;
 mod wire;

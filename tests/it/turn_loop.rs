@@ -159,7 +159,7 @@ fn a_paused_turn_is_sent_back_as_it_is_with_the_container_and_capped() {
         ),
     );
     let request = call(&mut turn);
-    assert_eq!(request.container.as_deref(), Some("container_1"));
+    assert_eq!(request.container.id.as_deref(), Some("container_1"));
     assert_eq!(request.messages.last().unwrap().role, Role::Assistant);
     assert_eq!(content(&request).last().unwrap(), &vec![run.clone()]);
     play(
@@ -246,7 +246,7 @@ fn tools_of_this_machine_run_together_and_answer_together() {
     turn.handle(done("toolu_9", "unknown", false));
     turn.handle(done("toolu_1", "first", false));
     let second = call(&mut turn);
-    assert_eq!(second.container.as_deref(), Some("container_1"));
+    assert_eq!(second.container.id.as_deref(), Some("container_1"));
     let said = content(&second);
     assert_eq!(said.len(), first.messages.len() + 2);
     let results = vec![
@@ -307,11 +307,11 @@ fn a_refused_request_is_repaired_in_the_documented_order_and_then_the_first_erro
 
     let mut turn = talk.start(&Settings::default(), "two");
     let first = call(&mut turn);
-    assert_eq!(first.container.as_deref(), Some("container_1"));
+    assert_eq!(first.container.id.as_deref(), Some("container_1"));
     assert!(content(&first)[1].contains(&thinking()));
     turn.handle(refused(400));
     let second = call(&mut turn);
-    assert_eq!(second.container, None);
+    assert_eq!(second.container.id, None);
     assert!(content(&second)[1].contains(&thinking()));
     turn.handle(refused(400));
     let third = call(&mut turn);

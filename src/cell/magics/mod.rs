@@ -17,6 +17,7 @@ mod max_tokens;
 mod model;
 pub mod models;
 mod reset;
+mod skills;
 mod stale;
 mod status;
 pub mod system;
@@ -25,6 +26,7 @@ pub mod threads;
 mod tools;
 pub(super) mod variables;
 mod version;
+mod web;
 
 use super::magic::Magic;
 
@@ -35,6 +37,8 @@ pub const MAGICS: &[&Magic] = &[
     &tools::TOOLS,
     &effort::EFFORT,
     &thinking::THINKING,
+    &web::WEB,
+    &skills::SKILLS,
     &model::MODEL,
     &models::MODELS,
     &max_tokens::MAX_TOKENS,

@@ -29,6 +29,8 @@ const LINES: &[(&str, &[&str])] = &[
     ("max_tokens", &["max_tokens"]),
     ("languages", &["bash", "python", "tools"]),
     ("tools", &["tools", "bash", "python"]),
+    ("web", &["web"]),
+    ("skills", &["skills"]),
     ("system", &["system"]),
     ("beta", &["beta"]),
     ("budget", &["budget"]),

@@ -10,10 +10,11 @@ use crate::chat::settings::{Settings, ThinkingShow};
 pub(super) const THINKING: Magic = Magic {
     name: "thinking",
     aliases: &[],
-    usage: "[show|fold|off] [--interleaved]",
+    usage: "[show|fold|notes|off] [--interleaved]",
     form: Form::Setting,
     summary: "show Claude's thinking, fold it away, or switch it off",
-    details: "What is shown is a summary; all of the thinking is paid for. `off` works only with models that can do \
+    details: "What is shown is a summary; all of the thinking is paid for. `notes` hides it and shows only what Claude \
+notes between its steps, as it works; models that think by themselves can do that. `off` works only with models that can do \
 without. `--interleaved` sends the header that older models need to think between steps, `--no-interleaved` stops \
 that; newer ones do it by themselves.",
     examples: &[
@@ -30,7 +31,7 @@ fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
     let mut words = if before.iter().any(|word| !word.starts_with('-')) {
         Vec::new()
     } else {
-        vec!["show", "fold"]
+        vec!["show", "fold", "notes"]
     };
     if !words.is_empty() && abilities::thinking_off(&context.settings.model) != Off::Never {
         words.push("off");
@@ -46,6 +47,7 @@ pub(super) fn now(settings: &Settings) -> String {
     let mode = match settings.thinking {
         ThinkingShow::Show => "shown",
         ThinkingShow::Fold => "folded",
+        ThinkingShow::Notes => "progress notes only",
         ThinkingShow::Off => "off",
     };
     if settings.interleaved {
@@ -63,6 +65,7 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
         let chosen = match word.to_ascii_lowercase().as_str() {
             "show" => ThinkingShow::Show,
             "fold" | "on" => ThinkingShow::Fold,
+            "notes" | "updates" => ThinkingShow::Notes,
             "off" => ThinkingShow::Off,
             "--interleaved" => {
                 warnings.extend(interleave(&mut settings));
@@ -75,14 +78,14 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
             _ => {
                 return Err(MagicError::new(
                     format!("`%thinking` does not take `{word}`"),
-                    "It takes show, fold or off, and `--interleaved`.",
+                    "It takes show, fold, notes or off, and `--interleaved`.",
                 ));
             }
         };
         if mode.replace(chosen).is_some() {
             return Err(MagicError::new(
                 format!(
-                    "`%thinking` takes one of show, fold and off, not `{}`",
+                    "`%thinking` takes one of show, fold, notes and off, not `{}`",
                     call.args
                 ),
                 "Choose one of them.",
@@ -95,6 +98,9 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
     if let Some(mode) = mode {
         if mode == ThinkingShow::Off {
             warnings.extend(check_off(&settings)?);
+        }
+        if mode == ThinkingShow::Notes {
+            check_notes(&settings)?;
         }
         settings.thinking = mode;
     }
@@ -112,6 +118,18 @@ fn interleave(settings: &mut Settings) -> Option<String> {
             settings.model
         )
     })
+}
+
+/// Whether the model has progress notes: those that hide their thinking by themselves.
+fn check_notes(settings: &Settings) -> Result<(), MagicError> {
+    let model = &settings.model;
+    match abilities::spec(model) {
+        Some(spec) if !spec.thinks_by_default => Err(MagicError::new(
+            format!("`{model}` has no progress notes: it shows its thinking as a summary"),
+            "Take `%thinking fold` or `%thinking show`, or a newer model with `%model`.",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Whether thinking can be off with this model and effort; returns what to warn of.

@@ -4,8 +4,10 @@ use super::arguments::put;
 use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
 use crate::cell::parse::MagicCall;
 use crate::cell::shown::{Part, Shown, with_origin};
+use crate::chat::params;
 use crate::chat::settings::{CODE_EXECUTION, Languages, Settings};
 use crate::chat::tool_types::{TOOL_TYPES, ToolType, is_dated, tool_name, tool_type};
+use crate::chat::web::Web;
 
 pub(super) const TOOLS: Magic = Magic {
     name: "tools",
@@ -24,6 +26,15 @@ replaces the default; `%%dry` shows the request.",
     values,
     now,
     apply,
+};
+
+/// What `web` and `fetch` switch on.
+const NO_WEB: Web = Web {
+    max_uses: None,
+    allow: Vec::new(),
+    block: Vec::new(),
+    search: false,
+    fetch: false,
 };
 
 /// Tools that would run on this machine, or need more than a type.
@@ -58,7 +69,7 @@ fn values(_: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
 }
 
 fn now(context: &Context<'_>) -> Option<String> {
-    let types = context.settings.tool_types();
+    let types = sent(context);
     Some(if types.is_empty() {
         "none".to_owned()
     } else {
@@ -83,6 +94,7 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
                 python: on,
             };
             settings.dated_tools.clear();
+            settings.web = None;
             return Ok(vec![put(settings)]);
         }
         _ => {}
@@ -100,6 +112,7 @@ fn choose(words: &[String], settings: &mut Settings) -> Result<Vec<String>, Magi
         python: false,
     };
     let mut types: Vec<String> = Vec::new();
+    let mut web: Option<Web> = None;
     let mut warnings = Vec::new();
     for word in words {
         let id = match word.as_str() {
@@ -111,8 +124,14 @@ fn choose(words: &[String], settings: &mut Settings) -> Result<Vec<String>, Magi
                 languages.python = true;
                 continue;
             }
-            "web" => newest("web_search").unwrap_or(word),
-            "fetch" => newest("web_fetch").unwrap_or(word),
+            "web" => {
+                web.get_or_insert(NO_WEB).search = true;
+                continue;
+            }
+            "fetch" => {
+                web.get_or_insert(NO_WEB).fetch = true;
+                continue;
+            }
             "none" | "default" => {
                 return Err(MagicError::new(
                     format!("`%tools` takes `{word}` alone, not beside other words"),
@@ -149,6 +168,15 @@ fn choose(words: &[String], settings: &mut Settings) -> Result<Vec<String>, Magi
     if !types.is_empty() && !code && (languages.bash || languages.python) {
         types.insert(0, CODE_EXECUTION.to_owned());
     }
+    // What `%web` said of domains and uses stays.
+    settings.web = match (web, settings.web.take()) {
+        (Some(web), Some(known)) => Some(Web {
+            search: web.search,
+            fetch: web.fetch,
+            ..known
+        }),
+        (web, _) => web,
+    };
     settings.languages = languages;
     settings.dated_tools = types;
     Ok(warnings)
@@ -172,19 +200,21 @@ fn check_type(id: &str) -> Result<(), MagicError> {
     }
 }
 
-fn newest(name: &str) -> Option<&'static str> {
-    TOOL_TYPES
+/// The types that would be sent, in order.
+fn sent(context: &Context<'_>) -> Vec<String> {
+    let entries = params::tools(context.settings);
+    let types = entries
         .iter()
-        .find(|tool| tool.name == name)
-        .map(|tool| tool.id)
+        .filter_map(|entry| entry.get("type")?.as_str());
+    types.map(str::to_owned).collect()
 }
 
 fn show(context: &Context<'_>) -> Effect {
-    let on = context.settings.tool_types();
+    let on = sent(context);
     let unknown = on.iter().filter(|id| tool_type(id).is_none());
     let rows: Vec<Vec<Part>> = TOOL_TYPES
         .iter()
-        .map(|tool| row(tool, on.contains(&tool.id)))
+        .map(|tool| row(tool, on.iter().any(|id| id == tool.id)))
         .chain(unknown.map(|id| {
             vec![
                 Part::ours("on"),

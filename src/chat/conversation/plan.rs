@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::anthropic::model;
-use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
+use crate::anthropic::request::{Container, MessageParam, MessagesRequest, Role};
 use crate::chat::params;
 use crate::chat::prompt::{NO_CODE, changed, instructions, system_blocks};
 use crate::chat::question::Question;
 use crate::chat::record::{Notice, Prefix, Record, TurnId, TurnRecord};
 use crate::chat::settings::Settings;
+use crate::chat::skills;
 use crate::chat::tool_types::{is_code_execution, tool_type};
 use crate::chat::turn::FinishedTurn;
 
@@ -134,7 +135,15 @@ impl Conversations {
             tools: prefix.tools.clone(),
             thinking: params::thinking(settings),
             output_config: params::output_config(settings),
-            container: self.current.container.clone(),
+            container: Container {
+                id: self.current.container.clone(),
+                skills: settings
+                    .skills
+                    .iter()
+                    .filter(|_| prefix.tools.iter().any(is_code_execution))
+                    .map(|name| skills::entry(name))
+                    .collect(),
+            },
             diagnostics: Some(json!({"previous_message_id": self.current.last_message_id})),
             messages,
             betas,

@@ -45,7 +45,7 @@ impl TurnLoop {
         // A file that expired is no reason to doubt the sandbox.
         if matches!(status, 400 | 404)
             && error.code() != Some("file_expired")
-            && let Some(container) = self.plan.request.container.take()
+            && let Some(container) = self.plan.request.container.id.take()
         {
             self.container = None;
             self.doubted = Some(container);

@@ -94,15 +94,28 @@ impl Player {
     }
 
     /// Streams a tool call; false when its input does not fit under `max_tokens`.
-    async fn call_block(
+    pub(super) async fn call_block(
         &mut self,
         block: &str,
         id: &str,
         name: &str,
         input: &Value,
     ) -> Result<bool, Over> {
+        let direct = json!({"type": "direct"});
+        self.call_block_from(block, id, name, input, &direct).await
+    }
+
+    /// As [`call_block`](Self::call_block), for a call made by `caller`.
+    pub(super) async fn call_block_from(
+        &mut self,
+        block: &str,
+        id: &str,
+        name: &str,
+        input: &Value,
+        caller: &Value,
+    ) -> Result<bool, Over> {
         let mut call = json!({
-            "type": block, "id": id, "name": name, "input": {}, "caller": {"type": "direct"},
+            "type": block, "id": id, "name": name, "input": {}, "caller": caller,
         });
         self.sink.open(&call).await?;
         let written = input.to_string();
@@ -206,7 +219,7 @@ impl Player {
     }
 
     /// Sends a block whole, in its start event.
-    async fn whole(&mut self, block: &Value) -> Result<(), Over> {
+    pub(super) async fn whole(&mut self, block: &Value) -> Result<(), Over> {
         self.sink.open(block).await?;
         self.sink.close().await?;
         self.push(block.clone());

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
 
-use super::{Edit, Part, Prompt, ScriptError, Turn, prompt};
+use super::{Edit, Page, Part, Prompt, ScriptError, Turn, prompt};
 
 /// More deltas than this are a mistake.
 const MAX_DELTAS: u32 = 1_000_000;
@@ -163,6 +163,23 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// The lines of a `search` fence.
+    fn pages(&self, text: &str, range: &Range<usize>) -> Result<Vec<Page>, ScriptError> {
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        lines
+            .map(|line| {
+                let mut fields = line.splitn(3, " | ").map(|field| field.trim().to_owned());
+                match (fields.next(), fields.next(), fields.next()) {
+                    (Some(url), Some(title), Some(text)) => Ok(Page { url, title, text }),
+                    _ => {
+                        let problem = format!("`{line}`: a page is `URL | title | what it says`");
+                        Err(self.error(range, problem))
+                    }
+                }
+            })
+            .collect()
+    }
+
     fn fence(&mut self, info: &str, text: String, range: Range<usize>) -> Result<(), ScriptError> {
         let (word, rest) = info.split_once(char::is_whitespace).unwrap_or((info, ""));
         let rest = rest.trim();
@@ -190,6 +207,26 @@ impl<'a> Reader<'a> {
                     path: path.to_owned(),
                     old,
                     new,
+                })
+            }
+            ("search" | "fetch", "") => {
+                let what = if word == "search" {
+                    "a query"
+                } else {
+                    "an address"
+                };
+                return Err(self.error(&range, format!("`{word}` needs {what} after it")));
+            }
+            ("search", query) => Part::Search {
+                query: query.to_owned(),
+                pages: self.pages(&text, &range)?,
+            },
+            ("fetch", url) => {
+                let (title, text) = text.split_once('\n').unwrap_or((&text, ""));
+                Part::Fetch(Page {
+                    url: url.to_owned(),
+                    title: title.trim().to_owned(),
+                    text: text.trim().to_owned(),
                 })
             }
             ("json", "result") => Part::Result(text),

@@ -78,7 +78,7 @@ async fn a_full_request_keeps_the_order_of_its_fields_and_the_bytes_of_its_histo
     request.tools = vec![json!({"type": "code_execution_20260521", "name": "code_execution"})];
     request.thinking = Some(json!({"type": "adaptive", "display": "summarized"}));
     request.output_config = Some(json!({"effort": "low"}));
-    request.container = Some("container_01".to_owned());
+    request.container.id = Some("container_01".to_owned());
     request.diagnostics = Some(json!({"previous_message_id": null}));
     request.betas = ["a-2026-01-01", "b-2026-02-02", "a-2026-01-01"]
         .map(str::to_owned)
@@ -250,7 +250,7 @@ async fn tokens_are_counted_without_the_fields_counting_does_not_take() {
     )])
     .await;
     let mut request = hello();
-    request.container = Some("container_01".to_owned());
+    request.container.id = Some("container_01".to_owned());
     request.diagnostics = Some(json!({"previous_message_id": null}));
     request.thinking = Some(json!({"type": "adaptive"}));
     assert_eq!(server.client().count_tokens(&request).await, Ok(2095));

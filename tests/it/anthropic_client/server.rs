@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use claude_kernel::anthropic::client::{Client, ClientOptions};
-use claude_kernel::anthropic::request::{MessageParam, MessagesRequest, Role};
+use claude_kernel::anthropic::request::{Container, MessageParam, MessagesRequest, Role};
 use claude_kernel::config::Secret;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -244,7 +244,7 @@ pub(super) fn hello() -> MessagesRequest {
         tools: Vec::new(),
         thinking: None,
         output_config: None,
-        container: None,
+        container: Container::default(),
         diagnostics: None,
         messages: vec![MessageParam {
             role: Role::User,

@@ -89,11 +89,11 @@ fn thinking_off_only_where_the_model_can() {
     refused(
         "%thinking loud",
         "`%thinking` does not take `loud`",
-        "It takes show, fold or off, and `--interleaved`.",
+        "It takes show, fold, notes or off, and `--interleaved`.",
     );
     refused(
         "%thinking show fold",
-        "`%thinking` takes one of show, fold and off, not `show fold`",
+        "`%thinking` takes one of show, fold, notes and off, not `show fold`",
         "Choose one of them.",
     );
 }

@@ -414,6 +414,8 @@ fn status_is_one_table() {
             max_tokens  32000
             languages   Python only (set in In [4])
             tools       code_execution_20260521 (set in In [4])
+            web         off
+            skills      none
             system      preset fast
             beta        none
             budget      off

@@ -1,5 +1,6 @@
 //! What Claude may use: `%bash`, `%python`, `%tools`, `%beta`.
 
+use claude_kernel::chat::params;
 use claude_kernel::chat::settings::Languages;
 use claude_kernel::chat::tool_types::{TOOL_TYPES, is_dated, tool_entry, tool_name};
 use serde_json::json;
@@ -45,10 +46,9 @@ fn languages_are_instructions_until_both_are_off() {
 #[test]
 fn tools_by_word_and_by_type() {
     let types = |source: &str| {
-        settings_after(source)
-            .tool_types()
-            .into_iter()
-            .map(str::to_owned)
+        params::tools(&settings_after(source))
+            .iter()
+            .map(|entry| entry["type"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
     assert_eq!(types("%tools bash python"), ["code_execution_20260521"]);

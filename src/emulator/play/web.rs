@@ -1,0 +1,358 @@
+//! Playing searches and fetches: results from the script, limits and domains from the request
+//! (`claude-api.md` 4), citations from footnote marks (6.3).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{Next, PIECE, Player, Stop, pieces};
+use crate::emulator::id;
+use crate::emulator::request::{Request, Role, kind, text};
+use crate::emulator::script::Page;
+use crate::emulator::stream::Over;
+use crate::emulator::usage;
+
+/// The longest `cited_text`, in characters.
+const MAX_CITED_CHARS: usize = 150;
+/// What newer types mean when `allowed_callers` is not given.
+const BY_CODE: &str = "code_execution_20260120";
+
+/// A piece of prose and the sources it names, counted from 1.
+type Cited<'a> = (&'a str, Vec<usize>);
+
+impl Player {
+    /// A search, with what it finds.
+    pub(super) async fn search(&mut self, query: &str, pages: &[Page]) -> Result<Next, Over> {
+        let Some(tool) = self.web_tool("web_search").cloned() else {
+            return self
+                .text(&format!(
+                    "Not searched, because the request has no web search tool: {query}\n\n"
+                ))
+                .await;
+        };
+        let found = match self.refusal(&tool, "web_search") {
+            Some(code) => json!({"type": "web_search_tool_result_error", "error_code": code}),
+            None => pages
+                .iter()
+                .filter(|page| is_open(&tool, &page.url))
+                .map(|page| {
+                    json!({"type": "web_search_result", "url": page.url, "title": page.title,
+                        "encrypted_content": sealed(&page.text), "page_age": null})
+                })
+                .collect(),
+        };
+        self.shown.extend(
+            pages
+                .iter()
+                .filter(|page| is_open(&tool, &page.url))
+                .cloned(),
+        );
+        self.usage.searched();
+        self.web_call(&tool, "web_search", &json!({"query": query}), &found)
+            .await
+    }
+
+    /// A page, read whole.
+    pub(super) async fn fetch(&mut self, page: &Page) -> Result<Next, Over> {
+        let Some(tool) = self.web_tool("web_fetch").cloned() else {
+            return self
+                .text(&format!(
+                    "Not read, because the request has no web fetch tool: {}\n\n",
+                    page.url
+                ))
+                .await;
+        };
+        let refusal = match self.refusal(&tool, "web_fetch") {
+            None if !is_open(&tool, &page.url) => Some("url_not_allowed"),
+            None if !self.is_known(&page.url) => Some("url_not_in_prior_context"),
+            refusal => refusal,
+        };
+        let content = match refusal {
+            Some(code) => json!({"type": "web_fetch_tool_result_error", "error_code": code}),
+            None => {
+                self.shown.push(page.clone());
+                json!({"type": "web_fetch_result", "url": page.url, "retrieved_at": "2026-01-01T00:00:00Z",
+                    "content": {"type": "document", "title": page.title, "citations": tool.get("citations"),
+                        "source": {"type": "text", "media_type": "text/plain", "data": page.text}}})
+            }
+        };
+        self.usage.fetched();
+        self.web_call(&tool, "web_fetch", &json!({"url": page.url}), &content)
+            .await
+    }
+
+    /// The call and its result; inside code unless the request lets the model call directly.
+    async fn web_call(
+        &mut self,
+        tool: &Value,
+        name: &str,
+        input: &Value,
+        content: &Value,
+    ) -> Result<Next, Over> {
+        let host = self.app.shared.host.clone();
+        let code = (!is_direct(tool)).then(|| id::fresh(host.as_ref(), "srvtoolu"));
+        let mut caller = json!({"type": "direct"});
+        if let Some(code) = &code {
+            let program = format!("results = await {name}({input})");
+            if !self
+                .call_block(
+                    "server_tool_use",
+                    code,
+                    "code_execution",
+                    &json!({"code": program}),
+                )
+                .await?
+            {
+                return Ok(Next::Stop(Stop::plain("max_tokens")));
+            }
+            caller = json!({"type": BY_CODE, "tool_id": code});
+        }
+        let id = id::fresh(host.as_ref(), "srvtoolu");
+        if !self
+            .call_block_from("server_tool_use", &id, name, input, &caller)
+            .await?
+        {
+            return Ok(Next::Stop(Stop::plain("max_tokens")));
+        }
+        let result = json!({"type": format!("{name}_tool_result"), "tool_use_id": id, "caller": caller, "content": content});
+        self.usage.read_result(usage::of_block(&result));
+        self.whole(&result).await?;
+        if let Some(code) = code {
+            let result = json!({"type": "code_execution_tool_result", "tool_use_id": code,
+                "content": {"type": "encrypted_code_execution_result", "encrypted_stdout": sealed(&content.to_string()),
+                    "stderr": "", "return_code": 0, "content": []}});
+            self.whole(&result).await?;
+        }
+        self.acted = true;
+        self.resample = true;
+        Ok(Next::Part)
+    }
+
+    /// Prose whose footnote marks, `[^1]`, cite the sources shown so far in this turn.
+    pub(super) async fn prose(&mut self, prose: &str) -> Result<Next, Over> {
+        let cited = marks(prose);
+        if self.shown.is_empty() || cited.iter().all(|(_, numbers)| numbers.is_empty()) {
+            return self.text(prose).await;
+        }
+        for (words, numbers) in cited {
+            let citations: Vec<Value> = numbers
+                .iter()
+                .filter_map(|number| self.shown.get(number.checked_sub(1)?))
+                .map(citation)
+                .collect();
+            if citations.is_empty() {
+                if let Next::Stop(stop) = self.text(words).await? {
+                    return Ok(Next::Stop(stop));
+                }
+                continue;
+            }
+            self.cite(words, citations).await?;
+        }
+        Ok(Next::Part)
+    }
+
+    async fn cite(&mut self, words: &str, citations: Vec<Value>) -> Result<(), Over> {
+        self.sink
+            .open(&json!({"type": "text", "text": "", "citations": []}))
+            .await?;
+        for piece in pieces(words, PIECE) {
+            self.usage.wrote(usage::of_text(piece));
+            self.sink
+                .delta(&json!({"type": "text_delta", "text": piece}))
+                .await?;
+        }
+        for citation in &citations {
+            self.sink
+                .delta(&json!({"type": "citations_delta", "citation": citation}))
+                .await?;
+        }
+        self.sink.close().await?;
+        self.push(json!({"type": "text", "text": words, "citations": citations}));
+        Ok(())
+    }
+
+    fn web_tool(&self, name: &str) -> Option<&Value> {
+        self.request
+            .tools
+            .iter()
+            .find(|tool| text(tool, "name") == Some(name))
+    }
+
+    /// Why a call is refused, as its `error_code`.
+    fn refusal(&self, tool: &Value, name: &str) -> Option<&'static str> {
+        let most = tool.get("max_uses").and_then(Value::as_u64)?;
+        let at = self
+            .request
+            .messages
+            .iter()
+            .rposition(|message| message.role == Role::User);
+        let echoed = self.request.messages.iter().skip(at.map_or(0, |at| at + 1));
+        let used = echoed
+            .flat_map(|message| &message.blocks)
+            .chain(&self.content)
+            .filter(|block| kind(block) == "server_tool_use" && text(block, "name") == Some(name))
+            .count();
+        (used as u64 >= most).then_some("max_uses_exceeded")
+    }
+
+    /// Whether an address was in the conversation before.
+    fn is_known(&self, url: &str) -> bool {
+        let said = self
+            .request
+            .messages
+            .iter()
+            .flat_map(|message| &message.blocks);
+        said.chain(&self.content)
+            .any(|block| block.to_string().contains(url))
+    }
+}
+
+fn is_direct(tool: &Value) -> bool {
+    let is_new = text(tool, "type").is_some_and(|kind| kind.rsplit('_').next() >= Some("20260209"));
+    match tool.get("allowed_callers").and_then(Value::as_array) {
+        Some(callers) => callers.iter().any(|caller| caller == "direct"),
+        None => !is_new,
+    }
+}
+
+/// Returns the pages that earlier calls of a turn showed, as far as their results say.
+pub(super) fn shown_before(request: &Request) -> Vec<Page> {
+    let at = request.messages.iter().rposition(|message| {
+        message.role == Role::User && message.blocks.iter().any(|b| kind(b) != "tool_result")
+    });
+    let said = request.messages.iter().skip(at.map_or(0, |at| at + 1));
+    let results = said
+        .flat_map(|message| &message.blocks)
+        .filter(|block| kind(block) == "web_search_tool_result");
+    results
+        .filter_map(|block| block.get("content")?.as_array())
+        .flatten()
+        .map(|found| Page {
+            url: text(found, "url").unwrap_or_default().to_owned(),
+            title: text(found, "title").unwrap_or_default().to_owned(),
+            text: String::new(),
+        })
+        .collect()
+}
+
+/// Whether the request's domains let a page through; a domain stands for all below it.
+fn is_open(tool: &Value, url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+    let names = |field: &str| {
+        let domains = tool.get(field).and_then(Value::as_array)?;
+        Some(domains.iter().filter_map(Value::as_str).any(|domain| {
+            let (name, path) = domain.split_once('/').unwrap_or((domain, ""));
+            let below = host == name || host.ends_with(&format!(".{name}"));
+            below
+                && rest
+                    .get(host.len()..)
+                    .unwrap_or_default()
+                    .trim_start_matches('/')
+                    .starts_with(path)
+        }))
+    };
+    names("allowed_domains").unwrap_or(true) && !names("blocked_domains").unwrap_or(false)
+}
+
+/// What only the API can read.
+fn sealed(content: &str) -> String {
+    STANDARD.encode(Sha256::digest(content.as_bytes()))
+}
+
+fn citation(page: &Page) -> Value {
+    let cited: String = page.text.chars().take(MAX_CITED_CHARS).collect();
+    json!({"type": "web_search_result_location", "cited_text": cited, "url": page.url,
+        "title": page.title, "encrypted_index": sealed(&page.url)})
+}
+
+/// Splits prose at its footnote marks: what a mark follows, back to the sentence's beginning, is
+/// cited; the rest is not.
+fn marks(prose: &str) -> Vec<Cited<'_>> {
+    let mut out: Vec<Cited<'_>> = Vec::new();
+    let mut rest = prose;
+    while let Some(at) = rest.find("[^") {
+        let (before, mut after) = rest.split_at(at);
+        let mut numbers = Vec::new();
+        while let Some((number, tail)) = after
+            .strip_prefix("[^")
+            .and_then(|mark| mark.split_once(']'))
+        {
+            let Ok(number) = number.parse() else { break };
+            numbers.push(number);
+            after = tail;
+        }
+        if numbers.is_empty() {
+            break;
+        }
+        let sentence = sentence_start(before);
+        let (plain, cited) = before.split_at(sentence);
+        if !plain.is_empty() {
+            out.push((plain, Vec::new()));
+        }
+        out.push((cited, numbers));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        out.push((rest, Vec::new()));
+    }
+    out
+}
+
+/// Returns where the last sentence of a text begins: after a line end, or a full stop and a blank.
+fn sentence_start(text: &str) -> usize {
+    let mut start = 0;
+    for (at, c) in text.char_indices() {
+        let after = at + c.len_utf8();
+        let rest = text.get(after..).unwrap_or_default();
+        let ends = c == '\n' || matches!(c, '.' | '!' | '?') && rest.starts_with([' ', '\n']);
+        if ends && !rest.trim().is_empty() {
+            start = after;
+        }
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_cite_the_sentence_before_them() {
+        assert_eq!(
+            marks("One. Two is so.[^1][^2] Three.\n\n- Four[^3]\n"),
+            [
+                ("One.", vec![]),
+                (" Two is so.", vec![1, 2]),
+                (" Three.\n\n", vec![]),
+                ("- Four", vec![3]),
+                ("\n", vec![]),
+            ]
+        );
+        assert_eq!(marks("no [^x] marks"), [("no [^x] marks", vec![])]);
+    }
+
+    #[test]
+    fn a_domain_stands_for_all_below_it() {
+        let only = json!({"allowed_domains": ["example.org", "a.com/docs"]});
+        for (url, expected) in [
+            ("https://example.org/x", true),
+            ("https://www.example.org", true),
+            ("https://badexample.org", false),
+            ("https://a.com/docs/1", true),
+            ("https://a.com/blog", false),
+        ] {
+            assert_eq!(is_open(&only, url), expected, "{url}");
+        }
+        assert!(!is_open(
+            &json!({"blocked_domains": ["x.org"]}),
+            "http://a.x.org/"
+        ));
+        assert!(!is_direct(&json!({"type": "web_search_20260318"})));
+        assert!(is_direct(&json!({"type": "web_search_20250305"})));
+        assert!(is_direct(
+            &json!({"type": "web_search_20260318", "allowed_callers": ["direct"]})
+        ));
+    }
+}

@@ -1,0 +1,120 @@
+//! The web: what goes on the wire, what is cited, what its limits do; skills and progress notes.
+
+use serde_json::{Value, json};
+
+use crate::support::rig::Rig;
+
+const SCRIPT: &str = "# Research\n\n\
+     ```search good practice\nhttps://a.org/one | First page | It says one.\nhttps://b.org/two | Second page | It says two.\n```\n\n\
+     Plain. One is so.[^1] And two as well.[^1][^2]\n\n\
+     # Research twice\n\n\
+     ```search one\nhttps://a.org/one | First page | It says one.\n```\n\n\
+     ```search two\nhttps://b.org/two | Second page | It says two.\n```\n\nDone.\n\n\
+     # Read https://a.org/one\n\n```fetch https://a.org/one\nFirst page\nAll of it.\n```\n\nRead.\n\n\
+     # Say hello\n\n> I will be brief.\n\nHello.\n\n\
+     # Work\n\n> First I look.\n\n```bash\necho seen\n```\n\n> Now I know.\n\nDone.\n";
+
+async fn asked(rig: &Rig) -> Vec<Value> {
+    let sent = rig.emulator.faults().requests().await.unwrap();
+    sent.into_iter()
+        .filter(|request| request.target == "/v1/messages")
+        .map(|request| request.body)
+        .collect()
+}
+
+#[tokio::test]
+async fn an_answer_cites_its_sources_by_number() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let ran = rig.cell("%web max_uses=3\nResearch").await;
+    let text = ran.text();
+    assert!(text.contains("Web search - good practice"), "{text}");
+    assert!(
+        text.contains("One is so. [[1]](https://a.org/one) And two as well. [[1]](https://a.org/one) [[2]](https://b.org/two)"),
+        "{text}"
+    );
+    assert!(text.contains("1. First page <https://a.org/one>"), "{text}");
+    assert!(text.contains("1 search"), "{text}");
+    let tools = &asked(&rig).await[0]["tools"];
+    assert_eq!(
+        tools[1],
+        json!({"type": "web_search_20260318", "name": "web_search", "allowed_callers": ["direct"], "max_uses": 3})
+    );
+    // What was searched goes back, encrypted content and all.
+    let next = rig.cell("Say hello").await;
+    assert_eq!(next.reply()["status"], "ok", "{}", next.transcript());
+    assert_eq!(asked(&rig).await.len(), 2, "no repair was needed");
+}
+
+#[tokio::test]
+async fn limits_are_the_apis_and_the_answer_goes_on() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let ran = rig.cell("%web max_uses=1\nResearch twice").await;
+    assert!(ran.text().contains("max_uses_exceeded"), "{}", ran.text());
+    assert!(ran.text().contains("Done."), "{}", ran.text());
+    let ran = rig.cell("%%web block=b.org\nResearch").await;
+    assert!(!ran.text().contains("b.org"), "{}", ran.text());
+    let ran = rig.cell("%%web fetch\nRead https://a.org/one").await;
+    assert!(ran.text().contains("Read."), "{}", ran.text());
+    assert_eq!(ran.reply()["status"], "ok");
+}
+
+#[tokio::test]
+async fn domains_that_leave_nothing_are_refused_before_the_call() {
+    let mut rig = Rig::start(SCRIPT).await;
+    for cell in [
+        "%web allow=a.org block=a.org\nResearch",
+        "%web allow=\nResearch",
+        "%web allow=nonsense\nResearch",
+        "%web max_uses=0\nResearch",
+        "%web off fetch\nResearch",
+        "%web dark\nResearch",
+    ] {
+        let ran = rig.cell(cell).await;
+        assert_eq!(ran.reply()["ename"], "MagicError", "{cell}");
+    }
+    assert_eq!(asked(&rig).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn skills_go_with_the_sandbox() {
+    let mut rig = Rig::start(SCRIPT).await;
+    rig.cell("%skills add docx xlsx@20251013\nWork").await;
+    rig.cell("Work").await;
+    rig.cell("%skills clear\nWork").await;
+    let bodies = asked(&rig).await;
+    let skills = json!([
+        {"type": "anthropic", "skill_id": "docx", "version": "latest"},
+        {"type": "anthropic", "skill_id": "xlsx", "version": "20251013"},
+    ]);
+    assert_eq!(bodies[0]["container"], json!({"skills": skills}));
+    assert_eq!(bodies[1]["container"]["skills"], skills);
+    assert!(bodies[1]["container"]["id"].is_string());
+    assert!(bodies[2]["container"].is_string());
+    let ran = rig.cell("%skills add docs").await;
+    assert!(
+        ran.transcript().contains("there is no skill"),
+        "{}",
+        ran.transcript()
+    );
+    assert_eq!(bodies.len(), 3, "no repair was needed");
+}
+
+#[tokio::test]
+async fn progress_notes_are_shown_as_they_come_and_thinking_is_not() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let ran = rig.cell("%thinking notes\nWork").await;
+    let text = ran.text();
+    assert!(text.contains("Now I know."), "{text}");
+    assert!(!text.contains("First I look."), "{text}");
+    assert!(!text.contains("Thinking"), "{text}");
+    let sent = rig.emulator.faults().requests().await.unwrap();
+    let headers = format!("{:?}", sent[0].headers);
+    assert!(
+        headers.contains("thinking-display-updates-2026-08-18"),
+        "{headers}"
+    );
+    let refused = rig
+        .cell("%model claude-sonnet-4-6\n%thinking notes\nWork")
+        .await;
+    assert_eq!(refused.reply()["ename"], "MagicError");
+}
