@@ -72,39 +72,41 @@ fn the_overview() {
 
         %x value holds from here on, %%x value for this cell only, %x alone shows. %x? is help on %x.
 
-        magic                                         meaning
-        %bash [on|off|only]                           whether Claude may run shell commands in its sandbox: on | off | only
-        %python [on|off|only]                         whether Claude may run Python in its sandbox: on | off | only
-        %tools [NAME…|TYPE…|none|default]             which tools Claude may use; alone: what is on, with types and betas
-        %effort LEVEL                                 how hard Claude works: low | medium | high | xhigh | max | default
-        %thinking [show|fold|off] [--interleaved]     show Claude's thinking, fold it away, or switch it off
-        %model [NAME]                                 which model answers: a name or opus | sonnet | haiku | fable
-        %models [refresh]                             list the models, what they take and what they cost
-        %max_tokens [N|default]                       the most tokens one answer may have, thinking included
-        %system TEXT|--preset NAME|--clear            tell Claude who it is and how to work, for all later cells
-        %beta [add|rm] NAME… | clear                  send a beta header by hand; alone: what is sent
-        %%json NAME [FIELDS|--file PATH]              have this cell answered with data of a schema, kept as a variable
-        %attach PATH… [--image|--document|--sandbox]  attach files of this machine to the next prompt
-        %files                                        show the files that went in and those that came out
-        %get [NAME] [-o PATH] [--force]               copy a file that Claude made, or fetch again what could not be fetched
-        %rm NAME [--local]                            remove an attached file from Anthropic
-        %set NAME VALUE                               set a variable; {{NAME}} in a prompt inserts it
-        %vars                                         show the variables
-        %history [-n N|all] [--json]                  show the turns of this conversation
-        %last                                         show the last answer again, such as after the page was reloaded
-        %undo                                         take back the last turn
-        %stale                                        show the turns that no longer saw what stands above them
-        %rerun stale                                  print the prompts to run again, in order
-        %thread [NAME]                                talk in another conversation from here on; alone: list them
-        %fork NAME                                    go on in a new conversation that begins with the turns above this cell
-        %reset [chat|sandbox|all]                     forget the conversation, the sandbox, or everything
-        %cost                                         show what each cell used and cost, and the sums
-        %budget [$TOTAL] [cell=$EACH] | off           how many US dollars the notebook and each cell may cost
-        %%dry                                         show the exact request of this cell and send nothing
-        %status                                       show the settings in force, the conversation and the sandbox
-        %help [NAME|TOPIC]                            show help; alone: the overview
-        %lsmagic                                      list the magics
-        %version                                      show the kernel's version and the age of its model table
+        magic                                                       meaning
+        %bash [on|off|only]                                         whether Claude may run shell commands in its sandbox: on | off | only
+        %python [on|off|only]                                       whether Claude may run Python in its sandbox: on | off | only
+        %tools [NAME…|TYPE…|none|default]                           which tools Claude may use; alone: what is on, with types and betas
+        %effort LEVEL                                               how hard Claude works: low | medium | high | xhigh | max | default
+        %thinking [show|fold|notes|off] [--interleaved]             show Claude's thinking, fold it away, or switch it off
+        %web [on|off] [max_uses=N] [allow=A,B | block=A,B] [fetch]  let Claude search the web, and with fetch read pages
+        %skills [add|rm NAME… | clear]                              give Claude document skills: xlsx, pptx, docx, pdf, or one of your own
+        %model [NAME]                                               which model answers: a name or opus | sonnet | haiku | fable
+        %models [refresh]                                           list the models, what they take and what they cost
+        %max_tokens [N|default]                                     the most tokens one answer may have, thinking included
+        %system TEXT|--preset NAME|--clear                          tell Claude who it is and how to work, for all later cells
+        %beta [add|rm] NAME… | clear                                send a beta header by hand; alone: what is sent
+        %%json NAME [FIELDS|--file PATH]                            have this cell answered with data of a schema, kept as a variable
+        %attach PATH… [--image|--document|--sandbox]                attach files of this machine to the next prompt
+        %files                                                      show the files that went in and those that came out
+        %get [NAME] [-o PATH] [--force]                             copy a file that Claude made, or fetch again what could not be fetched
+        %rm NAME [--local]                                          remove an attached file from Anthropic
+        %set NAME VALUE                                             set a variable; {{NAME}} in a prompt inserts it
+        %vars                                                       show the variables
+        %history [-n N|all] [--json]                                show the turns of this conversation
+        %last                                                       show the last answer again, such as after the page was reloaded
+        %undo                                                       take back the last turn
+        %stale                                                      show the turns that no longer saw what stands above them
+        %rerun stale                                                print the prompts to run again, in order
+        %thread [NAME]                                              talk in another conversation from here on; alone: list them
+        %fork NAME                                                  go on in a new conversation that begins with the turns above this cell
+        %reset [chat|sandbox|all]                                   forget the conversation, the sandbox, or everything
+        %cost                                                       show what each cell used and cost, and the sums
+        %budget [$TOTAL] [cell=$EACH] | off                         how many US dollars the notebook and each cell may cost
+        %%dry                                                       show the exact request of this cell and send nothing
+        %status                                                     show the settings in force, the conversation and the sandbox
+        %help [NAME|TOPIC]                                          show help; alone: the overview
+        %lsmagic                                                    list the magics
+        %version                                                    show the kernel's version and the age of its model table
 
         topic          about
         %help cells    what a cell is: magics, prompt, variables, help
