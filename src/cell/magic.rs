@@ -17,6 +17,7 @@ use super::magics::files::FilesJob;
 use super::magics::json::Asked;
 use crate::chat::record::TurnId;
 
+use super::magics::resume::ResumeJob;
 use super::magics::threads::Talk;
 use super::parse::{MagicCall, SHELL, Scope};
 use super::variables::{self, Variables};
@@ -220,6 +221,8 @@ pub enum Job {
     Files(FilesJob),
     /// `%last`: show the last answer again.
     ShowLast,
+    /// `%resume`.
+    Resume(ResumeJob),
 }
 
 /// What `%reset` takes away.

@@ -5,6 +5,7 @@
 //! stderr; a reader that closes the pipe early is not an error.
 
 pub mod completions;
+pub mod conversations;
 pub mod cost;
 pub mod doctor;
 pub mod emulate;
@@ -80,6 +81,8 @@ enum Command {
     Run(run::Args),
     /// Sum up what saved notebooks cost
     Cost(cost::Args),
+    /// List, show and remove the conversations that are kept on this machine
+    Conversations(conversations::Args),
     /// Check Jupyter, credentials, network and sandbox, and say what to do
     Doctor(doctor::Args),
     /// Print a completion script for a shell
@@ -109,6 +112,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Cost(args) => cost::run(&args, &mut io::stdout()),
         Command::Doctor(args) => doctor::run(&args, &mut io::stdout()),
+        Command::Conversations(args) => conversations::run(&args, &mut io::stdout()),
         Command::Completions(args) => completions::run(&args, &mut io::stdout()),
         // No thread may exist yet: namespaces are left by a process that has one.
         Command::SandboxExec(args) => return sandbox_exec::run(&args),

@@ -360,6 +360,7 @@ impl Kernel {
         let mut planned = Vec::new();
         let mut desktop = Desktop {
             state: &mut self.state,
+            journal: &mut self.journal,
             edges: &self.edges,
             interruptions: &mut self.interruptions,
             scene,

@@ -16,9 +16,10 @@ use super::actor::Signal;
 use super::desk::{Desk, Urgent};
 use super::error::CellError;
 use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
+use super::journal::Journal;
 use super::last;
 use super::state::State;
-use super::{attach, files, models};
+use super::{attach, files, models, resume};
 
 /// A cell that did not get to its end: why, and whether the kernel was told to leave.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub struct Outcome {
 pub struct Desktop<'a> {
     /// The kernel's memory.
     pub state: &'a mut State,
+    /// Where what is said is kept.
+    pub journal: &'a mut Journal,
     /// The API, the clock, the files.
     pub edges: &'a Edges,
     /// What may stop it.
@@ -79,6 +82,7 @@ pub async fn run(job: Job, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped
         Job::Files(FilesJob::Get { name, to, force }) => {
             files::get(name.as_deref(), to.as_deref(), force, desktop).await
         }
+        Job::Resume(which) => resume::run(&which, desktop).await,
         Job::Files(FilesJob::Remove { name, local }) => files::remove(&name, local, desktop).await,
         Job::ShowLast => last::show(desktop).await,
     }

@@ -1,5 +1,6 @@
 //! What was said outlives the kernel: journals, their files, and what a second kernel makes of them.
 
+mod commands;
 mod files;
 mod history;
 mod lines;

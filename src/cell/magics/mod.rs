@@ -17,6 +17,7 @@ mod max_tokens;
 mod model;
 pub mod models;
 mod reset;
+pub mod resume;
 mod skills;
 mod stale;
 mod status;
@@ -58,6 +59,7 @@ pub const MAGICS: &[&Magic] = &[
     &stale::RERUN,
     &threads::THREAD,
     &threads::FORK,
+    &resume::RESUME,
     &reset::RESET,
     &cost::COST,
     &budget::BUDGET,

@@ -90,7 +90,7 @@ impl Options {
         Some(notebook.to_string_lossy().into_owned())
     }
 
-    pub(super) fn folder(&self) -> Option<Folder> {
+    fn folder(&self) -> Option<Folder> {
         let state_dir = self.state_dir.as_ref()?;
         Some(Folder::new(state_dir, self.offline))
     }
@@ -111,6 +111,8 @@ pub struct Journal {
     next_turn: u64,
     /// Whether records were written.
     has_turns: bool,
+    /// The running cell.
+    last_cell: Option<(u32, String)>,
     complained: bool,
 }
 
@@ -139,6 +141,7 @@ impl Journal {
             shadow: None,
             next_turn: 1,
             has_turns: false,
+            last_cell: None,
             complained: false,
         }
     }
@@ -156,6 +159,12 @@ impl Journal {
             Phase::Open { id, .. } => Some(id),
             Phase::Asleep | Phase::Closed => None,
         }
+    }
+
+    /// Returns where conversations are, if they are kept at all.
+    #[must_use]
+    pub fn folder(&self) -> Option<Folder> {
+        self.options.folder()
     }
 
     /// Finds or makes the file, when the first cell runs: only now it is known who asks. Returns
@@ -185,9 +194,13 @@ impl Journal {
         }
         let chosen = self.adopt(begun);
         if was_empty {
+            let running = self.last_cell.take();
             for cell in cells {
                 self.cell(cell.line, &cell.input);
                 self.output(cell.line, &cell.output);
+            }
+            if let Some((line, input)) = running {
+                self.cell(line, &input);
             }
         }
         Ok(chosen)
@@ -225,6 +238,7 @@ impl Journal {
     /// A cell begins.
     pub fn cell(&mut self, count: u32, input: &str) {
         let input = input.to_owned();
+        self.last_cell = Some((count, input.clone()));
         self.write(&Entry::Cell { line: count, input });
         self.hand_over();
     }

@@ -1,8 +1,9 @@
-//! What lists show of a conversation. Pure, but for finding one by its id.
+//! What lists show of conversations, and how one of them is found.
 
 use std::path::{Path, PathBuf};
 
-use super::folder::{Folder, Listed};
+use super::entry::Header;
+use super::folder::{self, Folder, Listed};
 use super::read::Contents;
 use crate::chat::conversation::Conversations;
 
@@ -56,12 +57,59 @@ impl Summary {
         }
     }
 
+    /// Returns whether nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty() && self.others.is_empty() && !self.cut_off
+    }
+
     /// Returns what it cost, in US dollars, as far as prices are known.
     #[must_use]
     pub fn cost_usd(&self) -> f64 {
         let costs = self.turns.iter().filter_map(|turn| turn.cost_usd);
         // An empty sum of floats is -0.0, which would be shown.
         costs.fold(0.0, |sum, cost| sum + cost)
+    }
+}
+
+/// A journal, as lists show it.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// The file.
+    pub file: Listed,
+    /// What the conversation is called.
+    pub id: String,
+    /// What is in it, or why it cannot be read.
+    pub read: Result<(Header, Summary), String>,
+    /// Whether a line in the middle cannot be read.
+    pub is_damaged: bool,
+    /// Whether a kernel is using it.
+    pub is_in_use: bool,
+}
+
+/// Reads all journals of a folder, the last written first.
+///
+/// # Errors
+/// When the folder is there and cannot be read.
+pub fn overviews(folder: &Folder) -> std::io::Result<Vec<Overview>> {
+    let listed = folder.list()?.into_iter();
+    Ok(listed.map(overview).collect())
+}
+
+/// Reads one journal.
+#[must_use]
+pub fn overview(file: Listed) -> Overview {
+    let contents = folder::read(&file.path);
+    let damage = contents.as_ref().ok().and_then(|c| c.damage.clone());
+    Overview {
+        id: id_of(&file.path),
+        is_in_use: folder::is_in_use(&file.path),
+        is_damaged: damage.is_some(),
+        read: match contents {
+            Ok(contents) => Ok((contents.header.clone(), Summary::of(&contents))),
+            Err(error) => Err(error.to_string()),
+        },
+        file,
     }
 }
 

@@ -238,3 +238,139 @@ async fn an_interrupted_turn_is_continued_as_it_was_left() {
     assert!(said(&again, "goes on (1 turn)") && !said(&again, "cut off"));
     assert!(last_request(&rig).await.contains("One two"));
 }
+
+#[tokio::test]
+async fn resume_goes_on_with_the_last_conversation_and_keeps_the_one_that_ran() {
+    let place = Place::new();
+    let mut rig = place.kernel().await;
+    run(&mut rig, "%effort low\nSay hello").await;
+    shut_down(rig).await;
+
+    let mut rig = place.kernel().await;
+    let resumed = run(&mut rig, "%resume").await;
+    assert_eq!(resumed.reply()["status"], "ok", "{}", resumed.transcript());
+    assert!(
+        resumed.text().contains("goes on (1 turn)") && resumed.text().contains("Hello, world."),
+        "{}",
+        resumed.text()
+    );
+    assert!(!said(&resumed, "onversation"), "it is not told twice");
+    // Nothing was said in the one it began with.
+    let path = place.only_journal();
+    run(&mut rig, "And again").await;
+    assert!(last_request(&rig).await.contains("Say hello"));
+    assert!(run(&mut rig, "%effort").await.text().contains("low"));
+    shut_down(rig).await;
+    assert!(text(&path).contains("Hello a second time.") && text(&path).contains("%resume"));
+
+    // Away from a conversation with turns, and back.
+    let mut rig = place.kernel().await;
+    run(&mut rig, "Count").await;
+    run(&mut rig, "%resume").await;
+    assert_eq!(place.journals().len(), 2);
+    let list = run(&mut rig, "%resume list").await.text();
+    assert!(
+        list.contains("(this one)") && list.contains("work.ipynb"),
+        "{list}"
+    );
+    let other = list.lines().find(|line| line.contains("Count")).unwrap();
+    let id = other.split_whitespace().next().unwrap();
+    let back = run(&mut rig, &format!("%resume {id}")).await;
+    assert!(back.text().contains("It is done."), "{}", back.text());
+    run(&mut rig, "Say hello").await;
+    let request = last_request(&rig).await;
+    assert!(
+        request.contains("Count") && !request.contains("And again"),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn resume_shows_all_that_had_arrived_of_a_turn_that_was_cut_off() {
+    let place = Place::new();
+    let mut rig = place.kernel().await;
+    arm(&rig, "gate after_deltas=2 name=second").await;
+    rig.send_as(Asks::Console, "Slowly").await;
+    until_written(&place, "One two").await;
+    crash(&place, rig).await;
+
+    let options = Options {
+        connection: Some("another.json".to_owned()),
+        ..place.options()
+    };
+    let mut rig = Rig::with_journal(SCRIPT, options).await;
+    let resumed = run(&mut rig, "%resume").await;
+    assert!(
+        resumed.text().contains("What had arrived for: Slowly")
+            && resumed.text().contains("One two"),
+        "{}",
+        resumed.text()
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_resumed_is_said_and_changes_nothing() {
+    let place = Place::new();
+    let mut first = place.kernel().await;
+    let none = run(&mut first, "%resume").await;
+    assert_eq!(none.reply()["ename"], "MagicError");
+    assert!(
+        none.text().contains("no earlier conversation"),
+        "{}",
+        none.text()
+    );
+    run(&mut first, "Say hello").await;
+    let id = place.only_journal();
+    let id = id
+        .file_stem()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .rsplit('-')
+        .next()
+        .unwrap()
+        .to_owned();
+
+    let mut second = place.kernel().await;
+    run(&mut second, "And again").await;
+    for (code, what) in [
+        (format!("%resume {id}"), "another kernel is using it"),
+        ("%resume".to_owned(), "another kernel is using it"),
+        (
+            "%resume ffffffffffff".to_owned(),
+            "there is no conversation",
+        ),
+    ] {
+        let ran = run(&mut second, &code).await;
+        assert!(ran.text().contains(what), "{}", ran.text());
+    }
+    run(&mut second, "Say hello").await;
+    assert!(last_request(&second).await.contains("And again"));
+    let own = run(&mut first, &format!("%resume {id}")).await;
+    assert!(own.text().contains("that is running"), "{}", own.text());
+}
+
+#[tokio::test]
+async fn a_damaged_conversation_goes_on_in_a_copy() {
+    let place = Place::new();
+    let mut rig = place.kernel().await;
+    run(&mut rig, "Say hello").await;
+    run(&mut rig, "And again").await;
+    shut_down(rig).await;
+    let path = place.only_journal();
+    let damaged = text(&path).replace("{\"t\":\"cell\",\"line\":2", "{\"t\":\"ce");
+    std::fs::write(&path, &damaged).unwrap();
+
+    let mut rig = place.kernel().await;
+    let resumed = run(&mut rig, "%resume").await;
+    assert!(
+        resumed.text().contains("damaged at line") && resumed.text().contains("1 turn"),
+        "{}",
+        resumed.text()
+    );
+    run(&mut rig, "Count").await;
+    assert!(last_request(&rig).await.contains("Hello, world."));
+    shut_down(rig).await;
+    assert_eq!(text(&path), damaged);
+    assert_eq!(place.journals().len(), 2);
+}

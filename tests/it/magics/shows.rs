@@ -99,6 +99,7 @@ fn the_overview() {
         %rerun stale                                                print the prompts to run again, in order
         %thread [NAME]                                              talk in another conversation from here on; alone: list them
         %fork NAME                                                  go on in a new conversation that begins with the turns above this cell
+        %resume [list|ID]                                           go on with an earlier conversation of this notebook, or with any other
         %reset [chat|sandbox|all]                                   forget the conversation, the sandbox, or everything
         %cost                                                       show what each cell used and cost, and the sums
         %budget [$TOTAL] [cell=$EACH] | off                         how many US dollars the notebook and each cell may cost
