@@ -186,6 +186,12 @@ pub struct Config {
     pub journal_max_bytes: u64,
     /// How many days a conversation is kept that nobody goes on with; 0 for ever.
     pub journal_keep_days: u32,
+    /// The interpreter of Python tools, when it was named.
+    pub python: Option<PathBuf>,
+    /// Whether tools may be defined where nobody can be asked.
+    pub allow_tools: bool,
+    /// Whether MCP servers may be added there.
+    pub allow_mcp: bool,
     /// Where logs and records go; `None` when there is no home directory either.
     pub state_dir: Option<PathBuf>,
     /// What a notebook and each cell may cost, as `%budget` takes it.
@@ -219,6 +225,9 @@ impl Config {
             resume: Resume::Ask,
             journal_max_bytes: 200_000_000,
             journal_keep_days: 180,
+            python: None,
+            allow_tools: false,
+            allow_mcp: false,
             state_dir: environment.state_dir(),
             budget: None,
             prices: None,

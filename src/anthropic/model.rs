@@ -88,6 +88,8 @@ pub struct ModelSpec {
     pub thinks_by_default: bool,
     /// Whether `role: "system"` messages may be sent (2.6).
     pub system_messages: bool,
+    /// Whether code in its sandbox may call tools of the client (3.7).
+    pub sandbox_calls_tools: bool,
     /// The day it retires, if known.
     pub retires: Option<&'static str>,
     /// Whether it needs an approval, and so is not offered.

@@ -223,6 +223,8 @@ pub enum Job {
     ShowLast,
     /// `%resume`.
     Resume(ResumeJob),
+    /// `%%tool`, `%mcp`.
+    Tools(super::magics::own_tools::ToolJob),
 }
 
 /// What `%reset` takes away.

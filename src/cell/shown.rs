@@ -65,6 +65,16 @@ impl Part {
     }
 }
 
+impl Part {
+    /// Adds another piece on the same line.
+    #[must_use]
+    pub fn then(mut self, more: &Self) -> Self {
+        self.markdown.push_str(&more.markdown);
+        self.plain.push_str(&more.plain);
+        self
+    }
+}
+
 /// A text in both forms, growing downwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shown {

@@ -11,14 +11,35 @@ use super::web::Web;
 /// Returns `tools`.
 #[must_use]
 pub fn tools(settings: &Settings) -> Vec<Value> {
-    let own = settings.client_tools.iter().cloned();
-    settings
-        .tool_types()
-        .into_iter()
+    let types = settings.tool_types();
+    let by_code = calls_by_code(settings, &types);
+    let own = settings
+        .client_tools
+        .iter()
+        .map(|tool| own_entry(tool, by_code));
+    types
+        .iter()
+        .copied()
         .map(tool_entry)
         .chain(settings.web.iter().flat_map(Web::tools))
         .chain(own)
         .collect()
+}
+
+/// Returns whether code in the sandbox may call tools of this machine (`claude-api.md` 3.7).
+fn calls_by_code(settings: &Settings, types: &[&str]) -> bool {
+    const WITH_REPL: [&str; 2] = ["code_execution_20260521", "code_execution_20260120"];
+    let takes = model::lookup(&settings.model).is_some_and(|spec| spec.sandbox_calls_tools);
+    takes && types.iter().any(|id| WITH_REPL.contains(id))
+}
+
+/// A tool of this machine as it is sent: `allowed_callers` only where code can call.
+fn own_entry(tool: &Value, by_code: bool) -> Value {
+    let mut tool = tool.clone();
+    if let (false, Some(entry)) = (by_code, tool.as_object_mut()) {
+        entry.remove("allowed_callers");
+    }
+    tool
 }
 
 /// Returns `thinking`, or `None` where the field is best left out.

@@ -166,12 +166,16 @@ pub struct ToolCall {
 }
 
 /// What a tool answered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ToolResult {
     /// `content` of the `tool_result`: a string or an array of blocks.
     pub content: Value,
     /// Whether it failed; Claude is told.
     pub is_error: bool,
+    /// What it printed, for the person alone.
+    pub printed: String,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
 /// Why an answer is not whole. `%continue` goes on after each of them.
@@ -280,6 +284,10 @@ pub enum Update {
         id: String,
         /// The `tool_result` block that goes back.
         result: Block,
+        /// What the tool printed.
+        printed: String,
+        /// How long it took.
+        elapsed: Duration,
     },
     /// A file announced by the result block at `ordinal` is here.
     FileFetched {

@@ -30,6 +30,7 @@ use crate::kernel::journal::redact::Redactor;
 use crate::kernel::notebook::Notebook;
 use crate::kernel::state::Initial;
 use crate::kernel::store::Store;
+use crate::kernel::tools::Setup;
 
 /// How often the parent is looked for: below one wake-up a second.
 const PARENT_INTERVAL: Duration = Duration::from_millis(1_250);
@@ -114,6 +115,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         prices,
         problems,
     } = Initial::read(&config);
+    let tools_host = Arc::clone(&host);
     let kernel = Kernel::new(Parts {
         host,
         connection,
@@ -132,6 +134,18 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         journal: journal_options(args, &config, &environment, &file, &working_directory),
         offline: args.offline,
         complaint: complaint(&config, problems),
+        tools: Setup {
+            host: tools_host,
+            python: config
+                .python
+                .clone()
+                .or_else(|| args.python.clone())
+                .or_else(python_beside_us),
+            directory: working_directory,
+            allow_tools: config.allow_tools,
+            allow_mcp: config.allow_mcp,
+            environment,
+        },
     });
     kernel.run().await;
     if let Some(emulator) = emulator {
@@ -188,6 +202,14 @@ fn notebook(session: &Path, working_directory: &Path) -> Option<PathBuf> {
         let folder = path.parent()?.canonicalize().ok()?;
         Some(folder.join(path.file_name()?))
     })
+}
+
+/// Returns the interpreter of the virtual environment that this program is installed in.
+fn python_beside_us() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let bin = program.parent()?;
+    let python = bin.join("python");
+    (bin.parent()?.join("pyvenv.cfg").is_file() && python.is_file()).then_some(python)
 }
 
 /// Catches SIGINT and SIGTERM from here on. SIGINT never ends the process: managers send it before

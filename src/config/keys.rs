@@ -140,6 +140,15 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "python",
+        default: "the active environment's, else the first `python3`",
+        help: "the interpreter that runs Python tools (`%%tool`)",
+        set: |config, value| {
+            config.python = Some(config.path(value)?);
+            Ok(())
+        },
+    },
+    Key {
         name: "journal_max_bytes",
         default: "200000000",
         help: "the size that the file of one conversation may reach, in bytes",
@@ -154,6 +163,28 @@ pub const KEYS: &[Key] = &[
         help: "how many days a conversation is kept that nobody goes on with; 0 keeps all",
         set: |config, value| {
             config.journal_keep_days = number(value)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "allow",
+        default: "nothing",
+        help: "what a notebook may define where nobody can be asked: `tools`, `mcp` or both, with a comma",
+        set: |config, value| {
+            let (mut tools, mut mcp) = (false, false);
+            for word in value
+                .split(',')
+                .map(str::trim)
+                .filter(|word| !word.is_empty())
+            {
+                match word {
+                    "tools" => tools = true,
+                    "mcp" => mcp = true,
+                    "none" | "nothing" => {}
+                    other => return Err(format!("takes `tools` and `mcp`, not `{other}`")),
+                }
+            }
+            (config.allow_tools, config.allow_mcp) = (tools, mcp);
             Ok(())
         },
     },

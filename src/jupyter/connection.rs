@@ -130,7 +130,8 @@ impl Outgoing {
         &self.session
     }
 
-    /// Answers `request` on the channel it came by; with [`Channel::Stdin`] asks its sender.
+    /// Answers `request` on the channel it came by; with [`Channel::Stdin`] asks its sender. Returns
+    /// the header that was sent.
     ///
     /// `content` is an object.
     pub async fn reply(
@@ -140,11 +141,12 @@ impl Outgoing {
         msg_type: &str,
         content: Value,
         metadata: Map<String, Value>,
-    ) {
+    ) -> String {
+        let header = self.session.header(msg_type);
         let frames = wire::encode(
             Draft {
                 identities: &request.identities,
-                header: &self.session.header(msg_type),
+                header: &header,
                 parent: Some(&request.parent),
                 metadata: &metadata,
                 content: &content,
@@ -158,6 +160,7 @@ impl Outgoing {
             Channel::Stdin => &self.queues.stdin,
         };
         send(queue, Parcel::Frames(Route::To(channel), frames)).await;
+        header
     }
 
     /// Publishes a message of any type; `parent` is `None` only for `status: starting`.

@@ -38,7 +38,7 @@ use super::show::{front_end, page_payload, shows, warnings};
 use super::state::State;
 use super::status::{self, About};
 use super::store::Store;
-use super::tools::Tools;
+use super::tools::{self, Setup, Tools};
 use super::{address, attach, cells};
 
 /// How long requests that were sent together with a failing one may take to arrive, so that they
@@ -81,6 +81,8 @@ pub struct Parts {
     pub offline: bool,
     /// What was wrong with the configuration, shown with the first cell.
     pub complaint: Option<String>,
+    /// Where tools of this machine run.
+    pub tools: Setup,
 }
 
 /// The kernel.
@@ -113,6 +115,7 @@ impl Kernel {
             journal,
             offline,
             complaint,
+            tools,
         } = parts;
         let Connection {
             shell,
@@ -135,7 +138,7 @@ impl Kernel {
                 host,
                 client,
                 store,
-                tools: Tools::default(),
+                tools: Tools::new(tools),
             },
             shell,
             interruptions: Interruptions {
@@ -159,6 +162,7 @@ impl Kernel {
                     Wake::Signal(Signal::Interrupt) => None,
                     Wake::Signal(Signal::Terminate) => break Leave::Signal,
                     Wake::Control(message) => self.desk.answer(Channel::Control, *message).await,
+                    Wake::Reply(_) => None,
                 },
                 message = self.shell.recv() => match message {
                     Some(message) => match self.serve(message).await {
@@ -340,6 +344,7 @@ impl Kernel {
             desk: &self.desk,
             parent: &request.parent,
             count: self.state.count,
+            asks: execute.allow_stdin.then_some(request),
         };
         scene
             .show(warnings(
@@ -361,15 +366,15 @@ impl Kernel {
         let mut desktop = Desktop {
             state: &mut self.state,
             journal: &mut self.journal,
-            edges: &self.edges,
+            edges: &mut self.edges,
             interruptions: &mut self.interruptions,
             scene,
-            settings: &prepared.settings,
+            settings: &mut prepared.settings,
             front_end: front_end(execute, request),
             is_dry: prepared.is_dry,
             planned: &mut planned,
         };
-        for job in prepared.jobs {
+        for job in std::mem::take(&mut prepared.jobs) {
             match jobs::run(job, &mut desktop).await {
                 Ok(outcome) => {
                     shown.push(outcome.shown);
@@ -383,6 +388,9 @@ impl Kernel {
         }
         // What a variable holds names no files: only what was typed does.
         if let Err(stopped) = attach::mentioned(&typed, &mut desktop).await {
+            return Ran::stopped(stopped);
+        }
+        if let Err(stopped) = tools::job::refresh(&mut desktop).await {
             return Ran::stopped(stopped);
         }
         let shown = shown.join("\n");

@@ -274,7 +274,7 @@ async fn upload(
 
 /// Asks whether the API still has a file that can be used.
 async fn is_there(file_id: &str, desktop: &mut Desktop<'_>) -> Result<bool, Stopped> {
-    let edges = desktop.edges;
+    let edges = &*desktop.edges;
     let asked = retrying(edges.host.as_ref(), || edges.client.file(file_id));
     let answer = unless_stopped(asked, desktop.interruptions, desktop.scene.desk).await?;
     match answer {

@@ -74,11 +74,17 @@ impl Desk {
         self.outgoing.output(parent, output, execution_count).await;
     }
 
-    /// Answers a request.
-    pub async fn reply(&self, channel: Channel, request: &Message, msg_type: &str, content: Value) {
+    /// Answers a request, or asks its sender; returns the header that was sent.
+    pub async fn reply(
+        &self,
+        channel: Channel,
+        request: &Message,
+        msg_type: &str,
+        content: Value,
+    ) -> String {
         self.outgoing
             .reply(channel, request, msg_type, content, Map::new())
-            .await;
+            .await
     }
 
     /// Answers an execute request; the metadata says when it began.

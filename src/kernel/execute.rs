@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::anthropic::block::View;
@@ -16,11 +17,12 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
 use crate::chat::action::{Action, Input};
 use crate::chat::structured::NewFile;
-use crate::chat::turn::{Activity, Origin, ToolResult, TurnEnd, Update};
+use crate::chat::turn::{Activity, Origin, ToolCall, ToolResult, TurnEnd, Update};
 use crate::chat::turn_loop::TurnLoop;
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
 use crate::jupyter::mime::Output;
+use crate::jupyter::request::text;
 use crate::jupyter::wire::{Message, Parent};
 use crate::render::renderer::Renderer;
 
@@ -30,13 +32,14 @@ use super::fetch::Fetches;
 use super::journal::Journal;
 use super::store::Store;
 use super::tools::Tools;
+use super::tools::ask::{Asking, Decision, declined};
 
-/// What may interrupt a cell: control requests and signals of the process. Stdin is drained.
+/// What may come while a cell runs: control requests, signals of the process, replies on stdin.
 #[derive(Debug)]
 pub struct Interruptions {
     /// Requests on control.
     pub control: mpsc::Receiver<Message>,
-    /// Replies nobody asked for.
+    /// Replies to what the person was asked.
     pub stdin: mpsc::Receiver<Message>,
     /// SIGINT, SIGTERM, the parent's death.
     pub signals: mpsc::Receiver<Signal>,
@@ -47,6 +50,8 @@ pub struct Interruptions {
 pub enum Wake {
     /// A control request.
     Control(Box<Message>),
+    /// A reply on stdin.
+    Reply(Box<Message>),
     /// A signal; `None` when nobody can send one any more.
     Signal(Signal),
 }
@@ -54,17 +59,18 @@ pub enum Wake {
 impl Interruptions {
     /// Waits for the next one. Never completes when all senders are gone. Cancel-safe.
     pub async fn next(&mut self) -> Wake {
-        loop {
-            tokio::select! {
-                biased;
-                Some(signal) = self.signals.recv() => return Wake::Signal(signal),
-                Some(message) = self.control.recv() => return Wake::Control(Box::new(message)),
-                Some(message) = self.stdin.recv() => {
-                    tracing::debug!(msg_type = message.header.msg_type, "a reply on stdin that nobody asked for is dropped");
-                }
-                else => std::future::pending::<()>().await,
-            }
+        tokio::select! {
+            biased;
+            Some(signal) = self.signals.recv() => Wake::Signal(signal),
+            Some(message) = self.control.recv() => Wake::Control(Box::new(message)),
+            Some(message) = self.stdin.recv() => Wake::Reply(Box::new(message)),
+            else => std::future::pending().await,
         }
+    }
+
+    /// Drops the replies to questions of earlier cells.
+    fn forget_replies(&mut self) {
+        while self.stdin.try_recv().is_ok() {}
     }
 }
 
@@ -86,9 +92,22 @@ pub struct Scene<'a> {
     pub parent: &'a Parent,
     /// The execution count.
     pub count: u32,
+    /// The request whose sender can be asked; `None` where nobody sits in front.
+    pub asks: Option<&'a Message>,
 }
 
 impl Scene<'_> {
+    /// Asks the person; returns the id of the question. The reply comes by stdin.
+    async fn ask(&self, prompt: String) -> Option<String> {
+        let content = json!({"prompt": prompt, "password": false});
+        let header = self
+            .desk
+            .reply(Channel::Stdin, self.asks?, "input_request", content)
+            .await;
+        let header: Value = serde_json::from_str(&header).unwrap_or_default();
+        Some(text(&header, "msg_id"))
+    }
+
     /// Publishes outputs in order.
     pub async fn show(&self, outputs: Vec<Output>) {
         for output in outputs {
@@ -120,13 +139,49 @@ struct InFlight {
     saves: FuturesOrdered<BoxFuture<'static, Input>>,
     /// When the command that runs now was started.
     running_since: Option<Duration>,
+    asking: Asking,
+    /// The id of the open question.
+    question: Option<String>,
+}
+
+impl InFlight {
+    fn run(&mut self, tools: &Tools, call: ToolCall) {
+        let (id, run) = (call.id.clone(), tools.run(call));
+        self.tools.push(Box::pin(async move { (id, run.await) }));
+    }
+
+    /// Does what the reply to the open question says. A reply to a question of an earlier cell,
+    /// where the front end names it, is dropped.
+    fn replied(&mut self, reply: &Message, tools: &mut Tools, turn: &mut TurnLoop) {
+        let parent = reply
+            .in_reply_to
+            .as_ref()
+            .and_then(|parent| parent.header().ok());
+        if parent.is_some_and(|parent| Some(&parent.msg_id) != self.question.as_ref()) {
+            return tracing::debug!("a reply to an older question is dropped");
+        }
+        match self.asking.reply(&text(&reply.content, "value")) {
+            Some(Decision::Run(call)) => self.run(tools, call),
+            Some(Decision::Always(call)) => {
+                tools.stop_asking(&call.name);
+                self.run(tools, call);
+            }
+            Some(Decision::Declined(call, result)) => {
+                turn.handle(Input::ToolDone {
+                    id: call.id,
+                    result,
+                });
+            }
+            None => tracing::debug!("a reply on stdin that nobody asked for is dropped"),
+        }
+    }
 }
 
 /// Runs a turn to its end. The second value says that the kernel was told to leave meanwhile.
 pub async fn drive(
     turn: &mut TurnLoop,
     renderer: &mut Renderer,
-    edges: &Edges,
+    edges: &mut Edges,
     scene: Scene<'_>,
     interruptions: &mut Interruptions,
     journal: &mut Journal,
@@ -139,6 +194,8 @@ pub async fn drive(
         tools: FuturesUnordered::new(),
         saves: FuturesOrdered::new(),
         running_since: None,
+        asking: Asking::default(),
+        question: None,
     };
     let mut leave = None;
     let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
@@ -162,10 +219,19 @@ pub async fn drive(
                 Action::Wait(delay) => work.wait = Some(edges.host.sleep(delay)),
                 Action::Fetch { ordinal, file_id } => work.fetches.push(ordinal, file_id),
                 Action::Save(file) => work.saves.push_back(save(edges, file, turn.number())),
-                Action::RunTool(call) => {
-                    let (id, run) = (call.id.clone(), edges.tools.run(call));
-                    work.tools.push(Box::pin(async move { (id, run.await) }));
+                Action::RunTool(call) if !edges.tools.asks(&call.name) => {
+                    work.run(&edges.tools, call);
                 }
+                Action::RunTool(call) if scene.asks.is_some() => work.asking.push(call),
+                Action::RunTool(call) if edges.tools.may_run_unasked(&call.name) => {
+                    work.run(&edges.tools, call);
+                }
+                Action::RunTool(call) => turn.handle(Input::ToolDone {
+                    id: call.id,
+                    result: declined(
+                        "The person must allow this call, and nobody can be asked here.",
+                    ),
+                }),
                 Action::Finish(end) => {
                     if let (TurnEnd::Finished(_), Some(stream)) = (&*end, &mut work.stream) {
                         // Reads the end of the body, so that the next cell finds the connection open.
@@ -174,6 +240,10 @@ pub async fn drive(
                     return (*end, leave);
                 }
             }
+        }
+        if let Some(prompt) = work.asking.question() {
+            interruptions.forget_replies();
+            work.question = scene.ask(prompt).await;
         }
         let deadlines = renderer.deadline().into_iter().chain(journal.deadline());
         set_tick(&mut tick, deadlines.min(), edges.host.as_ref());
@@ -187,6 +257,10 @@ pub async fn drive(
                         Some(Urgent::Interrupt)
                     }
                     Wake::Control(message) => scene.desk.answer(Channel::Control, *message).await,
+                    Wake::Reply(message) => {
+                        work.replied(&message, &mut edges.tools, turn);
+                        None
+                    }
                 };
                 match urgent {
                     Some(Urgent::Interrupt) => turn.handle(Input::Interrupted),

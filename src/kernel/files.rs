@@ -228,7 +228,7 @@ pub async fn remove(
         .into());
     }
     for input in &inputs {
-        let edges = desktop.edges;
+        let edges = &*desktop.edges;
         let deleting = retrying(edges.host.as_ref(), || {
             edges.client.delete_file(&input.file_id)
         });
@@ -248,7 +248,7 @@ pub async fn remove(
 }
 
 async fn remove_local(name: &str, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
-    let edges = desktop.edges;
+    let edges = &*desktop.edges;
     edges
         .store
         .remove(name, edges.host.now())

@@ -19,7 +19,7 @@ use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
 use super::journal::Journal;
 use super::last;
 use super::state::State;
-use super::{attach, files, models, resume};
+use super::{attach, files, models, resume, tools};
 
 /// A cell that did not get to its end: why, and whether the kernel was told to leave.
 #[derive(Debug)]
@@ -54,14 +54,14 @@ pub struct Desktop<'a> {
     pub state: &'a mut State,
     /// Where what is said is kept.
     pub journal: &'a mut Journal,
-    /// The API, the clock, the files.
-    pub edges: &'a Edges,
+    /// The API, the clock, the files, the tools.
+    pub edges: &'a mut Edges,
     /// What may stop it.
     pub interruptions: &'a mut Interruptions,
     /// Where it shows things.
     pub scene: Scene<'a>,
     /// What this cell's turn is asked with.
-    pub settings: &'a Settings,
+    pub settings: &'a mut Settings,
     /// How the front end takes what changes.
     pub front_end: FrontEnd,
     /// Whether the cell only shows its request: then nothing may be sent.
@@ -85,6 +85,7 @@ pub async fn run(job: Job, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped
         Job::Resume(which) => resume::run(&which, desktop).await,
         Job::Files(FilesJob::Remove { name, local }) => files::remove(&name, local, desktop).await,
         Job::ShowLast => last::show(desktop).await,
+        Job::Tools(job) => tools::job::run(job, desktop).await,
     }
 }
 
@@ -112,6 +113,7 @@ pub async fn unless_stopped<T>(
                     Wake::Signal(Signal::Interrupt) => Some(Urgent::Interrupt),
                     Wake::Signal(Signal::Terminate) => return stopped(Some(Leave::Signal)),
                     Wake::Control(message) => desk.answer(Channel::Control, *message).await,
+                    Wake::Reply(_) => None,
                 };
                 match urgent {
                     Some(Urgent::Interrupt) => return stopped(None),

@@ -52,6 +52,8 @@ fn updates(turn: &Turn, store: &Store) -> Vec<Update> {
                     ordinal,
                     id,
                     result: block,
+                    printed: String::new(),
+                    elapsed: std::time::Duration::ZERO,
                 });
                 continue;
             }

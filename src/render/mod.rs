@@ -22,5 +22,6 @@ pub(crate) mod table;
 pub(crate) mod target;
 pub(crate) mod thinking;
 pub(crate) mod tool;
+pub(crate) mod tool_image;
 pub mod value;
 pub(crate) mod wrapped_python;

@@ -16,6 +16,7 @@ use super::status::Status;
 use super::step::Step;
 use super::thinking::Thinking;
 use super::tool::Tool;
+use super::tool_image::tool_images;
 use super::wrapped_python::Scripts;
 use super::{artifact, foreign, receipt, structured};
 use crate::anthropic::block::{Block, View};
@@ -107,7 +108,13 @@ impl Renderer {
             Update::BlockStarted { ordinal, block } => self.started(ordinal, &block, now),
             Update::BlockDelta { ordinal, delta } => self.delta(ordinal, delta, now),
             Update::BlockFinished { ordinal, block } => self.finished(ordinal, &block, now),
-            Update::ToolFinished { id, result, .. } => self.end_step(&id, &result, now),
+            Update::ToolFinished {
+                id,
+                result,
+                printed,
+                elapsed,
+                ..
+            } => self.end_tool(&id, &result, (printed, elapsed), now),
             Update::FileFetched { file, .. } => self.file(file, now),
             Update::FileFailed { file_id, why, .. } => self.file_failed(&file_id, &why, now),
             Update::Result(result) => {
@@ -331,6 +338,7 @@ impl Renderer {
             id: id.to_owned(),
             tool: Tool::describe(name, input, &mut self.scripts),
             result: None,
+            ran: None,
         };
         let place = self.screen.open();
         self.screen.draft(place, step.running());
@@ -362,6 +370,7 @@ impl Renderer {
                 name,
                 id: id.to_owned(),
                 result: None,
+                ran: None,
             };
             let place = self.screen.open();
             self.steps.push((place, step));
@@ -376,7 +385,12 @@ impl Renderer {
         if open {
             self.screen.hold(Some(place));
         }
-        self.screen.finish(place, step.form(open));
+        let mut form = step.form(open);
+        if let (false, Terminal::Text(texts)) = (last, &mut form.terminal) {
+            // Other calls were announced since: say whose result this is.
+            texts.insert(0, (StreamName::Stdout, step.headline()));
+        }
+        self.screen.finish(place, form);
         if let View::Executed {
             outcome: Ok(executed),
             ..
@@ -385,6 +399,26 @@ impl Renderer {
             self.expect_files(place, &executed.file_ids);
         }
         self.wait(now);
+    }
+
+    /// A tool of this machine has answered: what it printed and the images it made are shown too.
+    fn end_tool(&mut self, id: &str, result: &Block, ran: (String, Duration), now: Duration) {
+        let index = self
+            .steps
+            .iter()
+            .rposition(|(_, step)| step.id == id && step.result.is_none());
+        let step = index.and_then(|index| self.steps.get_mut(index));
+        let place = step.map(|(place, step)| {
+            step.ran = Some(ran);
+            (*place, step.name.clone())
+        });
+        self.end_step(id, result, now);
+        if let Some((mut before, name)) = place {
+            for form in tool_images(result, &name) {
+                before = self.screen.open_behind(before);
+                self.screen.finish(before, form);
+            }
+        }
     }
 
     /// What ran has ended: unless something else runs, Claude is asked again.

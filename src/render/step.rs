@@ -3,6 +3,8 @@
 //! Says with words, never with colour alone, whether it worked. The fold shows an excerpt; the
 //! exact call and the output stand in `text/plain`.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::foreign;
@@ -34,6 +36,8 @@ pub(crate) struct Step {
     pub(crate) tool: Tool,
     /// The result block, once it has come.
     pub(crate) result: Option<Block>,
+    /// What a tool of this machine printed, and how long it took.
+    pub(crate) ran: Option<(String, Duration)>,
 }
 
 /// What a result says.
@@ -81,7 +85,7 @@ impl Step {
 
     /// Returns what a terminal shows when the call begins.
     pub(crate) fn announcement(&self) -> String {
-        let mut text = format!("[{}]\n", self.headline(None));
+        let mut text = self.headline();
         for (_, code) in &self.tool.code {
             for line in foreign::excerpt(code, CODE_LINES.0, CODE_LINES.1).lines() {
                 text.push_str("    ");
@@ -94,7 +98,7 @@ impl Step {
 
     /// Returns the final form; `open` unfolds it.
     pub(crate) fn form(&self, open: bool) -> Form {
-        let report = match &self.result {
+        let mut report = match &self.result {
             Some(result) => report(result),
             None => Report {
                 status: "stopped before its result".to_owned(),
@@ -104,6 +108,7 @@ impl Step {
                 file_ids: Vec::new(),
             },
         };
+        report.sections.extend(self.printed());
         let markdown = self.markdown(&report.status, report.failed, open, &report.sections);
         let plain = self.plain(&report);
         let mut kernel = Map::new();
@@ -112,6 +117,9 @@ impl Step {
         kernel.insert("tool_use_id".to_owned(), json!(self.id));
         if let Some(code) = report.exit_code {
             kernel.insert("exit_code".to_owned(), json!(code));
+        }
+        if let Some((_, elapsed)) = &self.ran {
+            kernel.insert("elapsed_s".to_owned(), json!(elapsed.as_secs_f64()));
         }
         if !report.file_ids.is_empty() {
             kernel.insert("file_ids".to_owned(), json!(report.file_ids));
@@ -123,7 +131,21 @@ impl Step {
         }
     }
 
-    fn headline(&self, status: Option<&str>) -> String {
+    fn printed(&self) -> Option<Section> {
+        let (printed, _) = self.ran.as_ref()?;
+        (!printed.trim().is_empty()).then(|| Section::Fence {
+            word: "Printed",
+            language: "text",
+            text: printed.clone(),
+        })
+    }
+
+    /// Returns the line that names the call in a terminal.
+    pub(crate) fn headline(&self) -> String {
+        format!("[{}]\n", self.title(None))
+    }
+
+    fn title(&self, status: Option<&str>) -> String {
         let mut parts = vec![self.tool.label.as_str()];
         if !self.tool.title.is_empty() {
             parts.push(&self.tool.title);
@@ -135,7 +157,7 @@ impl Step {
     fn markdown(&self, status: &str, failed: bool, open: bool, sections: &[Section]) -> String {
         let (open, summary) = (
             if open { " open" } else { "" },
-            foreign::inline(&self.headline(None)),
+            foreign::inline(&self.title(None)),
         );
         let status = foreign::inline(status);
         let status = if failed {
@@ -181,7 +203,7 @@ impl Step {
     }
 
     fn plain(&self, report: &Report) -> String {
-        let mut out = self.headline(Some(&report.status));
+        let mut out = self.title(Some(&report.status));
         out.push('\n');
         if !self.tool.exact.is_empty() && self.tool.exact != self.tool.title {
             out.push('\n');

@@ -125,9 +125,15 @@ impl Tool {
     fn other(name: &str, input: &Value) -> Self {
         let arguments = serde_json::to_string_pretty(input).unwrap_or_default();
         let empty = input.as_object().is_none_or(serde_json::Map::is_empty);
+        let pairs: Vec<String> = input
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         Self {
             label: format!("Tool {name}"),
-            title: String::new(),
+            title: shorten(&pairs.join(", ")),
             code: if empty {
                 Vec::new()
             } else {
@@ -336,7 +342,7 @@ mod tests {
         check("code_execution", &code, "Python", "print(os.getcwd())");
         let view = json!({"command": "view", "path": "/a.txt"});
         check("text_editor_code_execution", &view, "Editor", "view /a.txt");
-        check("fetch_data", &json!({"a": 1}), "Tool fetch_data", "");
+        check("fetch_data", &json!({"a": 1}), "Tool fetch_data", "a=1");
     }
 
     #[test]

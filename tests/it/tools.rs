@@ -1,4 +1,5 @@
 //! Tools of this machine: the Python worker, commands, MCP servers, and what a turn makes of them.
 
 mod mcp;
+mod turns;
 mod worker;

@@ -239,6 +239,7 @@ fn tools_of_this_machine_run_together_and_answer_together() {
         result: ToolResult {
             content: json!(text),
             is_error,
+            ..ToolResult::default()
         },
     };
     turn.handle(done("toolu_2", "second", true));

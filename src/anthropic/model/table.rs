@@ -18,6 +18,7 @@ const PRESENT: ModelSpec = ModelSpec {
     thinking: &[Adaptive],
     thinks_by_default: true,
     system_messages: true,
+    sandbox_calls_tools: true,
     retires: None,
     gated: false,
 };
@@ -136,6 +137,7 @@ pub const MODELS: &[ModelSpec] = &[
     },
     ModelSpec {
         id: "claude-haiku-4-5",
+        sandbox_calls_tools: false,
         price: dollars(1.0, 5.0, 0.1),
         ..OLD
     },

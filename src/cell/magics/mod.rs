@@ -14,8 +14,10 @@ pub mod json;
 mod languages;
 mod lsmagic;
 mod max_tokens;
+pub mod mcp;
 mod model;
 pub mod models;
+pub mod own_tools;
 mod reset;
 pub mod resume;
 mod skills;
@@ -36,6 +38,8 @@ pub const MAGICS: &[&Magic] = &[
     &languages::BASH,
     &languages::PYTHON,
     &tools::TOOLS,
+    &own_tools::TOOL,
+    &mcp::MCP,
     &effort::EFFORT,
     &thinking::THINKING,
     &web::WEB,

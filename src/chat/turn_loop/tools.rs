@@ -49,6 +49,8 @@ impl TurnLoop {
             ordinal,
             id,
             result: block,
+            printed: result.printed.clone(),
+            elapsed: result.elapsed,
         });
         if self.tools.iter().any(|(_, answer)| answer.is_none()) {
             return;

@@ -51,6 +51,7 @@ impl Kernel {
             desk: &self.desk,
             parent: &request.parent,
             count: self.state.count,
+            asks: None,
         };
         // Whoever resumes knows.
         let notice = chosen.notice.filter(|_| !execute.code.contains("%resume"));

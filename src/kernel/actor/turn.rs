@@ -89,12 +89,13 @@ impl Kernel {
             desk: &self.desk,
             parent: &request.parent,
             count: self.state.count,
+            asks: execute.allow_stdin.then_some(request),
         };
         scene.show(warnings(told.iter())).await;
         let (end, leave) = drive(
             &mut turn,
             &mut renderer,
-            &self.edges,
+            &mut self.edges,
             scene,
             &mut self.interruptions,
             &mut self.journal,

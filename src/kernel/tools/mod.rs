@@ -1,31 +1,346 @@
 //! Tools that run on this machine when Claude calls them.
 //!
-//! Whatever goes wrong in a tool is an answer to Claude, never the end of the turn.
+//! A registry by name: Python functions (`worker`), commands, MCP servers. Whatever goes wrong in a
+//! tool is an answer to Claude, never the end of the turn.
 
+pub mod ask;
+pub mod command;
 pub mod environment;
+mod group;
+pub mod job;
 pub mod limits;
 pub mod mcp;
 pub mod names;
 pub mod worker;
 
-use futures::future::BoxFuture;
-use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::BoxFuture;
+use serde_json::{Map, Value, json};
+
+use crate::cell::magics::own_tools::{CommandLine, ToolOptions};
 use crate::chat::turn::{ToolCall, ToolResult};
+use crate::config::Environment;
+use crate::host::Host;
+
+use command::Surroundings;
+use mcp::Server;
+use worker::{Answer, Call, Program, Worker};
+
+/// What a sandbox with programmatic tool calling is called in `allowed_callers` (`claude-api.md` 3.7).
+const SANDBOX_CALLER: &str = "code_execution_20260120";
+
+/// Where tools run, and what may be defined without a person.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Clock.
+    pub host: Arc<dyn Host>,
+    /// The interpreter, where one was named.
+    pub python: Option<PathBuf>,
+    /// The kernel's own environment; tools get it without the kernel's keys.
+    pub environment: Environment,
+    /// The working directory.
+    pub directory: PathBuf,
+    /// `CLAUDE_KERNEL_ALLOW` names `tools`.
+    pub allow_tools: bool,
+    /// `CLAUDE_KERNEL_ALLOW` names `mcp`.
+    pub allow_mcp: bool,
+}
+
+/// One tool.
+#[derive(Debug)]
+struct Tool {
+    /// The entry of `tools`.
+    entry: Map<String, Value>,
+    options: ToolOptions,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Python,
+    Command(CommandLine),
+    Server {
+        server: Arc<Named>,
+        /// The server's own name for it.
+        tool: String,
+    },
+}
+
+/// A server that was added.
+#[derive(Debug)]
+struct Named {
+    name: String,
+    address: String,
+    server: Server,
+    only: Vec<String>,
+    options: ToolOptions,
+}
+
+impl Tool {
+    fn new(
+        name: &str,
+        description: &str,
+        schema: Map<String, Value>,
+        options: ToolOptions,
+        kind: Kind,
+    ) -> Self {
+        let mut entry = Map::new();
+        entry.insert("name".to_owned(), json!(name));
+        if !description.is_empty() {
+            entry.insert("description".to_owned(), json!(description));
+        }
+        // Code in the sandbox cannot call what refers to itself (3.7).
+        let callable = !options.direct
+            && !Value::Object(schema.clone())
+                .to_string()
+                .contains("\"$ref\"");
+        entry.insert("input_schema".to_owned(), Value::Object(schema));
+        if callable {
+            entry.insert(
+                "allowed_callers".to_owned(),
+                json!(["direct", SANDBOX_CALLER]),
+            );
+        }
+        Self {
+            entry,
+            options,
+            kind,
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.text("name")
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.entry
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    fn what(&self) -> String {
+        match &self.kind {
+            Kind::Python => "Python".to_owned(),
+            Kind::Command(_) => "command".to_owned(),
+            Kind::Server { server, .. } => format!("MCP server {}", server.name),
+        }
+    }
+
+    /// Its arguments, as a person writes them: `city: string, unit?: string`.
+    fn takes(&self) -> String {
+        let schema = self.entry.get("input_schema").unwrap_or(&Value::Null);
+        let required = schema.get("required").and_then(Value::as_array);
+        let is_required = |name: &str| {
+            required.is_some_and(|all| all.iter().any(|one| one.as_str() == Some(name)))
+        };
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let takes: Vec<String> = properties
+            .into_iter()
+            .flatten()
+            .map(|(name, of)| {
+                let kind = of.get("type").and_then(Value::as_str).unwrap_or("any");
+                let mark = if is_required(name) { "" } else { "?" };
+                format!("{name}{mark}: {kind}")
+            })
+            .collect();
+        takes.join(", ")
+    }
+}
 
 /// The tools in force. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Tools {}
+#[derive(Debug, Clone)]
+pub struct Tools {
+    setup: Arc<Setup>,
+    worker: Option<Worker>,
+    own: Vec<Arc<Tool>>,
+    servers: Vec<Arc<Named>>,
+}
 
 impl Tools {
+    /// Starts with none.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            setup: Arc::new(setup),
+            worker: None,
+            own: Vec::new(),
+            servers: Vec::new(),
+        }
+    }
+
+    /// Returns whether calls may run where nobody can be asked.
+    #[must_use]
+    pub fn may_run_unasked(&self, name: &str) -> bool {
+        match self.find(name).map(|tool| &tool.kind) {
+            Some(Kind::Server { .. }) => self.setup.allow_mcp,
+            _ => self.setup.allow_tools,
+        }
+    }
+
+    /// Returns the entries of `tools`, in the order in which the tools were defined.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Value> {
+        let own = self.own.iter();
+        own.map(|tool| Value::Object(tool.entry.clone())).collect()
+    }
+
+    /// Returns whether the person is asked before each call of a tool.
+    #[must_use]
+    pub fn asks(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|tool| tool.options.ask)
+    }
+
+    /// Stops asking before each call of a tool.
+    pub fn stop_asking(&mut self, name: &str) {
+        for tool in &mut self.own {
+            if tool.name() == name {
+                *tool = Arc::new(Tool {
+                    entry: tool.entry.clone(),
+                    options: ToolOptions {
+                        ask: false,
+                        ..tool.options
+                    },
+                    kind: tool.kind.clone(),
+                });
+            }
+        }
+    }
+
     /// Runs one call. Dropping the future stops it.
     #[must_use]
     pub fn run(&self, call: ToolCall) -> BoxFuture<'static, ToolResult> {
+        let host = Arc::clone(&self.setup.host);
+        let began = host.elapsed();
+        let work = self.answer(call);
         Box::pin(async move {
+            let Answer {
+                content,
+                is_error,
+                printed,
+            } = work.await;
             ToolResult {
-                content: Value::String(format!("there is no tool `{}` here", call.name)),
-                is_error: true,
+                content: plain(content),
+                is_error,
+                printed,
+                elapsed: host.elapsed().saturating_sub(began),
             }
         })
     }
+
+    fn answer(&self, call: ToolCall) -> BoxFuture<'static, Answer> {
+        let Some(tool) = self.find(&call.name).cloned() else {
+            let there: Vec<&str> = self.own.iter().map(|tool| tool.name()).collect();
+            let why = format!(
+                "there is no tool `{}` on this machine; there are: {}",
+                call.name,
+                if there.is_empty() {
+                    "none".to_owned()
+                } else {
+                    there.join(", ")
+                }
+            );
+            return Box::pin(async move { Answer::failed(why) });
+        };
+        let limit = Duration::from_secs(tool.options.timeout_s);
+        let direct = !call.from_code;
+        match &tool.kind {
+            Kind::Python => {
+                let Some(worker) = self.worker.clone() else {
+                    return Box::pin(async { Answer::failed("its process was never started") });
+                };
+                let call = Call {
+                    name: call.name,
+                    arguments: call.input,
+                    direct,
+                    limit,
+                };
+                Box::pin(async move { worker.call(call).await })
+            }
+            Kind::Command(line) => {
+                let (line, around) = (line.clone(), self.surroundings());
+                let host = Arc::clone(&self.setup.host);
+                Box::pin(async move {
+                    command::run(&line, &call.input, &around, direct, limit, host).await
+                })
+            }
+            Kind::Server { server, tool } => {
+                let (server, tool) = (server.server.clone(), tool.clone());
+                let Value::Object(arguments) = call.input else {
+                    return Box::pin(async { Answer::failed("the arguments must be an object") });
+                };
+                Box::pin(async move { server.call(tool, arguments, direct, limit).await })
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Arc<Tool>> {
+        self.own.iter().find(|tool| tool.name() == name)
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            environment: environment::scrubbed(&self.setup.environment),
+            directory: self.setup.directory.clone(),
+        }
+    }
+
+    /// Returns the worker, which is made with the first Python tool.
+    fn worker(&mut self) -> Result<Worker, String> {
+        if let Some(worker) = &self.worker {
+            return Ok(worker.clone());
+        }
+        let setup = &self.setup;
+        let interpreter = environment::interpreter(setup.python.as_deref(), &setup.environment)?;
+        let Surroundings {
+            environment,
+            directory,
+        } = self.surroundings();
+        let program = Program {
+            interpreter,
+            environment,
+            directory,
+        };
+        let worker = Worker::new(program, Arc::clone(&setup.host));
+        self.worker = Some(worker.clone());
+        Ok(worker)
+    }
+
+    /// Puts a tool in force; one of the same name is replaced where it stands.
+    fn put(&mut self, tool: Tool) {
+        let tool = Arc::new(tool);
+        match self.own.iter_mut().find(|old| old.name() == tool.name()) {
+            Some(old) => *old = tool,
+            None => self.own.push(tool),
+        }
+    }
+
+    /// Takes tools out of force.
+    async fn remove(&mut self, names: &[String]) {
+        let gone = |tool: &Arc<Tool>| names.iter().any(|name| name == tool.name());
+        let python: Vec<String> = self
+            .own
+            .iter()
+            .filter(|tool| gone(tool) && matches!(tool.kind, Kind::Python))
+            .map(|tool| tool.name().to_owned())
+            .collect();
+        if let (false, Some(worker)) = (python.is_empty(), &self.worker) {
+            worker.forget(python).await;
+        }
+        self.own.retain(|tool| !gone(tool));
+    }
+}
+
+/// One text goes as a string: the form that code in the sandbox gets in any case.
+fn plain(mut content: Vec<Value>) -> Value {
+    let only = match content.as_mut_slice() {
+        [block] if block.get("type").and_then(Value::as_str) == Some("text") => {
+            block.get_mut("text").map(Value::take)
+        }
+        _ => None,
+    };
+    only.unwrap_or(Value::Array(content))
 }

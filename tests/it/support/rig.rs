@@ -17,6 +17,7 @@ use claude_kernel::kernel::actor::{Kernel, Parts, Signal};
 use claude_kernel::kernel::journal;
 use claude_kernel::kernel::notebook::Notebook;
 use claude_kernel::kernel::store::Store;
+use claude_kernel::kernel::tools::Setup;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -86,6 +87,19 @@ impl Rig {
             Secret::new(key),
         ));
         let host: Arc<dyn Host> = Arc::new(SystemHost::new());
+        let tools = Setup {
+            host: Arc::clone(&host),
+            python: Some(python()),
+            environment: [
+                ("PATH", "/usr/bin:/bin"),
+                ("ANTHROPIC_API_KEY", "sk-ant-rig"),
+            ]
+            .into_iter()
+            .collect(),
+            directory: directory.path().to_owned(),
+            allow_tools: false,
+            allow_mcp: false,
+        };
         let (connection, front_end) = Connection::memory(Arc::clone(&host));
         let (signals, receiver) = mpsc::channel(8);
         let kernel = Kernel::new(Parts {
@@ -100,6 +114,7 @@ impl Rig {
             offline: true,
             journal,
             complaint: None,
+            tools,
         });
         let kernel = tokio::spawn(kernel.run());
         let mut rig = Self {

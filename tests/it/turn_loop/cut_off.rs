@@ -74,6 +74,7 @@ fn answer_tools(turn: &mut TurnLoop) {
         let result = ToolResult {
             content: json!("done"),
             is_error: false,
+            ..ToolResult::default()
         };
         turn.handle(Input::ToolDone { id, result });
     }
@@ -252,6 +253,7 @@ fn an_interrupt_while_tools_run_keeps_those_that_answered() {
     let result = ToolResult {
         content: json!("first"),
         is_error: false,
+        ..ToolResult::default()
     };
     turn.handle(Input::ToolDone {
         id: "toolu_1".to_owned(),

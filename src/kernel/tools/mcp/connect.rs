@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use rmcp::handler::client::ClientHandler;
 use rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use rmcp::service::{NotificationContext, RoleClient, RunningService, serve_client};
@@ -22,6 +20,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::Address;
+use crate::kernel::tools::group::Group;
 
 /// The longest message of a server: a result with images fits.
 const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
@@ -64,17 +63,8 @@ impl ClientHandler for Listener {
 /// A server's process. Dropping it ends it and everything it started.
 #[derive(Debug)]
 pub(super) struct Running {
-    group: Option<Pid>,
+    _group: Group,
     _child: Child,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(group) = self.group {
-            // It may have ended by itself.
-            let _over = killpg(group, Signal::SIGKILL);
-        }
-    }
 }
 
 /// A process that was started, with its pipes.
@@ -108,10 +98,10 @@ pub(super) fn start(address: &Address) -> Result<Option<Started>, String> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
-    let group = child.id().and_then(|id| i32::try_from(id).ok());
+    let group = Group::of(&child);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let running = Running {
-        group: group.map(Pid::from_raw),
+        _group: group,
         _child: child,
     };
     match pipes {

@@ -5,14 +5,14 @@ use std::process::Stdio;
 
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
+
+use crate::kernel::tools::group::Group;
 
 /// The worker's program, in the order in which its parts need each other.
 const PROGRAM: &str = concat!(
@@ -60,17 +60,6 @@ pub(super) enum Event {
     Gone(String),
 }
 
-/// A process group that ends with this value.
-#[derive(Debug)]
-struct Group(Pid);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _over = killpg(self.0, Signal::SIGKILL);
-    }
-}
-
 impl Process {
     /// Starts the interpreter.
     ///
@@ -95,16 +84,16 @@ impl Process {
                 program.interpreter.display()
             )
         })?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok());
+        let group = Group::of(&child);
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(group), (Some(stdin), Some(stdout), Some(stderr))) = (group, pipes) else {
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err("the interpreter ended at once".to_owned());
         };
         let (writing, queue) = mpsc::channel(WRITE_QUEUE);
         let mut writer = JoinSet::new();
         writer.spawn(write(stdin, queue));
         Ok(Self {
-            group: Group(Pid::from_raw(group)),
+            group,
             child,
             frames: FramedRead::new(stdout, codec()),
             writing,

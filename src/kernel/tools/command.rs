@@ -1,0 +1,282 @@
+//! Command tools: a program or a script of the person's, run anew for each call.
+//!
+//! Arguments are JSON on standard input, and besides words of the command line (never through a
+//! shell) or variables of a script (never part of its text): what Claude sends cannot become a
+//! command.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{ChildStdin, Command};
+
+use super::group::Group;
+use super::limits::{MAX_IMAGE_BASE64, cut, text_limit};
+use super::worker::Answer;
+use crate::cell::magics::own_tools::{CommandLine, places};
+use crate::host::Host;
+
+/// What is kept of a program's output: an image, or text for the sandbox.
+const MAX_OUTPUT_BYTES: usize = 8_000_000;
+/// What is kept of its error output.
+const MAX_STDERR_BYTES: usize = 20_000;
+
+/// What a command runs with.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The whole environment.
+    pub environment: Vec<(String, String)>,
+    /// Where it runs.
+    pub directory: PathBuf,
+}
+
+/// Checks that a script's arguments can be its variables.
+///
+/// # Errors
+/// The first that cannot, as a sentence.
+pub fn check(line: &CommandLine, schema: &Value, around: &Surroundings) -> Result<(), String> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    if matches!(line, CommandLine::Words(_)) {
+        return Ok(());
+    }
+    for name in properties.into_iter().flat_map(|all| all.keys()) {
+        let fits = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.starts_with(|c: char| c.is_ascii_digit());
+        if !fits {
+            return Err(format!(
+                "the argument `{name}` cannot be a variable of a script"
+            ));
+        }
+        let taken = around.environment.iter().any(|(other, _)| other == name);
+        if taken
+            || matches!(name.as_str(), "PATH" | "IFS" | "BASH_ENV" | "ENV")
+            || name.starts_with("LD_")
+        {
+            return Err(format!(
+                "the argument `{name}` would replace a variable of the environment; give it another name"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command for one call. Dropping the future ends it.
+pub async fn run(
+    line: &CommandLine,
+    arguments: &Value,
+    around: &Surroundings,
+    direct: bool,
+    limit: Duration,
+    host: Arc<dyn Host>,
+) -> Answer {
+    let mut command = prepare(line, arguments);
+    command
+        .env_clear()
+        .envs(around.environment.iter().cloned())
+        .envs(variables(line, arguments))
+        .current_dir(&around.directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    let program = command
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Answer::failed(format!("`{program}` cannot be started: {error}")),
+    };
+    let _group = Group::of(&child);
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+        return Answer::failed(format!("`{program}` has no pipes"));
+    };
+    let input = format!("{arguments}\n");
+    let work = async {
+        let ((), out, err) = tokio::join!(
+            feed(stdin, input),
+            read(stdout, MAX_OUTPUT_BYTES),
+            read(stderr, MAX_STDERR_BYTES)
+        );
+        (child.wait().await, out, err)
+    };
+    tokio::select! {
+        (status, out, err) = work => {
+            let err = String::from_utf8_lossy(&err).into_owned();
+            match status {
+                Ok(status) if status.success() => Answer {
+                    content: vec![block(&out, direct)],
+                    is_error: false,
+                    printed: err,
+                },
+                Ok(status) => Answer::failed(failure(&status.to_string(), &out, &err)),
+                Err(error) => Answer::failed(format!("`{program}`: {error}")),
+            }
+        }
+        () = host.sleep(limit) => Answer::failed(format!(
+            "`{program}` was ended after {} s, its time limit",
+            limit.as_secs()
+        )),
+    }
+}
+
+fn prepare(line: &CommandLine, arguments: &Value) -> Command {
+    match line {
+        CommandLine::Script(script) => {
+            let mut command = Command::new("bash");
+            command.args(["-c", script]);
+            command
+        }
+        CommandLine::Words(words) => {
+            let words = fill(words, arguments);
+            let mut words = words.iter();
+            let mut command = Command::new(words.next().map_or("", String::as_str));
+            command.args(words);
+            command
+        }
+    }
+}
+
+/// Puts arguments into words. A word whose argument is missing is left out, together with an
+/// option right before it.
+fn fill(words: &[String], arguments: &Value) -> Vec<String> {
+    let mut filled: Vec<String> = Vec::with_capacity(words.len());
+    for word in words {
+        let names: Vec<&str> = places(word).collect();
+        let missing = names
+            .iter()
+            .any(|name| arguments.get(name).is_none_or(Value::is_null));
+        if missing {
+            if filled.len() > 1 && filled.last().is_some_and(|last| last.starts_with('-')) {
+                filled.pop();
+            }
+            continue;
+        }
+        // Piece by piece: what is inserted is not looked at again.
+        let mut rest = word.as_str();
+        let mut whole = String::new();
+        for name in names {
+            if let Some((before, after)) = rest.split_once(&format!("{{{name}}}")) {
+                whole.push_str(before);
+                whole.push_str(&plain(arguments.get(name).unwrap_or(&Value::Null)));
+                rest = after;
+            }
+        }
+        whole.push_str(rest);
+        filled.push(whole);
+    }
+    filled
+}
+
+fn variables(line: &CommandLine, arguments: &Value) -> Vec<(String, String)> {
+    let CommandLine::Script(_) = line else {
+        return Vec::new();
+    };
+    let arguments = arguments.as_object();
+    arguments
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), plain(value).replace('\0', "")))
+        .collect()
+}
+
+/// A string as it is, everything else as JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+async fn feed(mut stdin: ChildStdin, input: String) {
+    // A program that does not read its input is fine.
+    let _unread = stdin.write_all(input.as_bytes()).await;
+}
+
+/// Reads to the end and keeps the beginning.
+async fn read(mut from: impl AsyncRead + Unpin, most: usize) -> Vec<u8> {
+    let (mut kept, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        match from.read(&mut buffer).await {
+            Ok(0) | Err(_) => return kept,
+            Ok(length) => {
+                let room = most.saturating_sub(kept.len()).min(length);
+                kept.extend_from_slice(buffer.get(..room).unwrap_or_default());
+            }
+        }
+    }
+}
+
+fn block(out: &[u8], direct: bool) -> Value {
+    let image = infer::get(out).map(|kind| kind.mime_type()).filter(|kind| {
+        matches!(
+            *kind,
+            "image/png" | "image/jpeg" | "image/gif" | "image/webp"
+        )
+    });
+    if let Some(media_type) = image
+        && direct
+    {
+        let data = base64::engine::general_purpose::STANDARD.encode(out);
+        if data.len() <= MAX_IMAGE_BASE64 {
+            return json!({
+                "type": "image",
+                "source": {"type": "base64", "media_type": media_type, "data": data},
+            });
+        }
+    }
+    let text = match std::str::from_utf8(out) {
+        Ok(text) if text.trim().is_empty() => {
+            "The command printed nothing; it ran without an error.".to_owned()
+        }
+        Ok(text) => cut(text.trim_end_matches('\n'), text_limit(direct)),
+        Err(_) if out.contains(&0) => format!("({} bytes that are not text)", out.len()),
+        Err(_) => cut(&String::from_utf8_lossy(out), text_limit(direct)),
+    };
+    json!({"type": "text", "text": text})
+}
+
+fn failure(status: &str, out: &[u8], err: &str) -> String {
+    let mut text = format!("The command failed ({status}).");
+    for (word, said) in [
+        ("Error output", err),
+        ("Output", &String::from_utf8_lossy(out)),
+    ] {
+        if !said.trim().is_empty() {
+            text.push_str(&format!(
+                "\n{word}:\n{}",
+                cut(said.trim_end(), MAX_STDERR_BYTES)
+            ));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_words_whatever_they_hold() {
+        let words: Vec<String> = ["prog", "--city", "{city}", "--unit", "{unit}", "{city}={n}"]
+            .map(str::to_owned)
+            .to_vec();
+        let arguments = json!({"city": "$(rm -rf /) {n}; '", "n": 3});
+        assert_eq!(
+            fill(&words, &arguments),
+            [
+                "prog",
+                "--city",
+                "$(rm -rf /) {n}; '",
+                "$(rm -rf /) {n}; '=3"
+            ]
+        );
+    }
+}

@@ -1,0 +1,324 @@
+//! `%%tool` and `%mcp`: tools are defined, listed, removed before the prompt of their cell is sent.
+
+mod servers;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::worker::Definition;
+use super::{Kind, Tool, Tools, command, names};
+use crate::cell::magics::own_tools::{CommandLine, ToolJob, ToolOptions};
+use crate::cell::shown::{Part, Shown, clip};
+use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
+use crate::kernel::error::CellError;
+use crate::kernel::jobs::{Desktop, Outcome, Stopped, unless_stopped};
+
+use servers::{add_server, address, list_servers, remove_servers, take};
+
+/// How long a cell of definitions may run: it may open connections and read files.
+const DEFINE_LIMIT: Duration = Duration::from_secs(600);
+/// Characters of a description in a list.
+const SHORT: usize = 80;
+
+/// Does one job.
+///
+/// # Errors
+/// When the tool cannot be had, or was stopped.
+pub async fn run(job: ToolJob, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
+    let shown = match job {
+        ToolJob::Python {
+            source,
+            names,
+            options,
+        } => {
+            allow(desktop, What::Tools)?;
+            define_python(desktop, source, names, options).await?
+        }
+        ToolJob::Command {
+            name,
+            description,
+            schema,
+            line,
+            options,
+        } => {
+            allow(desktop, What::Tools)?;
+            define_command(desktop, &name, &description, schema, line, options)?
+        }
+        ToolJob::List => list(&desktop.edges.tools),
+        ToolJob::Remove(names) => {
+            let tools = &desktop.edges.tools;
+            if let Some(missing) = names.iter().find(|name| tools.find(name).is_none()) {
+                let there: Vec<&str> = tools.own.iter().map(|tool| tool.name()).collect();
+                let hint = match there.is_empty() {
+                    true => "There are none.".to_owned(),
+                    false => format!("There are: {}.", there.join(", ")),
+                };
+                return Err(refused(format!("there is no tool `{missing}`"), hint));
+            }
+            desktop.edges.tools.remove(&names).await;
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            Shown::default().paragraph(&format!("Removed {}.", names.join(", ")))
+        }
+        ToolJob::AddServer {
+            name,
+            words,
+            token_variable,
+            only,
+            options,
+        } => {
+            allow(desktop, What::Mcp)?;
+            let address = address(&desktop.edges.tools.setup, words, token_variable)?;
+            add_server(desktop, name, address, only, options).await?
+        }
+        ToolJob::ListServers => list_servers(&desktop.edges.tools),
+        ToolJob::RemoveServers(names) => remove_servers(desktop, &names).await?,
+    };
+    put_in_force(desktop);
+    let plain = shown.plain.clone();
+    let output = Output::Display(Display {
+        data: MimeBundle::markdown(shown.markdown, shown.plain),
+        ..Display::default()
+    });
+    desktop.scene.show(vec![output]).await;
+    Ok(Outcome {
+        shown: plain,
+        ..Outcome::default()
+    })
+}
+
+/// Takes over what servers changed in their lists since the last turn.
+///
+/// # Errors
+/// When it was stopped.
+pub async fn refresh(desktop: &mut Desktop<'_>) -> Result<(), Stopped> {
+    for server in desktop.edges.tools.servers.clone() {
+        if !server.server.has_changed().await {
+            continue;
+        }
+        let listed = unless_stopped(
+            server.server.tools(),
+            desktop.interruptions,
+            desktop.scene.desk,
+        )
+        .await?;
+        match listed {
+            Ok(listing) => {
+                let mut tools = desktop.edges.tools.clone();
+                take(&mut tools, &server, listing.tools);
+                desktop.edges.tools = tools;
+                quiet(
+                    desktop,
+                    &format!("The tools of the MCP server {} have changed.", server.name),
+                )
+                .await;
+            }
+            Err(why) => {
+                quiet(
+                    desktop,
+                    &format!(
+                        "The MCP server {} does not list its tools any more: {why}",
+                        server.name
+                    ),
+                )
+                .await;
+            }
+        }
+    }
+    put_in_force(desktop);
+    Ok(())
+}
+
+fn put_in_force(desktop: &mut Desktop<'_>) {
+    let entries = desktop.edges.tools.entries();
+    desktop.state.settings.client_tools.clone_from(&entries);
+    desktop.settings.client_tools = entries;
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Tools,
+    Mcp,
+}
+
+/// Local code runs where a person sits in front of it, or has said beforehand that it may.
+fn allow(desktop: &Desktop<'_>, what: What) -> Result<(), Stopped> {
+    let setup = &desktop.edges.tools.setup;
+    let (allowed, word, magic) = match what {
+        What::Tools => (setup.allow_tools, "tools", "%%tool"),
+        What::Mcp => (setup.allow_mcp, "mcp", "%mcp add"),
+    };
+    if allowed || desktop.scene.asks.is_some() {
+        return Ok(());
+    }
+    Err(CellError::new(
+        "NotAllowed",
+        format!("`{magic}` would run on this machine, and nobody sits in front of this notebook"),
+        format!(
+            "If you trust it, set `CLAUDE_KERNEL_ALLOW={word}` in the environment and run it again."
+        ),
+    )
+    .into())
+}
+
+fn refused(evalue: impl Into<String>, hint: impl Into<String>) -> Stopped {
+    CellError::new("ToolError", evalue, hint).into()
+}
+
+async fn define_python(
+    desktop: &mut Desktop<'_>,
+    source: String,
+    names: Vec<String>,
+    options: ToolOptions,
+) -> Result<Shown, Stopped> {
+    for name in &names {
+        vacant(&desktop.edges.tools, name, |kind| {
+            matches!(kind, Kind::Python)
+        })?;
+    }
+    let worker = desktop.edges.tools.worker().map_err(|why| {
+        refused(
+            why,
+            "Name an interpreter: `CLAUDE_KERNEL_PYTHON=/path/to/python3`, or `python` in the configuration file.",
+        )
+    })?;
+    let definition = Definition {
+        file: format!("<tool cell {}>", desktop.scene.count),
+        source,
+        names,
+    };
+    let defined = unless_stopped(
+        worker.define(definition, DEFINE_LIMIT),
+        desktop.interruptions,
+        desktop.scene.desk,
+    )
+    .await?
+    .map_err(|why| {
+        refused(
+            why,
+            "Nothing was defined; the tools there were are unchanged.",
+        )
+    })?;
+    for tool in &defined.tools {
+        if let Err(stopped) = vacant(&desktop.edges.tools, &tool.name, |kind| {
+            matches!(kind, Kind::Python)
+        }) {
+            let all = defined.tools.iter().map(|tool| tool.name.clone());
+            worker.forget(all.collect()).await;
+            return Err(stopped);
+        }
+    }
+    if !defined.printed.is_empty() {
+        let output = Output::Stream {
+            name: StreamName::Stdout,
+            text: defined.printed,
+        };
+        desktop.scene.show(vec![output]).await;
+    }
+    let mut shown = Shown::default();
+    for described in defined.tools {
+        for warning in &described.warnings {
+            quiet(desktop, &format!("{warning}.")).await;
+        }
+        let tool = Tool::new(
+            &described.name,
+            &described.description,
+            described.input_schema,
+            options,
+            Kind::Python,
+        );
+        shown = announce(shown, &tool);
+        desktop.edges.tools.put(tool);
+    }
+    Ok(shown)
+}
+
+fn define_command(
+    desktop: &mut Desktop<'_>,
+    name: &str,
+    description: &str,
+    schema: Value,
+    line: CommandLine,
+    options: ToolOptions,
+) -> Result<Shown, Stopped> {
+    let tools = &mut desktop.edges.tools;
+    vacant(tools, name, |kind| matches!(kind, Kind::Command(_)))?;
+    command::check(&line, &schema, &tools.surroundings())
+        .map_err(|why| refused(why, "Change the schema of the tool."))?;
+    let Value::Object(schema) = schema else {
+        return Err(refused(
+            format!("the schema of `{name}` is no object"),
+            "Change it.",
+        ));
+    };
+    let tool = Tool::new(name, description, schema, options, Kind::Command(line));
+    let shown = announce(Shown::default(), &tool);
+    tools.put(tool);
+    Ok(shown)
+}
+
+/// Checks that a name may be used: by nobody, or by a tool of the same kind, which is replaced.
+fn vacant(tools: &Tools, name: &str, same: impl Fn(&Kind) -> bool) -> Result<(), Stopped> {
+    names::check(name).map_err(|why| refused(why, "Choose another name."))?;
+    match tools.find(name) {
+        Some(tool) if !same(&tool.kind) => Err(refused(
+            format!("there is a tool `{name}` already: {}", tool.what()),
+            format!("Choose another name, or remove it with `%tool rm {name}`."),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn announce(shown: Shown, tool: &Tool) -> Shown {
+    let call = format!("{}({})", tool.name(), tool.takes());
+    let description = clip(
+        tool.text("description").lines().next().unwrap_or_default(),
+        SHORT,
+    );
+    shown.line(
+        "Tool",
+        &Part::code(&call).then(&Part::text(&if description.is_empty() {
+            String::new()
+        } else {
+            format!(" {description}")
+        })),
+    )
+}
+
+async fn quiet(desktop: &Desktop<'_>, text: &str) {
+    let output = Output::Stream {
+        name: StreamName::Stderr,
+        text: format!("{text}\n"),
+    };
+    desktop.scene.show(vec![output]).await;
+}
+
+fn list(tools: &Tools) -> Shown {
+    if tools.own.is_empty() {
+        return Shown::default().paragraph(
+            "No tools of your own. `%%tool` with a Python function below it defines one, `%mcp add` takes those of a server.",
+        );
+    }
+    let rows: Vec<Vec<Part>> = tools
+        .own
+        .iter()
+        .map(|tool| {
+            vec![
+                Part::code(&format!("{}({})", tool.name(), tool.takes())),
+                Part::text(&tool.what()),
+                Part::ours(if tool.options.ask { "yes" } else { "" }),
+                Part::ours(&format!("{} s", tool.options.timeout_s)),
+                Part::text(&clip(tool.text("description"), SHORT)),
+            ]
+        })
+        .collect();
+    let shown =
+        Shown::default().table(&["tool", "runs as", "asks", "limit", "what it does"], &rows);
+    match &tools.worker {
+        Some(worker) => shown.line(
+            "Python",
+            &Part::code(&worker.interpreter().display().to_string()),
+        ),
+        None => shown,
+    }
+}

@@ -1,0 +1,202 @@
+//! `%mcp`: servers are added, with their tools, listed and removed.
+
+use std::sync::Arc;
+
+use super::{SHORT, announce, quiet, refused};
+use crate::cell::magics::mcp::is_url;
+use crate::cell::magics::own_tools::ToolOptions;
+use crate::cell::shown::{Part, Shown, clip};
+use crate::config::Secret;
+use crate::kernel::jobs::{Desktop, Stopped, unless_stopped};
+use crate::kernel::tools::mcp::{Address, MAX_TOOLS, Offered, Server};
+use crate::kernel::tools::{Kind, Named, Setup, Tool, Tools, environment, names};
+
+pub(super) fn address(
+    setup: &Setup,
+    words: Vec<String>,
+    token_variable: Option<String>,
+) -> Result<Address, Stopped> {
+    if !is_url(words.first()) {
+        return Ok(Address::Command {
+            words,
+            environment: environment::scrubbed(&setup.environment),
+            directory: setup.directory.clone(),
+        });
+    }
+    let token = match token_variable {
+        None => None,
+        Some(name) if name.starts_with("ANTHROPIC_") => {
+            return Err(refused(
+                format!("`{name}` is not for MCP servers"),
+                "It is the key to the API, which no tool gets.",
+            ));
+        }
+        Some(name) => match setup.environment.get(&name) {
+            Some(token) => Some(Secret::new(token)),
+            None => {
+                return Err(refused(
+                    format!("the environment has no variable `{name}`"),
+                    "Set it where Jupyter is started, and restart the kernel.",
+                ));
+            }
+        },
+    };
+    let url = words.into_iter().next().unwrap_or_default();
+    Ok(Address::Url { url, token })
+}
+
+pub(super) async fn add_server(
+    desktop: &mut Desktop<'_>,
+    name: String,
+    address: Address,
+    only: Vec<String>,
+    options: ToolOptions,
+) -> Result<Shown, Stopped> {
+    let where_it_is = address.shown();
+    let server = Server::new(address, Arc::clone(&desktop.edges.host));
+    let listing = unless_stopped(server.tools(), desktop.interruptions, desktop.scene.desk)
+        .await?
+        .map_err(|why| {
+            refused(
+                format!("the MCP server `{name}` has no tools to offer: {why}"),
+                format!(
+                    "Try the command in a terminal: `{}`.",
+                    clip(&where_it_is, SHORT)
+                ),
+            )
+        })?;
+    if let Some(missing) = only
+        .iter()
+        .find(|one| !listing.tools.iter().any(|tool| tool.name == **one))
+    {
+        let there: Vec<&str> = listing
+            .tools
+            .iter()
+            .map(|tool| tool.name.as_str())
+            .collect();
+        return Err(refused(
+            format!("the MCP server `{name}` has no tool `{missing}`"),
+            format!("It has: {}.", there.join(", ")),
+        ));
+    }
+    let named = Arc::new(Named {
+        name: name.clone(),
+        address: where_it_is,
+        server,
+        only,
+        options,
+    });
+    let mut tools = desktop.edges.tools.clone();
+    forget_server(&mut tools, &name);
+    tools.servers.push(Arc::clone(&named));
+    let taken = take(&mut tools, &named, listing.tools);
+    desktop.edges.tools = tools;
+    if listing.is_cut {
+        quiet(
+            desktop,
+            &format!(
+                "{name} offers more than {MAX_TOOLS} tools; the rest is left out. `--only` chooses."
+            ),
+        )
+        .await;
+    }
+    let mut shown = Shown::default().line(
+        "MCP server",
+        &Part::code(&name).then(&Part::text(&format!(": {}", count(taken.len())))),
+    );
+    for tool in &taken {
+        if let Some(tool) = desktop.edges.tools.find(tool) {
+            shown = announce(shown, tool);
+        }
+    }
+    Ok(shown)
+}
+
+fn count(tools: usize) -> String {
+    match tools {
+        1 => "1 tool".to_owned(),
+        many => format!("{many} tools"),
+    }
+}
+
+/// Puts the tools of a server in force, in place of those it had; returns their names.
+pub(super) fn take(tools: &mut Tools, server: &Arc<Named>, offered: Vec<Offered>) -> Vec<String> {
+    tools.own.retain(|tool| !belongs(tool, &server.name));
+    let mut taken = Vec::new();
+    for offer in offered {
+        if !server.only.is_empty() && !server.only.contains(&offer.name) {
+            continue;
+        }
+        let used: Vec<String> = tools
+            .own
+            .iter()
+            .map(|tool| tool.name().to_owned())
+            .collect();
+        let name = names::compose(&server.name, &offer.name, &used);
+        let kind = Kind::Server {
+            server: Arc::clone(server),
+            tool: offer.name,
+        };
+        tools.put(Tool::new(
+            &name,
+            &offer.description,
+            offer.input_schema,
+            server.options,
+            kind,
+        ));
+        taken.push(name);
+    }
+    taken
+}
+
+pub(super) fn belongs(tool: &Arc<Tool>, server: &str) -> bool {
+    matches!(&tool.kind, Kind::Server { server: of, .. } if of.name == server)
+}
+
+fn forget_server(tools: &mut Tools, name: &str) {
+    tools.own.retain(|tool| !belongs(tool, name));
+    tools.servers.retain(|server| server.name != name);
+}
+
+pub(super) async fn remove_servers(
+    desktop: &mut Desktop<'_>,
+    names: &[String],
+) -> Result<Shown, Stopped> {
+    let tools = &mut desktop.edges.tools;
+    if let Some(missing) = names
+        .iter()
+        .find(|name| !tools.servers.iter().any(|server| server.name == **name))
+    {
+        return Err(refused(
+            format!("there is no MCP server `{missing}`"),
+            "`%mcp list` shows the servers.",
+        ));
+    }
+    for name in names {
+        forget_server(tools, name);
+    }
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    Ok(Shown::default().paragraph(&format!("Removed {}.", names.join(", "))))
+}
+
+pub(super) fn list_servers(tools: &Tools) -> Shown {
+    if tools.servers.is_empty() {
+        return Shown::default().paragraph(
+            "No MCP servers. `%mcp add NAME COMMAND…` or `%mcp add NAME URL` adds one.",
+        );
+    }
+    let rows: Vec<Vec<Part>> = tools
+        .servers
+        .iter()
+        .map(|server| {
+            let own = tools.own.iter().filter(|tool| belongs(tool, &server.name));
+            let names: Vec<&str> = own.map(|tool| tool.name()).collect();
+            vec![
+                Part::code(&server.name),
+                Part::code(&clip(&server.address, SHORT)),
+                Part::text(&names.join(", ")),
+            ]
+        })
+        .collect();
+    Shown::default().table(&["server", "where", "tools"], &rows)
+}

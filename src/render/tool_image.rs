@@ -1,0 +1,68 @@
+//! Images in the result of a tool of this machine, shown behind its step.
+//!
+//! They are as foreign as those of the sandbox: judged by their header, never by what they claim.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use imagesize::ImageType;
+use serde_json::{Map, Value, json};
+
+use super::foreign;
+use super::screen::{Form, Terminal, machine};
+use crate::anthropic::block::Block;
+use crate::jupyter::mime::MimeBundle;
+
+/// The longest side that is shown, in pixels.
+const MAX_SIDE: usize = 10_000;
+/// The most pixels that are shown: 4 bytes each in the front end's memory.
+const MAX_PIXELS: usize = 40_000_000;
+/// The width an image is shown at, at most, in CSS pixels.
+const SHOWN_WIDTH: usize = 900;
+
+/// Returns the images of a `tool_result` block; what is none is left out, its step says it all.
+pub(crate) fn tool_images(result: &Block, tool: &str) -> Vec<Form> {
+    let content = result.raw().get("content").and_then(Value::as_array);
+    let images = content.into_iter().flatten().filter_map(|block| {
+        let source = block.get("source")?;
+        let is_image = block.get("type").and_then(Value::as_str) == Some("image");
+        let data = source.get("data").and_then(Value::as_str)?;
+        is_image.then(|| image(data, tool)).flatten()
+    });
+    images.collect()
+}
+
+fn image(data: &str, tool: &str) -> Option<Form> {
+    let bytes = STANDARD.decode(data).ok()?;
+    let mime = match imagesize::image_type(&bytes).ok()? {
+        ImageType::Png => "image/png",
+        ImageType::Jpeg => "image/jpeg",
+        ImageType::Gif => "image/gif",
+        ImageType::Webp => "image/webp",
+        _ => return None,
+    };
+    let size = imagesize::blob_size(&bytes).ok()?;
+    let (width, height) = (size.width, size.height);
+    let pixels = width.checked_mul(height)?;
+    if pixels == 0 || width.max(height) > MAX_SIDE || pixels > MAX_PIXELS {
+        return None;
+    }
+    let (shown_width, shown_height) = match width > SHOWN_WIDTH {
+        true => (SHOWN_WIDTH, (height * SHOWN_WIDTH).div_ceil(width)),
+        false => (width, height),
+    };
+    let name = foreign::line(&format!("image from {tool}"));
+    let mut metadata = Map::new();
+    metadata.insert(
+        mime.to_owned(),
+        json!({"width": shown_width, "height": shown_height, "alt": name}),
+    );
+    metadata.extend(machine(json!({"block": "tool_image", "tool": tool})));
+    let plain = format!("{name} ({width} x {height} pixels)");
+    Some(Form {
+        data: MimeBundle::default()
+            .with(mime, STANDARD.encode(bytes))
+            .with("text/plain", plain),
+        metadata,
+        terminal: Terminal::Bundle,
+    })
+}
