@@ -4,13 +4,15 @@ Whatever came out of a sandbox or an answer is foreign. Outputs of a cell that w
 JupyterLab, which shows their HTML as it is, so this is where a hostile answer would have its chance.
 """
 
+import base64
+import json
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from browser import Browser, Lab, Notebook
-from notebook_runs import Jupyter
+from notebook_runs import ROOT, Jupyter
 from playwright.sync_api import expect
 
 
@@ -34,6 +36,7 @@ def check_nothing_escaped(notebook: Notebook) -> None:
     assert (notebook.refused, notebook.dialogs, notebook.windows, notebook.left_for) == ([], [], [], [])
     flags = notebook.page.evaluate("() => Object.keys(window).filter(name => name.startsWith('hostile'))")
     assert flags == []
+    assert " ran" not in notebook.page.title()
 
 
 def check_console_is_clean(notebook: Notebook) -> None:
@@ -189,8 +192,36 @@ $\href{javascript:window.hostileText=1}{x}$ and $\class{hostile}{x}$
 """
 
 
+def play_corpus() -> str:
+    """A script that answers with the corpus of `tests/data/hostile`: its prose, its files, its output."""
+    read = lambda name: (ROOT / "tests/data/hostile" / name).read_bytes()
+    files = {name: base64.b64encode(read(name)).decode() for name in ("page.html", "drawing.svg", "answer.md", "console.txt", "bomb.png")}
+    text = json.dumps({"type": "text", "text": read("answer.md").decode()})
+    return f"""
+# Play the corpus.
+
+```json block
+{text}
+```
+
+```python
+# The corpus
+import base64
+import os
+import sys
+
+for name, data in {files!r}.items():
+    with open(os.path.join(os.environ["OUTPUT_DIR"], name), "wb") as file:
+        file.write(base64.b64decode(data))
+sys.stdout.buffer.write(base64.b64decode({files["console.txt"]!r}))
+```
+"""
+
+
 def check_hostile(notebook: Notebook) -> None:
     expect(notebook.output(0)).to_contain_text("turn 1")
+    expect(notebook.output(1)).to_contain_text("turn 2")
+    expect(notebook.output(1)).to_contain_text("An answer that wants to act")
     drawing = notebook.output(0).locator("img").first
     drawing.scroll_into_view_if_needed()
     notebook.page.wait_for_function("image => image.complete", arg=drawing.element_handle())
@@ -200,13 +231,16 @@ def check_hostile(notebook: Notebook) -> None:
 
 
 def test_hostile_answers_and_files_do_nothing(lab, browser):
-    name = lab.write("hostile", "Be hostile.", script=HOSTILE)
+    name = lab.write("hostile", "Be hostile.", "Play the corpus.", script=HOSTILE + play_corpus())
     with browser.open(lab, name) as notebook:
         notebook.run_all()
-        for fold in notebook.output(0).locator("summary").all():
-            fold.click()
-        for link in notebook.output(0).locator("a").all():
-            link.hover()
+        notebook.page.locator(".jp-OutputArea *").evaluate_all(
+            """elements => elements.forEach(element => {
+                 if (element.localName === 'details') element.open = true;
+                 for (const name of ['mouseover', 'pointerenter', 'focus', 'toggle', 'load', 'error'])
+                   element.dispatchEvent(new Event(name, { bubbles: true }));
+               })"""
+        )
         check_hostile(notebook)
         check_console_is_clean(notebook)
         notebook.reload()
