@@ -118,7 +118,7 @@ pub fn is_complete(code: &str) -> Completeness {
 
 /// Where a cursor stands, with the word before it.
 #[derive(Debug)]
-enum Place<'a> {
+pub(super) enum Place<'a> {
     /// In `%na`, signs included.
     MagicName { word: &'a str, signs: usize },
     /// Behind a magic's name; `before` are the words between.
@@ -135,7 +135,7 @@ enum Place<'a> {
     Elsewhere,
 }
 
-fn place(before: &str) -> Place<'_> {
+pub(super) fn place(before: &str) -> Place<'_> {
     let start = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
     let (above, line) = before.split_at_checked(start).unwrap_or(("", before));
     if let Some((_, inside)) = line.rsplit_once("{{")
@@ -246,7 +246,7 @@ fn topics() -> Vec<Candidate> {
 }
 
 /// The text before a cursor given in code points.
-fn first(code: &str, cursor_pos: usize) -> &str {
+pub(super) fn first(code: &str, cursor_pos: usize) -> &str {
     let end = code
         .char_indices()
         .nth(cursor_pos)
@@ -255,7 +255,7 @@ fn first(code: &str, cursor_pos: usize) -> &str {
 }
 
 /// Whether a fence of backticks or tildes was opened and not closed.
-fn has_open_fence(text: &str) -> bool {
+pub(super) fn has_open_fence(text: &str) -> bool {
     let mut open: Option<(char, usize)> = None;
     for line in text.split('\n') {
         let line = line.trim_start();

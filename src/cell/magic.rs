@@ -17,6 +17,7 @@ use super::magics::files::FilesJob;
 use super::magics::json::Asked;
 use crate::chat::record::TurnId;
 
+use super::magics::packages::PackagesJob;
 use super::magics::resume::ResumeJob;
 use super::magics::threads::Talk;
 use super::parse::{MagicCall, SHELL, Scope};
@@ -225,6 +226,10 @@ pub enum Job {
     Resume(ResumeJob),
     /// `%%tool`, `%mcp`.
     Tools(super::magics::own_tools::ToolJob),
+    /// `%reset sandbox --replay`: run again what ran.
+    Replay,
+    /// What the sandbox has installed.
+    Packages(PackagesJob),
 }
 
 /// What `%reset` takes away.

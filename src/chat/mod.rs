@@ -3,6 +3,7 @@
 pub mod action;
 pub mod budget;
 pub mod conversation;
+pub mod hints;
 pub mod history;
 pub mod ledger;
 pub mod params;
@@ -10,6 +11,7 @@ pub mod presets;
 pub mod prompt;
 pub mod question;
 pub mod record;
+pub mod replay;
 pub mod settings;
 pub mod skills;
 pub mod spending;

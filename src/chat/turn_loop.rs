@@ -19,6 +19,7 @@ use crate::anthropic::retry::Attempts;
 
 use super::action::{Action, Input, Plan};
 use super::conversation::message;
+use super::hints;
 use super::history::Said;
 use super::spending::Spending;
 use super::structured::Structured;
@@ -90,6 +91,12 @@ pub struct TurnLoop {
     message_id: Option<String>,
     unknown_events: Vec<Value>,
     activity: Option<Activity>,
+    /// Files that could not be fetched: their ids.
+    unfetched: Vec<String>,
+    /// When the sandbox is promised until, RFC 3339.
+    sandbox_expires: Option<String>,
+    /// What was said of failed steps, each once.
+    hinted: Vec<String>,
     /// Why the answer is not whole.
     cut: Option<Cut>,
     result: Option<Structured>,
@@ -126,6 +133,9 @@ impl TurnLoop {
             message_id: None,
             unknown_events: Vec::new(),
             activity: None,
+            hinted: Vec::new(),
+            unfetched: Vec::new(),
+            sandbox_expires: None,
             cut: None,
             result: None,
             pending_saves: 0,
@@ -162,6 +172,18 @@ impl TurnLoop {
     pub fn add_sandbox_time(&mut self, time: Duration) {
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.sandbox_ms = self.sandbox_ms.saturating_add(ms);
+    }
+
+    /// Returns when the API promised the sandbox until, RFC 3339.
+    #[must_use]
+    pub fn sandbox_expires(&self) -> Option<&str> {
+        self.sandbox_expires.as_deref()
+    }
+
+    /// Returns the ids of the files that could not be fetched.
+    #[must_use]
+    pub fn unfetched(&self) -> &[String] {
+        &self.unfetched
     }
 
     /// Takes what happened. After the end, everything is ignored.
@@ -265,10 +287,11 @@ impl TurnLoop {
             return;
         };
         let ordinal = self.base + index;
-        let mut file_ids = Vec::new();
+        let (mut file_ids, mut hint) = (Vec::new(), None);
         match block.view() {
             View::Executed { outcome, .. } => {
                 self.runs += 1;
+                hint = hints::hint(&outcome);
                 if let Ok(executed) = outcome {
                     file_ids.extend(executed.file_ids.iter().map(|id| (*id).to_owned()));
                 }
@@ -279,6 +302,10 @@ impl TurnLoop {
             _ => {}
         }
         self.show(Update::BlockFinished { ordinal, block });
+        if let Some(hint) = hint.filter(|hint| !self.hinted.contains(hint)) {
+            self.notice(&hint);
+            self.hinted.push(hint);
+        }
         for file_id in file_ids {
             self.pending_fetches += 1;
             self.actions.push_back(Action::Fetch { ordinal, file_id });
@@ -287,6 +314,8 @@ impl TurnLoop {
 
     fn message_stopped(&mut self) {
         let message = std::mem::take(&mut self.accumulator).into_message();
+        let expires = message.container().and_then(|known| known.expires_at);
+        self.sandbox_expires = expires.map(str::to_owned).or(self.sandbox_expires.take());
         let usage = message.usage();
         let model = message
             .model()
@@ -373,11 +402,14 @@ impl TurnLoop {
         self.pending_fetches = self.pending_fetches.saturating_sub(1);
         match result {
             Ok(file) => self.show(Update::FileFetched { ordinal, file }),
-            Err(why) => self.show(Update::FileFailed {
-                ordinal,
-                file_id,
-                why,
-            }),
+            Err(why) => {
+                self.unfetched.push(file_id.clone());
+                self.show(Update::FileFailed {
+                    ordinal,
+                    file_id,
+                    why,
+                });
+            }
         }
         if self.phase == Phase::Settling {
             self.settle();

@@ -172,11 +172,10 @@ impl Lease {
         }
         let unreadable =
             |error: std::io::Error| ApiError::internal(format!("a file cannot be copied: {error}"));
-        let bytes = tokio::fs::read(blob).await.map_err(unreadable)?;
-        let name = name.to_owned();
+        let (name, blob) = (name.to_owned(), blob.to_owned());
         let added = self
             .run(move |container| {
-                Box::pin(async move { container.add_input(&name, &bytes).map(|_| ()) })
+                Box::pin(async move { container.add_input(&name, &blob).map(|_| ()) })
             })
             .await?;
         added.map_err(unreadable)

@@ -67,6 +67,31 @@ impl FileStore {
         Ok(file)
     }
 
+    /// Finds a file that a block of a kind refers to: not every type can be looked at (6.1, 10).
+    pub(super) fn usable_in(
+        &self,
+        id: &str,
+        block: &str,
+        now: DateTime<Utc>,
+    ) -> Result<File, ApiError> {
+        let file = self.usable(id, now)?;
+        let fits = match block {
+            "image" => matches!(
+                file.mime.as_str(),
+                "image/jpeg" | "image/png" | "image/gif" | "image/webp"
+            ),
+            "document" => matches!(file.mime.as_str(), "application/pdf" | "text/plain"),
+            _ => true,
+        };
+        if fits {
+            return Ok(file);
+        }
+        Err(ApiError::invalid(format!(
+            "a file of type `{}` cannot be used in a `{block}` block",
+            file.mime
+        )))
+    }
+
     fn known(&self, id: &str, now: DateTime<Utc>) -> Result<File, ApiError> {
         self.find(id)
             .filter(|file| file.expires.is_none_or(|at| at + READABLE > now))

@@ -33,7 +33,9 @@ pub(super) async fn create(
     let files = app
         .shared
         .with(move |state| {
-            let found = files.iter().map(|id| state.files.usable(id, now));
+            let found = files
+                .iter()
+                .map(|(id, block)| state.files.usable_in(id, block, now));
             found.collect::<Result<Vec<_>, _>>()
         })
         .await??;
@@ -155,7 +157,9 @@ pub(super) async fn count_tokens(
     let (files, now) = (files_of(&request), app.shared.host.now());
     app.shared
         .with(move |state| {
-            let mut found = files.iter().map(|id| state.files.usable(id, now));
+            let mut found = files
+                .iter()
+                .map(|(id, block)| state.files.usable_in(id, block, now));
             found.try_for_each(|file| file.map(|_| ()))
         })
         .await??;
@@ -227,16 +231,19 @@ fn check_thoughts(request: &Request, thoughts: &[String]) -> Result<(), ApiError
     )))
 }
 
-/// Returns the ids of all files a request refers to.
-fn files_of(request: &Request) -> Vec<String> {
-    fn collect(value: &Value, found: &mut Vec<String>) {
+/// Returns the ids of all files a request refers to, and the kind of block that does.
+fn files_of(request: &Request) -> Vec<(String, String)> {
+    fn collect(value: &Value, found: &mut Vec<(String, String)>) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
             Value::Object(map) => {
-                let refers =
-                    kind(value) == "container_upload" || (kind(value) == "file" && map.len() == 2);
-                if let (true, Some(id)) = (refers, text(value, "file_id")) {
-                    found.push(id.to_owned());
+                let source = map.get("source").filter(|source| kind(source) == "file");
+                let refers = match kind(value) {
+                    "container_upload" => text(value, "file_id"),
+                    _ => source.and_then(|source| text(source, "file_id")),
+                };
+                if let Some(id) = refers {
+                    found.push((id.to_owned(), kind(value).to_owned()));
                 }
                 map.values().for_each(|value| collect(value, found));
             }

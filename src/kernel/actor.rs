@@ -39,7 +39,7 @@ use super::state::State;
 use super::status::{self, About};
 use super::store::Store;
 use super::tools::{self, Setup, Tools};
-use super::{address, attach, cells};
+use super::{address, attach, cells, files};
 
 /// How long requests that were sent together with a failing one may take to arrive, so that they
 /// are answered as aborted. Only waited for after a cell that failed at once.
@@ -189,7 +189,10 @@ impl Kernel {
             "execute_request" => return self.execute(request).await,
             "complete_request" => (
                 "complete_reply",
-                self.look(&request.content, introspect::complete),
+                introspect::complete_path(&request.content, |fits, typed| {
+                    files::completions(fits, typed, &self.edges.store, &self.state.inputs)
+                })
+                .unwrap_or_else(|| self.look(&request.content, introspect::complete)),
             ),
             "inspect_request" => (
                 "inspect_reply",
@@ -224,7 +227,7 @@ impl Kernel {
     }
 
     fn status(&self) -> Vec<(String, String)> {
-        status::lines(&self.state, &self.about)
+        status::lines(&self.state, &self.about, self.edges.host.now())
     }
 
     async fn execute(&mut self, request: Message) -> Option<Leave> {
@@ -371,6 +374,7 @@ impl Kernel {
             scene,
             settings: &mut prepared.settings,
             front_end: front_end(execute, request),
+            offline: self.about.offline,
             is_dry: prepared.is_dry,
             planned: &mut planned,
         };

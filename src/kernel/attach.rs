@@ -6,10 +6,10 @@
 
 mod examine;
 mod paths;
+mod say;
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use crate::anthropic::error::ApiError;
@@ -17,9 +17,7 @@ use crate::anthropic::files::retrying;
 use crate::anthropic::upload::{Progress, Upload};
 use crate::cell::magics::files::Destination;
 use crate::cell::mention::{self, Mention};
-use crate::cell::shown::Part;
 use crate::chat::tool_types::tool_name;
-use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::foreign;
 use crate::render::renderer::Client as FrontEnd;
 
@@ -29,6 +27,7 @@ use super::jobs::{Desktop, Outcome, Stopped, unless_stopped};
 use super::show::warnings;
 use examine::{Examined, Kind};
 use paths::{Found, Mentioned, Refused};
+use say::{Note, ProgressLine, announcement};
 
 pub use paths::completions;
 
@@ -36,8 +35,6 @@ pub use paths::completions;
 const BEFORE_SHOWN: Duration = Duration::from_millis(500);
 /// How often that is drawn anew.
 const BETWEEN_DRAWN: Duration = Duration::from_millis(500);
-/// Digits of a hash that are shown: enough to compare by eye.
-const SHORT_HASH: usize = 12;
 /// The longest name the API takes, in characters.
 const MAX_NAME_CHARS: usize = 255;
 
@@ -203,20 +200,6 @@ fn place(
     })
 }
 
-/// What is said of one attached file.
-#[derive(Debug)]
-struct Note {
-    shown: String,
-    /// What it is called at the API.
-    name: String,
-    size_bytes: u64,
-    sha256: String,
-    describe: String,
-    eyes: Option<Eyes>,
-    sandbox: bool,
-    remark: Option<String>,
-}
-
 /// Uploads a file unless the API has it, and has it go with the next prompt.
 async fn upload(
     file: &Ready,
@@ -288,6 +271,21 @@ async fn is_there(file_id: &str, desktop: &mut Desktop<'_>) -> Result<bool, Stop
     }
 }
 
+/// Uploads a file of the kernel's own for the sandbox, and has it go with the next prompt.
+pub(super) async fn send_quietly(
+    upload: &Upload,
+    desktop: &mut Desktop<'_>,
+) -> Result<(), Stopped> {
+    let mut line = ProgressLine::default();
+    let sent = send(upload, &upload.name, &mut line, desktop).await;
+    line.withdraw(desktop).await;
+    let input = sent?;
+    let file_id = input.file_id.clone();
+    desktop.state.inputs.add(input);
+    desktop.state.inputs.wait(&file_id, None, true);
+    Ok(())
+}
+
 /// Uploads a file, showing how far it is.
 async fn send(
     upload: &Upload,
@@ -346,115 +344,6 @@ async fn send(
         sandbox: false,
         turns: Vec::new(),
     })
-}
-
-/// The line that says how far an upload is; what is said in the end takes its place.
-#[derive(Debug, Default)]
-struct ProgressLine {
-    display_id: Option<String>,
-}
-
-impl ProgressLine {
-    async fn draw(
-        &mut self,
-        text: &str,
-        host: &dyn crate::host::Host,
-        scene: super::execute::Scene<'_>,
-    ) {
-        let markdown = format!("<sub>{} …</sub>", foreign::inline(text));
-        let display = |id: &String| Display {
-            data: MimeBundle::markdown(markdown.clone(), format!("{text} …")),
-            display_id: Some(id.clone()),
-            ..Display::default()
-        };
-        let output = match &self.display_id {
-            Some(id) => Output::Update(display(id)),
-            None => {
-                let id = format!("attach-{}", host.uuid().simple());
-                let output = Output::Display(display(&id));
-                self.display_id = Some(id);
-                output
-            }
-        };
-        scene.show(vec![output]).await;
-    }
-
-    async fn replace(self, display: Display, desktop: &Desktop<'_>) {
-        let output = match self.display_id {
-            Some(id) => Output::Update(Display {
-                display_id: Some(id),
-                ..display
-            }),
-            None => Output::Display(display),
-        };
-        desktop.scene.show(vec![output]).await;
-    }
-
-    /// Takes the line away: an error follows.
-    async fn withdraw(self, desktop: &Desktop<'_>) {
-        if self.display_id.is_some() {
-            let nothing = Display {
-                data: MimeBundle::markdown("", ""),
-                ..Display::default()
-            };
-            self.replace(nothing, desktop).await;
-        }
-    }
-}
-
-/// Says what was attached and where it goes: a line for each file.
-fn announcement(notes: &[Note]) -> Display {
-    let (mut markdown, mut plain, mut data) = (Vec::new(), Vec::new(), Vec::new());
-    for note in notes {
-        let called = if note.shown.rsplit('/').next() == Some(&note.name) {
-            None
-        } else {
-            Some(Part::code(&note.name))
-        };
-        let place = match (note.eyes, note.sandbox) {
-            (Some(Eyes::Image), true) => "Claude sees it, and has it in its sandbox",
-            (Some(Eyes::Image), false) => "Claude sees it",
-            (Some(Eyes::Document), true) => "Claude reads it, and has it in its sandbox",
-            (Some(Eyes::Document), false) => "Claude reads it",
-            (None, _) => "in Claude's sandbox",
-        };
-        let hash: String = note.sha256.chars().take(SHORT_HASH).collect();
-        let facts = format!(
-            "{}, {}, sha256 ",
-            note.describe,
-            foreign::size(note.size_bytes)
-        );
-        let remark = note.remark.as_ref().map(|remark| format!("; {remark}"));
-        let remark = remark.unwrap_or_default();
-        let (shown, hash) = (Part::code(&note.shown), Part::code(&hash));
-        let line = |pick: fn(&Part) -> &str| {
-            let called = called
-                .as_ref()
-                .map_or(String::new(), |called| format!(" as {}", pick(called)));
-            format!(
-                "Attached {} ({facts}{}): {place}{called}{remark}.",
-                pick(&shown),
-                pick(&hash)
-            )
-        };
-        markdown.push(line(Part::as_markdown));
-        plain.push(line(Part::as_plain));
-        data.push(json!({
-            "name": note.name,
-            "size_bytes": note.size_bytes,
-            "sha256": note.sha256,
-        }));
-    }
-    let mut metadata = Map::new();
-    metadata.insert(
-        "claude_kernel".to_owned(),
-        json!({"attached": Value::Array(data)}),
-    );
-    Display {
-        data: MimeBundle::markdown(markdown.join("  \n"), plain.join("\n")),
-        metadata,
-        display_id: None,
-    }
 }
 
 /// Turns a file name into one the API takes (`claude-api.md` 10).

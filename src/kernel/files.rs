@@ -11,14 +11,32 @@ use serde_json::{Map, json};
 
 use crate::anthropic::error::ApiError;
 use crate::anthropic::files::retrying;
+use crate::cell::path_at::Fits;
 use crate::cell::shown::{Part, Shown};
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::foreign;
 
+use super::attach;
 use super::error::CellError;
-use super::inputs::{Eyes, Input};
+use super::inputs::{Eyes, Input, Inputs};
 use super::jobs::{Desktop, Outcome, Stopped, unless_stopped};
-use super::store::{Artifact, FOLDER};
+use super::store::{Artifact, FOLDER, Store};
+
+/// Returns the names that may complete `typed`.
+#[must_use]
+pub fn completions(fits: Fits, typed: &str, store: &Store, inputs: &Inputs) -> Vec<String> {
+    if fits == Fits::Path {
+        return attach::completions(store.working_directory(), typed);
+    }
+    let made = store.artifacts().into_iter().map(|artifact| artifact.name);
+    let attached = inputs.uploaded().iter().map(|input| input.name.clone());
+    let attached = attached.filter(|_| fits == Fits::Known);
+    let mut names: Vec<String> = attached.chain(made).collect();
+    names.retain(|name| name.starts_with(typed));
+    names.sort();
+    names.dedup();
+    names
+}
 
 /// Shows what went in and what came out.
 ///
@@ -100,12 +118,7 @@ pub async fn get(
     desktop: &mut Desktop<'_>,
 ) -> Result<Outcome, Stopped> {
     let Some(name) = name else {
-        return Err(CellError::new(
-            "FileError",
-            "every file that Claude made is here",
-            "`%files` lists them; `%get NAME` copies one.",
-        )
-        .into());
+        return fetch_again(desktop).await;
     };
     let store = &desktop.edges.store;
     let plain = name.strip_prefix("claude_files/").unwrap_or(name);
@@ -135,6 +148,49 @@ pub async fn get(
         foreign::size(size_bytes)
     ));
     show(line, desktop).await
+}
+
+/// Fetches what could not be fetched in its turn.
+async fn fetch_again(desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
+    if desktop.state.unfetched.is_empty() {
+        let line =
+            "Every file that Claude made was fetched: `%files` lists them, `%get NAME` copies one.";
+        return show(Shown::default().paragraph(line), desktop).await;
+    }
+    let mut rows = Vec::new();
+    let mut left = Vec::new();
+    for (id, origin) in std::mem::take(&mut desktop.state.unfetched) {
+        let edges = &*desktop.edges;
+        let fetching = async {
+            let host = edges.host.as_ref();
+            let download = edges.store.download(&edges.client, host, &id).await?;
+            edges.store.save(download, origin.clone(), host.now())
+        };
+        let fetched = unless_stopped(fetching, desktop.interruptions, desktop.scene.desk).await;
+        let turn = Part::text(&origin.turn.to_string());
+        match fetched {
+            Ok(Ok(file)) => rows.push(vec![
+                Part::code(&file.name),
+                turn,
+                Part::text(&format!("fetched, {}", foreign::size(file.size_bytes))),
+            ]),
+            Ok(Err(why)) => {
+                rows.push(vec![Part::text("a file"), turn, Part::text(&why)]);
+                left.push((id, origin));
+            }
+            Err(stopped) => {
+                left.push((id, origin));
+                desktop.state.unfetched.extend(left);
+                return Err(stopped);
+            }
+        }
+    }
+    desktop.state.unfetched = left;
+    show(
+        Shown::default().table(&["file", "turn", "now"], &rows),
+        desktop,
+    )
+    .await
 }
 
 fn not_copied(shown: &str, error: &io::Error) -> CellError {
@@ -245,6 +301,38 @@ pub async fn remove(
         Part::code(name).as_markdown()
     ));
     show(line, desktop).await
+}
+
+/// Removes every input from the API. One that cannot be removed stays on the list.
+///
+/// # Errors
+/// The person stopped it.
+pub async fn clear(desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
+    let inputs: Vec<(String, String)> = desktop
+        .state
+        .inputs
+        .uploaded()
+        .iter()
+        .map(|input| (input.file_id.clone(), input.name.clone()))
+        .collect();
+    let mut rows = Vec::new();
+    for (file_id, name) in inputs {
+        let edges = &*desktop.edges;
+        let deleting = retrying(edges.host.as_ref(), || edges.client.delete_file(&file_id));
+        let deleted = unless_stopped(deleting, desktop.interruptions, desktop.scene.desk).await?;
+        let now = match deleted {
+            Ok(()) | Err(ApiError::Status { status: 404, .. }) => {
+                desktop.state.inputs.remove(&file_id);
+                "removed from Anthropic".to_owned()
+            }
+            Err(error) => format!("still there: {error}"),
+        };
+        rows.push(vec![Part::code(&name), Part::text(&now)]);
+    }
+    if rows.is_empty() {
+        return Ok(Outcome::default());
+    }
+    show(Shown::default().table(&["file", "now"], &rows), desktop).await
 }
 
 async fn remove_local(name: &str, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {

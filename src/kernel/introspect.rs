@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::cell;
-use crate::cell::complete::Completeness;
+use crate::cell::complete::{Completeness, Completion};
+use crate::cell::magic::Candidate;
+use crate::cell::path_at::{Fits, path_at};
 use crate::jupyter::request::{Cursor, History, HistoryAccess, text};
 
 /// The Jupyter protocol version announced: 5.4 is the last without a welcome on iopub.
@@ -66,7 +68,24 @@ pub fn kernel_info(offline: bool) -> Value {
 #[must_use]
 pub fn complete(content: &Value, context: &cell::magic::Context<'_>) -> Value {
     let Cursor { code, cursor_pos } = Cursor::read(content);
-    let completion = cell::complete::complete(&code, cursor_pos, context);
+    complete_reply(&cell::complete::complete(&code, cursor_pos, context))
+}
+
+/// Returns the content of `complete_reply` where a file is being named; `None` where none is. The
+/// names come from `files`.
+#[must_use]
+pub fn complete_path(content: &Value, files: impl Fn(Fits, &str) -> Vec<String>) -> Option<Value> {
+    let Cursor { code, cursor_pos } = Cursor::read(content);
+    let at = path_at(&code, cursor_pos)?;
+    let names = files(at.fits, &at.typed);
+    Some(complete_reply(&Completion {
+        matches: Candidate::list("path", names.iter().filter_map(|name| at.write(name))),
+        cursor_start: at.start,
+        cursor_end: at.end,
+    }))
+}
+
+fn complete_reply(completion: &Completion) -> Value {
     let types: Vec<Value> = completion
         .matches
         .iter()

@@ -19,7 +19,7 @@ use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
 use super::journal::Journal;
 use super::last;
 use super::state::State;
-use super::{attach, files, models, resume, tools};
+use super::{attach, files, models, packages, replay, resume, tools};
 
 /// A cell that did not get to its end: why, and whether the kernel was told to leave.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ pub struct Desktop<'a> {
     pub settings: &'a mut Settings,
     /// How the front end takes what changes.
     pub front_end: FrontEnd,
+    /// Whether the offline backend answers.
+    pub offline: bool,
     /// Whether the cell only shows its request: then nothing may be sent.
     pub is_dry: bool,
     /// Blocks that a cell which only shows its request would send before its prompt.
@@ -78,6 +80,9 @@ pub async fn run(job: Job, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped
     match job {
         Job::ListModels => models::list(desktop).await,
         Job::Files(FilesJob::Attach { paths, to }) => attach::attach(&paths, to, desktop).await,
+        Job::Replay => replay::prepare(desktop).await,
+        Job::Files(FilesJob::Clear) => files::clear(desktop).await,
+        Job::Packages(job) => packages::run(job, desktop).await,
         Job::Files(FilesJob::List) => files::list(desktop).await,
         Job::Files(FilesJob::Get { name, to, force }) => {
             files::get(name.as_deref(), to.as_deref(), force, desktop).await

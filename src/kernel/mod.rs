@@ -2,6 +2,7 @@
 
 pub mod actor;
 mod address;
+mod aside;
 pub mod attach;
 pub mod cells;
 pub mod desk;
@@ -18,9 +19,12 @@ mod last;
 pub mod models;
 pub mod money;
 pub mod notebook;
+mod packages;
 mod ran;
+mod replay;
 mod results;
 mod resume;
+pub mod sandbox;
 mod show;
 pub mod state;
 pub mod status;

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use crate::anthropic::model::{self, Effort, Prices};
 use crate::cell::magic::{Context, ThreadSummary, TurnSummary};
+use crate::cell::packages::Installed;
 use crate::cell::variables::Variables;
 use crate::chat::budget::Budget;
 use crate::chat::conversation::Conversations;
 use crate::chat::conversation::order::CellKey;
 use crate::chat::ledger::{Entry, Ledger};
 use crate::chat::record::Record;
+use crate::chat::replay::Replay;
 use crate::chat::settings::Settings;
+use crate::chat::turn::Origin;
 use crate::config::Config;
 
 use super::inputs::Inputs;
 use super::introspect::HistoryEntry;
+use super::sandbox::Sandboxes;
 use super::store;
 
 /// The kernel's memory.
@@ -34,6 +38,14 @@ pub struct State {
     pub unwritten: Vec<Record>,
     /// Files that were attached.
     pub inputs: Inputs,
+    /// How long sandboxes were in use.
+    pub sandboxes: Sandboxes,
+    /// Files that could not be fetched: id, and what made them.
+    pub unfetched: Vec<(String, Origin)>,
+    /// The replay that the next turn is to run.
+    pub replay: Option<Replay>,
+    /// What the sandbox has installed, once it was asked.
+    pub packages: Vec<Installed>,
     /// The execution count.
     pub count: u32,
     /// What tokens cost.
@@ -60,6 +72,10 @@ impl State {
             cell: CellKey::Run(0),
             unwritten: Vec::new(),
             inputs: Inputs::default(),
+            packages: Vec::new(),
+            sandboxes: Sandboxes::default(),
+            unfetched: Vec::new(),
+            replay: None,
             count: 0,
             prices: Arc::new(prices),
             ledger: Ledger::default(),

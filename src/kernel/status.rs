@@ -1,5 +1,6 @@
 //! What the kernel tells of itself: the lines of `%status`, and the values of user expressions.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::cell::{fill, variables};
@@ -17,7 +18,7 @@ pub struct About {
 
 /// Returns the lines of `%status` as (label, value).
 #[must_use]
-pub fn lines(state: &State, about: &About) -> Vec<(String, String)> {
+pub fn lines(state: &State, about: &About, now: DateTime<Utc>) -> Vec<(String, String)> {
     let conversations = &state.conversations;
     let cost = if about.offline {
         "none: no model is called".to_owned()
@@ -30,16 +31,14 @@ pub fn lines(state: &State, about: &About) -> Vec<(String, String)> {
     } else {
         about.base_url.clone()
     };
-    let sandbox = match conversations.current().container() {
-        Some(_) => "one, kept for later cells",
-        None => "none yet: the first command makes one",
-    };
+    let container = conversations.current().container();
+    let sandbox = state.sandboxes.describe(container, now, about.offline);
     [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("backend", backend),
         ("turns", conversations.turns().len().to_string()),
         ("cost", cost),
-        ("sandbox", sandbox.to_owned()),
+        ("sandbox", sandbox),
     ]
     .map(|(label, value)| (label.to_owned(), value))
     .into()

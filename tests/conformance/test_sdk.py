@@ -369,6 +369,26 @@ def test_uploads_reach_the_sandbox_and_cannot_be_downloaded(backend):
         backend.ask(content, tools=[CODE])
 
 
+def test_an_upload_works_in_its_own_turn_only(backend):
+    files = backend.client.files
+    uploaded = files.upload(file=("übung.txt", b"forty-two", "text/plain"))
+    first = [
+        {"type": "container_upload", "file_id": uploaded.id},
+        {"type": "text", "text": "Read my file"},
+    ]
+    message = backend.ask(first, tools=[CODE])
+    history = [
+        {"role": "user", "content": first},
+        {"role": "assistant", "content": message.content},
+        {"role": "user", "content": "Read my file"},
+    ]
+    kept = backend.say(history, tools=[CODE], container=message.container.id)
+    assert "forty-two" in kept.content[1].content.stdout
+    fresh = backend.say(history, tools=[CODE])
+    assert fresh.container.id != message.container.id
+    assert "forty-two" not in fresh.content[1].content.stdout
+
+
 def test_files_are_listed_page_by_page_newest_first(backend):
     files = backend.client.files
     ids = [files.upload(file=(f"{n}.txt", b"x", "text/plain")).id for n in range(5)]

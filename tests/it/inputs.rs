@@ -1,8 +1,11 @@
 //! Files that go in: `%attach`, `@path`, the requests they lead to, and the sandbox that gets them.
 
+mod sandbox;
+
 use std::path::Path;
 
 use claude_kernel::emulator::faults::{Fault, Faults};
+use claude_kernel::jupyter::connection::Channel;
 use serde_json::{Value, json};
 
 use crate::support::rig::{Asks, Rig};
@@ -358,59 +361,6 @@ async fn a_dry_cell_uploads_nothing() {
 }
 
 #[tokio::test]
-async fn an_expired_sandbox_gets_the_files_again_in_the_same_cell() {
-    let mut rig = rig().await;
-    write(&rig, "a.csv", "1\n");
-    write(&rig, "b.csv", "1\n");
-    rig.cell("%attach a.csv\nList the files").await;
-    arm(&rig, json!({"kind": "expire_container"})).await;
-    let ran = rig.cell("%attach b.csv\nList the files").await;
-    assert_eq!(ran.reply()["status"], "ok", "{}", ran.transcript());
-    let text = ran.text();
-    assert!(
-        text.contains("which has your attached files and nothing else"),
-        "{text}"
-    );
-    assert!(text.contains("a.csv\nb.csv"), "{text}");
-    rig.cell("List the files").await;
-    assert_eq!(
-        before_the_prompt(&rig).await,
-        Vec::<String>::new(),
-        "once is enough"
-    );
-}
-
-#[tokio::test]
-async fn a_sandbox_that_was_reset_gets_the_files_again() {
-    let mut rig = rig().await;
-    write(&rig, "a.csv", "1\n");
-    rig.cell("%attach a.csv\nList the files").await;
-    let ran = rig.cell("%reset sandbox\nList the files").await;
-    let text = ran.text();
-    assert!(
-        text.contains("`a.csv` goes to Claude's new sandbox, too."),
-        "{text}"
-    );
-    assert!(text.contains("a.csv\n"), "{text}");
-    assert_eq!(uploads(&rig).await, 1);
-    rig.cell("%tools none\nLook").await;
-    assert_eq!(before_the_prompt(&rig).await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_refusal_for_another_reason_does_not_cost_the_sandbox() {
-    let mut rig = rig().await;
-    write(&rig, "a.csv", "1\n");
-    rig.cell("%attach a.csv\nList the files").await;
-    arm(&rig, json!({"kind": "status", "status": 400, "times": 3})).await;
-    assert_eq!(rig.cell("List the files").await.reply()["status"], "error");
-    rig.emulator.faults().clear().await.unwrap();
-    let ran = rig.cell("List the files").await;
-    assert!(!ran.text().contains("sandbox"), "{}", ran.text());
-    assert!(ran.text().contains("a.csv"), "{}", ran.text());
-}
-
-#[tokio::test]
 async fn files_are_listed_copied_and_removed() {
     let mut rig = Rig::start(
         "# Make\n\n```bash\n# Write a table\necho 1 > \"$OUTPUT_DIR/t.csv\"\n```\n\nMade.\n\n# Look\n\nSeen.\n",
@@ -492,4 +442,76 @@ async fn a_growing_upload_shows_how_far_it_is_and_leaves_nothing() {
         .unwrap();
     assert!(first.starts_with("<sub>Uploading a.csv"), "{first}");
     assert!(ran.text().starts_with("Attached a.csv"), "{}", ran.text());
+}
+
+async fn completed(rig: &mut Rig, code: &str) -> Vec<String> {
+    let content = json!({"code": code, "cursor_pos": code.chars().count()});
+    let ran = rig.ask(Channel::Shell, "complete_request", content).await;
+    let matches = ran.reply()["matches"].as_array().unwrap().clone();
+    matches
+        .iter()
+        .map(|text| text.as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn paths_are_completed_below_the_notebook_and_nowhere_else() {
+    let mut rig = rig().await;
+    for name in [
+        "data/q1.csv",
+        "data/q2.csv",
+        "my data.csv",
+        ".env",
+        "größe.csv",
+    ] {
+        write(&rig, name, "1\n");
+    }
+    for (code, expected) in [
+        ("Compare @da", vec!["data/"]),
+        ("😀 @data/q", vec!["data/q1.csv", "data/q2.csv"]),
+        ("@my", vec!["\"my data.csv\""]),
+        ("@grö", vec!["größe.csv"]),
+        ("@.", vec![]),
+        ("@../", vec![]),
+        ("@/etc/", vec![]),
+        ("%attach data/q1", vec!["data/q1.csv"]),
+        ("%upload 'my", vec!["\"my data.csv\""]),
+        ("%system --file my d", vec!["my data.csv"]),
+        ("```\n@da", vec![]),
+    ] {
+        assert_eq!(completed(&mut rig, code).await, expected, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_failed_can_be_made_up_for() {
+    let mut rig =
+        Rig::start("# Make\n\n```bash\necho 1 > \"$OUTPUT_DIR/t.csv\"\n```\n\nMade.\n").await;
+    arm(&rig, json!({"kind": "fail_download", "status": 404})).await;
+    rig.cell("Make").await;
+    assert!(!rig.files().join("t.csv").exists());
+    let ran = rig.cell("%get").await;
+    assert!(
+        ran.text().contains("t.csv  1     fetched, 2 B"),
+        "{}",
+        ran.text()
+    );
+    assert!(rig.files().join("t.csv").exists());
+    let ran = rig.cell("%get").await;
+    assert!(ran.text().contains("was fetched"), "{}", ran.text());
+}
+
+#[tokio::test]
+async fn reset_files_removes_what_was_attached() {
+    let mut rig = rig().await;
+    write(&rig, "a.csv", "1\n");
+    rig.cell("%attach a.csv\nLook").await;
+    let ran = rig.cell("%reset files").await;
+    assert!(
+        ran.text().contains("a.csv  removed from Anthropic"),
+        "{}",
+        ran.text()
+    );
+    assert!(rig.cell("%files").await.text().starts_with("No files yet"));
+    assert_eq!(rig.cell("Look again").await.reply()["status"], "ok");
 }

@@ -26,6 +26,8 @@ pub enum FilesJob {
         /// Whether a file that is there may be replaced.
         force: bool,
     },
+    /// Remove every input from the API.
+    Clear,
     /// Remove an input from the API.
     Remove {
         /// Its name.

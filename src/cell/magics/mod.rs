@@ -18,6 +18,7 @@ pub mod mcp;
 mod model;
 pub mod models;
 pub mod own_tools;
+pub mod packages;
 mod reset;
 pub mod resume;
 mod skills;
@@ -68,6 +69,7 @@ pub const MAGICS: &[&Magic] = &[
     &cost::COST,
     &budget::BUDGET,
     &dry::DRY,
+    &packages::PACKAGES,
     &status::STATUS,
     &help::HELP,
     &lsmagic::LSMAGIC,

@@ -1,42 +1,55 @@
 //! `%reset`: begin again.
 
-use super::arguments::{no_value, word};
-use crate::cell::magic::{Candidate, Effect, Form, Magic, MagicError, Reset};
+use super::arguments::no_value;
+use super::files::FilesJob;
+use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError, Reset};
+use crate::cell::shown::clip;
 
 pub(super) const RESET: Magic = Magic {
     name: "reset",
     aliases: &[],
-    usage: "[chat|sandbox|all]",
+    usage: "[chat|sandbox [--replay]|files|all]",
     form: Form::Line,
     summary: "forget the conversation, the sandbox, or everything",
     details: "`chat` (what it means alone) begins a new conversation in the same sandbox. `sandbox` goes on talking in \
-a new, empty sandbox. `all` takes both, and puts settings and variables back as they were at the start. Files already \
-saved on this machine stay.",
+a new sandbox, which gets the attached files again; with `--replay` Claude also runs the code of the turns above in it \
+once more, in one turn. `files` removes the attached files from Anthropic. `all` takes everything, and puts settings \
+and variables back as they were at the start. Files saved on this machine stay.",
     examples: &[
         ("%reset", "a new conversation"),
         ("%reset sandbox", "a new sandbox"),
+        ("%reset sandbox --replay", "as the old one was"),
         ("%reset all", "as after a restart"),
     ],
     values: |_, before| {
         if before.is_empty() {
-            Candidate::list("value", ["chat", "sandbox", "all"])
+            Candidate::list("value", ["chat", "sandbox", "files", "all"])
         } else {
-            Vec::new()
+            let is_open = before == ["sandbox"];
+            Candidate::list("value", is_open.then_some("--replay"))
         }
     },
     now: no_value,
     apply: |call, _| {
-        let what = match word(call, "[chat|sandbox|all]")?.as_deref() {
-            None | Some("chat") => Reset::Chat,
-            Some("sandbox") => Reset::Sandbox,
-            Some("all") => Reset::All,
-            Some(other) => {
+        let args = call.args.to_ascii_lowercase();
+        let words: Vec<&str> = args.split_whitespace().collect();
+        Ok(match words.as_slice() {
+            [] | ["chat"] => vec![Effect::Reset(Reset::Chat)],
+            ["sandbox"] => vec![Effect::Reset(Reset::Sandbox)],
+            ["sandbox", "--replay"] => {
+                vec![Effect::Reset(Reset::Sandbox), Effect::Job(Job::Replay)]
+            }
+            ["files"] => vec![Effect::Job(Job::Files(FilesJob::Clear))],
+            ["all"] => vec![
+                Effect::Job(Job::Files(FilesJob::Clear)),
+                Effect::Reset(Reset::All),
+            ],
+            _ => {
                 return Err(MagicError::new(
-                    format!("`%reset` does not take `{other}`"),
-                    "It takes chat, sandbox or all; alone it means chat.",
+                    format!("`%reset` does not take `{}`", clip(&call.args, 60)),
+                    "It takes chat, sandbox, sandbox --replay, files or all; alone it means chat.",
                 ));
             }
-        };
-        Ok(vec![Effect::Reset(what)])
+        })
     },
 };

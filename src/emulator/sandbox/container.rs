@@ -187,12 +187,12 @@ impl Container {
     ///
     /// # Errors
     /// When it cannot be written, or no file name is left.
-    pub fn add_input(&mut self, name: &str, bytes: &[u8]) -> io::Result<String> {
+    pub fn add_input(&mut self, name: &str, from: &Path) -> io::Result<String> {
         let plain = files::file_name(name).ok_or_else(|| {
             let problem = format!("`{name}` is not the name of a file");
             io::Error::new(io::ErrorKind::InvalidInput, problem)
         })?;
-        files::give(&self.root, "input", &plain, bytes)?;
+        files::copy_in(&self.root, &plain, from)?;
         Ok(format!("$INPUT_DIR/{plain}"))
     }
 

@@ -62,6 +62,11 @@ pub(super) fn give(root: &Path, directory: &str, name: &str, bytes: &[u8]) -> io
     fs::write(root.join(directory).join(name), bytes)
 }
 
+/// Copies a file into `input`, in place of one of that name.
+pub(super) fn copy_in(root: &Path, name: &str, from: &Path) -> io::Result<()> {
+    fs::copy(from, root.join("input").join(name)).map(|_| ())
+}
+
 /// Reduces a name to its last component; `None` when nothing is left.
 pub(super) fn file_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next()?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::chat::action::Plan;
@@ -10,7 +11,7 @@ use crate::chat::question::Question;
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 use crate::chat::structured::Wanted;
-use crate::chat::turn::TurnEnd;
+use crate::chat::turn::{Origin, TurnEnd};
 use crate::chat::turn_loop::TurnLoop;
 use crate::chat::uploads;
 use crate::jupyter::request::Execute;
@@ -19,9 +20,10 @@ use crate::kernel::error::CellError;
 use crate::kernel::execute::{Scene, drive};
 use crate::kernel::money;
 use crate::kernel::ran::Ran;
-use crate::kernel::results;
 use crate::kernel::resume;
 use crate::kernel::show::{front_end, warnings};
+use crate::kernel::state::State;
+use crate::kernel::{replay, results};
 use crate::render::renderer::Renderer;
 
 use super::Kernel;
@@ -67,6 +69,7 @@ impl Kernel {
             (&opening, &question),
             self.about.offline,
         );
+        let began = self.edges.host.now();
         let plan = Plan {
             request: asked,
             question,
@@ -101,6 +104,8 @@ impl Kernel {
             &mut self.journal,
         )
         .await;
+        let now = self.edges.host.now();
+        look_after(&mut self.state, &turn, opening.number, (began, now));
         let spent = money::line(self.state.count, &prompt, &turn.receipt());
         if let Some(entry) = spent {
             self.state.record(Record::Spent(Box::new(entry)));
@@ -120,6 +125,13 @@ impl Kernel {
             }
         }
         let mut output = String::new();
+        if let Some(replay) = self.state.replay.take() {
+            let messages = kept.iter().flat_map(|kept| &kept.messages);
+            let blocks: Vec<Value> = messages.flat_map(|said| said.blocks.clone()).collect();
+            scene
+                .show(warnings(replay::verdict(&replay, &blocks).iter()))
+                .await;
+        }
         if let Some(kept) = &kept {
             let sent = uploads::in_blocks(&kept.question.before);
             let number = opening.number;
@@ -148,3 +160,28 @@ impl Kernel {
         }
     }
 }
+
+/// Notes what a turn did with the sandbox and its files, however it ended.
+fn look_after(
+    state: &mut State,
+    turn: &TurnLoop,
+    number: u32,
+    (began, ended): (DateTime<Utc>, DateTime<Utc>),
+) {
+    if let Some(id) = turn.container() {
+        let expires = turn.sandbox_expires();
+        state.sandboxes.used(id, began, ended, expires);
+    }
+    for id in turn.unfetched() {
+        let origin = Origin {
+            turn: number,
+            ..Origin::default()
+        };
+        state.unfetched.push((id.clone(), origin));
+    }
+    let surplus = state.unfetched.len().saturating_sub(MAX_UNFETCHED);
+    state.unfetched.drain(..surplus);
+}
+
+/// Files that could not be fetched and are remembered for `%get`.
+const MAX_UNFETCHED: usize = 1_000;

@@ -213,3 +213,30 @@ async fn an_expired_file_can_be_looked_up_but_not_used() {
         assert_eq!(given.unwrap_or_default(), code, "{seconds}");
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_looked_at_is_refused_in_blocks_for_the_eyes() {
+    let backend = Backend::start().await;
+    let text = |name: &str, mime: &str| file(name).mime_str(mime).unwrap();
+    let csv = upload(&backend, file("a.csv")).await.json();
+    let plain = upload(&backend, text("a.txt", "text/plain")).await.json();
+    let png = upload(&backend, text("a.png", "image/png")).await.json();
+    for (block, stored, status) in [
+        ("image", &png, 200),
+        ("image", &csv, 400),
+        ("document", &plain, 200),
+        ("document", &csv, 400),
+        ("document", &png, 400),
+    ] {
+        let source = json!({"type": "file", "file_id": stored["id"]});
+        let request = say(json!([{"role": "user", "content": [
+            {"type": block, "source": source}, {"type": "text", "text": "x"},
+        ]}]));
+        let answer = backend.post("/v1/messages", &request).await;
+        assert_eq!(answer.status, status, "{block} {stored}");
+    }
+    let unknown = say(json!([{"role": "user", "content": [
+        {"type": "container_upload", "file_id": "file_nobody"}, {"type": "text", "text": "x"},
+    ]}]));
+    assert_eq!(backend.post("/v1/messages", &unknown).await.status, 404);
+}

@@ -4,6 +4,7 @@ use claude_kernel::cell::fill::fill;
 use claude_kernel::cell::magic::{
     Effect, Job, MagicError, Reset, apply_parameters, origin, without_effect,
 };
+use claude_kernel::cell::magics::files::FilesJob;
 use claude_kernel::cell::parse::{Cell, parse};
 use claude_kernel::cell::variables::Variables;
 use serde_json::json;
@@ -80,17 +81,26 @@ fn resets_dry_and_models_are_left_to_the_kernel() {
         ("%reset", Effect::Reset(Reset::Chat)),
         ("%reset chat", Effect::Reset(Reset::Chat)),
         ("%reset sandbox", Effect::Reset(Reset::Sandbox)),
-        ("%reset all", Effect::Reset(Reset::All)),
         ("%%dry\nHello", Effect::Dry),
         ("%models", Effect::Job(Job::ListModels)),
         ("%models refresh", Effect::Job(Job::ListModels)),
     ] {
         assert_eq!(run(source).unwrap().1, [effect], "{source}");
     }
+    let clear = Effect::Job(Job::Files(FilesJob::Clear));
+    assert_eq!(run("%reset files").unwrap().1, [clear.clone()]);
+    assert_eq!(
+        run("%reset all").unwrap().1,
+        [clear, Effect::Reset(Reset::All)]
+    );
+    assert_eq!(
+        run("%reset sandbox --replay").unwrap().1,
+        [Effect::Reset(Reset::Sandbox), Effect::Job(Job::Replay)]
+    );
     refused(
         "%reset everything",
         "`%reset` does not take `everything`",
-        "It takes chat, sandbox or all; alone it means chat.",
+        "It takes chat, sandbox, sandbox --replay, files or all; alone it means chat.",
     );
     refused(
         "%models cheap",

@@ -100,10 +100,11 @@ fn the_overview() {
         %thread [NAME]                                              talk in another conversation from here on; alone: list them
         %fork NAME                                                  go on in a new conversation that begins with the turns above this cell
         %resume [list|ID]                                           go on with an earlier conversation of this notebook, or with any other
-        %reset [chat|sandbox|all]                                   forget the conversation, the sandbox, or everything
+        %reset [chat|sandbox [--replay]|files|all]                  forget the conversation, the sandbox, or everything
         %cost                                                       show what each cell used and cost, and the sums
         %budget [$TOTAL] [cell=$EACH] | off                         how many US dollars the notebook and each cell may cost
         %%dry                                                       show the exact request of this cell and send nothing
+        %packages [NAME|refresh]                                    show which Python packages Claude's sandbox has; with a name: whether it has that one
         %status                                                     show the settings in force, the conversation and the sandbox
         %help [NAME|TOPIC]                                          show help; alone: the overview
         %lsmagic                                                    list the magics

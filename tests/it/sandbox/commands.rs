@@ -170,18 +170,20 @@ async fn the_start_and_the_end_of_a_long_output_stay() {
 
 #[tokio::test]
 async fn inputs_are_read_not_written() {
+    let given = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&given, "x,y\n").unwrap();
     for missing in MACHINES {
         let mut place = Place::without(Limits::default(), missing);
         let path = place
             .container
-            .add_input("../../a b.csv", b"x,y\n")
+            .add_input("../../a b.csv", given.path())
             .unwrap();
         assert_eq!(path, "$INPUT_DIR/a b.csv");
         assert_eq!(place.said(&format!("cat \"{path}\"")).await, "x,y\n");
         let outcome = place.bash("echo z >> \"$INPUT_DIR/a b.csv\"").await;
         assert_eq!(outcome.return_code, 1, "{missing:?}");
-        assert!(place.container.add_input("..", b"").is_err());
-        assert!(place.container.add_input("a/", b"").is_err());
+        assert!(place.container.add_input("..", given.path()).is_err());
+        assert!(place.container.add_input("a/", given.path()).is_err());
     }
 }
 

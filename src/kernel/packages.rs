@@ -1,0 +1,87 @@
+//! `%packages`: asks the sandbox once, remembers what it said.
+
+use crate::anthropic::block::{Block, View};
+use crate::cell::magics::packages::PackagesJob;
+use crate::cell::packages::{self, Installed};
+use crate::cell::shown::Shown;
+use crate::chat::turn::FinishedTurn;
+use crate::jupyter::mime::{Display, MimeBundle, Output};
+
+use super::aside;
+use super::error::CellError;
+use super::jobs::{Desktop, Outcome, Stopped};
+
+/// What Claude is asked. The command lists what an interpreter can import by its metadata, which
+/// also works where `pip` is not installed.
+const PROMPT: &str = "\
+Run this command once, exactly as it stands. Then answer with the word `done` and nothing else.
+
+```bash
+# List the installed Python packages
+python3 - <<'LIST'
+import importlib.metadata, platform
+print(f\"python=={platform.python_version()}\")
+for package in importlib.metadata.distributions():
+    print(f\"{package.metadata['Name']}=={package.version}\")
+LIST
+```";
+
+/// Does what the magic asks for.
+///
+/// # Errors
+/// The sandbox could not be asked, or the person stopped it.
+pub(super) async fn run(job: PackagesJob, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
+    let shown = match job {
+        PackagesJob::About { name } => {
+            let known = &desktop.state.packages;
+            packages::about(&name, (!known.is_empty()).then_some(known))
+        }
+        PackagesJob::List { refresh } => {
+            if refresh || desktop.state.packages.is_empty() {
+                desktop.state.packages = ask(desktop).await?;
+            }
+            packages::list(&desktop.state.packages)
+        }
+    };
+    let Shown { markdown, plain } = shown;
+    let display = Display {
+        data: MimeBundle::markdown(markdown, plain.clone()),
+        ..Display::default()
+    };
+    desktop.scene.show(vec![Output::Display(display)]).await;
+    Ok(Outcome {
+        shown: plain,
+        ..Outcome::default()
+    })
+}
+
+async fn ask(desktop: &mut Desktop<'_>) -> Result<Vec<Installed>, Stopped> {
+    let turn = aside::ask("%packages", PROMPT, desktop).await?;
+    let found = packages::read(&printed(&turn));
+    if found.is_empty() {
+        return Err(CellError::new(
+            "SandboxError",
+            "the sandbox did not list its packages",
+            "`%help limits` has the documented ones; `%packages` asks again.",
+        )
+        .into());
+    }
+    Ok(found)
+}
+
+/// What the commands of a turn printed.
+fn printed(turn: &FinishedTurn) -> String {
+    let blocks = turn.messages.iter().flat_map(|message| &message.blocks);
+    let mut text = String::new();
+    for block in blocks.cloned().map(Block::from_raw) {
+        if let View::Executed {
+            outcome: Ok(executed),
+            ..
+        } = block.view()
+        {
+            text.push_str(executed.stdout.unwrap_or_default());
+            text.push('\n');
+        }
+    }
+    text
+}
