@@ -76,6 +76,8 @@ fn the_overview() {
         %bash [on|off|only]                                         whether Claude may run shell commands in its sandbox: on | off | only
         %python [on|off|only]                                       whether Claude may run Python in its sandbox: on | off | only
         %tools [NAME…|TYPE…|none|default]                           which tools Claude may use; alone: what is on, with types and betas
+        %tool [NAME…] [OPTION…] | rm NAME                           tools of your own, run on this machine; %tool lists them
+        %mcp add NAME COMMAND…|URL | rm NAME                        servers whose tools become Claude's; alone: list them
         %effort LEVEL                                               how hard Claude works: low | medium | high | xhigh | max | default
         %thinking [show|fold|notes|off] [--interleaved]             show Claude's thinking, fold it away, or switch it off
         %web [on|off] [max_uses=N] [allow=A,B | block=A,B] [fetch]  let Claude search the web, and with fetch read pages
