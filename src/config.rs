@@ -168,6 +168,8 @@ pub struct Config {
     pub model: Option<String>,
     /// `max_tokens` a notebook starts with.
     pub max_tokens: Option<u32>,
+    /// Whether conversations are summed up by themselves.
+    pub auto_compact: bool,
     /// Effort a notebook starts with; one of the five names.
     pub effort: Option<String>,
     /// Where the API is, when it was said explicitly.
@@ -216,6 +218,7 @@ impl Config {
         Self {
             model: None,
             max_tokens: None,
+            auto_compact: false,
             effort: None,
             base_url: None,
             ca_file: None,

@@ -90,6 +90,8 @@ pub struct ModelSpec {
     pub system_messages: bool,
     /// Whether code in its sandbox may call tools of the client (3.7).
     pub sandbox_calls_tools: bool,
+    /// Whether it sums up conversations on demand (2.5).
+    pub compacts: bool,
     /// The day it retires, if known.
     pub retires: Option<&'static str>,
     /// Whether it needs an approval, and so is not offered.

@@ -85,6 +85,9 @@ pub struct MessagesRequest {
     /// `diagnostics`: sent on every turn, `previous_message_id` null on the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnostics: Option<Value>,
+    /// `compaction`: asks for a summary in place of an answer (2.5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compaction: Option<Value>,
     /// `messages`.
     pub messages: Vec<MessageParam>,
     /// `anthropic-beta`; a header, not a body field.

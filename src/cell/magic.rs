@@ -230,6 +230,13 @@ pub enum Job {
     Replay,
     /// What the sandbox has installed.
     Packages(PackagesJob),
+    /// `%continue`: ask Claude to go on.
+    Continue,
+    /// `%compact`: put a summary in the place of the turns above.
+    Compact {
+        /// What to keep, in the person's words.
+        instructions: Option<String>,
+    },
 }
 
 /// What `%reset` takes away.

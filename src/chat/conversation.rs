@@ -6,6 +6,7 @@
 //! where that no longer holds, its thinking and all that follows is taken out, for good
 //! (`claude-api.md` 14.1).
 
+mod compact;
 pub mod mark;
 mod message;
 pub mod order;
@@ -21,6 +22,7 @@ use super::record::{Prefix, Record, TurnId, TurnRecord};
 use super::settings::Settings;
 use order::{CellKey, Order};
 
+pub use compact::Compaction;
 pub use message::message;
 pub use plan::{Opening, Planned, Standing};
 pub use turn::Turn;

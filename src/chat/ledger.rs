@@ -96,6 +96,17 @@ impl Ledger {
 /// Adds the usage of one call to a sum.
 #[must_use]
 pub fn sum(total: TurnUsage, usage: &Usage) -> TurnUsage {
+    let compactions = usage.iterations.iter().filter(|p| p.kind == "compaction");
+    let total = compactions.fold(total, |total, pass| {
+        let pass = TurnUsage {
+            input_tokens: pass.input_tokens,
+            cache_creation_tokens: pass.cache_creation_input_tokens,
+            cache_read_tokens: pass.cache_read_input_tokens,
+            output_tokens: pass.output_tokens,
+            ..TurnUsage::default()
+        };
+        add(total, pass)
+    });
     add(
         total,
         TurnUsage {

@@ -101,6 +101,8 @@ pub struct Settings {
     pub presets: Vec<String>,
     /// What the notebook and each cell may cost.
     pub budget: Budget,
+    /// Whether the conversation is summed up when the context window is nearly full.
+    pub auto_compact: bool,
     /// Extra betas, by `%beta`.
     pub betas: Vec<String>,
     /// `output_config.format`, for a cell that wants a structured result.
@@ -127,6 +129,7 @@ impl Default for Settings {
             system: None,
             presets: Vec::new(),
             budget: Budget::default(),
+            auto_compact: false,
             betas: Vec::new(),
             format: None,
             client_tools: Vec::new(),

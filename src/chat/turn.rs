@@ -132,6 +132,9 @@ pub struct Receipt {
     pub cache_miss: Option<String>,
     /// How long commands ran in the sandbox, in milliseconds.
     pub sandbox_ms: u64,
+    /// About how much of the context window was full at the end, in tokens; 0 when not known.
+    #[serde(default)]
+    pub context_tokens: u64,
     /// 1-based number of the turn in the conversation, from the top.
     pub turn: u32,
     /// Where it stands among the others.

@@ -83,6 +83,10 @@ pub struct TurnLoop {
     spending: Spending,
     /// Tokens in the context at the end of the last call.
     context_tokens: u64,
+    /// What the first pass of the running call read, in tokens.
+    first_input: u64,
+    /// Size of the results of server tools in the running call.
+    result_bytes: u64,
     cache_miss: Option<String>,
     sandbox_ms: u64,
     runs: u32,
@@ -125,6 +129,8 @@ impl TurnLoop {
             pending_fetches: 0,
             spending: Spending::new(Arc::clone(&plan.prices), plan.allowance),
             context_tokens: 0,
+            first_input: 0,
+            result_bytes: 0,
             cache_miss: None,
             sandbox_ms: 0,
             runs: 0,
@@ -322,7 +328,7 @@ impl TurnLoop {
             .unwrap_or(&self.plan.request.model)
             .to_owned();
         self.spending.ended(&model, &usage);
-        self.context_tokens = usage.context_tokens();
+        self.context_tokens = self.context_at_end(&usage);
         let miss = message.cache_miss_reason().map(str::to_owned);
         self.cache_miss = self.cache_miss.take().or(miss);
         self.served_by = Some(model);

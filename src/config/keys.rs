@@ -81,6 +81,19 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "compact",
+        default: "off",
+        help: "auto: sum up the conversation by itself when the context window is nearly full; off: only when asked",
+        set: |config, value| {
+            config.auto_compact = match word(value)?.as_str() {
+                "auto" => true,
+                "off" => false,
+                _ => return Err("must be auto or off".to_owned()),
+            };
+            Ok(())
+        },
+    },
+    Key {
         name: "base_url",
         default: "https://api.anthropic.com",
         help: "where the API is; `ANTHROPIC_BASE_URL` does the same",

@@ -4,6 +4,7 @@
 //! are looked up where they are.
 
 mod caching;
+mod compaction;
 mod history;
 mod output;
 
@@ -35,6 +36,7 @@ pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result
     tools(request)?;
     tool_choice(request)?;
     output::check(request)?;
+    compaction::check(request, paused)?;
     history::check(request, version, paused)?;
     caching::check(request)
 }

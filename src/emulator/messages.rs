@@ -15,9 +15,9 @@ use super::request::{Request, Role, kind, text};
 use super::scene::{Scene, scene_for};
 use super::server::{App, Call, struck};
 use super::sign::{self, BINDING_BETA};
-use super::stream::{Sink, TurnBody};
+use super::stream::{Over, Sink, TurnBody};
 use super::usage::{self, Usage};
-use super::{check, schema};
+use super::{check, compaction, schema};
 
 /// `POST /v1/messages`.
 pub(super) async fn create(
@@ -39,8 +39,14 @@ pub(super) async fn create(
             found.collect::<Result<Vec<_>, _>>()
         })
         .await??;
-    let scene = scene_for(app, &request).await?;
-    if let Some(response) = script_faults(app, reset, &scene, &mut call).await? {
+    // A summary is in no script.
+    let scene = match &request.compaction {
+        Some(_) => None,
+        None => Some(scene_for(app, &request).await?),
+    };
+    if let Some(scene) = &scene
+        && let Some(response) = script_faults(app, reset, scene, &mut call).await?
+    {
         return Ok(response);
     }
     let container = container(app, &request, &call).await?;
@@ -74,7 +80,7 @@ pub(super) async fn create(
             container,
             opening,
         );
-        return match player.play(scene, &call.taken).await {
+        return match perform(player, scene, &call.taken).await {
             Ok(message) => Ok(json_response(&message)),
             Err(_) => Err(ApiError::internal("the turn ended early")),
         };
@@ -96,7 +102,7 @@ pub(super) async fn create(
     );
     let turn = async move {
         // Over: the client left or a fault ended the stream; there is no one to tell.
-        let _ = player.play(scene, &call.taken).await;
+        let _ = perform(player, scene, &call.taken).await;
     };
     let body = TurnBody::new(Box::pin(turn), outlet, separate);
     let mut response = Response::new(Body::from_stream(body));
@@ -107,6 +113,14 @@ pub(super) async fn create(
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
+}
+
+/// Plays a scene, or without one a summary.
+async fn perform(player: Player, scene: Option<Scene>, taken: &Taken) -> Result<Value, Over> {
+    match scene {
+        Some(scene) => player.play(scene, taken).await,
+        None => player.compact().await,
+    }
 }
 
 /// What betas add to a response.
@@ -131,11 +145,6 @@ fn beyond(body: &Value) -> Result<(), ApiError> {
         return Err(
             ApiError::not_found(format!("thread `{id}` not found")).code("thread_not_found")
         );
-    }
-    if body.get("compaction").is_some() {
-        return Err(ApiError::invalid(
-            "compaction: the offline backend has no model that could summarize",
-        ));
     }
     let servers = body.get("mcp_servers").and_then(Value::as_array);
     if servers.is_some_and(|servers| !servers.is_empty()) {
@@ -188,6 +197,7 @@ async fn read(
         .with(move |state| (state.turns.paused(&tail), state.turns.thoughts(&asked)))
         .await?;
     check::check(&request, call.version, paused)?;
+    compaction::check(&request)?;
     check_thoughts(&request, &thoughts)?;
     Ok(request)
 }

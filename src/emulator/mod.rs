@@ -6,6 +6,7 @@
 mod cache;
 mod canon;
 mod check;
+mod compaction;
 pub mod confine;
 mod conn;
 mod containers;

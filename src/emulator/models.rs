@@ -281,6 +281,11 @@ const MODELS: &[Model] = &[
 ];
 
 impl Model {
+    /// Whether `compaction` is taken (2.5).
+    pub(super) fn compacts(&self) -> bool {
+        self.line != "haiku" && self.max_input_tokens > 200_000
+    }
+
     /// Whether a thinking block made by `producer` can be read (14.1); unreadable ones are dropped.
     pub(super) fn reads_thinking_of(&self, producer: &str) -> bool {
         let this = self.name();

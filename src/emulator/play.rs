@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod blocks;
+mod compaction;
 mod uploads;
 mod web;
 

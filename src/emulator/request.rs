@@ -30,6 +30,8 @@ pub(super) struct Request {
     pub(super) cache_control: Option<Value>,
     pub(super) inference_geo: String,
     pub(super) speed: String,
+    /// A summary is asked for, with its `instructions`.
+    pub(super) compaction: Option<Option<String>>,
     /// `context_management` was asked for.
     pub(super) edits_context: bool,
     pub(super) betas: Vec<String>,
@@ -121,6 +123,8 @@ impl Request {
             cache_control: present(body, "cache_control"),
             inference_geo: text(body, "inference_geo").unwrap_or("global").to_owned(),
             speed: text(body, "speed").unwrap_or("standard").to_owned(),
+            compaction: present(body, "compaction")
+                .map(|given| text(&given, "instructions").map(str::to_owned)),
             edits_context: present(body, "context_management").is_some(),
             betas: betas.to_vec(),
         })

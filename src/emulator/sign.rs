@@ -129,7 +129,24 @@ fn mac(bytes: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-fn digest(text: &str) -> String {
+/// Signs a text by itself, bound to nothing.
+pub(super) fn stamp(text: &str) -> String {
+    let body = digest(text);
+    let mut bytes = mac(body.as_bytes()).finalize().into_bytes().to_vec();
+    bytes.extend_from_slice(body.as_bytes());
+    STANDARD.encode(bytes)
+}
+
+/// Returns the digest of the text that a signature of [`stamp`] is of; `None` for any other.
+pub(super) fn stamped(signature: &str) -> Option<String> {
+    let bytes = STANDARD.decode(signature).ok()?;
+    let (tag, body) = bytes.split_at_checked(32)?;
+    mac(body).verify_slice(tag).ok()?;
+    String::from_utf8(body.to_vec()).ok()
+}
+
+/// Returns the digest of a text.
+pub(super) fn digest(text: &str) -> String {
     let mut canon = Canon::default();
     canon.word(text);
     STANDARD.encode(canon.mark())

@@ -210,6 +210,22 @@ impl Usage {
         usage
     }
 
+    /// Returns `usage` of a summary: nothing at the top, what it took as one pass of its own.
+    pub(super) fn of_compaction(&self, output: Option<u64>) -> Value {
+        let mut usage = charge_json(Charge::default());
+        self.add(&mut usage, json!({"output_tokens": 0}));
+        self.add(&mut usage, self.tier.clone());
+        if let Some(output) = output {
+            let mut pass = charge_json(self.first);
+            self.add(
+                &mut pass,
+                json!({"type": "compaction", "output_tokens": output}),
+            );
+            self.add(&mut usage, json!({"iterations": [pass]}));
+        }
+        usage
+    }
+
     fn total(&self) -> Charge {
         self.passes
             .iter()

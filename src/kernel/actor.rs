@@ -25,6 +25,7 @@ use crate::jupyter::mime::Output;
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
 
+use super::compact;
 use super::desk::{Desk, Urgent, error_reply};
 use super::dry;
 use super::error::CellError;
@@ -396,6 +397,12 @@ impl Kernel {
         }
         if let Err(stopped) = tools::job::refresh(&mut desktop).await {
             return Ran::stopped(stopped);
+        }
+        if !prompt.is_empty() && !desktop.is_dry && compact::is_due(&desktop) {
+            match compact::before_prompt(&mut desktop).await {
+                Ok(outcome) => shown.push(outcome.shown),
+                Err(stopped) => return Ran::stopped(stopped),
+            }
         }
         let shown = shown.join("\n");
         let mut question = Question::of(prompt);

@@ -9,6 +9,9 @@ use crate::jupyter::mime::ErrorOutput;
 
 mod api;
 
+/// The name of a cell that the person stopped.
+pub const INTERRUPTED: &str = "KeyboardInterrupt";
+
 /// Why a cell failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellError {
@@ -38,7 +41,7 @@ impl CellError {
     #[must_use]
     pub fn interrupted() -> Self {
         Self {
-            ename: "KeyboardInterrupt",
+            ename: INTERRUPTED,
             evalue: "the cell was stopped".to_owned(),
             hint: None,
             request_id: None,

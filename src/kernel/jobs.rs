@@ -19,7 +19,7 @@ use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
 use super::journal::Journal;
 use super::last;
 use super::state::State;
-use super::{attach, files, models, packages, replay, resume, tools};
+use super::{attach, compact, files, go_on, models, packages, replay, resume, tools};
 
 /// A cell that did not get to its end: why, and whether the kernel was told to leave.
 #[derive(Debug)]
@@ -79,6 +79,8 @@ pub struct Desktop<'a> {
 pub async fn run(job: Job, desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
     match job {
         Job::ListModels => models::list(desktop).await,
+        Job::Continue => go_on::prompt(desktop),
+        Job::Compact { instructions } => compact::compact(instructions.as_deref(), desktop).await,
         Job::Files(FilesJob::Attach { paths, to }) => attach::attach(&paths, to, desktop).await,
         Job::Replay => replay::prepare(desktop).await,
         Job::Files(FilesJob::Clear) => files::clear(desktop).await,

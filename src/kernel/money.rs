@@ -33,15 +33,33 @@ pub async fn admit(
     interruptions: &mut Interruptions,
     desk: &Desk,
 ) -> Result<Option<Allowance>, Stopped> {
+    if settings.budget.is_off() {
+        return Ok(None);
+    }
+    let request = state.conversations.plan(cell, settings, question).request;
+    admit_request(state, &request, settings, edges, interruptions, desk).await
+}
+
+/// As [`admit`], of a request that is planned already.
+///
+/// # Errors
+/// As [`admit`].
+pub async fn admit_request(
+    state: &State,
+    request: &MessagesRequest,
+    settings: &mut Settings,
+    edges: &Edges,
+    interruptions: &mut Interruptions,
+    desk: &Desk,
+) -> Result<Option<Allowance>, Stopped> {
     let spent_usd = state.ledger.totals().priced_usd;
     let Some(allowance) = settings.budget.allowance(spent_usd) else {
         return Ok(None);
     };
-    let request = state.conversations.plan(cell, settings, question).request;
-    let counted = unless_stopped(edges.client.count_tokens(&request), interruptions, desk).await?;
+    let counted = unless_stopped(edges.client.count_tokens(request), interruptions, desk).await?;
     let input_tokens = counted.unwrap_or_else(|error| {
         tracing::info!(%error, "the API does not count the prompt; its bytes are counted");
-        estimate(&request)
+        estimate(request)
     });
     settings.max_tokens = allowance
         .max_tokens(

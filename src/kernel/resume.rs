@@ -238,6 +238,7 @@ pub(super) fn begin_turn(
         sandbox_ms: 0,
         turn: opening.number,
         standing: opening.standing.clone(),
+        context_tokens: 0,
         offline,
     };
     let container = state.conversations.current().container();

@@ -211,6 +211,7 @@ fn settings(config: &Config) -> Settings {
             model::resolve_alias(model).map_or_else(|| model.clone(), |spec| spec.id.to_owned());
     }
     settings.max_tokens = config.max_tokens.unwrap_or(settings.max_tokens);
+    settings.auto_compact = config.auto_compact;
     settings.effort = config.effort.as_deref().and_then(Effort::parse);
     settings
 }

@@ -684,3 +684,27 @@ def test_generated_text_for_benchmarks(backend):
     with stream_of(backend) as stream:
         deltas = [event for event in stream if event.type == "text"]
     assert len(deltas) == 2000
+
+
+def test_a_conversation_is_summed_up_and_goes_on_from_the_summary(backend):
+    first = backend.ask("Say hello")
+    options = {"model": MODEL, "max_tokens": 4000, "betas": ["compact-2026-09-04"]}
+    history = turn("Say hello", first)
+    with backend.client.beta.messages.stream(
+        messages=history, compaction={"type": "summarize"}, **options
+    ) as stream:
+        summed = stream.get_final_message()
+    assert summed.stop_reason == "compaction"
+    (block,) = summed.content
+    assert block.type == "compaction" and "Say hello" in block.content and block.signature
+    assert summed.usage.input_tokens == 0 and summed.usage.output_tokens == 0
+    (spent,) = summed.usage.iterations
+    assert spent.type == "compaction" and spent.input_tokens > 0 and spent.output_tokens > 0
+    summary = {"role": "assistant", "content": [block.model_dump(exclude_unset=True)]}
+    question = {"role": "user", "content": "Say hello"}
+    answer = backend.client.beta.messages.create(messages=[summary, question], **options)
+    assert "Hello" in text_of(answer)
+    changed = {"role": "assistant", "content": [summary["content"][0] | {"content": "Nothing."}]}
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        backend.client.beta.messages.create(messages=[changed, question], **options)
+    assert caught.value.body["error"]["details"]["error_code"] == "compaction_content_mismatch"

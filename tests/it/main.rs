@@ -15,6 +15,7 @@ mod artifacts;
 mod budget;
 mod cells;
 mod cli;
+mod compaction;
 mod conversation;
 mod emulator;
 mod execute;

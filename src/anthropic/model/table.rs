@@ -19,6 +19,7 @@ const PRESENT: ModelSpec = ModelSpec {
     thinks_by_default: true,
     system_messages: true,
     sandbox_calls_tools: true,
+    compacts: true,
     retires: None,
     gated: false,
 };
@@ -39,6 +40,7 @@ const OLD: ModelSpec = ModelSpec {
     efforts: &[],
     default_effort: None,
     thinking: &[Enabled, Disabled],
+    compacts: false,
     ..PAST
 };
 
@@ -70,6 +72,7 @@ pub const MODELS: &[ModelSpec] = &[
         thinking: &[Adaptive, Disabled],
         // Not said to take them.
         system_messages: false,
+        compacts: false,
         ..PRESENT
     },
     ModelSpec {

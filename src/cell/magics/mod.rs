@@ -4,10 +4,12 @@ mod abilities;
 mod arguments;
 mod beta;
 mod budget;
+mod compact;
 mod cost;
 mod dry;
 mod effort;
 pub mod files;
+mod go_on;
 mod help;
 mod history;
 pub mod json;
@@ -65,6 +67,8 @@ pub const MAGICS: &[&Magic] = &[
     &threads::THREAD,
     &threads::FORK,
     &resume::RESUME,
+    &go_on::CONTINUE,
+    &compact::COMPACT,
     &reset::RESET,
     &cost::COST,
     &budget::BUDGET,

@@ -19,12 +19,10 @@ use crate::chat::skills;
 use crate::chat::tool_types::{is_code_execution, tool_type};
 use crate::chat::turn::FinishedTurn;
 
+use super::compact::COMPACT_BETA;
 use super::mark::{Mark, follow};
 use super::order::CellKey;
 use super::{Conversations, Turn, message};
-
-/// The header that a history with a `compaction` block needs (`claude-api.md` 2.5).
-const COMPACT_BETA: &str = "compact-2026-09-04";
 
 /// What Claude is told when its sandbox holds what it does not see.
 const AHEAD: &str = "\
@@ -77,15 +75,15 @@ pub struct Standing {
 }
 
 /// What of a conversation is sent.
-struct Sequence {
-    messages: Vec<MessageParam>,
+pub(super) struct Sequence {
+    pub(super) messages: Vec<MessageParam>,
     bound: Mark,
     stripped: Vec<TurnId>,
 }
 
 /// How much of the thinking goes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     /// What is still bound to what stands before it.
     Bound,
     /// None.
@@ -145,6 +143,7 @@ impl Conversations {
                     .collect(),
             },
             diagnostics: Some(json!({"previous_message_id": self.current.last_message_id})),
+            compaction: None,
             messages,
             betas,
         };
@@ -226,7 +225,11 @@ impl Conversations {
 
     /// Decides on `system` and `tools`: as they were, while it can be helped. The last value says
     /// that they are new.
-    fn prefix(&self, settings: &Settings, above: &[&Arc<Turn>]) -> (Prefix, Option<Notice>, bool) {
+    pub(super) fn prefix(
+        &self,
+        settings: &Settings,
+        above: &[&Arc<Turn>],
+    ) -> (Prefix, Option<Notice>, bool) {
         let wanted = Prefix {
             system: system_blocks(settings),
             tools: params::tools(settings),
@@ -247,7 +250,10 @@ impl Conversations {
             instructions = [NO_CODE, &instructions].join("\n\n").trim_end().to_owned();
         }
         let takes_notices = model::lookup(&settings.model).is_some_and(|m| m.system_messages);
-        let told = above.iter().rev().find_map(|turn| turn.told());
+        // What was told before a summary is not sent any more.
+        let (_, sent) = self.summary_of(above).unzip();
+        let sent = sent.unwrap_or(above);
+        let told = sent.iter().rev().find_map(|turn| turn.told());
         if !takes_notices && told.is_some() {
             return (wanted, None, true);
         }
@@ -267,7 +273,7 @@ impl Conversations {
     }
 
     /// Puts together what is sent of the turns above a cell.
-    fn sequence(&self, prefix: &Prefix, above: &[&Arc<Turn>], form: Form) -> Sequence {
+    pub(super) fn sequence(&self, prefix: &Prefix, above: &[&Arc<Turn>], form: Form) -> Sequence {
         let mut bound = Mark::of_prefix(prefix);
         let mut messages = Vec::with_capacity(above.len() * 2 + 3);
         let mut rest = above;
@@ -299,7 +305,7 @@ impl Conversations {
     }
 
     /// The summary that stands for the first of these turns, and the turns after them.
-    fn summary_of<'a>(
+    pub(super) fn summary_of<'a>(
         &self,
         above: &'a [&'a Arc<Turn>],
     ) -> Option<(&MessageParam, &'a [&'a Arc<Turn>])> {
@@ -352,7 +358,7 @@ fn stand_in(frozen: &[Value], wanted: &[Value]) -> Option<bool> {
     rest.eq(wanted.iter()).then_some(true)
 }
 
-fn beta_of(tool: &Value) -> Option<&'static str> {
+pub(super) fn beta_of(tool: &Value) -> Option<&'static str> {
     tool_type(tool.get("type")?.as_str()?)?.beta
 }
 

@@ -36,6 +36,7 @@ impl TurnLoop {
             at_least: spent.is_estimate,
             cache_miss: self.cache_miss.clone(),
             sandbox_ms: self.sandbox_ms,
+            context_tokens: self.context_tokens,
             turn: self.plan.turn,
             standing: self.plan.standing.clone(),
             offline: self.plan.offline,

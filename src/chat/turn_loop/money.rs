@@ -9,11 +9,20 @@ use crate::chat::turn::{Cut, TurnEnd};
 
 use super::TurnLoop;
 
+/// Bytes of a tool's result in a token, at the least.
+const RESULT_BYTES_PER_TOKEN: u64 = 3;
+
 impl TurnLoop {
     /// Keeps the account of the call in flight.
     pub(super) fn count(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::MessageStart { .. } | StreamEvent::MessageDelta { .. } => {
+                if matches!(event, StreamEvent::MessageStart { .. }) {
+                    let usage = self.accumulator.field("usage").and_then(Value::as_object);
+                    let usage = usage.map(Usage::from_raw).unwrap_or_default();
+                    self.first_input = usage.total_input_tokens();
+                    self.result_bytes = 0;
+                }
                 let field = |name| self.accumulator.field(name);
                 let model = field("model").and_then(Value::as_str);
                 let usage = field("usage").and_then(Value::as_object);
@@ -26,6 +35,8 @@ impl TurnLoop {
             StreamEvent::BlockStart { block, .. } => {
                 if block.raw().contains_key("tool_use_id") {
                     self.spending.resampled();
+                    let size = serde_json::to_vec(block).map_or(0, |json| json.len());
+                    self.result_bytes = self.result_bytes.saturating_add(size as u64);
                 }
             }
             StreamEvent::BlockStop { .. }
@@ -34,6 +45,18 @@ impl TurnLoop {
             | StreamEvent::Error { .. }
             | StreamEvent::Unknown { .. } => {}
         }
+    }
+
+    /// Returns about how full the context is after a call. Where the API does not list its passes,
+    /// the sums of `usage` count the prompt once for each: then what the first pass read and what
+    /// came since are added up.
+    pub(super) fn context_at_end(&self, usage: &Usage) -> u64 {
+        let counted = usage.context_tokens();
+        if !usage.iterations.is_empty() || self.first_input == 0 {
+            return counted;
+        }
+        let results = self.result_bytes / RESULT_BYTES_PER_TOKEN;
+        counted.min(self.first_input + usage.output_tokens + results)
     }
 
     /// Lowers `max_tokens` of the next call of this turn to what the allowance still pays for;

@@ -384,7 +384,8 @@ fn ending(request: &Request, turns: &[Turn<'_>], paused: bool) -> Result<(), Api
     let Some(turn) = turns.last() else {
         return Ok(());
     };
-    if turn.role != Role::Assistant || paused {
+    // A conversation to be summarized may end with an answer.
+    if turn.role != Role::Assistant || paused || request.compaction.is_some() {
         return Ok(());
     }
     let last = turn.blocks.iter().rfind(|p| !is_thinking(p.block));

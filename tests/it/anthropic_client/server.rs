@@ -246,6 +246,7 @@ pub(super) fn hello() -> MessagesRequest {
         output_config: None,
         container: Container::default(),
         diagnostics: None,
+        compaction: None,
         messages: vec![MessageParam {
             role: Role::User,
             content: to_raw_value(&json!([{"type": "text", "text": "hi"}]))

@@ -37,6 +37,7 @@ fn receipt() -> Receipt {
         at_least: false,
         cache_miss: None,
         sandbox_ms: 0,
+        context_tokens: 0,
         turn: 1,
         standing: Standing::default(),
         offline: false,

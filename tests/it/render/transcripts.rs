@@ -135,6 +135,7 @@ impl Story {
                 at_least: false,
                 cache_miss: None,
                 sandbox_ms: 0,
+                context_tokens: 0,
                 turn: 4,
                 standing: Standing::default(),
                 offline: false,
