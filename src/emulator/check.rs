@@ -18,6 +18,8 @@ use super::request::{Request, text};
 const MESSAGES: usize = 100_000;
 /// Most skills and strict tools in one request.
 const TWENTY: usize = 20;
+/// The skills of type `anthropic` (3.9).
+const SKILLS: &[&str] = &["pptx", "xlsx", "docx", "pdf"];
 
 /// Checks a request whose shape is right. `paused` says that its last message is a response that
 /// ended with `pause_turn`.
@@ -186,6 +188,14 @@ fn tools(request: &Request) -> Result<(), ApiError> {
         return Err(ApiError::invalid(
             "container.skills: skills need the code execution tool",
         ));
+    }
+    for (i, skill) in request.skills.iter().enumerate() {
+        let id = text(skill, "skill_id").unwrap_or_default();
+        if text(skill, "type") == Some("anthropic") && !SKILLS.contains(&id) {
+            return Err(ApiError::invalid(format!(
+                "container.skills.{i}.skill_id: there is no skill '{id}'"
+            )));
+        }
     }
     if request.skills.len() > TWENTY {
         return Err(ApiError::invalid(

@@ -25,6 +25,9 @@ const LIFE: TimeDelta = TimeDelta::days(30);
 const ROLLING: TimeDelta = TimeDelta::minutes(30);
 /// Containers kept at once; the least recently used goes first.
 const MOST: usize = 64;
+/// What `latest` stands for (3.9).
+const SKILL_VERSION: &str = "20251013";
+const CUSTOM_SKILL_VERSION: &str = "skver_01";
 /// Calls that wait for one container.
 const QUEUE: usize = 8;
 
@@ -153,6 +156,7 @@ impl Lease {
     /// Returns the `container` of a response.
     pub(super) fn json(&self, now: DateTime<Utc>, skills: &[Value]) -> Value {
         let expires = (now + ROLLING).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let skills: Vec<Value> = skills.iter().map(resolved).collect();
         let skills = (!skills.is_empty()).then_some(skills);
         json!({"id": self.id, "expires_at": expires, "skills": skills})
     }
@@ -204,4 +208,15 @@ impl Lease {
         self.jobs.send(job).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())
     }
+}
+
+/// Returns a skill of a request as a response names it: with a version, never `latest`.
+fn resolved(skill: &Value) -> Value {
+    let field = |name: &str| skill.get(name).and_then(Value::as_str);
+    let newest = match field("type") {
+        Some("anthropic") => SKILL_VERSION,
+        _ => CUSTOM_SKILL_VERSION,
+    };
+    let version = field("version").filter(|version| *version != "latest");
+    json!({"type": field("type"), "skill_id": field("skill_id"), "version": version.unwrap_or(newest)})
 }

@@ -171,9 +171,9 @@ class Towns(pydantic.BaseModel):
 class Backend:
     """A running `claude-kernel emulate` and the SDK pointed at it."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, text=SCRIPT):
         script = directory / "sdk.claude.md"
-        script.write_text(SCRIPT, encoding="utf-8")
+        script.write_text(text, encoding="utf-8")
         self.process = subprocess.Popen(
             [BINARY, "emulate", "--until-stdin-closes", "--script", str(script)],
             stdin=subprocess.PIPE,

@@ -6,7 +6,8 @@ use super::Player;
 
 impl Player {
     pub(super) fn needs_container(&self) -> bool {
-        self.request.code_execution().is_some() && !self.uploads().is_empty()
+        let brings_something = !self.request.skills.is_empty() || !self.uploads().is_empty();
+        self.request.code_execution().is_some() && brings_something
     }
 
     /// Returns the files to put in: an upload block works in its own turn only (3.5), so those of

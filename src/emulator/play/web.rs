@@ -31,24 +31,23 @@ impl Player {
                 ))
                 .await;
         };
-        let found = match self.refusal(&tool, "web_search") {
-            Some(code) => json!({"type": "web_search_tool_result_error", "error_code": code}),
-            None => pages
+        let found = if let Some(code) = self.refusal(&tool, "web_search") {
+            // What fails is neither billed nor cited.
+            json!({"type": "web_search_tool_result_error", "error_code": code})
+        } else {
+            self.usage.searched();
+            let open: Vec<&Page> = pages
                 .iter()
                 .filter(|page| is_open(&tool, &page.url))
+                .collect();
+            self.shown.extend(open.iter().copied().cloned());
+            open.iter()
                 .map(|page| {
                     json!({"type": "web_search_result", "url": page.url, "title": page.title,
                         "encrypted_content": sealed(&page.text), "page_age": null})
                 })
-                .collect(),
+                .collect()
         };
-        self.shown.extend(
-            pages
-                .iter()
-                .filter(|page| is_open(&tool, &page.url))
-                .cloned(),
-        );
-        self.usage.searched();
         self.web_call(&tool, "web_search", &json!({"query": query}), &found)
             .await
     }
@@ -71,13 +70,13 @@ impl Player {
         let content = match refusal {
             Some(code) => json!({"type": "web_fetch_tool_result_error", "error_code": code}),
             None => {
+                self.usage.fetched();
                 self.shown.push(page.clone());
                 json!({"type": "web_fetch_result", "url": page.url, "retrieved_at": "2026-01-01T00:00:00Z",
                     "content": {"type": "document", "title": page.title, "citations": tool.get("citations"),
                         "source": {"type": "text", "media_type": "text/plain", "data": page.text}}})
             }
         };
-        self.usage.fetched();
         self.web_call(&tool, "web_fetch", &json!({"url": page.url}), &content)
             .await
     }
