@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::anthropic::model::TABLE_DATE;
 use crate::chat::ledger::{self, Ledger};
 use crate::chat::settings::Settings;
+use crate::chat::verbatim::Language;
 
 use super::magics::MAGICS;
 use super::magics::files::FilesJob;
@@ -204,6 +205,13 @@ pub enum Effect {
     Job(Job),
     /// `%%json`: this cell's turn ends with a structured result.
     Result(Box<Asked>),
+    /// `%%exec`: this cell's turn runs code as it stands.
+    Exec {
+        /// What it is written in.
+        language: Language,
+        /// The code, without white space at its end.
+        code: String,
+    },
     /// `%%dry`: show the request instead of sending it.
     Dry,
     /// `%reset`.
@@ -292,6 +300,12 @@ pub fn find(name: &str) -> Option<&'static Magic> {
 #[must_use]
 pub fn takes_body(name: &str) -> bool {
     find(name).is_some_and(|magic| matches!(magic.form, Form::Body | Form::CellBody))
+}
+
+/// Returns whether `%%name` makes its cell's turn of the rest of the cell.
+#[must_use]
+pub fn makes_turn(name: &str) -> bool {
+    find(name).is_some_and(|magic| magic.form == Form::CellBody)
 }
 
 /// Returns the name under which [`Context::set_in`] records a call that changed settings for good.

@@ -126,7 +126,7 @@ fn turn(source: &str) -> Cell {
         let takes_body = signs == 2 && args != "?" && magic::takes_body(name);
         magics.push(MagicCall {
             name: name.to_owned(),
-            scope: if signs == 2 && !takes_body {
+            scope: if signs == 2 && (!takes_body || magic::makes_turn(name)) {
                 Scope::ThisCell
             } else {
                 Scope::FromHere

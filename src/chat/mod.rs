@@ -20,4 +20,5 @@ pub mod tool_types;
 pub mod turn;
 pub mod turn_loop;
 pub mod uploads;
+pub mod verbatim;
 pub mod web;

@@ -40,7 +40,8 @@ use super::state::State;
 use super::status::{self, About};
 use super::store::Store;
 use super::tools::{self, Setup, Tools};
-use super::{address, attach, cells, files};
+use super::{address, attach, cells, exec, files};
+use turn::Asking;
 
 /// How long requests that were sent together with a failing one may take to arrive, so that they
 /// are answered as aborted. Only waited for after a cell that failed at once.
@@ -341,9 +342,14 @@ impl Kernel {
             Some((wanted, prompt)) => (Some(wanted), prompt),
             None => (None, prompt),
         };
+        let verbatim = prepared.verbatim.take();
         let typed = prompt.trim().to_owned();
         let misses = fill::misses(&typed, &self.state.variables);
-        let mut prompt = fill::fill(&typed, &self.state.variables);
+        // Code that runs as it stands is not filled.
+        let mut prompt = match &verbatim {
+            Some(verbatim) => verbatim.prompt(),
+            None => fill::fill(&typed, &self.state.variables),
+        };
         let scene = Scene {
             desk: &self.desk,
             parent: &request.parent,
@@ -395,6 +401,9 @@ impl Kernel {
         if let Err(stopped) = attach::mentioned(&typed, &mut desktop).await {
             return Ran::stopped(stopped);
         }
+        if let Err(stopped) = exec::send(verbatim.as_ref(), &mut desktop).await {
+            return Ran::stopped(stopped);
+        }
         if let Err(stopped) = tools::job::refresh(&mut desktop).await {
             return Ran::stopped(stopped);
         }
@@ -426,7 +435,11 @@ impl Kernel {
         }
         self.turn(
             prepared.settings,
-            (question, wanted),
+            Asking {
+                question,
+                wanted,
+                verbatim,
+            },
             execute,
             request,
             payload,

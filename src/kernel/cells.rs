@@ -10,8 +10,10 @@ use crate::cell::variables::Variables;
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 use crate::chat::structured::Wanted;
+use crate::chat::verbatim::Verbatim;
 
 use super::error::CellError;
+use super::exec;
 use super::results;
 use super::state::State;
 use super::store;
@@ -33,6 +35,8 @@ pub struct Prepared {
     pub is_dry: bool,
     /// The structured result that the turn ends with, and the prompt that asks for it.
     pub result: Option<(Wanted, String)>,
+    /// The code that the turn runs as it stands.
+    pub verbatim: Option<Verbatim>,
 }
 
 /// Applies the magics of one cell. An error in one of them leaves the state as it was.
@@ -75,7 +79,7 @@ pub fn prepare(
         later,
         mut prepared,
     } = draft;
-    settings.format = format;
+    settings.format.clone_from(&format);
     results::check(&settings)?;
     prepared.settings = settings;
     state.settings = lasting;
@@ -101,7 +105,10 @@ pub fn prepare(
                 state.settings = state.initial.clone();
                 state.variables.clear();
                 state.set_in.clear();
-                prepared.settings = state.initial.clone();
+                prepared.settings = Settings {
+                    format: format.clone(),
+                    ..state.initial.clone()
+                };
             }
         }
     }
@@ -184,6 +191,9 @@ impl Draft {
                     self.prepared.warnings.extend(fit.notes);
                     self.prepared.result = Some((wanted, asked.prompt));
                     self.format = Some(json!({"type": "json_schema", "schema": fit.sent}));
+                }
+                Effect::Exec { language, code } => {
+                    self.prepared.verbatim = Some(exec::verbatim(language, code));
                 }
                 Effect::Dry => self.prepared.is_dry = true,
                 Effect::Reset(reset) => self.later.push(Later::Reset(reset)),

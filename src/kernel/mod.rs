@@ -9,6 +9,7 @@ mod compact;
 pub mod desk;
 pub mod dry;
 pub mod error;
+mod exec;
 pub mod execute;
 mod fetch;
 pub mod files;

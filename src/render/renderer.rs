@@ -23,6 +23,7 @@ use crate::anthropic::block::{Block, View};
 use crate::anthropic::event::Delta;
 use crate::chat::settings::ThinkingShow;
 use crate::chat::turn::{Activity, FetchedFile, Receipt, Update};
+use crate::chat::verbatim::Verbatim;
 use crate::jupyter::mime::{MimeBundle, Output, StreamName};
 
 /// How the front end that asked takes a growing answer (`jupyter.md` 2.9).
@@ -48,6 +49,8 @@ pub struct Renderer {
     text: TextBlock,
     /// Text held back because it is, or may be, the JSON of a result; `None` when none is wanted.
     held: Option<String>,
+    /// Code that is to run as it stands, and whether it did.
+    verbatim: Option<(Verbatim, bool)>,
     thinking: Option<Thinking>,
     steps: Vec<(Place, Step)>,
     scripts: Scripts,
@@ -84,6 +87,7 @@ impl Renderer {
             cited: false,
             text: TextBlock::default(),
             held: None,
+            verbatim: None,
             thinking: None,
             steps: Vec::new(),
             scripts: Scripts::default(),
@@ -98,6 +102,15 @@ impl Renderer {
     #[must_use]
     pub fn expecting_result(mut self) -> Self {
         self.held = Some(String::new());
+        self
+    }
+
+    /// Says that the turn runs a cell's code as it stands: of the step that does, only the output is
+    /// shown, and no text beside it.
+    #[must_use]
+    pub fn running(mut self, verbatim: Verbatim) -> Self {
+        self.held = Some(String::new());
+        self.verbatim = Some((verbatim, false));
         self
     }
 
@@ -329,7 +342,17 @@ impl Renderer {
     // Steps.
 
     fn begin_step(&mut self, id: &str, name: &str, input: &Value, now: Duration) {
-        self.show_held(now);
+        let bare = match &mut self.verbatim {
+            Some((verbatim, ran)) => {
+                let bare = !*ran && verbatim.is(name, input);
+                *ran |= bare;
+                bare
+            }
+            None => {
+                self.show_held(now);
+                false
+            }
+        };
         self.end_answer();
         // The one before is no longer the last: it need not stay open.
         self.fold_last_step();
@@ -339,6 +362,7 @@ impl Renderer {
             tool: Tool::describe(name, input, &mut self.scripts),
             result: None,
             ran: None,
+            bare,
         };
         let place = self.screen.open();
         self.screen.draft(place, step.running());
@@ -371,6 +395,7 @@ impl Renderer {
                 id: id.to_owned(),
                 result: None,
                 ran: None,
+                bare: false,
             };
             let place = self.screen.open();
             self.steps.push((place, step));
@@ -493,7 +518,10 @@ impl Renderer {
     fn end(&mut self, receipt: Option<&Receipt>, now: Duration) {
         self.status.clear();
         self.end_thinking(None);
-        self.show_held(now);
+        // No commentary on code that ran as it stands.
+        if !matches!(self.verbatim, Some((_, true))) {
+            self.show_held(now);
+        }
         self.end_answer();
         for index in 0..self.steps.len() {
             if let Some((place, step)) = self.steps.get(index)

@@ -13,6 +13,8 @@ use super::tool::Tool;
 use crate::anthropic::block::{Block, Edited, Executed, ToolError, View};
 use crate::jupyter::mime::{MimeBundle, StreamName};
 
+mod bare;
+
 /// Lines of output shown at its beginning and end (`ux.md`).
 const OUTPUT_LINES: (usize, usize) = (20, 5);
 /// Lines of code shown: more than of output, because it is what was done.
@@ -38,6 +40,8 @@ pub(crate) struct Step {
     pub(crate) result: Option<Block>,
     /// What a tool of this machine printed, and how long it took.
     pub(crate) ran: Option<(String, Duration)>,
+    /// Whether only its output is shown: the code stands in the cell.
+    pub(crate) bare: bool,
 }
 
 /// What a result says.
@@ -80,11 +84,17 @@ impl Step {
 
     /// Returns the form while the call runs.
     pub(crate) fn running(&self) -> String {
+        if self.bare {
+            return "<sub>Running the cell …</sub>".to_owned();
+        }
         self.markdown("running", false, false, &[])
     }
 
     /// Returns what a terminal shows when the call begins.
     pub(crate) fn announcement(&self) -> String {
+        if self.bare {
+            return String::new();
+        }
         let mut text = self.headline();
         for (_, code) in &self.tool.code {
             for line in foreign::excerpt(code, CODE_LINES.0, CODE_LINES.1).lines() {
@@ -109,8 +119,14 @@ impl Step {
             },
         };
         report.sections.extend(self.printed());
-        let markdown = self.markdown(&report.status, report.failed, open, &report.sections);
-        let plain = self.plain(&report);
+        let (markdown, plain) = if self.bare {
+            bare::forms(&report)
+        } else {
+            (
+                self.markdown(&report.status, report.failed, open, &report.sections),
+                self.plain(&report),
+            )
+        };
         let mut kernel = Map::new();
         kernel.insert("block".to_owned(), json!("step"));
         kernel.insert("tool".to_owned(), json!(self.name));

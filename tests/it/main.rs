@@ -18,6 +18,7 @@ mod cli;
 mod compaction;
 mod conversation;
 mod emulator;
+mod exec;
 mod execute;
 mod failures;
 mod hostile;

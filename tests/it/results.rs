@@ -320,6 +320,10 @@ async fn what_cannot_be_asked_is_an_error_before_the_call() {
             "cannot read `nowhere.json`",
         ),
         (
+            "%%web on\n%%json t town str\nThe towns".to_owned(),
+            "does not go with web search",
+        ),
+        (
             "%%json t\n```json\n{\"type\":\n```\nThe towns".to_owned(),
             "is not JSON",
         ),

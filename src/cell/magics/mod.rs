@@ -8,6 +8,7 @@ mod compact;
 mod cost;
 mod dry;
 mod effort;
+mod exec;
 pub mod files;
 mod go_on;
 mod help;
@@ -53,6 +54,7 @@ pub const MAGICS: &[&Magic] = &[
     &system::SYSTEM,
     &beta::BETA,
     &json::JSON,
+    &exec::EXEC,
     &files::ATTACH,
     &files::FILES,
     &files::GET,

@@ -14,9 +14,11 @@ use crate::chat::structured::Wanted;
 use crate::chat::turn::{Origin, TurnEnd};
 use crate::chat::turn_loop::TurnLoop;
 use crate::chat::uploads;
+use crate::chat::verbatim::Verbatim;
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
 use crate::kernel::error::CellError;
+use crate::kernel::exec;
 use crate::kernel::execute::{Scene, drive};
 use crate::kernel::money;
 use crate::kernel::ran::Ran;
@@ -28,12 +30,27 @@ use crate::render::renderer::Renderer;
 
 use super::Kernel;
 
+/// What a turn is about.
+#[derive(Debug)]
+pub(super) struct Asking {
+    /// The person's message.
+    pub(super) question: Question,
+    /// The structured result it ends with.
+    pub(super) wanted: Option<Wanted>,
+    /// The code it runs as it stands.
+    pub(super) verbatim: Option<Verbatim>,
+}
+
 impl Kernel {
     /// Sends the question and drives the turn to its end.
     pub(super) async fn turn(
         &mut self,
         mut settings: Settings,
-        (question, wanted): (Question, Option<Wanted>),
+        Asking {
+            question,
+            wanted,
+            verbatim,
+        }: Asking,
         execute: &Execute,
         request: &Message,
         payload: Vec<Value>,
@@ -88,6 +105,9 @@ impl Kernel {
         if expects_result {
             renderer = renderer.expecting_result();
         }
+        if let Some(verbatim) = &verbatim {
+            renderer = renderer.running(verbatim.clone());
+        }
         let scene = Scene {
             desk: &self.desk,
             parent: &request.parent,
@@ -123,6 +143,12 @@ impl Kernel {
             if let Ok(valid) = &result.outcome {
                 self.state.variables.set(&result.name, valid.value.clone());
             }
+        }
+        if let (None, Some(verbatim), Some(kept)) = (&error, &verbatim, &kept)
+            && let Some((failure, difference)) = exec::judge(verbatim, kept)
+        {
+            scene.show(difference.into_iter().collect()).await;
+            error = Some(failure);
         }
         let mut output = String::new();
         if let Some(replay) = self.state.replay.take() {

@@ -151,7 +151,7 @@ fn unknown_magics_name_the_nearest() {
     refused(
         "!ls -la",
         "`!ls -la` was not run: no cell runs commands on this machine",
-        "Ask Claude to run it in its sandbox, in words. To send the line as text, begin it with `\\!`.",
+        "Put it below `%%exec bash` to have it run in Claude's sandbox. To send the line as text, begin it with `\\!`.",
     );
 }
 

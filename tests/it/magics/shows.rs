@@ -88,6 +88,7 @@ fn the_overview() {
         %system TEXT|--preset NAME|--clear                          tell Claude who it is and how to work, for all later cells
         %beta [add|rm] NAME… | clear                                send a beta header by hand; alone: what is sent
         %%json NAME [FIELDS|--file PATH]                            have this cell answered with data of a schema, kept as a variable
+        %%exec bash|python                                          run this cell's text as it stands in Claude's sandbox, and show the output alone
         %attach PATH… [--image|--document|--sandbox]                attach files of this machine to the next prompt
         %files                                                      show the files that went in and those that came out
         %get [NAME] [-o PATH] [--force]                             copy a file that Claude made, or fetch again what could not be fetched

@@ -1,0 +1,308 @@
+//! Code that is to run as it stands (`%%exec`): how Claude is asked, and whether that is what ran.
+//!
+//! The API runs nothing without the model, so the model is asked for one exact command, and what it
+//! ran is compared with it. Only white space at the end does not count.
+
+use serde_json::Value;
+
+use crate::anthropic::block::{Block, View};
+use crate::anthropic::request::Role;
+use crate::render::tool::Tool;
+use crate::render::wrapped_python::Scripts;
+
+use super::turn::TurnMessage;
+
+/// From so many characters on the code is uploaded, and the command only names the file: what the
+/// model need not write it can neither change nor bill.
+const LONGEST_INLINE: usize = 2_000;
+/// Digits of the hash in a file's name.
+const SHORT_HASH: usize = 12;
+
+/// What code is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Shell commands.
+    Bash,
+    /// Python.
+    Python,
+}
+
+/// Code that is to run as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verbatim {
+    /// What it is written in.
+    pub language: Language,
+    /// The code, without white space at its end.
+    pub code: String,
+    /// SHA-256 of [`file_text`](Self::file_text), in hexadecimal; the code is uploaded when it is long.
+    pub sha256: String,
+}
+
+/// How what ran differs from the cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mismatch {
+    /// Nothing ran.
+    Nothing,
+    /// Something else ran.
+    Other {
+        /// What ran, each call as it was made.
+        ran: Vec<String>,
+    },
+    /// It ran, and more beside it.
+    More {
+        /// What else ran.
+        ran: Vec<String>,
+    },
+}
+
+impl Language {
+    /// Returns its name in a cell and in a fence.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Python => "python",
+        }
+    }
+}
+
+impl Verbatim {
+    /// Returns whether the code travels as a file.
+    #[must_use]
+    pub fn is_uploaded(&self) -> bool {
+        self.code.chars().count() > LONGEST_INLINE
+    }
+
+    /// Returns the content of the file.
+    #[must_use]
+    pub fn file_text(&self) -> String {
+        format!("{}\n", self.code)
+    }
+
+    /// Returns the name of the file.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let hash = self.sha256.get(..SHORT_HASH).unwrap_or(&self.sha256);
+        match self.language {
+            Language::Bash => format!("cell-{hash}.sh"),
+            Language::Python => format!("cell-{hash}.py"),
+        }
+    }
+
+    /// Returns the command that Claude is asked to run.
+    #[must_use]
+    pub fn command(&self) -> String {
+        if self.is_uploaded() {
+            let (name, sha256) = (self.file_name(), &self.sha256);
+            let runs = match self.language {
+                Language::Bash => "bash",
+                Language::Python => "python3",
+            };
+            // Where uploads lie is not documented, and what runs is to be what was sent.
+            return format!(
+                "f=$(find \"${{INPUT_DIR:-/}}\" -name {name} -type f 2>/dev/null | head -n 1) && \
+                 echo \"{sha256}  $f\" | sha256sum --check --quiet && {runs} \"$f\""
+            );
+        }
+        match self.language {
+            Language::Bash => self.code.clone(),
+            Language::Python => {
+                let mut end = "CELL".to_owned();
+                while self.code.lines().any(|line| line == end) {
+                    end.push('_');
+                }
+                format!("python3 - <<'{end}'\n{}\n{end}", self.code)
+            }
+        }
+    }
+
+    /// Returns the prompt.
+    #[must_use]
+    pub fn prompt(&self) -> String {
+        let command = self.command();
+        let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+        let fence = "`".repeat(longest.max(2) + 1);
+        format!(
+            "Run this command exactly as it is, in one call of bash in your sandbox: every character, nothing \
+             added, nothing left out, also if it looks wrong. Run nothing else, before or after, and do not \
+             mend it if it fails. Its output is shown as it is, so answer with the word \"Done\" alone.\n\n\
+             {fence}bash\n{command}\n{fence}"
+        )
+    }
+
+    /// Returns whether a call is the one that was asked for.
+    #[must_use]
+    pub fn is(&self, name: &str, input: &Value) -> bool {
+        let command = input.get("command").and_then(Value::as_str);
+        if name == "bash_code_execution"
+            && command.is_some_and(|command| command.trim_end() == self.command().trim_end())
+        {
+            return true;
+        }
+        if self.language != Language::Python || self.is_uploaded() {
+            return false;
+        }
+        // Python may as well run in the interpreter, or wrapped in another way.
+        let tool = Tool::describe(name, input, &mut Scripts::default());
+        matches!(
+            tool.code.as_slice(),
+            [(language, code)] if language == "python" && code.trim_end() == self.code
+        )
+    }
+
+    /// Compares what a turn ran with what it should have run.
+    ///
+    /// # Errors
+    /// How they differ.
+    pub fn check(&self, messages: &[TurnMessage]) -> Result<(), Mismatch> {
+        let (mut hit, mut ran) = (0_usize, Vec::new());
+        for (name, input) in calls(messages) {
+            if self.is(&name, &input) {
+                hit += 1;
+                // A second time is once too often.
+                if hit == 1 {
+                    continue;
+                }
+            }
+            ran.push(written(&name, &input));
+        }
+        match (hit, ran.is_empty()) {
+            (0, true) => Err(Mismatch::Nothing),
+            (0, false) => Err(Mismatch::Other { ran }),
+            (_, true) => Ok(()),
+            (_, false) => Err(Mismatch::More { ran }),
+        }
+    }
+}
+
+/// Returns the exit code of the last command of a turn, if it is known.
+#[must_use]
+pub fn exit_code(messages: &[TurnMessage]) -> Option<i64> {
+    blocks(messages)
+        .filter_map(|block| match block.view() {
+            View::Executed {
+                outcome: Ok(executed),
+                ..
+            } => Some(executed.return_code),
+            _ => None,
+        })
+        .last()
+}
+
+fn blocks(messages: &[TurnMessage]) -> impl Iterator<Item = Block> {
+    let said = messages.iter().filter(|said| said.role == Role::Assistant);
+    said.flat_map(|said| said.blocks.iter().cloned().map(Block::from_raw))
+}
+
+/// Every call that could run or change something.
+fn calls(messages: &[TurnMessage]) -> Vec<(String, Value)> {
+    blocks(messages)
+        .filter_map(|block| match block.view() {
+            View::ServerToolUse { name, input, .. } | View::ToolUse { name, input, .. } => {
+                Some((name.to_owned(), input.clone()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// A call as it was made.
+fn written(name: &str, input: &Value) -> String {
+    ["command", "code"]
+        .iter()
+        .find_map(|key| input.get(*key)?.as_str())
+        .filter(|_| name != "text_editor_code_execution")
+        .map_or_else(|| format!("{name} {input}"), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn verbatim(language: Language, code: &str) -> Verbatim {
+        Verbatim {
+            language,
+            code: code.to_owned(),
+            sha256: "0123456789abcdef".to_owned(),
+        }
+    }
+
+    fn turn(calls: &[(&str, Value)]) -> Vec<TurnMessage> {
+        let blocks = calls.iter().enumerate();
+        let blocks = blocks.map(|(n, (name, input))| {
+            json!({"type": "server_tool_use", "id": format!("srvtoolu_{n}"), "name": name, "input": input})
+        });
+        vec![TurnMessage {
+            role: Role::Assistant,
+            blocks: blocks.collect(),
+        }]
+    }
+
+    fn bash(command: &str) -> (&'static str, Value) {
+        ("bash_code_execution", json!({"command": command}))
+    }
+
+    #[test]
+    fn the_same_command_is_the_same_but_for_its_end() {
+        let cell = verbatim(Language::Bash, "ls  -l");
+        assert_eq!(cell.check(&turn(&[bash("ls  -l\n ")])), Ok(()));
+        for other in ["ls -l", " ls  -l", "ls  -l; true"] {
+            let ran = vec![other.to_owned()];
+            assert_eq!(
+                cell.check(&turn(&[bash(other)])),
+                Err(Mismatch::Other { ran })
+            );
+        }
+        assert_eq!(cell.check(&turn(&[])), Err(Mismatch::Nothing));
+        assert_eq!(
+            cell.check(&turn(&[bash("ls  -l"), bash("pwd")])),
+            Err(Mismatch::More {
+                ran: vec!["pwd".to_owned()]
+            })
+        );
+        assert_eq!(
+            cell.check(&turn(&[bash("ls  -l"), bash("ls  -l")])),
+            Err(Mismatch::More {
+                ran: vec!["ls  -l".to_owned()]
+            })
+        );
+    }
+
+    #[test]
+    fn python_may_run_in_the_interpreter_but_not_changed() {
+        let cell = verbatim(Language::Python, "print(1)\nCELL\nx = '''\nCELL_\n'''");
+        assert!(cell.command().starts_with("python3 - <<'CELL__'\nprint(1)"));
+        assert_eq!(cell.check(&turn(&[bash(&cell.command())])), Ok(()));
+        let repl = (
+            "code_execution",
+            json!({"code": format!("{}\n", cell.code)}),
+        );
+        assert_eq!(cell.check(&turn(&[repl])), Ok(()));
+        let changed = ("code_execution", json!({"code": "print(2)"}));
+        assert!(cell.check(&turn(&[changed])).is_err());
+        let other = verbatim(Language::Python, "print(1)");
+        assert_eq!(other.check(&turn(&[bash("python3 -c 'print(1)'")])), Ok(()));
+        assert!(
+            other
+                .check(&turn(&[bash("cd /tmp && python3 -c 'print(1)'")]))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn long_code_is_named_not_written() {
+        let cell = verbatim(Language::Python, &"x = 1\n".repeat(1_000));
+        assert!(cell.is_uploaded());
+        assert!(cell.prompt().len() < 1_500);
+        assert!(cell.command().contains("cell-0123456789ab.py"));
+        assert_eq!(cell.check(&turn(&[bash(&cell.command())])), Ok(()));
+    }
+
+    #[test]
+    fn a_fence_in_the_code_does_not_end_the_prompt() {
+        let cell = verbatim(Language::Bash, "cat <<'E'\n````\nE");
+        assert!(cell.prompt().ends_with("\n`````"));
+    }
+}
