@@ -65,7 +65,7 @@ pub(super) async fn send(
         sha256: verbatim.sha256.clone(),
     };
     let (progress, _seen) = watch::channel(Progress::default());
-    let edges = desktop.edges;
+    let edges = &*desktop.edges;
     let sending = edges.client.upload(edges.host.as_ref(), &upload, &progress);
     let metadata = unless_stopped(sending, desktop.interruptions, desktop.scene.desk)
         .await?
