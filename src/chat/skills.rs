@@ -22,9 +22,8 @@ pub fn check(name: &str) -> Result<(), String> {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
     };
-    if !OFFERED.contains(&id)
-        && !(id.len() > "skill_".len() && id.starts_with("skill_") && plain(id))
-    {
+    let own = id.strip_prefix("skill_").is_some_and(plain);
+    if !own && !OFFERED.contains(&id) {
         return Err(format!("there is no skill `{id}`"));
     }
     if version.is_some_and(|version| !plain(version)) {

@@ -36,8 +36,10 @@ struct Open {
     usage: Usage,
     /// Text, code and summaries streamed since.
     streamed_bytes: u64,
-    /// How often the model was sampled again after a tool of the API's.
-    resampled: u64,
+    /// Results of the API's tools, which the model reads in its next pass.
+    result_bytes: u64,
+    /// What later passes read once more, in tokens.
+    reread_tokens: u64,
 }
 
 /// What a turn has cost so far.
@@ -67,6 +69,8 @@ impl Spending {
         let open = self.open.get_or_insert_default();
         model.clone_into(&mut open.model);
         open.usage = usage;
+        // Whatever was estimated until now is in it.
+        (open.result_bytes, open.reread_tokens) = (0, 0);
     }
 
     /// Something was streamed.
@@ -76,10 +80,13 @@ impl Spending {
         }
     }
 
-    /// A tool of the API's answered: the model reads everything once more.
-    pub fn resampled(&mut self) {
+    /// A tool of the API's answered with so much: the model reads it, and all before it again.
+    pub fn resampled(&mut self, bytes: usize) {
         if let Some(open) = &mut self.open {
-            open.resampled += 1;
+            let before = (open.streamed_bytes + open.result_bytes) / BYTES_PER_TOKEN;
+            let before = before.saturating_add(open.usage.total_input_tokens());
+            open.reread_tokens = open.reread_tokens.saturating_add(before);
+            open.result_bytes = open.result_bytes.saturating_add(bytes as u64);
         }
     }
 
@@ -149,8 +156,10 @@ impl Open {
     /// The same with the passes that the API has not counted yet.
     fn likely(&self) -> Usage {
         let mut usage = self.seen();
-        // Each pass reads what the one before read, most of it from the cache.
-        let again = usage.total_input_tokens().saturating_mul(self.resampled);
+        let new = self.result_bytes / BYTES_PER_TOKEN;
+        usage.input_tokens = usage.input_tokens.saturating_add(new);
+        // What was read before comes from the cache.
+        let again = self.reread_tokens;
         usage.cache_read_input_tokens = usage.cache_read_input_tokens.saturating_add(again);
         usage
     }
@@ -189,7 +198,7 @@ mod tests {
         assert_eq!(spent.usage.output_tokens, 1_500);
         assert!((spent.usd.unwrap() - 0.042).abs() < 1e-9 && spent.is_estimate);
         assert_eq!(spending.over(), None);
-        spending.resampled();
+        spending.resampled(100);
         spending.streamed(2_000);
         assert_eq!(spending.over(), Some(allowance));
     }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::cell::magics::resume::ResumeJob;
 use crate::cell::shown::{Part, Shown, clip};
 use crate::chat::conversation::{Conversations, Opening};
+use crate::chat::ledger::{Entry, Ledger};
 use crate::chat::question::Question;
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
@@ -184,13 +185,23 @@ fn row(found: &Overview, current: Option<&str>) -> Vec<Part> {
 /// with its settings. Tools of this machine died with the process that had them.
 pub(super) fn adopt(state: &mut State, journal: &mut Journal, contents: Contents) {
     let mut conversations = Conversations::default();
+    let mut ledger = Ledger::default();
     for record in contents.records {
+        if let Record::Spent(entry) = &record {
+            ledger.add(Entry::clone(entry));
+        }
         conversations.apply(record);
     }
+    state.ledger = ledger;
     if let Some(settings) = conversations.settings() {
         state.settings = Settings {
             client_tools: Vec::new(),
             format: None,
+            // A limit that the configuration sets is not lifted by going on.
+            budget: match settings.budget {
+                budget if budget.is_off() => state.initial.budget,
+                budget => budget,
+            },
             ..settings.clone()
         };
         state.set_in.clear();

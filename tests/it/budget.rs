@@ -115,3 +115,27 @@ async fn an_answer_that_was_cut_off_is_on_the_bill() {
     assert_eq!(receipt["at_least"], true);
     assert!(receipt["usage"]["input_tokens"].as_u64().unwrap() > 0);
 }
+
+/// Passes of the API's own loop cannot be bounded before the call: the answer is stopped when it is
+/// over, what came stays, and the next cell goes on from there.
+#[tokio::test]
+async fn an_answer_that_goes_over_is_stopped_and_what_came_is_kept() {
+    let step = |n: u32| {
+        format!(
+            "```bash\nhead -c 40000 /dev/zero | tr '\\0' {n}; echo\n```\n\nStep {n} is done.\n\n"
+        )
+    };
+    let steps: String = (1..=8).map(step).collect();
+    let mut rig = Rig::start(&format!("# Read much\n\n{steps}\n# Go on\n\nI go on.\n")).await;
+    let ran = rig.cell("%budget cell=$0.06\nRead much").await;
+    assert!(refused(&ran).contains("in the middle of the answer"));
+    let text = ran.transcript();
+    assert!(
+        text.contains("Step 1 is done.") && !text.contains("Step 8 is done."),
+        "{text}"
+    );
+    let next = rig.cell("%budget off\nGo on").await;
+    assert!(next.text().contains("I go on."), "{}", next.transcript());
+    let said = asked(&rig).await.last().unwrap()["messages"].to_string();
+    assert!(said.contains("Step 1 is done."));
+}

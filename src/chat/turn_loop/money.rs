@@ -34,9 +34,9 @@ impl TurnLoop {
             StreamEvent::BlockDelta { delta, .. } => self.spending.streamed(delta.len_bytes()),
             StreamEvent::BlockStart { block, .. } => {
                 if block.raw().contains_key("tool_use_id") {
-                    self.spending.resampled();
-                    let size = serde_json::to_vec(block).map_or(0, |json| json.len());
-                    self.result_bytes = self.result_bytes.saturating_add(size as u64);
+                    let bytes = block.raw().get("content").map_or(0, size);
+                    self.result_bytes = self.result_bytes.saturating_add(bytes as u64);
+                    self.spending.resampled(bytes);
                 }
             }
             StreamEvent::BlockStop { .. }
@@ -98,5 +98,15 @@ impl TurnLoop {
     fn over_budget(&mut self, limit: Limit) {
         let kept = self.salvage(Cut::OverBudget);
         self.abort(TurnEnd::OverBudget { limit, kept });
+    }
+}
+
+/// Returns how much text a value holds, in bytes.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(size).sum(),
+        Value::Object(map) => map.values().map(size).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }

@@ -193,6 +193,24 @@ async fn settings_come_back_with_the_conversation() {
     assert!(last_request(&rig).await.contains("Be brief."));
 }
 
+/// A budget holds over restarts: what was spent before is not forgotten.
+#[tokio::test]
+async fn the_ledger_comes_back_with_the_conversation() {
+    let place = Place::new();
+    let mut rig = place.kernel().await;
+    run(&mut rig, "%budget $1\nSay hello").await;
+    let before = run(&mut rig, "%cost").await.text();
+    crash(&place, rig).await;
+    let mut rig = place.kernel().await;
+    run(&mut rig, "%resume").await;
+    let after = run(&mut rig, "%cost").await.text();
+    assert!(before.contains("Say hello"), "{before}");
+    assert_eq!(after.matches("Say hello").count(), 1, "{after}");
+    let budget = run(&mut rig, "%budget").await.text();
+    assert!(budget.contains("$1 for the notebook"), "{budget}");
+    assert!(!budget.contains("$0.000 of it spent"), "{budget}");
+}
+
 #[tokio::test]
 async fn two_kernels_of_one_notebook_write_two_conversations() {
     let place = Place::new();
