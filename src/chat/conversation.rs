@@ -24,6 +24,7 @@ use order::{CellKey, Order};
 
 pub use compact::Compaction;
 pub use message::message;
+pub(super) use plan::EMPTY;
 pub use plan::{Opening, Planned, Standing};
 pub use turn::Turn;
 

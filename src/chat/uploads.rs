@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
 
-use super::conversation;
+use super::conversation::{self, EMPTY};
 use super::question::Question;
 
 /// Returns the ids of the files that `blocks` put into a sandbox, in order.
@@ -80,29 +80,14 @@ pub fn again(request: &mut MessagesRequest, question: &mut Question, ids: &[&str
         .tools
         .iter()
         .any(|tool| tool.get("name").and_then(Value::as_str) == Some("code_execution"));
-    let mut messages = request.messages.iter_mut().rev();
-    // A notice of the kernel may stand behind the question.
-    let last = messages.find(|message| message.role == Role::User);
-    let Some(last) = last.filter(|_| has_sandbox) else {
-        return false;
-    };
-    let added = ids
+    let blocks = ids
         .iter()
         .map(|id| json!({"type": "container_upload", "file_id": id}));
-    let added: Vec<Value> = added.collect();
-    let mut blocks = added.clone();
-    blocks.extend(blocks_of(last));
-    match conversation::message(Role::User, &blocks) {
-        Some(message) if !added.is_empty() => {
-            *last = message;
-            question.before.splice(0..0, added);
-            true
-        }
-        _ => false,
-    }
+    has_sandbox && put_before(request, question, blocks.collect())
 }
 
-/// As [`again`], with every file that went to the sandbox in an earlier turn: for one that is new.
+/// As [`again`], with every file that went to the sandbox in an earlier turn, and with a word to
+/// Claude: for a sandbox that turned out to be gone.
 pub fn all_again(request: &mut MessagesRequest, question: &mut Question) -> bool {
     let own = in_blocks(&question.before);
     let all = in_request(request);
@@ -111,7 +96,38 @@ pub fn all_again(request: &mut MessagesRequest, question: &mut Question) -> bool
         .filter(|id| !own.contains(id))
         .map(String::as_str)
         .collect();
-    again(request, question, &earlier)
+    let has_files = again(request, question, &earlier);
+    let note = if has_files { NEW } else { EMPTY };
+    put_before(
+        request,
+        question,
+        vec![json!({"type": "text", "text": note})],
+    );
+    has_files
+}
+
+/// What Claude is told when its sandbox turned out to be gone, and there are files for the new one.
+const NEW: &str = "\
+[Note from the notebook, not from the person: the sandbox is new. The files the person attached are \
+in it again; files and variables made earlier in this conversation are not: make again what you need.]";
+
+/// Puts blocks before the question that the request ends in.
+fn put_before(request: &mut MessagesRequest, question: &mut Question, blocks: Vec<Value>) -> bool {
+    let mut messages = request.messages.iter_mut().rev();
+    // A notice of the kernel may stand behind the question.
+    let Some(last) = messages.find(|message| message.role == Role::User) else {
+        return false;
+    };
+    let mut said = blocks.clone();
+    said.extend(blocks_of(last));
+    match conversation::message(Role::User, &said) {
+        Some(message) if !blocks.is_empty() => {
+            *last = message;
+            question.before.splice(0..0, blocks);
+            true
+        }
+        _ => false,
+    }
 }
 
 /// The file that a block of a user message stands for.

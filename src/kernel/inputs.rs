@@ -64,6 +64,9 @@ pub struct Inputs {
     /// (container, file id): what lies where.
     placed: Vec<(String, String)>,
     removed: Vec<String>,
+    /// Sandboxes that came to be while this kernel watched. Of any other, such as one of a
+    /// conversation taken up again, it is taken that it has what it was given.
+    watched: Vec<String>,
 }
 
 impl Inputs {
@@ -189,6 +192,9 @@ impl Inputs {
     #[must_use]
     pub fn missing<'a>(&self, container: Option<&str>, uploads: &'a [String]) -> Vec<&'a str> {
         let mut missing: Vec<&str> = Vec::new();
+        if container.is_some_and(|id| !self.watched.iter().any(|known| known == id)) {
+            return missing;
+        }
         for id in uploads {
             let placed = self
                 .placed
@@ -244,6 +250,7 @@ impl Inputs {
             }
         }
         let Some(container) = container else { return };
+        self.watch(container);
         for id in uploads {
             let pair = (container.to_owned(), id.clone());
             if !self.placed.contains(&pair) {
@@ -252,6 +259,13 @@ impl Inputs {
         }
         let surplus = self.placed.len().saturating_sub(MAX_PLACED);
         self.placed.drain(..surplus);
+    }
+
+    /// Notes that this kernel knows what a sandbox was given.
+    pub fn watch(&mut self, container: &str) {
+        if !self.watched.iter().any(|known| known == container) {
+            self.watched.push(container.to_owned());
+        }
     }
 
     /// Forgets everything.
@@ -317,6 +331,8 @@ mod tests {
         inputs.sent(1, Some("container_1"), &uploads);
         assert!(inputs.blocks().is_empty());
         assert!(inputs.missing(Some("container_1"), &uploads).is_empty());
+        assert!(inputs.missing(Some("container_2"), &uploads).is_empty());
+        inputs.watch("container_2");
         assert_eq!(
             inputs.missing(Some("container_2"), &uploads),
             ["file_a", "file_b"]

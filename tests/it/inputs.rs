@@ -1,5 +1,6 @@
 //! Files that go in: `%attach`, `@path`, the requests they lead to, and the sandbox that gets them.
 
+mod listed;
 mod sandbox;
 
 use std::path::Path;
@@ -361,73 +362,6 @@ async fn a_dry_cell_uploads_nothing() {
 }
 
 #[tokio::test]
-async fn files_are_listed_copied_and_removed() {
-    let mut rig = Rig::start(
-        "# Make\n\n```bash\n# Write a table\necho 1 > \"$OUTPUT_DIR/t.csv\"\n```\n\nMade.\n\n# Look\n\nSeen.\n",
-    )
-    .await;
-    let ran = rig.cell("%files").await;
-    assert!(ran.text().starts_with("No files yet"), "{}", ran.text());
-    write(&rig, "a.csv", "1\n");
-    rig.cell("%attach a.csv\nMake").await;
-    let ran = rig.cell("%files").await;
-    let text = ran.text();
-    assert!(
-        text.contains("a.csv  2 B   text/plain  1     in Claude's sandbox"),
-        "{text}"
-    );
-    assert!(
-        text.contains("t.csv  2 B   text/csv  1     Write a table"),
-        "{text}"
-    );
-
-    let ran = rig.cell("%get t.csv").await;
-    assert!(
-        ran.text().contains("Copied t.csv to t.csv (2 B)."),
-        "{}",
-        ran.text()
-    );
-    let again = rig.cell("%get t.csv").await;
-    assert!(
-        again.reply()["evalue"]
-            .as_str()
-            .unwrap()
-            .contains("there already")
-    );
-    write(&rig, "t.csv", "mine");
-    assert_eq!(rig.cell("%get t.csv --force").await.reply()["status"], "ok");
-    assert_eq!(
-        std::fs::read(rig.directory.path().join("t.csv")).unwrap(),
-        b"1\n"
-    );
-    assert!(
-        rig.cell("%get tt.csv").await.reply()["traceback"]
-            .to_string()
-            .contains("`t.csv`")
-    );
-
-    let ran = rig.cell("%rm t.csv").await;
-    assert!(
-        ran.reply()["traceback"].to_string().contains("--local"),
-        "{}",
-        ran.transcript()
-    );
-    rig.cell("%rm t.csv --local").await;
-    assert!(!rig.files().join("t.csv").exists());
-    let ran = rig.cell("%rm a.csv").await;
-    assert!(ran.text().starts_with("Removed a.csv"), "{}", ran.text());
-    let ran = rig.cell("Look").await;
-    assert_eq!(
-        ran.reply()["status"],
-        "ok",
-        "a file that is gone spoils nothing: {}",
-        ran.transcript()
-    );
-    assert!(rig.directory.path().join("a.csv").exists());
-    assert!(rig.cell("%files").await.text().starts_with("No files yet"));
-}
-
-#[tokio::test]
 async fn a_growing_upload_shows_how_far_it_is_and_leaves_nothing() {
     let mut rig = rig().await;
     write(&rig, "a.csv", "1\n");
@@ -481,37 +415,4 @@ async fn paths_are_completed_below_the_notebook_and_nowhere_else() {
     ] {
         assert_eq!(completed(&mut rig, code).await, expected, "{code}");
     }
-}
-
-#[tokio::test]
-async fn a_download_that_failed_can_be_made_up_for() {
-    let mut rig =
-        Rig::start("# Make\n\n```bash\necho 1 > \"$OUTPUT_DIR/t.csv\"\n```\n\nMade.\n").await;
-    arm(&rig, json!({"kind": "fail_download", "status": 404})).await;
-    rig.cell("Make").await;
-    assert!(!rig.files().join("t.csv").exists());
-    let ran = rig.cell("%get").await;
-    assert!(
-        ran.text().contains("t.csv  1     fetched, 2 B"),
-        "{}",
-        ran.text()
-    );
-    assert!(rig.files().join("t.csv").exists());
-    let ran = rig.cell("%get").await;
-    assert!(ran.text().contains("was fetched"), "{}", ran.text());
-}
-
-#[tokio::test]
-async fn reset_files_removes_what_was_attached() {
-    let mut rig = rig().await;
-    write(&rig, "a.csv", "1\n");
-    rig.cell("%attach a.csv\nLook").await;
-    let ran = rig.cell("%reset files").await;
-    assert!(
-        ran.text().contains("a.csv  removed from Anthropic"),
-        "{}",
-        ran.text()
-    );
-    assert!(rig.cell("%files").await.text().starts_with("No files yet"));
-    assert_eq!(rig.cell("Look again").await.reply()["status"], "ok");
 }

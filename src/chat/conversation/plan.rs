@@ -31,7 +31,7 @@ holds files from cells that stand below this one or were taken back. Do not rely
 what is there before you use or overwrite it.]";
 
 /// What Claude is told when the sandbox of earlier turns is not this one.
-const EMPTY: &str = "\
+pub(in crate::chat) const EMPTY: &str = "\
 [Note from the notebook, not from the person: the sandbox is new and empty. Files and variables \
 made earlier in this conversation are not in it; make again what you need.]";
 
