@@ -50,6 +50,9 @@ and `%python` it means on).
 - `%%system` and `%%set NAME` take the rest of their cell as text and hold from here on. There is one such magic to a \
 cell, and it is the last.
 - If one magic of a cell is wrong, nothing of that cell is set or sent.
+- `@path/to/file` in a prompt, after a space or at a line's start, attaches that file, if it lies below the notebook's \
+folder, is not hidden, and is not reached by a link that leads out; `@\"my file.csv\"` for one with blanks. The output \
+names it. `%attach` takes any file you can read.
 - `{{name}}` in a prompt inserts a variable of `%set`; unknown names stay as typed.
 - Settings belong to the running kernel, in the order in which cells were run, like variables elsewhere.
 - Help is `%name?`, `?name` or `%help name`. A question mark at the end of prose is prose.
@@ -68,7 +71,8 @@ Code that Claude runs does not run on this machine but in a sandbox, a container
 90 seconds.
 - Python packages: pandas, numpy, scipy, scikit-learn, statsmodels, sympy, mpmath; matplotlib, seaborn; pyarrow, \
 openpyxl, xlsxwriter, xlrd, pillow, python-pptx, python-docx, pypdf, pdfplumber, pypdfium2, pdf2image, pdfkit, \
-tabula-py, reportlab, img2pdf; tqdm, python-dateutil, pytz, joblib. Neither plotly nor torch is among them.
+tabula-py, reportlab, img2pdf; tqdm, python-dateutil, pytz, joblib. Neither plotly nor torch is among them: \
+`%packages` asks the sandbox for all with their versions, `%packages NAME` says what serves instead of one.
 - Commands: unzip, unrar, 7zip, bc, rg, fd, sqlite, and what a Linux system usually has.
 - Sandbox time is free for 1,550 hours a month in an organization; then an hour costs 5 US cents, at least five minutes \
 at a time.
@@ -79,7 +83,10 @@ at a time.
 most 30 days, and sometimes earlier, it is gone; then the kernel goes on in a new, empty one and says so.
 - Variables of a Python script are gone when the script ends. Ask Claude to keep state in files.
 - Files that Claude delivers are saved on this machine in `claude_files/` beside the notebook.
-- `%reset sandbox` begins a new sandbox, `%reset` a new conversation in the same one. Restarting the kernel does both.
+- Files you attached go to a new sandbox again by themselves. `%reset sandbox --replay` also runs the code of the turns \
+above in it again.
+- `%reset sandbox` begins a new sandbox, `%reset` a new conversation in the same one. After a restart, `%resume` goes on with \
+an earlier one.
 
 ### What never to send
 

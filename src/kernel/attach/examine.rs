@@ -314,9 +314,10 @@ mod tests {
         check("a.png", b"day,net\n1,2\n", "text/plain");
         check("b.md", "# größe\n".as_bytes(), "text/plain");
         check("b.pdf", b"%PDF-1.7\n\xff\xfe", "application/pdf");
+        check("b.bin", b"PAR1\0\xff\xfe\xfd", "application/octet-stream");
         check(
-            "b.bin",
-            b"PAR1\0\xff\xfe\xfd",
+            "b.parquet",
+            b"PAR1\0\xff\xfe",
             "application/vnd.apache.parquet",
         );
         check("c.txt", b"\xff\xfe\0x", "application/octet-stream");

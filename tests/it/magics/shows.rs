@@ -103,6 +103,8 @@ fn the_overview() {
         %thread [NAME]                                              talk in another conversation from here on; alone: list them
         %fork NAME                                                  go on in a new conversation that begins with the turns above this cell
         %resume [list|ID]                                           go on with an earlier conversation of this notebook, or with any other
+        %continue                                                   go on where the answer above was cut off
+        %compact [auto|off|INSTRUCTIONS]                            put a summary in the place of the conversation above
         %reset [chat|sandbox [--replay]|files|all]                  forget the conversation, the sandbox, or everything
         %cost                                                       show what each cell used and cost, and the sums
         %budget [$TOTAL] [cell=$EACH] | off                         how many US dollars the notebook and each cell may cost
