@@ -29,6 +29,9 @@ pub struct EmulateArgs {
     /// Directory for containers and files; a temporary one when not given.
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Refuse thinking in an edited history whatever the model, as later models will.
+    #[arg(long)]
+    pub strict_thinking: bool,
     /// Stop when standard input ends, so that the server cannot outlive who started it.
     #[arg(long)]
     pub until_stdin_closes: bool,
@@ -68,6 +71,7 @@ async fn serve(args: EmulateArgs) -> anyhow::Result<()> {
         script_dirs: args.scripts,
         python: args.python,
         root: args.root,
+        strict_thinking: args.strict_thinking,
         ..EmulatorConfig::default()
     })
     .await

@@ -27,7 +27,7 @@ pub(super) async fn create(
     body: &[u8],
 ) -> Result<Response<Body>, ApiError> {
     let request = read(app, &call, body, schema::Endpoint::Create).await?;
-    let checked = sign::check(&request)?;
+    let checked = sign::check(&request, app.enforced)?;
     let files = files_of(&request);
     let now = app.shared.host.now();
     let files = app
@@ -162,7 +162,7 @@ pub(super) async fn count_tokens(
     body: &[u8],
 ) -> Result<Response<Body>, ApiError> {
     let request = read(app, call, body, schema::Endpoint::CountTokens).await?;
-    sign::check(&request)?;
+    sign::check(&request, app.enforced)?;
     let (files, now) = (files_of(&request), app.shared.host.now());
     app.shared
         .with(move |state| {

@@ -27,6 +27,7 @@ use super::messages;
 use super::models;
 use super::query::Query;
 use super::scripts::Scripts;
+use super::sign::Enforced;
 use super::state::{Recorded, Shared};
 use crate::host::{Host, SystemHost};
 
@@ -53,6 +54,9 @@ pub struct EmulatorConfig {
     pub root: Option<PathBuf>,
     /// Clock and ids; the system's when `None`.
     pub host: Option<Arc<dyn Host>>,
+    /// Whether every model refuses thinking in an edited history, as later ones will; else those
+    /// that do today.
+    pub strict_thinking: bool,
 }
 
 /// A running backend. Dropping it stops the server and ends every container's processes.
@@ -72,6 +76,8 @@ pub struct Emulator {
 pub(super) struct App {
     pub(super) shared: Shared,
     pub(super) scripts: Arc<Scripts>,
+    /// Who is held to what thinking is bound to.
+    pub(super) enforced: Enforced,
     key: Arc<str>,
     port: u16,
 }
@@ -142,6 +148,10 @@ pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
     let app = App {
         scripts: Arc::new(Scripts::new(&config)),
         shared: shared.clone(),
+        enforced: match config.strict_thinking {
+            true => Enforced::Everywhere,
+            false => Enforced::ByModel,
+        },
         key: key.as_str().into(),
         port,
     };

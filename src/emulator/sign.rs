@@ -170,11 +170,20 @@ pub(super) fn tail_mark<'a>(blocks: impl Iterator<Item = &'a Value>) -> Mark {
     canon.mark()
 }
 
+/// Who is held to what thinking is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Enforced {
+    /// The models that check by default.
+    ByModel,
+    /// Every model, as later ones will.
+    Everywhere,
+}
+
 /// Checks every thinking block of a request against what stands before it.
 ///
 /// # Errors
 /// 400 with the text of section 9 for a block that was edited or stands in an edited history.
-pub(super) fn check(request: &Request) -> Result<Checked, ApiError> {
+pub(super) fn check(request: &Request, enforced: Enforced) -> Result<Checked, ApiError> {
     let mut binding = Binding::new(request);
     let mut transformations = Vec::new();
     let reports = request.beta(BINDING_BETA);
@@ -182,7 +191,7 @@ pub(super) fn check(request: &Request) -> Result<Checked, ApiError> {
         for (j, block) in message.blocks.iter().enumerate() {
             if kind(block) == "thinking" {
                 let path = format!("messages.{i}.content.{j}");
-                if let Some((done, reason)) = verify(request, &binding, block, &path)?
+                if let Some((done, reason)) = verify(request, &binding, block, &path, enforced)?
                     && reports
                 {
                     transformations.push(json!({"type": done, "path": path, "reason": reason}));
@@ -204,6 +213,7 @@ fn verify(
     binding: &Binding,
     block: &Value,
     path: &str,
+    enforced: Enforced,
 ) -> Result<Option<Transformation>, ApiError> {
     let invalid = |why: &str| {
         ApiError::invalid(format!(
@@ -228,7 +238,7 @@ fn verify(
     }
     match request.thinking.on_mismatch.as_deref() {
         Some("drop_block") => Ok(Some(("thinking_dropped", "prefix_binding_mismatch"))),
-        None if !request.model.checks_prefix => Ok(Some((
+        None if enforced == Enforced::ByModel && !request.model.checks_prefix => Ok(Some((
             "thinking_mismatch_allowed",
             "prefix_binding_mismatch",
         ))),

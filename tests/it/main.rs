@@ -21,6 +21,7 @@ mod emulator;
 mod exec;
 mod execute;
 mod failures;
+mod histories;
 mod hostile;
 mod inputs;
 mod interrupts;

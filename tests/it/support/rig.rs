@@ -77,6 +77,8 @@ impl Rig {
             scripts: vec![path],
             sandbox_command: Some(env!("CARGO_BIN_EXE_claude-kernel").into()),
             python: Some(python()),
+            // Whatever a test is about: no request may be refused for its history.
+            strict_thinking: true,
             ..EmulatorConfig::default()
         })
         .await
