@@ -4,6 +4,7 @@
 //! are looked up where they are.
 
 mod caching;
+mod code_results;
 mod compaction;
 mod history;
 mod output;
@@ -40,6 +41,7 @@ pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result
     output::check(request)?;
     compaction::check(request, paused)?;
     history::check(request, version, paused)?;
+    code_results::check(request)?;
     caching::check(request)
 }
 

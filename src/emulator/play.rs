@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod blocks;
+pub(super) mod code_calls;
 mod compaction;
 mod uploads;
 mod web;
@@ -149,6 +150,8 @@ impl Player {
             stop = Some(Stop::plain("max_tokens"));
         } else if let Some(deltas) = load {
             self.generate(deltas).await?;
+        } else if let Next::Stop(why) = self.go_on().await? {
+            stop = Some(why);
         } else {
             for (i, part) in scene.parts.iter().enumerate() {
                 let calls_on = matches!(scene.parts.get(i + 1), Some(Part::Block(next)) if kind(next) == "tool_use");

@@ -150,6 +150,19 @@ impl Request {
             .any(|tool| text(tool, "name") == Some(name))
     }
 
+    /// Returns the names of the tools that code in the sandbox may call (3.7).
+    pub(super) fn tools_for_code(&self) -> Vec<String> {
+        let called = |tool: &&Value| {
+            let callers = tool.get("allowed_callers").and_then(Value::as_array);
+            let by_code = |caller: &Value| caller.as_str().is_some_and(|c| c.starts_with("code_"));
+            tool.get("input_schema").is_some() && callers.into_iter().flatten().any(by_code)
+        };
+        let tools = self.tools.iter().filter(called);
+        tools
+            .filter_map(|tool| text(tool, "name").map(str::to_owned))
+            .collect()
+    }
+
     /// Whether the model may think in this request.
     pub(super) fn thinks(&self) -> bool {
         self.thinking.kind != "disabled"

@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::confine;
 
 pub use confine::Mechanism;
-pub use container::Container;
+pub use container::{Cell, ClientCall, Container};
 
 /// What a command or a Python cell left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::error::ApiError;
+use super::play::code_calls::is_by_code;
 use super::request::{Request, Role, is_thinking, kind, text};
 use super::script::{self, Part, Variables};
 use super::server::App;
@@ -55,7 +56,7 @@ pub(super) async fn scene_for(app: &App, request: &Request) -> Result<Scene, Api
         .skip(at + 1)
         .filter(|message| message.role == Role::Assistant)
         .flat_map(|message| &message.blocks)
-        .filter(|block| !is_thinking(block))
+        .filter(|block| !is_thinking(block) && !is_by_code(block))
         .collect();
     let mut scene = found.unwrap_or_else(|| Scene {
         place: String::new(),

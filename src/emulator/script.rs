@@ -17,11 +17,16 @@
 //! | fence `search QUERY` | a web search; each line is a page: `URL | title | what it says` |
 //! | fence `fetch URL` | that page read whole; its first line is the title |
 //! | `[^1]` in prose after a search | the sentence before it cites the first page found in the turn |
+//! | fence `call NAME` | a call of a tool of the client, its arguments as JSON; fences in a row are calls of one answer |
 //! | fence `json block` | any content block, sent as it is |
 //! | fence `json result` | the structured result, checked against the request's schema |
 //! | fence `LANGUAGE show` | prose: shown, not run |
 //! | `<!-- stop: … -->`, `<!-- fault: … -->`, `<!-- deltas: … -->` | directives |
 //! | any other comment | nothing: a note for readers |
+//!
+//! After calls, `{{tool_result}}` is the last result, `{{tool_result_1}}` the first of the turn. In
+//! `python repl`, tools that the request lets code call are functions: `await NAME({…})` really
+//! waits for the client.
 //!
 //! Where the request wants a structured result, prose is not said: the answer is the result, or an
 //! example made from the schema.

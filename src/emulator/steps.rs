@@ -8,7 +8,7 @@ use super::containers::Lease;
 use super::error::ApiError;
 use super::files;
 use super::request::Request;
-use super::sandbox::{self, CallError, Outcome, Protections};
+use super::sandbox::{self, CallError, Cell, ClientCall, Outcome, Protections};
 use super::script::{Edit, Variables};
 use super::state::Shared;
 
@@ -18,6 +18,8 @@ pub(super) enum Call {
     Bash(String),
     Python(String),
     Repl(String),
+    /// A cell that waited goes on with these results.
+    GoOn(Vec<String>),
     /// Python under the oldest tool: a fresh interpreter, but `code_execution` on the wire.
     Script(String),
     Edit(Edit),
@@ -60,7 +62,7 @@ impl Call {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Bash(_) | Self::Python(_) => "bash_code_execution",
-            Self::Repl(_) | Self::Script(_) => "code_execution",
+            Self::Repl(_) | Self::GoOn(_) | Self::Script(_) => "code_execution",
             Self::Edit(_) => "text_editor_code_execution",
         }
     }
@@ -71,6 +73,8 @@ impl Call {
             Self::Bash(command) => json!({"command": command}),
             Self::Python(code) => json!({"command": sandbox::heredoc(code)}),
             Self::Repl(code) | Self::Script(code) => json!({"code": code}),
+            // It was said when the cell began.
+            Self::GoOn(_) => json!({}),
             Self::Edit(Edit::View { path }) => json!({"command": "view", "path": path}),
             Self::Edit(Edit::Create { path, text }) => {
                 json!({"command": "create", "path": path, "file_text": text})
@@ -84,6 +88,7 @@ impl Call {
     fn source(&self) -> &str {
         match self {
             Self::Bash(code) | Self::Python(code) | Self::Repl(code) | Self::Script(code) => code,
+            Self::GoOn(_) => "",
             Self::Edit(
                 Edit::View { path } | Edit::Create { path, .. } | Edit::Replace { path, .. },
             ) => path,
@@ -102,21 +107,30 @@ pub(super) fn not_run(call: &Call, tool: Option<Tool>) -> String {
     format!("Not run, because {why}:\n\n{fence}\n{source}\n{fence}\n\n")
 }
 
-/// Carries a call out; returns the result block and the variables it set.
+/// What a call came to.
+#[derive(Debug)]
+pub(super) enum Came {
+    /// To its result block.
+    Result(Value),
+    /// Its code waits for tools of the client.
+    Calls(Vec<ClientCall>),
+}
+
+/// Carries a call out; `tools` are functions in the REPL. Returns what it came to, and the
+/// variables it set.
 pub(super) async fn run(
     shared: &Shared,
     lease: &Lease,
     call: &Call,
     id: &str,
-) -> (Value, Variables) {
-    match attempt(shared, lease, call, id).await {
+    tools: Vec<String>,
+) -> (Came, Variables) {
+    match attempt(shared, lease, call, id, tools).await {
         Ok(done) => done,
         Err(error) => {
             tracing::warn!(error = %error.message, "a step could not be carried out");
-            (
-                failed(call, id, "unavailable", &error.message),
-                Variables::new(),
-            )
+            let failed = failed(call, id, "unavailable", &error.message);
+            (Came::Result(failed), Variables::new())
         }
     }
 }
@@ -126,7 +140,8 @@ async fn attempt(
     lease: &Lease,
     call: &Call,
     id: &str,
-) -> Result<(Value, Variables), ApiError> {
+    tools: Vec<String>,
+) -> Result<(Came, Variables), ApiError> {
     let what = call.clone();
     let (done, variables) = lease
         .run(move |container| {
@@ -137,7 +152,8 @@ async fn attempt(
                     Call::Python(code) | Call::Script(code) => {
                         container.bash(&sandbox::heredoc(code)).await.map(Done::Ran)
                     }
-                    Call::Repl(code) => container.repl(code).await.map(Done::Ran),
+                    Call::Repl(code) => container.repl(code, &tools).await.map(Done::of),
+                    Call::GoOn(results) => container.go_on(results).await.map(Done::of),
                     Call::Edit(edit) => container.edit(edit).await.map(|outcome| {
                         // A plain data type always serialises.
                         Done::Edited(serde_json::to_value(outcome).unwrap_or_default())
@@ -152,27 +168,35 @@ async fn attempt(
     let content = match done {
         Ok(Done::Ran(outcome)) => outcome_json(shared, call, outcome).await?,
         Ok(Done::Edited(outcome)) => outcome,
+        Ok(Done::Waits(calls)) => return Ok((Came::Calls(calls), variables)),
         Err(CallError { code, message }) => {
             tracing::warn!(code, message, "a step has no outcome");
-            return Ok((failed(call, id, code, &message), variables));
+            let failed = failed(call, id, code, &message);
+            return Ok((Came::Result(failed), variables));
         }
     };
-    Ok((
-        json!({
-            "type": format!("{}_tool_result", call.name()),
-            "tool_use_id": id,
-            "content": content,
-        }),
-        variables,
-    ))
+    let result = json!({
+        "type": format!("{}_tool_result", call.name()),
+        "tool_use_id": id,
+        "content": content,
+    });
+    Ok((Came::Result(result), variables))
 }
 
 enum Done {
     Ran(Outcome),
     Edited(Value),
+    Waits(Vec<ClientCall>),
 }
 
 impl Done {
+    fn of(cell: Cell) -> Self {
+        match cell {
+            Cell::Done(outcome) => Self::Ran(outcome),
+            Cell::Calls(calls) => Self::Waits(calls),
+        }
+    }
+
     /// Says on the error stream what does not protect this machine.
     fn with_warning(self, warning: Option<String>) -> Self {
         match (self, warning) {

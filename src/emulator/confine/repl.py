@@ -1,18 +1,73 @@
-"""Runs cells in one namespace. A request is a line `number marker`; the cell is a file.
+"""Runs cells in one namespace. A request is a line `number marker names`; the cell is a file.
 
 After each cell the marker and a three-digit code go to both outputs, so that the asking side
 knows where the cell's output ends. The cell cannot lose these: the outputs are kept apart and
 put back before every cell.
+
+The names are tools of the asking side's client: async functions here. What the cell waits for is
+written to a file, announced by the marker with the code of `CALLS`; the next line is then a
+request `number marker` whose file holds the results, in the order of the calls.
 """
 
 import ast
 import asyncio
 import builtins
 import inspect
+import json
 import linecache
 import os
 import sys
 import traceback
+
+
+CALLS = 998
+
+
+class Tools:
+    """The tools of the client, and the calls that wait for their results."""
+
+    def __init__(self, requests, outputs, cells):
+        self.requests, self.outputs, self.cells = requests, outputs, cells
+        self.waiting = []
+        self.scheduled = False
+        self.marker = ""
+
+    def function(self, name):
+        async def call(arguments=None, **named):
+            loop = asyncio.get_running_loop()
+            future = loop.create_future()
+            given = named if arguments is None else arguments
+            if not isinstance(given, dict):
+                raise TypeError(f"{name} takes one dict")
+            self.waiting.append(({"name": name, "input": given}, future))
+            if not self.scheduled:
+                self.scheduled = True
+                # After everything else that is ready now: calls made together are asked together.
+                loop.call_later(0.01, self.ask)
+            return await future
+
+        call.__name__ = call.__qualname__ = name
+        return call
+
+    def ask(self):
+        self.scheduled = False
+        waiting, self.waiting = self.waiting, []
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        path = os.path.join(os.path.dirname(os.environ["SCRIPT_VARS"]), "calls")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump([call for call, _ in waiting], file)
+        for kept in self.outputs:
+            os.write(kept, f"{self.marker}{CALLS:03}".encode())
+        line = self.requests.readline()
+        if not line:
+            os._exit(0)
+        number, self.marker = line.rstrip("\n").split(" ")
+        with open(os.path.join(self.cells, number), encoding="utf-8") as file:
+            results = json.load(file)
+        for (_, future), result in zip(waiting, results):
+            if not future.done():
+                future.set_result(result)
 
 
 def main():
@@ -23,9 +78,13 @@ def main():
     namespace = {"__name__": "__main__", "__builtins__": builtins}
     sys.argv = [""]
     sys.path.insert(0, "")
-    for line in requests:
+    tools = Tools(requests, outputs, cells)
+    for line in iter(requests.readline, ""):
         # Not any white space: the marker begins with a control character.
-        number, marker = line.rstrip("\n").split(" ")
+        number, tools.marker, names = line.rstrip("\n").split(" ")
+        for name in filter(None, names.split(",")):
+            namespace[name] = tools.function(name)
+        tools.waiting, tools.scheduled = [], False
         os.dup2(null, 0)
         for number_out, kept in enumerate(outputs, 1):
             os.dup2(kept, number_out)
@@ -41,7 +100,7 @@ def main():
             except Exception:
                 pass
         for kept in outputs:
-            os.write(kept, f"{marker}{code:03}".encode())
+            os.write(kept, f"{tools.marker}{code:03}".encode())
 
 
 def run(source, name, namespace):

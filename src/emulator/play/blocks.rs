@@ -7,7 +7,7 @@ use crate::emulator::containers::Lease;
 use crate::emulator::faults::{At, Disturbance};
 use crate::emulator::id;
 use crate::emulator::request::{kind, text};
-use crate::emulator::steps::{self, Call, Tool};
+use crate::emulator::steps::{self, Call, Came, Tool};
 use crate::emulator::stream::Over;
 use crate::emulator::structured;
 use crate::emulator::usage;
@@ -57,7 +57,15 @@ impl Player {
         {
             return Ok(Next::Stop(Stop::plain("max_tokens")));
         }
-        let result = self.carry_out(&call, &id).await?;
+        self.carried(&call, &id).await
+    }
+
+    /// Carries a call out and says what came of it: a result, or calls of its code.
+    pub(super) async fn carried(&mut self, call: &Call, id: &str) -> Result<Next, Over> {
+        let result = match self.carry_out(call, id).await? {
+            Came::Result(result) => result,
+            Came::Calls(calls) => return self.code_calls(&calls, id).await,
+        };
         self.usage.read_result(usage::of_block(&result));
         self.whole(&result).await?;
         self.acted = true;
@@ -66,7 +74,7 @@ impl Player {
     }
 
     /// Runs a call while sending pings.
-    async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Value, Over> {
+    async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Came, Over> {
         let container = match self.container.clone() {
             Some(container) => Ok(container),
             None => Lease::make(&self.app.shared).await,
@@ -75,11 +83,13 @@ impl Player {
             Ok(lease) => lease,
             Err(error) => {
                 tracing::warn!(error = error.message, "a container cannot be made");
-                return Ok(steps::failed(call, id, "unavailable", &error.message));
+                let failed = steps::failed(call, id, "unavailable", &error.message);
+                return Ok(Came::Result(failed));
             }
         };
         self.container = Some(lease.clone());
-        let running = steps::run(&self.app.shared, &lease, call, id);
+        let tools = self.request.tools_for_code();
+        let running = steps::run(&self.app.shared, &lease, call, id, tools);
         tokio::pin!(running);
         let mut pings = tokio::time::interval(PING);
         pings.tick().await;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::super::confine::{Edited, Job, Mechanism, PROCESSES, Task};
 use super::super::script::{Edit, Variables};
 use super::call::{Call, Report};
-use super::repl::Repl;
+use super::repl::{self, Repl};
 use super::{CallError, EditOutcome, Outcome, Protections, Sandbox, files};
 
 /// A longer command does not fit into an argument and goes through a file.
@@ -37,13 +37,42 @@ pub struct Container {
     calls: u32,
     cells: u32,
     repl: Option<Repl>,
+    /// A cell that waits for tools of the client.
+    waiting: Option<Waiting>,
     protections: Option<Protections>,
     forgone: Vec<Mechanism>,
+}
+
+/// A suspended cell and what it has printed.
+#[derive(Debug)]
+struct Waiting {
+    repl: Repl,
+    stdout: String,
+    stderr: String,
+}
+
+/// A call of a tool of the client.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+pub struct ClientCall {
+    /// The tool.
+    pub name: String,
+    /// Its arguments.
+    pub input: serde_json::Value,
+}
+
+/// How far a cell came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// To its end.
+    Done(Outcome),
+    /// It waits for these, and goes on with [`Container::go_on`].
+    Calls(Vec<ClientCall>),
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
         self.repl = None;
+        self.waiting = None;
         // Its processes may write for another moment; the parent directory goes later anyway.
         let _left_for_the_parent = files::remove(&self.root).or_else(|_| files::remove(&self.root));
     }
@@ -60,6 +89,7 @@ impl Container {
             calls: 0,
             cells: 0,
             repl: None,
+            waiting: None,
             protections: None,
             forgone: Vec::new(),
         })
@@ -111,46 +141,103 @@ impl Container {
     }
 
     /// Runs a cell in the container's one Python interpreter: variables persist, the value of a
-    /// last expression is printed. A cell over the time limit is a normal outcome with a non-zero
-    /// return code that mentions `detection_timeout`; the interpreter then starts afresh, as
-    /// after a crash or a dropped future.
+    /// last expression is printed; `tools` are async functions, for whose results the cell waits.
+    /// A cell over the time limit is a normal outcome with a non-zero return code that mentions
+    /// `detection_timeout`; the interpreter then starts afresh, as after a crash or a dropped
+    /// future.
     ///
     /// # Errors
     /// As [`Container::bash`].
-    pub async fn repl(&mut self, code: &str) -> Result<Outcome, CallError> {
+    pub async fn repl(&mut self, code: &str, tools: &[String]) -> Result<Cell, CallError> {
         files::clear_output(&self.root)?;
+        // A cell that nobody goes on with is over.
+        self.waiting = None;
         // Taken, and put back only after a cell that ended well.
         let mut repl = match self.repl.take() {
             Some(repl) => repl,
             None => self.start_repl().await?,
         };
+        let name = self.give_cell(code)?;
+        let limits = &self.sandbox.limits;
+        let cell = timeout(limits.cell, repl.run(&name, tools, limits.output_bytes)).await;
+        self.ended(repl, cell.ok(), (String::new(), String::new()))
+            .await
+    }
+
+    /// Goes on with a cell that waits, given the results of its calls in their order.
+    ///
+    /// # Errors
+    /// As [`Container::bash`]; `invalid_tool_input` when no cell waits.
+    pub async fn go_on(&mut self, results: &[String]) -> Result<Cell, CallError> {
+        let Some(Waiting {
+            mut repl,
+            stdout,
+            stderr,
+        }) = self.waiting.take()
+        else {
+            return Err(CallError {
+                code: "invalid_tool_input",
+                message: "no code waits for results in this container".into(),
+            });
+        };
+        let results = serde_json::to_string(results).map_err(io::Error::from)?;
+        let name = self.give_cell(&results)?;
+        let limits = &self.sandbox.limits;
+        let cell = timeout(limits.cell, repl.go_on(&name, limits.output_bytes)).await;
+        self.ended(repl, cell.ok(), (stdout, stderr)).await
+    }
+
+    fn give_cell(&mut self, text: &str) -> io::Result<String> {
         self.cells += 1;
         let name = self.cells.to_string();
-        files::give(&self.root, "cells", &name, code.as_bytes())?;
+        files::give(&self.root, "cells", &name, text.as_bytes())?;
+        Ok(name)
+    }
+
+    /// Takes what a cell came to; `None` when it was over its time.
+    async fn ended(
+        &mut self,
+        mut repl: Repl,
+        cell: Option<repl::Cell>,
+        (mut stdout, mut stderr): (String, String),
+    ) -> Result<Cell, CallError> {
         let limits = &self.sandbox.limits;
-        let cell = timeout(limits.cell, repl.run(&name, limits.output_bytes)).await;
-        let Ok(cell) = cell else {
+        let Some(cell) = cell else {
             repl.call.stop(self.alone()).await;
             let limit = limits.cell.as_secs_f32();
+            stderr.push_str(&format!(
+                "detection_timeout: the cell ran for more than {limit} s and was stopped; the \
+                 interpreter starts afresh, its variables are gone\n"
+            ));
             let outcome = Outcome {
-                stderr: format!(
-                    "detection_timeout: the cell ran for more than {limit} s and was stopped; the \
-                     interpreter starts afresh, its variables are gone\n"
-                ),
+                stdout,
+                stderr,
                 return_code: TIMED_OUT,
                 ..Outcome::default()
             };
-            return self.collected(outcome);
+            return self.collected(outcome).map(Cell::Done);
         };
+        stdout.push_str(&cell.stdout);
+        stderr.push_str(&cell.stderr);
+        if cell.code == Some(repl::CALLS) {
+            let calls = serde_json::from_str(&files::calls(&self.root));
+            let calls: Vec<ClientCall> = calls.map_err(io::Error::from)?;
+            self.waiting = Some(Waiting {
+                repl,
+                stdout,
+                stderr,
+            });
+            return Ok(Cell::Calls(calls));
+        }
         let mut outcome = Outcome {
-            stdout: cell.stdout,
-            stderr: cell.stderr,
+            stdout,
+            stderr,
             return_code: cell.code.unwrap_or_default(),
             files: Vec::new(),
         };
         if cell.code.is_some() {
             self.repl = Some(repl);
-            return self.collected(outcome);
+            return self.collected(outcome).map(Cell::Done);
         }
         outcome.return_code = repl.call.code().await;
         let report = repl.call.report();
@@ -160,7 +247,7 @@ impl Container {
             &mut outcome.stderr,
             &format!("the interpreter ended ({why}); the next cell starts a new one"),
         );
-        self.collected(outcome)
+        self.collected(outcome).map(Cell::Done)
     }
 
     /// Does what the text editor does, confined like a command. Relative paths start at home.

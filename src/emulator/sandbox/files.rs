@@ -20,6 +20,9 @@ use super::{CallError, Limits};
 /// More than this of `$SCRIPT_VARS` is not read.
 const MAX_VARIABLES_BYTES: u64 = 1 << 20;
 
+/// The arguments of all calls that one cell waits for.
+const MAX_CALLS_BYTES: u64 = 16 * 1024 * 1024;
+
 /// Those of `confine`, those only we use, and `mnt`, where a private root is built.
 const DIRECTORIES: [&str; 10] = [
     "home", "output", "state", "input", "cells", "bin", "tmp", "jobs", "files", "mnt",
@@ -140,7 +143,23 @@ pub(super) fn collect(
 
 /// Reads `name=value` lines; the last value of a name counts.
 pub(super) fn variables(root: &Path) -> Variables {
-    let path = root.join("state").join("variables");
+    let text = state(root, "variables", MAX_VARIABLES_BYTES);
+    let pairs = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        let name = name.trim();
+        is_name(name).then(|| (name.to_owned(), value.trim_end().to_owned()))
+    });
+    pairs.collect()
+}
+
+/// Reads the calls a cell waits for, as JSON.
+pub(super) fn calls(root: &Path) -> String {
+    state(root, "calls", MAX_CALLS_BYTES)
+}
+
+/// Reads a file that commands may write.
+fn state(root: &Path, name: &str, most: u64) -> String {
+    let path = root.join("state").join(name);
     let mut bytes = Vec::new();
     let opened = OpenOptions::new()
         .read(true)
@@ -150,15 +169,9 @@ pub(super) fn variables(root: &Path) -> Variables {
     if let Ok(file) = opened
         && file.metadata().is_ok_and(|meta| meta.is_file())
     {
-        let _cut_short = file.take(MAX_VARIABLES_BYTES).read_to_end(&mut bytes);
+        let _cut_short = file.take(most).read_to_end(&mut bytes);
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let pairs = text.lines().filter_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        let name = name.trim();
-        is_name(name).then(|| (name.to_owned(), value.trim_end().to_owned()))
-    });
-    pairs.collect()
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Removes whatever it is, also a tree that was made unreadable.

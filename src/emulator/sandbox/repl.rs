@@ -12,6 +12,8 @@ use super::capture::Capture;
 
 /// After a mark comes the cell's code.
 const CODE_DIGITS: usize = 3;
+/// The code of a cell that waits for tools of the client; the driver holds the same number.
+pub(super) const CALLS: i32 = 998;
 
 /// A running interpreter.
 #[derive(Debug)]
@@ -28,11 +30,21 @@ pub(super) struct Cell {
 }
 
 impl Repl {
-    /// Runs the cell that lies in the file `name`.
-    pub(super) async fn run(&mut self, name: &str, bytes: usize) -> Cell {
+    /// Runs the cell that lies in the file `name`; `tools` are functions in it.
+    pub(super) async fn run(&mut self, name: &str, tools: &[String], bytes: usize) -> Cell {
+        self.ask(name, &format!(" {}", tools.join(",")), bytes)
+            .await
+    }
+
+    /// Goes on with a cell that waits for tools, whose results lie in the file `name`.
+    pub(super) async fn go_on(&mut self, name: &str, bytes: usize) -> Cell {
+        self.ask(name, "", bytes).await
+    }
+
+    async fn ask(&mut self, name: &str, rest: &str, bytes: usize) -> Cell {
         let mark = format!("\u{1e}{}", Uuid::new_v4().simple());
         // An interpreter that is gone shows by the end of its outputs.
-        let _gone = self.call.send(&format!("{name} {mark}\n")).await;
+        let _gone = self.call.send(&format!("{name} {mark}{rest}\n")).await;
         let (mut out, mut err) = (Capture::new(bytes), Capture::new(bytes));
         let (code, _) = futures::future::join(
             until(&mut self.call.stdout, mark.as_bytes(), &mut out),

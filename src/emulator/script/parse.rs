@@ -231,6 +231,7 @@ impl<'a> Reader<'a> {
             }
             ("json", "result") => Part::Result(text),
             ("json", "block") => Part::Block(self.json_block(&text, &range)?),
+            ("call", name) if !name.is_empty() => Part::Block(self.call(name, &text, &range)?),
             (_, words) if words.split_whitespace().any(|word| word == "show") => {
                 let shown = without_show(self.text(&range));
                 self.prose.push((range, shown));
@@ -249,6 +250,22 @@ impl<'a> Reader<'a> {
         };
         self.push(part);
         Ok(())
+    }
+
+    /// A call of a tool of the client; an empty fence is one without arguments.
+    fn call(
+        &self,
+        name: &str,
+        text: &str,
+        range: &Range<usize>,
+    ) -> Result<serde_json::Value, ScriptError> {
+        let text = if text.trim().is_empty() { "{}" } else { text };
+        let input: serde_json::Value = serde_json::from_str(text)
+            .map_err(|error| self.error(range, format!("the arguments are not JSON: {error}")))?;
+        if !input.is_object() {
+            return Err(self.error(range, "the arguments of a call are an object"));
+        }
+        Ok(serde_json::json!({"type": "tool_use", "name": name, "input": input}))
     }
 
     fn json_block(

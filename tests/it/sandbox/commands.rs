@@ -374,7 +374,10 @@ async fn without_a_binary_or_python() {
     let mut sandbox = sandbox(Limits::default());
     sandbox.python = Some("/nowhere/python3".into());
     let mut container = sandbox.container("a", directory.path()).unwrap();
-    assert_eq!(container.repl("1").await.unwrap_err().code, "unavailable");
+    assert_eq!(
+        container.repl("1", &[]).await.unwrap_err().code,
+        "unavailable"
+    );
     assert_eq!(container.bash("true").await.unwrap().return_code, 0);
     sandbox.command = "/nowhere/claude-kernel".into();
     let mut container = sandbox.container("b", directory.path()).unwrap();

@@ -79,7 +79,7 @@ async fn a_dropped_cell_ends_the_interpreter() {
     let marker = marker();
     let cell = format!("import subprocess; subprocess.run(['sh', '-c', 'sleep 1000; : {marker}'])");
     tokio::select! {
-        outcome = place.container.repl(&cell) => panic!("{outcome:?}"),
+        outcome = place.container.repl(&cell, &[]) => panic!("{outcome:?}"),
         () = until(&marker, true) => {}
     }
     until(&marker, false).await;

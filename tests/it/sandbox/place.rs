@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use claude_kernel::emulator::sandbox::{Container, Limits, Mechanism, Outcome, Sandbox};
+use claude_kernel::emulator::sandbox::{Cell, Container, Limits, Mechanism, Outcome, Sandbox};
 use tempfile::TempDir;
 
 /// What a machine may lack.
@@ -58,7 +58,10 @@ impl Place {
     }
 
     pub(super) async fn repl(&mut self, code: &str) -> Outcome {
-        self.container.repl(code).await.unwrap()
+        match self.container.repl(code, &[]).await.unwrap() {
+            Cell::Done(outcome) => outcome,
+            Cell::Calls(calls) => panic!("{calls:?}"),
+        }
     }
 }
 

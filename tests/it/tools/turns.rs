@@ -357,3 +357,85 @@ Here it is.
     let sent = &sent[1]["messages"].as_array().unwrap().last().unwrap()["content"][0]["content"][0];
     assert_eq!(sent["type"], "image");
 }
+
+/// Code in the sandbox calls a tool of this machine: the table passes through the sandbox, not
+/// through the conversation, and the code goes on where it waited.
+#[tokio::test]
+async fn code_in_the_sandbox_calls_a_tool() {
+    let script = r#"
+# Add them up
+
+```python repl
+# Fetch both data sets at once
+import asyncio
+print("before")
+both = await asyncio.gather(fetch({"n": 3}), fetch({"n": 4}))
+total = sum(int(row) for text in both for row in text.split()[1:])
+print("total", total)
+more = await fetch({"n": 1})
+more.splitlines()
+```
+
+The total is in.
+
+```call fetch
+{"n": 2}
+```
+
+Directly: {{tool_result}}
+
+# And again
+
+```python repl
+total + 1
+```
+
+Done.
+"#;
+    let mut rig = Rig::start(script).await;
+    let define = "%%tool\nimport pandas as pd\ndef fetch(n: int):\n    \"Returns a table.\"\n    return pd.DataFrame({'x': range(n)})";
+    succeeded(&rig.cell_as(Asks::Lab, define).await);
+    let ran = rig.cell("Add them up").await;
+    succeeded(&ran);
+    let text = ran.text();
+    assert!(text.contains("before\ntotal 9\n['x', '0']"), "{text}");
+    assert!(
+        text.contains("Directly: 2 rows x 1 column, CSV:\nx\n0\n1"),
+        "{text}"
+    );
+    let sent = requests(&rig).await;
+    let last =
+        |n: usize| sent[n]["messages"].as_array().unwrap().last().unwrap()["content"].clone();
+    assert!(sent[0].get("container").is_none_or(Value::is_null));
+    assert!(sent[1]["container"].is_string(), "the container goes back");
+    let results = last(1);
+    assert_eq!(results.as_array().unwrap().len(), 2);
+    assert_eq!(results[0]["content"], "x\n0\n1\n2\n");
+    assert_eq!(results[1]["content"], "x\n0\n1\n2\n3\n");
+    assert_eq!(last(2)[0]["content"], "x\n0\n");
+    assert_eq!(sent.len(), 4);
+    // The interpreter and its variables are still there, and no history was refused.
+    let ran = rig.cell_as(Asks::Lab, "And again").await;
+    assert!(ran.text().contains("\n10\n"), "{}", ran.text());
+}
+
+/// A model without that ability is not told of it.
+#[tokio::test]
+async fn callers_are_sent_only_where_code_can_call() {
+    let mut rig = Rig::start(SCRIPT).await;
+    succeeded(&rig.cell_as(Asks::Lab, FETCH).await);
+    for (cell, by_code) in [
+        ("Hello", true),
+        ("%%model claude-haiku-4-5\nHello", false),
+        ("%%tools code_execution_20250825\nHello", false),
+    ] {
+        succeeded(&rig.cell(cell).await);
+        let sent = requests(&rig).await;
+        let tools = sent.last().unwrap()["tools"].as_array().unwrap().clone();
+        let own = tools
+            .iter()
+            .find(|tool| tool["name"] == "fetch_data")
+            .unwrap();
+        assert_eq!(own.get("allowed_callers").is_some(), by_code, "{cell}");
+    }
+}

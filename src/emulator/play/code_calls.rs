@@ -1,0 +1,84 @@
+//! Programmatic tool calling (3.7): code in the sandbox calls tools of the client, the turn stops,
+//! and the next request's results let the code go on.
+
+use serde_json::{Value, json};
+
+use super::{Next, Player, Stop};
+use crate::emulator::id;
+use crate::emulator::request::{Request, Role, kind, text};
+use crate::emulator::sandbox::ClientCall;
+use crate::emulator::steps::Call;
+use crate::emulator::stream::Over;
+
+/// How responses name the caller, whichever version the request asked for.
+const CALLER: &str = "code_execution_20260120";
+
+impl Player {
+    /// Says the calls of the code that runs as `id`, and stops.
+    pub(super) async fn code_calls(
+        &mut self,
+        calls: &[ClientCall],
+        id: &str,
+    ) -> Result<Next, Over> {
+        for call in calls {
+            let own = id::fresh(self.app.shared.host.as_ref(), "toolu");
+            let caller = json!({"type": CALLER, "tool_id": id});
+            let fits = self
+                .call_block_from("tool_use", &own, &call.name, &call.input, &caller)
+                .await?;
+            if !fits {
+                return Ok(Next::Stop(Stop::plain("max_tokens")));
+            }
+        }
+        Ok(Next::Stop(Stop::plain("tool_use")))
+    }
+
+    /// Lets code go on that waited for the results at the end of the request, if any did.
+    pub(super) async fn go_on(&mut self) -> Result<Next, Over> {
+        let Some((id, results)) = waiting(&self.request) else {
+            return Ok(Next::Part);
+        };
+        self.carried(&Call::GoOn(results), &id).await
+    }
+}
+
+/// Returns the id of the call whose code waits, and the results it gets, in the order of its calls.
+fn waiting(request: &Request) -> Option<(String, Vec<String>)> {
+    let (answers, before) = request.messages.split_last()?;
+    let calls = before.last()?;
+    if answers.role != Role::User || calls.role != Role::Assistant {
+        return None;
+    }
+    let by_code = |block: &&Value| is_by_code(block);
+    let id = calls.blocks.iter().find(by_code)?.get("caller")?;
+    let id = text(id, "tool_id")?.to_owned();
+    let mine = calls.blocks.iter().filter(by_code);
+    let results = mine.map(|call| {
+        let answer = answers.blocks.iter().find(|answer| {
+            kind(answer) == "tool_result" && answer.get("tool_use_id") == call.get("id")
+        });
+        answer.map(said).unwrap_or_default()
+    });
+    Some((id, results.collect()))
+}
+
+/// Whether this is a call of a client tool that code in the sandbox made.
+pub(in crate::emulator) fn is_by_code(block: &Value) -> bool {
+    if kind(block) != "tool_use" {
+        return false;
+    }
+    let caller = block.get("caller").and_then(|caller| text(caller, "type"));
+    caller.is_some_and(|caller| caller.starts_with("code_execution"))
+}
+
+/// The text of a result.
+fn said(result: &Value) -> String {
+    match result.get("content") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(blocks)) => {
+            let texts: Vec<&str> = blocks.iter().filter_map(|b| text(b, "text")).collect();
+            texts.join("\n")
+        }
+        _ => String::new(),
+    }
+}
