@@ -58,7 +58,7 @@ impl Claude {
     /// Takes a request or says why not.
     pub(super) fn judge(&mut self, request: &MessagesRequest) -> Result<Taken, String> {
         let body = serde_json::to_value(request).map_err(|error| error.to_string())?;
-        if let Some(container) = &request.container
+        if let Some(container) = &request.container.id
             && !self.containers.contains(container)
         {
             return Err(format!("there is no container {container}"));
@@ -140,7 +140,7 @@ impl Claude {
             }
             Then::Pause | Then::Tool => "end_turn",
         };
-        let container = request.container.clone();
+        let container = request.container.id.clone();
         let container = container.or_else(|| {
             uses_sandbox.then(|| {
                 let id = self.id("container");

@@ -249,8 +249,8 @@ impl Kernel {
                 return Err(format!("Claude sees {sent:?}, above stands {expected:?}"));
             }
         }
-        if request.container != container {
-            let sent = &request.container;
+        if request.container.id != container {
+            let sent = &request.container.id;
             return Err(format!("the sandbox is {container:?}, sent is {sent:?}"));
         }
         self.look(&request);
@@ -323,6 +323,8 @@ impl Kernel {
                         result: ToolResult {
                             content: json!("done"),
                             is_error: false,
+                            elapsed: std::time::Duration::ZERO,
+                            printed: String::new(),
                         },
                     }),
                     Action::Show(Update::Notice(text)) if text.contains("is gone") => {
