@@ -138,7 +138,14 @@ impl Player {
 
     /// Plays the scene and returns the whole message.
     pub(super) async fn play(mut self, scene: Scene, taken: &Taken) -> Result<Value, Over> {
-        self.variables = scene.variables.clone();
+        if scene.from > 0
+            && let Some(lease) = self.container.clone()
+        {
+            // A turn that goes on after a tool of the client's: what its steps wrote still counts.
+            let written = lease.run(|container| Box::pin(async move { container.variables() }));
+            self.variables = written.await.unwrap_or_default();
+        }
+        self.variables.extend(scene.variables.clone());
         self.shown = web::shown_before(&self.request);
         self.start().await?;
         let mut stop = None;

@@ -18,7 +18,7 @@
 //! | fence `fetch URL` | that page read whole; its first line is the title |
 //! | `[^1]` in prose after a search | the sentence before it cites the first page found in the turn |
 //! | fence `call NAME` | a call of a tool of the client, its arguments as JSON; fences in a row are calls of one answer |
-//! | fence `json block` | any content block, sent as it is |
+//! | fence `json block` | any content block, sent as it is; variables are filled into the input of a call |
 //! | fence `json result` | the structured result, checked against the request's schema |
 //! | fence `LANGUAGE show` | prose: shown, not run |
 //! | `<!-- stop: … -->`, `<!-- fault: … -->`, `<!-- deltas: … -->` | directives |

@@ -7,6 +7,7 @@ use crate::emulator::containers::Lease;
 use crate::emulator::faults::{At, Disturbance};
 use crate::emulator::id;
 use crate::emulator::request::{kind, text};
+use crate::emulator::script;
 use crate::emulator::steps::{self, Call, Came, Tool};
 use crate::emulator::stream::Over;
 use crate::emulator::structured;
@@ -170,7 +171,8 @@ impl Player {
                 };
                 let id = text(&block, "id").map(str::to_owned);
                 let id = id.unwrap_or_else(|| id::fresh(self.app.shared.host.as_ref(), prefix));
-                let input = block.get("input").cloned().unwrap_or_else(|| json!({}));
+                let mut input = block.get("input").cloned().unwrap_or_else(|| json!({}));
+                self.fill_input(&mut input);
                 if self.call_block(&word, &id, &name, &input).await? {
                     Ok(Next::Part)
                 } else {
@@ -204,6 +206,16 @@ impl Player {
                 self.whole(&block).await?;
                 Ok(Next::Part)
             }
+        }
+    }
+
+    /// Inserts variables into the texts of a call's input.
+    fn fill_input(&self, input: &mut Value) {
+        match input {
+            Value::String(text) => *text = script::substitute(text, &self.variables),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.fill_input(value)),
+            Value::Object(map) => map.values_mut().for_each(|value| self.fill_input(value)),
+            _ => {}
         }
     }
 

@@ -275,14 +275,13 @@ fn announce(shown: Shown, tool: &Tool) -> Shown {
         tool.text("description").lines().next().unwrap_or_default(),
         SHORT,
     );
-    shown.line(
-        "Tool",
-        &Part::code(&call).then(&Part::text(&if description.is_empty() {
-            String::new()
-        } else {
-            format!(" {description}")
-        })),
-    )
+    let mut said = Part::code(&call);
+    if !description.is_empty() {
+        said = said
+            .then(&Part::ours(" - "))
+            .then(&Part::text(&description));
+    }
+    shown.line("Tool", &said)
 }
 
 async fn quiet(desktop: &Desktop<'_>, text: &str) {

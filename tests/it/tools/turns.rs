@@ -439,3 +439,33 @@ async fn callers_are_sent_only_where_code_can_call() {
         assert_eq!(own.get("allowed_callers").is_some(), by_code, "{cell}");
     }
 }
+
+/// A step between two calls: what it wrote reaches the second call and the answer after it.
+#[tokio::test]
+async fn what_a_step_computed_is_an_argument_of_the_next_call() {
+    let script = "
+# Go
+
+```json block
+{\"type\": \"tool_use\", \"name\": \"double\", \"input\": {\"text\": \"ab\"}}
+```
+
+```bash
+echo \"n=$(printf {{tool_result}} | wc -c)\" >> \"$SCRIPT_VARS\"
+```
+
+```json block
+{\"type\": \"tool_use\", \"name\": \"double\", \"input\": {\"text\": \"{{n}}.\"}}
+```
+
+First {{tool_result_1}} of {{n}}, then {{tool_result_2}}
+";
+    let mut rig = Rig::start(script).await;
+    let define =
+        "%%tool\ndef double(text: str) -> str:\n    \"Says it twice.\"\n    return text + text";
+    succeeded(&rig.cell_as(Asks::Lab, define).await);
+    let ran = rig.cell("%bash\nGo").await;
+    succeeded(&ran);
+    let text = ran.text();
+    assert!(text.contains("First abab of 4, then 4.4."), "{text}");
+}
