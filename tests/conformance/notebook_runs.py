@@ -41,6 +41,8 @@ class Jupyter:
             "JUPYTER_PATH": str(self.prefix / "share/jupyter"),
             "JUPYTER_CONFIG_DIR": str(home / "jupyter"),
             "PYTHONDONTWRITEBYTECODE": "1",
+            # Nobody sits at nbconvert's screen: the notebooks here may run the tools that they define.
+            "CLAUDE_KERNEL_ALLOW": "tools",
         }
         install = [str(BINARY), "install", "--prefix", str(self.prefix)]
         self.run(*install, cwd=home, check=True)

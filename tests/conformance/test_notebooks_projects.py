@@ -2,6 +2,7 @@
 answer is recomputed here from the files that the run saved."""
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import re
 import sys
@@ -120,6 +121,50 @@ def test_v15_thinks_between_the_steps(runs):
     assert len(cell.images) == 1
     faster = run.cell("faster").answer
     assert f"`{longest_palindrome(text)}`" in faster
+
+
+def test_v16_sources_then_code(runs):
+    run = runs["v16-research"]
+    cell = run.cell("research")
+    searches = [step for step in cell.steps if "Web search" in step.splitlines()[0]]
+    assert 1 <= len(searches) <= 3 and f"{len(searches)} searches" in cell.blocks("receipt")[0]
+    (sources,) = cell.blocks("sources")
+    listed = dict(re.findall(r"^(\d)\. \[.+\]\((https://[^)]+)\)", sources, re.MULTILINE))
+    cited = dict(re.findall(r"\[\[(\d)\]\]\((https://[^)]+)\)", cell.answer))
+    assert len(cited) == 3 and cited == listed
+
+    data = pd.read_csv(run.file("readings.csv"))
+    truth, size = data.anomaly == 1, len(data)
+    plain = np.abs(data.value - data.value.mean()) / data.value.std() > 3
+    rest = data.value - data.value.groupby(data.hour % 24).transform("median")
+    robust = np.abs(rest - rest.median()) / stats.median_abs_deviation(rest) * stats.norm.ppf(0.75) > 3.5
+    for label, marked in (("z-score above 3", plain), ("season removed, modified z-score above 3.5", robust)):
+        hits = (marked & truth).sum()
+        assert cell.row(label) == [str(marked.sum()), str(hits), f"{hits / marked.sum():.2f}", f"{hits / truth.sum():.2f}"]
+    assert f"{size:,} hourly readings with {truth.sum()} known anomalies" in cell.answer and len(cell.images) == 1
+    assert "search" not in run.cell("follow").blocks("receipt")[0]
+    few, many = run.cell("follow").numbers()[0], run.cell("follow").numbers()[2]
+    assert few < 20 and many > 90
+
+
+def test_v17_calls_with_arguments_and_results(runs):
+    run = runs["v17-own-tools"]
+    listed = run.cell("list").markdown
+    assert "`fetch_data(dataset_name: string)`" in listed and "`save_results(analysis_name: string, summary: string)`" in listed
+    cell = run.cell("growth")
+    first, second, code, saved = cell.steps
+    for step, name in ((first, "q1"), (second, "q2")):
+        assert "Tool fetch_data" in step and name in step.splitlines()[0]
+        assert (run.directory / f"data/{name}.csv").read_text().splitlines()[1] in step
+    assert "Python - Growth by store" in code and "Tool save_results" in saved
+    q1, q2 = (pd.read_csv(run.directory / f"data/{name}.csv") for name in ("q1", "q2"))
+    both = q1.merge(q2, on=["store", "product"], suffixes=("_1", "_2"))
+    revenue = both.assign(a=both.units_1 * both.price_1, b=both.units_2 * both.price_2).groupby("store")[["a", "b"]].sum()
+    growth = 100 * (revenue.b / revenue.a - 1)
+    assert cell.answer.startswith(f"**{growth.idxmax()}** grew most ({growth.max():+.1f} %); {growth.idxmin()} is at the other end ({growth.min():+.1f} %)")
+    kept = (run.directory / "results/store growth.md").read_text()
+    assert f"{growth.idxmax()} grew most ({growth.max():+.1f} %)" in kept
+    assert "Removed `save_results`" in run.cell("remove").markdown
 
 
 def test_v18_the_bytes_of_the_file(runs):
@@ -273,3 +318,16 @@ def test_v23_presets_are_sent_and_shown(runs):
     failed, mended = run.cell("recover").steps
     assert "exit 1" in failed and "ValueError" in failed and "exit 1" not in mended
     assert run.cell("recover").answer.startswith(f"**{950 + 412.5 + 1204:,.2f}**")
+
+
+def test_v24_the_list_is_true_and_kept(runs):
+    run = runs["v24-packages"]
+    shown = run.cell("packages").markdown
+    versions = dict(re.findall(r"(\S+) (\d+(?:\.\d+)*)", run.cell("check").answer))
+    assert set(versions) == {"numpy", "pandas", "matplotlib"}
+    for name, version in versions.items():
+        assert version == importlib.metadata.version(name) and f"{name} {version}" in shown
+    assert "scikit-learn" in run.cell("one").markdown and importlib.metadata.version("scikit-learn") in run.cell("one").markdown
+    assert "not in the sandbox" in run.cell("none").markdown and "`matplotlib`" in run.cell("none").markdown
+    assert run.cell("again").markdown == shown
+    assert "turn 1" in run.cell("check").blocks("receipt")[0], "the list is no turn"
