@@ -4,7 +4,7 @@ The peer is what a careful person writes in a cell: it streams with `client.mess
 display at most every 50 ms. Both talk to the same `claude-kernel emulate`, a process of its own, so that its cost is
 counted for neither. Figures are medians; targets are ratios, because the machine is not ours to choose.
 
-    python benches/bench.py [--quick]        CLAUDE_KERNEL_BIN names the binary (else target/release/claude-kernel)
+    python benches/bench.py [--quick] [--only long]        CLAUDE_KERNEL_BIN names the binary (else target/release/claude-kernel)
 
 Exits 1 if a target is missed.
 """
@@ -19,7 +19,8 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import linear_regression, median, quantiles
+from tempfile import TemporaryDirectory
 
 from front import Cell, Kernel, SignalledKernel
 from tap import Tap
@@ -32,6 +33,8 @@ DELTA_BYTES = 20
 FILE_BYTES = 200_000_000
 # Stands in the generated text, and in nothing else that is shown.
 WORD = "lorem"
+# A prompt of a long notebook: about what people write.
+WORDS = "Which of these figures would change if the two outliers were left out, and by how much? " * 6
 
 PEER = '''
 import time
@@ -291,6 +294,37 @@ class Bench:
         finally:
             kernel.close()
 
+    def measure_long(self) -> None:
+        """A notebook of 1,000 turns: CPU of a turn as a + b × bytes of its request, and what stays behind."""
+        turns, tap = 200 if self.quick else 1000, Tap(self.backend.port)
+        with TemporaryDirectory() as state:
+            env = environment(tap.url) | {"CLAUDE_KERNEL_STATE_DIR": state}
+            kernel = Kernel([str(BINARY), "run"], env)
+            try:
+                cpu, sent, text, memory, journal = [], [], [], [], []
+                for number in range(turns):
+                    prompt = f"Question {number}: " + WORDS
+                    tap.clear()
+                    cell = checked(kernel.run(prompt))
+                    cpu.append(1000 * cell.cpu_s)
+                    sent.append(tap.sent_bytes / 1e6)
+                    text.append(len(prompt))
+                    # The first tenth fills buffers that are there for good.
+                    if number + 1 in (turns // 10, turns * 11 // 20, turns):
+                        memory.append(kernel.pss_bytes())
+                        journal.append(size(state))
+            finally:
+                kernel.close()
+        b, _ = linear_regression(sent, cpu)
+        rest = [took - b * megabytes for took, megabytes in zip(cpu, sent)]
+        early, late = median(rest[3:23]), median(rest[-20:])
+        self.add(f"long notebook: CPU of a turn without its request's {sent[-1]:.2g} MB", f"{late:.3g} ms at turn {turns}", f"{early:.3g} ms at turn 10", f"{late / early:.2f} ×, and {b:.3g} ms/MB", "≤ 2 ×", late <= 2 * early)
+        for name, steps in (("memory", memory), ("journal", journal)):
+            first, second = steps[1] - steps[0], steps[2] - steps[1]
+            growth = second / max(first, 1)
+            per_byte = (steps[2] - steps[0]) / (0.9 * sum(text))
+            self.add(f"long notebook: {name} of the second half of the turns", f"{second / 1e6:.3g} MB", f"{first / 1e6:.3g} MB", f"{growth:.2f} × the first, {per_byte:.1f} × the text", "≤ 1.3 ×", growth <= 1.3)
+
     def table(self) -> str:
         rows = [("figure", "ours", "peer", "measured", "target", "met")]
         rows += [(f.name, f.ours, f.peer, f.measured, f.target, yes(f.met)) for f in self.figures]
@@ -298,6 +332,10 @@ class Bench:
         lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
         lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
         return "\n".join(lines)
+
+
+def size(folder: str) -> int:
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
 
 def yes(value: bool) -> str:
@@ -341,15 +379,16 @@ def lag_ms(cell: Cell, deltas: list[float], count: int) -> tuple[float, list[flo
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions; the figures are rougher")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", choices=("start", "kernels", "long", "fetch"), help="measure only this")
+    options = parser.parse_args()
     if not BINARY.exists():
         raise SystemExit(f"{BINARY} is not there: run `cargo build --release`")
     backend = Backend()
     try:
-        bench = Bench(backend, quick)
-        bench.measure_start()
-        bench.measure_kernels()
-        bench.measure_fetch()
+        bench = Bench(backend, options.quick)
+        for name in ("start", "kernels", "long", "fetch"):
+            if options.only in (None, name):
+                getattr(bench, f"measure_{name}")()
     finally:
         backend.close()
     print(file=sys.stderr)

@@ -21,10 +21,11 @@ class Tap:
         self.url = f"http://127.0.0.1:{self.port}"
         self.deltas: list[float] = []
         self.hung_up: list[float] = []
+        self.sent_bytes = 0
         threading.Thread(target=self.accept, daemon=True).start()
 
     def clear(self) -> None:
-        self.deltas, self.hung_up = [], []
+        self.deltas, self.hung_up, self.sent_bytes = [], [], 0
 
     def accept(self) -> None:
         while True:
@@ -40,6 +41,7 @@ class Tap:
         mine, its = (f"127.0.0.1:{port}".encode() for port in (self.port, self.target))
         try:
             while data := client.recv(1 << 16):
+                self.sent_bytes += len(data)
                 server.sendall(data.replace(mine, its))
         except OSError:
             pass

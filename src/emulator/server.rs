@@ -240,11 +240,11 @@ async fn route(
         headers: header_list(&parts.headers),
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
-    let at = path.clone();
+    let (at, size) = (path.clone(), bytes.len());
     let taken = app
         .shared
         .with(move |state| {
-            state.record(recorded);
+            state.record(recorded, size);
             Taken::from(&mut state.faults, &at)
         })
         .await?;

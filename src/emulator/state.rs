@@ -21,6 +21,8 @@ use crate::host::Host;
 const QUEUE: usize = 256;
 /// How many requests are kept for `GET /_emulator/requests`; a test reads them long before.
 const RECORDED: usize = 500;
+/// The most bytes of bodies that are kept with them: a long conversation sends itself every time.
+const RECORDED_BYTES: usize = 64 * 1024 * 1024;
 
 /// One request as it was received.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +44,9 @@ pub(super) struct State {
     pub(super) gates: HashMap<String, watch::Sender<Phase>>,
     /// How often a fault written in a script has struck, by where it stands.
     pub(super) struck: HashMap<String, u32>,
-    pub(super) requests: VecDeque<Recorded>,
+    /// With the size of the body as it was sent.
+    pub(super) requests: VecDeque<(usize, Recorded)>,
+    pub(super) recorded_bytes: usize,
     pub(super) files: FileStore,
     pub(super) containers: Containers,
     pub(super) cache: Cache,
@@ -51,11 +55,15 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn record(&mut self, request: Recorded) {
-        if self.requests.len() >= RECORDED {
-            self.requests.pop_front();
+    pub(super) fn record(&mut self, request: Recorded, bytes: usize) {
+        self.recorded_bytes += bytes;
+        self.requests.push_back((bytes, request));
+        while self.requests.len() > RECORDED
+            || (self.recorded_bytes > RECORDED_BYTES && self.requests.len() > 1)
+        {
+            let oldest = self.requests.pop_front();
+            self.recorded_bytes -= oldest.map_or(0, |(bytes, _)| bytes);
         }
-        self.requests.push_back(request);
     }
 }
 
@@ -88,6 +96,7 @@ impl Shared {
             gates: HashMap::new(),
             struck: HashMap::new(),
             requests: VecDeque::new(),
+            recorded_bytes: 0,
             files: FileStore::new(root.join("files")),
             containers,
             cache: Cache::default(),

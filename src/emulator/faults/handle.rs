@@ -72,14 +72,14 @@ impl Faults {
         opened.await.map_err(|_| Ended)
     }
 
-    /// Returns the requests received, oldest first (the last 500).
+    /// Returns the requests received, oldest first (the last 500, less of long ones).
     ///
     /// # Errors
     /// When the server has ended.
     pub async fn requests(&self) -> Result<Vec<Recorded>, Ended> {
         let recorded = self
             .shared
-            .with(|state| state.requests.iter().cloned().collect());
+            .with(|state| state.requests.iter().map(|(_, r)| r.clone()).collect());
         recorded.await.map_err(|_| Ended)
     }
 
