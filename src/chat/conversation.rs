@@ -166,6 +166,11 @@ impl Conversations {
                     thread.summary = Some(Summary { message, turns });
                 }
             }
+            Record::Uncompacted { thread } => {
+                if let Some(thread) = self.find_mut(&thread) {
+                    thread.summary = None;
+                }
+            }
             Record::Settings(settings) => self.settings = Some(*settings),
             // The ledger is not part of what was said.
             Record::Spent(_) => {}

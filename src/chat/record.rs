@@ -86,6 +86,11 @@ pub enum Record {
         /// The turns it stands for, in order.
         turns: Vec<TurnId>,
     },
+    /// The API refused the summary of a conversation: its turns are sent again.
+    Uncompacted {
+        /// The conversation.
+        thread: String,
+    },
     /// Settings as they hold from here on.
     Settings(Box<Settings>),
     /// A run of a cell was paid for, whatever became of it.
@@ -106,6 +111,7 @@ const KINDS: &[&str] = &[
     "reset_all",
     "container",
     "compacted",
+    "uncompacted",
     "settings",
     "spent",
     "restarted",

@@ -48,7 +48,11 @@ pub fn prepare(
     calls: &[MagicCall],
     status: &[(String, String)],
 ) -> Result<Prepared, CellError> {
-    let turns = state.turn_summaries();
+    // A prompt alone reads none of them, and there may be a thousand.
+    let turns = match calls {
+        [] => Vec::new(),
+        _ => state.turn_summaries(),
+    };
     let mut draft = Draft {
         lasting: state.settings.clone(),
         variables: state.variables.clone(),

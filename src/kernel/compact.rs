@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::anthropic::error::ApiError;
 use crate::anthropic::model;
 use crate::cell::shown::Shown;
 use crate::chat::action::Plan;
@@ -21,6 +22,7 @@ use super::execute::drive;
 use super::jobs::{Desktop, Outcome, Stopped};
 use super::money;
 use super::show::warnings;
+use super::state::State;
 
 /// Sums up, shows the summary's receipt, and records it.
 ///
@@ -160,6 +162,36 @@ pub(super) fn is_due(desktop: &Desktop<'_>) -> bool {
     desktop.settings.auto_compact
         && can(desktop.settings)
         && conversations.is_nearly_full(&desktop.state.cell, desktop.settings)
+}
+
+/// After a call that failed: lets go of a summary that the API refused, and says where a full
+/// context may be the reason.
+pub(super) fn advise(
+    state: &mut State,
+    settings: &Settings,
+    error: &ApiError,
+    shown: &mut CellError,
+) {
+    let conversations = &state.conversations;
+    let refused = error
+        .code()
+        .and_then(|code| conversations.summary_refused(code));
+    if let Some(record) = refused {
+        state.record(record);
+        shown.hint = Some(
+            "Run the cell again: without the summary, which the API does not take any more, Claude \
+             gets the turns themselves."
+                .to_owned(),
+        );
+        return;
+    }
+    let is_refusal = matches!(error, ApiError::Status { status: 400, .. });
+    if is_refusal && conversations.is_nearly_full(&state.cell, settings) {
+        let hint = shown.hint.take().unwrap_or_default();
+        shown.hint = Some(format!(
+            "The context window is nearly full: `%compact` makes room. {hint}"
+        ));
+    }
 }
 
 /// A model in no table may try.

@@ -207,8 +207,10 @@ class Backend:
         return answer.json()["requests"]
 
     def ask(self, prompt, history=(), **options):
+        return self.say([*history, {"role": "user", "content": prompt}], **options)
+
+    def say(self, messages, **options):
         options = {"model": MODEL, "max_tokens": 4000, **options}
-        messages = [*history, {"role": "user", "content": prompt}]
         return self.client.messages.create(messages=messages, **options)
 
 

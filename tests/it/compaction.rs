@@ -174,6 +174,26 @@ async fn a_compaction_that_fails_leaves_the_conversation_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_summary_that_is_refused_gives_way_to_the_turns() {
+    let mut rig = rig().await;
+    check_ok(&rig.cell("Say hello").await);
+    check_ok(&rig.cell("%compact").await);
+    arm(
+        &rig,
+        "status status=400 error_code=compaction_signature_invalid times=3",
+    )
+    .await;
+    let refused = rig.cell("Say hello").await;
+    check_failed(&refused, "InvalidRequestError", &["Run the cell again"]);
+    rig.emulator.faults().clear().await.unwrap();
+    check_ok(&rig.cell("Say hello").await);
+    let (bodies, _) = sent(&rig).await;
+    let messages = bodies.last().unwrap()["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert_eq!(messages[0]["role"], "user");
+}
+
+#[tokio::test]
 async fn a_nearly_full_context_is_summed_up_by_itself_where_that_is_wanted() {
     let long = "many words ".repeat(280_000);
     for (setting, expected) in [("%compact off", false), ("%compact auto", true)] {

@@ -136,6 +136,27 @@ async fn it_works_whatever_the_cell_waits_for() {
 }
 
 #[tokio::test]
+async fn an_upload_is_given_up() {
+    let mut rig = Rig::start(SCRIPT).await;
+    std::fs::write(rig.directory.path().join("data.csv"), "a,b\n1,2\n").unwrap();
+    arm(&rig, "slow_start ms=30000 path=/v1/files").await;
+    let cell = rig.send_as(Asks::Lab, "%attach data.csv\nSay hello").await;
+    let faults = rig.emulator.faults().clone();
+    while !faults
+        .requests()
+        .await
+        .unwrap()
+        .iter()
+        .any(|r| r.target == "/v1/files")
+    {
+        tokio::task::yield_now().await;
+    }
+    interrupt(&mut rig, &cell).await;
+    rig.emulator.faults().clear().await.unwrap();
+    check_next_cell(&mut rig).await;
+}
+
+#[tokio::test]
 async fn a_signal_stops_it_too_and_one_that_comes_late_changes_nothing() {
     let mut rig = Rig::start(SCRIPT).await;
     arm(&rig, "gate after_deltas=1 name=first").await;

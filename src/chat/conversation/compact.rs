@@ -117,6 +117,16 @@ impl Conversations {
         })
     }
 
+    /// Returns what a refusal of this name changes: without the summary that the API does not take
+    /// the turns themselves can be sent.
+    #[must_use]
+    pub fn summary_refused(&self, code: &str) -> Option<Record> {
+        let is_about_it = code.starts_with("compaction_");
+        (is_about_it && self.current.summary.is_some()).then(|| Record::Uncompacted {
+            thread: self.current.name.clone(),
+        })
+    }
+
     /// Returns whether what a cell sees leaves little room in the model's context window, or in a
     /// request.
     #[must_use]

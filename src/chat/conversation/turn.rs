@@ -57,13 +57,16 @@ impl Turn {
             thinks = thinks || message::is_thinking(&block);
             texts.extend(text_of(&block));
         }
+        // Each turn naming all turns above it would make the memory grow with their square.
+        let mut receipt = record.receipt;
+        receipt.standing.saw = Vec::new();
         let mut turn = Self {
             id: record.id,
             cell: record.cell,
             prompt: Arc::from(record.prompt),
             answer: Arc::from(texts.join("\n\n")),
             cut: record.cut,
-            receipt: Arc::new(record.receipt),
+            receipt: Arc::new(receipt),
             message_id: record.message_id,
             above: record.above,
             bound: record.bound,

@@ -17,6 +17,7 @@ use crate::chat::uploads;
 use crate::chat::verbatim::Verbatim;
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
+use crate::kernel::compact;
 use crate::kernel::error::CellError;
 use crate::kernel::exec;
 use crate::kernel::execute::{Scene, drive};
@@ -131,6 +132,9 @@ impl Kernel {
             self.state.record(Record::Spent(Box::new(entry)));
         }
         let mut error = CellError::from_end(&end, self.edges.host.now());
+        if let (TurnEnd::Failed { error, .. }, Some(shown)) = (&end, &mut error) {
+            compact::advise(&mut self.state, &settings, error, shown);
+        }
         let kept = match end {
             TurnEnd::Finished(turn) => Some(turn),
             TurnEnd::Interrupted { kept }
