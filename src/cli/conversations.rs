@@ -264,15 +264,13 @@ fn show(one: &Overview, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     for (turn, number) in summary.turns.iter().zip(1..) {
         writeln!(out, "\n--- turn {number}")?;
         prompt(&turn.prompt, out)?;
-        writeln!(out, "\n{}", printable(turn.answer.trim_end()))?;
+        said(&turn.said, out)?;
     }
     for running in &contents.cut_off {
         let state = if one.is_in_use { "running" } else { "cut off" };
         writeln!(out, "\n--- {state}")?;
         prompt(&running.prompt, out)?;
-        for (what, text) in running.shown() {
-            writeln!(out, "\n[{what}]\n{}", printable(text.trim_end()))?;
-        }
+        said(&running.shown(), out)?;
     }
     for (name, turns) in &summary.others {
         writeln!(
@@ -299,24 +297,42 @@ fn prompt(text: &str, out: &mut dyn Write) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The answer as it is, everything else under its name.
+fn said(pieces: &[(&'static str, String)], out: &mut dyn Write) -> std::io::Result<()> {
+    for (what, text) in pieces {
+        let text = printable(text.trim_end());
+        match *what {
+            "answer" => writeln!(out, "\n{text}")?,
+            what => writeln!(out, "\n[{what}]\n{text}")?,
+        }
+    }
+    Ok(())
+}
+
+fn pieces_in_json(pieces: &[(&'static str, String)]) -> Vec<Value> {
+    let pieces = pieces.iter();
+    pieces
+        .map(|(kind, text)| json!({"kind": kind, "text": text}))
+        .collect()
+}
+
 fn shown_in_json(one: &Overview, contents: &Contents, summary: &Summary) -> Value {
     let turns: Vec<Value> = summary
         .turns
         .iter()
-        .map(
-            |turn| json!({"prompt": turn.prompt, "answer": turn.answer, "cost_usd": turn.cost_usd}),
-        )
+        .map(|turn| {
+            json!({
+                "prompt": turn.prompt,
+                "answer": turn.answer,
+                "said": pieces_in_json(&turn.said),
+                "cost_usd": turn.cost_usd,
+            })
+        })
         .collect();
     let cut_off: Vec<Value> = contents
         .cut_off
         .iter()
-        .map(|running| {
-            let pieces = running.shown();
-            let pieces = pieces
-                .iter()
-                .map(|(kind, text)| json!({"kind": kind, "text": text}));
-            json!({"prompt": running.prompt, "arrived": pieces.collect::<Vec<_>>()})
-        })
+        .map(|running| json!({"prompt": running.prompt, "said": pieces_in_json(&running.shown())}))
         .collect();
     json!({
         "id": one.id,

@@ -215,6 +215,10 @@ fn python_beside_us() -> Option<PathBuf> {
 /// Catches SIGINT and SIGTERM from here on. SIGINT never ends the process: managers send it before
 /// every shutdown.
 fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signal>)> {
+    // A write beyond the process's file size limit is to fail, not to end the process.
+    let _caught = signal(SignalKind::from_raw(
+        nix::sys::signal::Signal::SIGXFSZ as i32,
+    ));
     let (sender, receiver) = mpsc::channel(8);
     for (kind, meaning) in [
         (SignalKind::interrupt(), Signal::Interrupt),

@@ -259,9 +259,9 @@ pub(super) fn begin_turn(
 
 /// Writes that a turn is over, with what is kept of it.
 pub(super) fn end_turn(state: &mut State, journal: &mut Journal, is_whole: bool) {
-    write(state, journal);
-    journal.end_turn(match is_whole {
+    let how = match is_whole {
         true => How::Finished,
         false => How::Stopped,
-    });
+    };
+    journal.end_turn(how, state.unwritten.drain(..));
 }

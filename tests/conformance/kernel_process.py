@@ -36,10 +36,10 @@ def environment(home: Path) -> dict[str, str]:
 class KernelProcess:
     """One connection file, and the process that serves it."""
 
-    def __init__(self, directory: Path, transport: str = "tcp", scripts: str = ""):
+    def __init__(self, directory: Path, transport: str = "tcp", scripts: str = "", env: dict[str, str] | None = None):
         self.directory = directory
         self.terminal = directory / "terminal"
-        self.env = environment(directory)
+        self.env = environment(directory) | (env or {})
         ip = "127.0.0.1" if transport == "tcp" else str(directory / "socket")
         self.file, self.info = write_connection_file(
             str(directory / "connection.json"), transport=transport, ip=ip, key=KEY

@@ -21,6 +21,7 @@ use crate::kernel::compact;
 use crate::kernel::error::CellError;
 use crate::kernel::exec;
 use crate::kernel::execute::{Scene, drive};
+use crate::kernel::jobs::unless_stopped;
 use crate::kernel::money;
 use crate::kernel::ran::Ran;
 use crate::kernel::resume;
@@ -116,7 +117,7 @@ impl Kernel {
             asks: execute.allow_stdin.then_some(request),
         };
         scene.show(warnings(told.iter())).await;
-        let (end, leave) = drive(
+        let (end, mut leave) = drive(
             &mut turn,
             &mut renderer,
             &mut self.edges,
@@ -180,8 +181,12 @@ impl Kernel {
         }
         resume::end_turn(&mut self.state, &mut self.journal, error.is_none());
         if error.is_none() {
-            let unsaved = self.journal.safe().await;
-            scene.show(warnings(unsaved.iter())).await;
+            let safe = unless_stopped(self.journal.safe(), &mut self.interruptions, &self.desk);
+            match safe.await {
+                Ok(unsaved) => scene.show(warnings(unsaved.iter())).await,
+                // The disk goes on without being waited for.
+                Err(stopped) => leave = leave.or(stopped.leave),
+            }
         }
         Ran {
             result: error.map_or(Ok(payload), Err),

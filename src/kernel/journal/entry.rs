@@ -116,7 +116,7 @@ pub enum Entry {
         /// By what.
         text: String,
     },
-    /// A block is complete. Left out where the deltas say it all.
+    /// A block is complete.
     Block {
         /// The turn.
         turn: u64,
@@ -125,12 +125,14 @@ pub enum Entry {
         /// As it came.
         block: Value,
     },
-    /// A block of text is complete, and is what its deltas say.
+    /// A block of text is complete, and its text is what the deltas say.
     Done {
         /// The turn.
         turn: u64,
         /// The block.
         at: usize,
+        /// As it came, its text left out.
+        block: Value,
     },
     /// A tool of this machine answered the call at `at`.
     Result {

@@ -228,7 +228,8 @@ pub fn open(path: &Path) -> Result<(Contents, Option<Opened>), Refused> {
         return Ok((contents, None));
     }
     let good = bytes.get(..contents.good_bytes).unwrap_or_default();
-    if contents.spent_bytes > WORTH_COMPACTING_BYTES && contents.spent_bytes * 2 > good.len() {
+    // A finished turn is in the file twice: as it came, and as its record.
+    if contents.spent_bytes > WORTH_COMPACTING_BYTES && contents.spent_bytes * 3 > good.len() {
         match replace(path, &compact::compacted(good, &contents)) {
             Ok(opened) => return Ok((contents, Some(opened))),
             Err(error) => tracing::warn!(%error, "a conversation could not be made smaller"),

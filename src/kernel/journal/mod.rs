@@ -299,13 +299,17 @@ impl Journal {
         }
     }
 
-    /// The running turn is over; its record, if there is one, was written before.
-    pub fn end_turn(&mut self, how: How) {
-        if let Some(shadow) = self.shadow.take() {
-            let lines = shadow.end(how);
-            self.push(&lines);
-            self.hand_over();
-        }
+    /// The running turn is over; its record, if there is one, is among these.
+    pub fn end_turn(&mut self, how: How, records: impl Iterator<Item = Record>) {
+        let (rest, end) = self
+            .shadow
+            .take()
+            .map(|shadow| shadow.end(how))
+            .unwrap_or_default();
+        self.push(&rest);
+        self.records(records);
+        self.push(&end);
+        self.hand_over();
     }
 
     /// A turn that another process left behind is in the history now.
@@ -323,8 +327,11 @@ impl Journal {
         let Phase::Open { writer, .. } = &self.phase else {
             return None;
         };
-        let lines = std::mem::take(&mut self.waiting);
-        match writer.sync(lines).await {
+        let written = match writer.append_all(&mut self.waiting).await {
+            Ok(()) => writer.sync().await,
+            Err(unwritten) => Err(unwritten),
+        };
+        match written {
             Ok(()) => {
                 self.complained = false;
                 None

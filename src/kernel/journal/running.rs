@@ -78,14 +78,18 @@ impl Running {
                 let block = Block::from_raw(block.clone());
                 self.pieces.insert(*at, Piece::Whole(block));
             }
-            Entry::Done { at, .. } => {
+            Entry::Done { at, block, .. } => {
                 if let Some(piece) = self.pieces.get_mut(at)
                     && let Piece::Growing {
                         kind: Kind::Text,
                         text,
                     } = piece
                 {
-                    *piece = Piece::Whole(text_block(text));
+                    let mut block = block.clone();
+                    if let Some(place) = block.get_mut("text") {
+                        *place = Value::String(std::mem::take(text));
+                    }
+                    *piece = Piece::Whole(Block::from_raw(block));
                 }
             }
             Entry::Result { at, block, .. } => {
@@ -214,7 +218,7 @@ fn text_block(text: &str) -> Block {
 }
 
 /// What a reader saw of a block: prose as it is, everything else with its strings a line each.
-fn block_text(block: &Block) -> Option<(&'static str, String)> {
+pub(super) fn block_text(block: &Block) -> Option<(&'static str, String)> {
     match block.view() {
         View::Text { text, .. } => Some(("answer", text.to_owned())),
         View::Thinking { thinking } => Some(("thinking", thinking.to_owned())),

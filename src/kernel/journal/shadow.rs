@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::entry::{Entry, How, Kind, line};
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::event::Delta;
@@ -124,14 +126,15 @@ impl Shadow {
             .then(|| self.lines())
     }
 
-    /// Ends the turn: returns all lines that are left.
+    /// Ends the turn: returns the lines to write before its record, and the one behind it. What a
+    /// whole turn has not written yet is in its record.
     #[must_use]
-    pub fn end(mut self, how: How) -> String {
-        self.waiting.push(Entry::End {
-            turn: self.turn,
-            how,
-        });
-        self.lines()
+    pub fn end(mut self, how: How) -> (String, String) {
+        if how == How::Finished {
+            self.waiting.clear();
+        }
+        let turn = self.turn;
+        (self.lines(), line(&Entry::End { turn, how }))
     }
 
     fn lines(&mut self) -> String {
@@ -182,15 +185,16 @@ impl Shadow {
     fn finished(&mut self, ordinal: usize, block: &Block) {
         self.next = self.next.max(ordinal + 1);
         let by_deltas = match (block.view(), self.text.take()) {
-            (View::Text { text, .. }, Some((at, bytes))) => {
-                at == ordinal && bytes == text.len() && block.raw().len() == 2
-            }
+            (View::Text { text, .. }, Some((at, bytes))) => at == ordinal && bytes == text.len(),
             _ => false,
         };
         if by_deltas {
+            let mut block = block.raw().clone();
+            block.insert("text".to_owned(), Value::String(String::new()));
             self.waiting.push(Entry::Done {
                 turn: self.turn,
                 at: ordinal,
+                block: block.into(),
             });
         } else {
             self.whole(ordinal, block);

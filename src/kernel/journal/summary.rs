@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::entry::Header;
 use super::folder::{self, Folder, Listed};
 use super::read::Contents;
+use super::running::block_text;
+use crate::anthropic::block::Block;
 use crate::chat::conversation::Conversations;
 
 /// Characters of an id.
@@ -17,6 +21,8 @@ pub struct TurnSummary {
     pub prompt: String,
     /// The answer's text.
     pub answer: String,
+    /// All that was said in answer, steps included, as (what it is, text).
+    pub said: Vec<(&'static str, String)>,
     /// US dollars, if known.
     pub cost_usd: Option<f64>,
 }
@@ -43,6 +49,7 @@ impl Summary {
         let turns = conversations.turns().into_iter().map(|turn| TurnSummary {
             prompt: turn.prompt.to_string(),
             answer: turn.answer.to_string(),
+            said: said(turn.answers().into_iter().flat_map(|(_, blocks)| blocks)),
             cost_usd: turn.receipt.cost_usd,
         });
         Self {
@@ -70,6 +77,13 @@ impl Summary {
         // An empty sum of floats is -0.0, which would be shown.
         costs.fold(0.0, |sum, cost| sum + cost)
     }
+}
+
+fn said(blocks: impl Iterator<Item = Value>) -> Vec<(&'static str, String)> {
+    let blocks = blocks.map(Block::from_raw);
+    let mut said: Vec<_> = blocks.filter_map(|block| block_text(&block)).collect();
+    said.retain(|(_, text)| !text.trim().is_empty());
+    said
 }
 
 /// A journal, as lists show it.

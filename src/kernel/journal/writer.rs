@@ -5,6 +5,7 @@
 //! what could not be written is kept, up to a limit, and tried again with the next lines.
 
 use std::fs::File;
+use std::future::Future;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,27 +69,26 @@ impl Writer {
             })
     }
 
-    /// Hands over lines and waits until they, and all before, would survive a loss of power.
+    /// Hands over lines once the disk has kept up. Dropped before, it leaves them where they are.
     ///
     /// # Errors
-    /// When they are not on disk, or the disk does not answer.
-    pub async fn sync(&self, lines: String) -> Result<(), Unwritten> {
-        let (done, answer) = oneshot::channel();
-        let all = async {
-            if !lines.is_empty() {
-                self.orders.send(Order::Append(lines)).await.ok()?;
-            }
-            self.orders.send(Order::Sync(done)).await.ok()?;
-            answer.await.ok()
-        };
-        match tokio::time::timeout(SYNC_LIMIT, all).await {
-            Ok(Some(result)) => result,
-            Ok(None) => Err(Unwritten("the thread that writes it has ended".to_owned())),
-            Err(_) => Err(Unwritten(format!(
-                "the disk did not answer for {} s",
-                SYNC_LIMIT.as_secs()
-            ))),
+    /// When the disk does not answer.
+    pub async fn append_all(&self, lines: &mut String) -> Result<(), Unwritten> {
+        if !lines.is_empty() {
+            let place = in_time(self.orders.reserve()).await?;
+            place.send(Order::Append(std::mem::take(lines)));
         }
+        Ok(())
+    }
+
+    /// Waits until all that was handed over would survive a loss of power.
+    ///
+    /// # Errors
+    /// When it is not on disk, or the disk does not answer.
+    pub async fn sync(&self) -> Result<(), Unwritten> {
+        let (done, answer) = oneshot::channel();
+        in_time(self.orders.send(Order::Sync(done))).await?;
+        in_time(answer).await?
     }
 
     /// Hands over the last lines, and lets go of the file and its lock.
@@ -102,6 +102,17 @@ impl Writer {
         if tokio::time::timeout(CLOSE_LIMIT, all).await.is_err() {
             tracing::warn!("the disk did not take the last lines of a conversation in time");
         }
+    }
+}
+
+async fn in_time<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, Unwritten> {
+    match tokio::time::timeout(SYNC_LIMIT, work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_)) => Err(Unwritten("the thread that writes it has ended".to_owned())),
+        Err(_) => Err(Unwritten(format!(
+            "the disk did not answer for {} s",
+            SYNC_LIMIT.as_secs()
+        ))),
     }
 }
 
@@ -202,7 +213,8 @@ mod tests {
         for number in 0..10 {
             writer.append(format!("{number}\n")).unwrap();
         }
-        writer.sync("last\n".to_owned()).await.unwrap();
+        writer.append("last\n".to_owned()).unwrap();
+        writer.sync().await.unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\nlast\n");
     }
@@ -211,10 +223,12 @@ mod tests {
     async fn a_full_disk_is_said_and_ends_nothing() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let writer = Writer::start(full, "/dev/full".into(), 0, u64::MAX).unwrap();
-        let error = writer.sync("a line\n".to_owned()).await.unwrap_err();
+        writer.append_all(&mut "a line\n".to_owned()).await.unwrap();
+        let error = writer.sync().await.unwrap_err();
         assert!(error.0.contains("No space left"), "{error:?}");
         // Still there, and still says so.
-        assert!(writer.sync("another\n".to_owned()).await.is_err());
+        writer.append("another\n".to_owned()).unwrap();
+        assert!(writer.sync().await.is_err());
     }
 
     #[test]
@@ -241,10 +255,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let writer = Writer::start(File::create(&path).unwrap(), path.clone(), 0, 8).unwrap();
-        writer.sync("123\n".to_owned()).await.unwrap();
-        let error = writer.sync("45678\n".to_owned()).await.unwrap_err();
+        writer.append("123\n".to_owned()).unwrap();
+        writer.sync().await.unwrap();
+        writer.append("45678\n".to_owned()).unwrap();
+        let error = writer.sync().await.unwrap_err();
         assert!(error.0.contains("journal_max_bytes"), "{error:?}");
-        assert!(writer.sync("9\n".to_owned()).await.is_err());
+        writer.append("9\n".to_owned()).unwrap();
+        assert!(writer.sync().await.is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "123\n");
     }
 }

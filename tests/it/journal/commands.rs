@@ -70,7 +70,7 @@ async fn they_are_listed_shown_and_removed() {
     let shown = printed(&conversations(&place, &["show", id, "--json"]));
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["turns"][0]["answer"], "Hello, world.");
-    assert_eq!(shown["cut_off"][0]["arrived"][0]["kind"], "answer");
+    assert_eq!(shown["cut_off"][0]["said"][0]["kind"], "answer");
 
     let unasked = conversations(&place, &["rm", id]);
     assert!(!unasked.status.success());

@@ -2,10 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use claude_kernel::config::Resume;
 use claude_kernel::kernel::journal::Options;
 use claude_kernel::kernel::journal::redact::Redactor;
 
-use super::{Place, SCRIPT, crash, entries, last_request, run, shut_down, text};
+use super::{Place, SCRIPT, arm, crash, entries, last_request, run, shut_down, text};
 use crate::support::rig::Rig;
 
 /// Makes a journal of two turns; returns the place.
@@ -164,4 +165,48 @@ async fn old_conversations_expire_and_those_in_use_do_not() {
         assert_eq!(old.exists(), expected);
         file.unlock().unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_running_turns_left_is_taken_out_when_a_conversation_goes_on() {
+    let place = Place::new();
+    let mut rig = place.kernel().await;
+    arm(&rig, "deltas count=20000 size=20").await;
+    run(&mut rig, "Say hello").await;
+    run(&mut rig, "And again").await;
+    crash(&place, rig).await;
+    let path = place.only_journal();
+    let before = text(&path);
+
+    let mut rig = place.kernel().await;
+    run(&mut rig, "Count").await;
+    let request = last_request(&rig).await;
+    assert!(request.len() > 400_000 && request.contains("Hello a second time."));
+    shut_down(rig).await;
+    let after = text(&place.only_journal());
+    assert!(
+        after.len() < before.len() * 3 / 4,
+        "{} {}",
+        before.len(),
+        after.len()
+    );
+    assert!(after.len() > 400_000);
+    assert!(
+        !after.contains("\"t\":\"delta\",\"turn\":1,"),
+        "nothing of the first turn's pieces is left"
+    );
+    let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+
+    // And it goes on from there.
+    let mut rig = Rig::with_journal(
+        SCRIPT,
+        Options {
+            resume: Resume::Auto,
+            ..place.options()
+        },
+    )
+    .await;
+    let ran = run(&mut rig, "Say hello").await;
+    assert!(ran.text().contains("goes on (3 turns)"), "{}", ran.text());
 }
