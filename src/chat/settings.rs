@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::anthropic::model::Effort;
 
 use super::budget::Budget;
+use super::params;
 use super::presets::preset;
 use super::tool_types::{tool_name, tool_type};
 use super::web::Web;
@@ -161,10 +162,12 @@ impl Settings {
     #[must_use]
     pub fn derived_betas(&self) -> Vec<&'static str> {
         let mut betas: Vec<&'static str> = Vec::new();
-        if self.interleaved {
+        // Only with what is really sent: a model may not take what was asked for.
+        let thinking = params::thinking(self).unwrap_or_default();
+        if thinking["type"] == "enabled" {
             betas.push("interleaved-thinking-2025-05-14");
         }
-        if self.thinking == ThinkingShow::Notes {
+        if thinking["display"] == "updates" {
             betas.push(NOTES_BETA);
         }
         for beta in self

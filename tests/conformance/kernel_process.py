@@ -37,6 +37,7 @@ class KernelProcess:
     """One connection file, and the process that serves it."""
 
     def __init__(self, directory: Path, transport: str = "tcp", scripts: str = "", env: dict[str, str] | None = None):
+        """An `env` with an address of the API takes the place of the offline one."""
         self.directory = directory
         self.terminal = directory / "terminal"
         self.env = environment(directory) | (env or {})
@@ -44,7 +45,8 @@ class KernelProcess:
         self.file, self.info = write_connection_file(
             str(directory / "connection.json"), transport=transport, ip=ip, key=KEY
         )
-        self.arguments = ["run", "--offline", "-f", self.file]
+        online = "ANTHROPIC_BASE_URL" in self.env
+        self.arguments = ["run", "-f", self.file] if online else ["run", "--offline", "-f", self.file]
         if scripts:
             (directory / "prompts.claude.md").write_text(scripts)
             self.arguments += ["--scripts", str(directory)]
@@ -119,6 +121,20 @@ class Client(BlockingKernelClient):
         reply = self.get_shell_msg(timeout=LIMIT_S)
         assert reply["parent_header"]["msg_id"] == msg_id
         return reply["content"], published
+
+    def run_in(self, cell: str, code: str) -> tuple[dict, list[dict]]:
+        """Executes a cell of a notebook, as a front end that names its cells does."""
+        msg_id = self.start_in(cell, code)
+        published = self.iopub_until_idle(msg_id)
+        return self.get_shell_msg(timeout=LIMIT_S)["content"], published
+
+    def start_in(self, cell: str, code: str) -> str:
+        """Sends what `run_in` does; returns the request's id."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
+        content |= {"allow_stdin": False, "stop_on_error": False}
+        message = self.session.msg("execute_request", content, metadata={"cellId": cell})
+        self.shell_channel.send(message)
+        return message["header"]["msg_id"]
 
     def works(self) -> bool:
         """Runs a cell that needs no API; true when it went as it should."""

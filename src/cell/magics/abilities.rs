@@ -63,9 +63,14 @@ pub(super) fn takes_without_thinking(model: &str, effort: Effort) -> bool {
     spec(model).is_none_or(|spec| effort <= spec.highest_effort_with(kind))
 }
 
-/// Returns whether a model interleaves thinking only with a header: those with manual thinking.
+/// Returns whether a model interleaves thinking only with a header: those whose thinking is manual.
 pub(super) fn needs_interleaved_header(model: &str) -> bool {
-    spec(model).is_none_or(|spec| spec.thinking.contains(&ThinkingKind::Enabled))
+    spec(model).is_none_or(|spec| !spec.thinking.contains(&ThinkingKind::Adaptive))
+}
+
+/// Returns whether a model has progress notes: those that hide their thinking by themselves.
+pub(super) fn has_notes(model: &str) -> bool {
+    spec(model).is_none_or(|spec| spec.thinks_by_default)
 }
 
 /// Makes settings fit their model after it changed; returns a sentence for each thing changed.
@@ -105,6 +110,12 @@ pub(super) fn fit(settings: &mut Settings) -> Vec<String> {
                 "`{model}` cannot switch thinking off at this effort: it is on again, folded"
             ));
         }
+    }
+    if settings.thinking == ThinkingShow::Notes && !has_notes(model) {
+        settings.thinking = ThinkingShow::Fold;
+        changed.push(format!(
+            "`{model}` has no progress notes: its thinking is shown folded"
+        ));
     }
     if settings.interleaved && !needs_interleaved_header(model) {
         settings.interleaved = false;

@@ -120,16 +120,15 @@ fn interleave(settings: &mut Settings) -> Option<String> {
     })
 }
 
-/// Whether the model has progress notes: those that hide their thinking by themselves.
 fn check_notes(settings: &Settings) -> Result<(), MagicError> {
     let model = &settings.model;
-    match abilities::spec(model) {
-        Some(spec) if !spec.thinks_by_default => Err(MagicError::new(
-            format!("`{model}` has no progress notes: it shows its thinking as a summary"),
-            "Take `%thinking fold` or `%thinking show`, or a newer model with `%model`.",
-        )),
-        _ => Ok(()),
+    if abilities::has_notes(model) {
+        return Ok(());
     }
+    Err(MagicError::new(
+        format!("`{model}` has no progress notes: it shows its thinking as a summary"),
+        "Take `%thinking fold` or `%thinking show`, or a newer model with `%model`.",
+    ))
 }
 
 /// Whether thinking can be off with this model and effort; returns what to warn of.
