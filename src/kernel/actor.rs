@@ -3,6 +3,7 @@
 //! Invariant: every request is bracketed by busy and idle, every request that wants a reply gets
 //! one, and all output of a cell is published before its reply.
 
+mod dry;
 mod durable;
 mod turn;
 
@@ -27,7 +28,6 @@ use crate::jupyter::wire::Message;
 
 use super::compact;
 use super::desk::{Desk, Urgent, error_reply};
-use super::dry;
 use super::error::CellError;
 use super::execute::{Edges, Interruptions, Leave, Scene, Wake};
 use super::introspect;
@@ -418,17 +418,16 @@ impl Kernel {
         question.before = self.state.inputs.blocks();
         question.before.append(&mut planned);
         if prepared.is_dry {
-            if question.prompt.is_empty() {
-                return Ran::failed(CellError::new(
-                    "MagicError",
-                    "`%%dry` shows the request of a prompt, and this cell has none",
-                    "Write the prompt below `%%dry`.",
-                ));
-            }
-            let conversations = &self.state.conversations;
-            let plan = conversations.plan(&self.state.cell, &prepared.settings, &question);
-            scene.show(vec![dry::plan(&plan.request)]).await;
-            return Ran::ok(payload, shown);
+            let count = self.state.count;
+            return self
+                .dry(
+                    &prepared.settings,
+                    &question,
+                    (request, count),
+                    payload,
+                    shown,
+                )
+                .await;
         }
         if question.prompt.is_empty() {
             return Ran::ok(payload, shown);

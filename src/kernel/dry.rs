@@ -2,15 +2,44 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::anthropic::client::API_VERSION;
+use crate::anthropic::model::Prices;
 use crate::anthropic::request::MessagesRequest;
+use crate::cell::shown::{Part, Shown};
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 
-/// Renders a request as it would go on the wire; the key is not part of it.
+/// The tokens of a prompt.
+#[derive(Debug)]
+pub enum Counted {
+    /// As the API counts them.
+    Yes(u64),
+    /// Not counted, and why, as a clause.
+    No(String),
+}
+
+/// How ids of files begin that would be uploaded.
+const PLANNED: &str = "file_of_";
+
+/// Returns whether blocks name files that would still have to be uploaded.
 #[must_use]
-pub fn plan(request: &MessagesRequest) -> Output {
+pub fn has_planned_files(blocks: &[Value]) -> bool {
+    blocks
+        .iter()
+        .filter_map(file_of)
+        .any(|id| id.starts_with(PLANNED))
+}
+
+/// Renders a request as it would go on the wire; the key is not part of it. `files` are the blocks
+/// before the prompt; without `prices` nothing is billed.
+#[must_use]
+pub fn plan(
+    request: &MessagesRequest,
+    files: &[Value],
+    counted: &Counted,
+    prices: Option<&Prices>,
+) -> Output {
     let body = serde_json::to_value(request).unwrap_or_default();
     let pretty = serde_json::to_string_pretty(&body).unwrap_or_default();
     let mut head = format!(
@@ -19,11 +48,20 @@ pub fn plan(request: &MessagesRequest) -> Output {
     if !request.betas.is_empty() {
         let _ = writeln!(head, "anthropic-beta: {}", request.betas.join(","));
     }
+    let facts = facts(request, files, counted, prices);
+    let rows: Vec<Vec<Part>> = facts
+        .iter()
+        .map(|(label, value)| vec![Part::text(label), Part::text(value)])
+        .collect();
+    let table = Shown::default()
+        .paragraph("The request of this cell; nothing was sent.")
+        .table(&["what", "as it would be sent"], &rows);
     let fence = "`".repeat(longest_run(&pretty).max(2) + 1);
     let markdown = format!(
-        "The request of this cell; nothing was sent.\n\n<div style=\"font-family: monospace\">\n\n{fence}http\n{head}{fence}\n\n{fence}json\n{pretty}\n{fence}\n\n</div>"
+        "{}\n\n<div style=\"font-family: monospace\">\n\n{fence}http\n{head}{fence}\n\n{fence}json\n{pretty}\n{fence}\n\n</div>",
+        table.markdown
     );
-    let plain = format!("The request of this cell; nothing was sent.\n\n{head}\n{pretty}");
+    let plain = format!("{}\n\n{head}\n{pretty}", table.plain);
     let mut metadata = Map::new();
     metadata.insert(
         "claude_kernel".to_owned(),
@@ -36,10 +74,153 @@ pub fn plan(request: &MessagesRequest) -> Output {
     })
 }
 
+/// What a person wants to know before they send it, by label.
+fn facts(
+    request: &MessagesRequest,
+    files: &[Value],
+    counted: &Counted,
+    prices: Option<&Prices>,
+) -> Vec<(&'static str, String)> {
+    let listed = |items: Vec<String>| match items.is_empty() {
+        true => "none".to_owned(),
+        false => items.join(", "),
+    };
+    let tools = request.tools.iter().map(|tool| {
+        let text = |key: &str| tool.get(key).and_then(Value::as_str);
+        text("type").or(text("name")).unwrap_or_default().to_owned()
+    });
+    let files = files.iter().filter_map(|block| {
+        let id = file_of(block)?;
+        let name = id.strip_prefix(PLANNED).unwrap_or(id);
+        let kind = block.get("type").and_then(Value::as_str)?;
+        Some(format!("{name} ({kind})"))
+    });
+    let asks = request.output_config.as_ref();
+    let has_schema = asks.is_some_and(|asks| asks.get("format").is_some());
+    let mut facts = vec![
+        ("model", request.model.clone()),
+        ("tools", listed(tools.collect())),
+        ("betas", listed(request.betas.clone())),
+        ("files", listed(files.collect())),
+    ];
+    if has_schema {
+        facts.push((
+            "result",
+            "data of the schema in output_config.format".to_owned(),
+        ));
+    }
+    facts.push(match counted {
+        Counted::Yes(tokens) => ("prompt", format!("{tokens} tokens, as the API counts them")),
+        Counted::No(why) => ("prompt", format!("not counted: {why}")),
+    });
+    facts.push(("answer", format!("at most {} tokens", request.max_tokens)));
+    facts.push(("price", price(request, counted, prices)));
+    facts
+}
+
+/// The most that one call may cost.
+fn price(request: &MessagesRequest, counted: &Counted, prices: Option<&Prices>) -> String {
+    let Some(prices) = prices else {
+        return "nothing: no model is called".to_owned();
+    };
+    let tokens = match counted {
+        Counted::Yes(tokens) => *tokens,
+        Counted::No(_) => 0,
+    };
+    let model = &request.model;
+    let (Some(input), Some(output)) = (
+        prices.worst_input_usd(model, tokens),
+        prices.output_usd(model, tokens),
+    ) else {
+        return format!("not known for {model}");
+    };
+    let output = output * f64::from(request.max_tokens);
+    match counted {
+        Counted::Yes(_) => format!(
+            "at most ${:.4} for one call: ${input:.4} for the prompt, ${output:.4} for the longest answer. Each round of tools is a call, searches and sandbox time come on top",
+            input + output
+        ),
+        Counted::No(_) => format!("at most ${output:.4} for the longest answer, and the prompt"),
+    }
+}
+
+/// The file that a block is about.
+fn file_of(block: &Value) -> Option<&str> {
+    block
+        .get("file_id")
+        .or_else(|| block.pointer("/source/file_id"))
+        .and_then(Value::as_str)
+}
+
 /// Returns the length of the longest run of backticks.
 fn longest_run(text: &str) -> usize {
     text.split(|character| character != '`')
         .map(str::len)
         .max()
         .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(model: &str) -> MessagesRequest {
+        MessagesRequest {
+            model: model.to_owned(),
+            max_tokens: 10_000,
+            stream: true,
+            system: Vec::new(),
+            tools: vec![
+                serde_json::json!({"type": "code_execution_20260521", "name": "code_execution"}),
+                serde_json::json!({"name": "own"}),
+            ],
+            thinking: None,
+            output_config: None,
+            container: crate::anthropic::request::Container::default(),
+            diagnostics: None,
+            compaction: None,
+            messages: Vec::new(),
+            betas: vec!["one-2026".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_worst_price_is_the_whole_prompt_written_and_the_longest_answer() {
+        let prices = Prices::default();
+        // $4 and $20 for a million: 1,000 written for an hour cost twice the input price.
+        let text = price(
+            &request("claude-opus-5-5"),
+            &Counted::Yes(1_000),
+            Some(&prices),
+        );
+        assert!(
+            text.starts_with("at most $0.2080 for one call: $0.0080 for the prompt, $0.2000"),
+            "{text}"
+        );
+        let unknown = price(&request("claude-new"), &Counted::Yes(1), Some(&prices));
+        assert_eq!(unknown, "not known for claude-new");
+        assert_eq!(
+            price(&request("x"), &Counted::Yes(1), None),
+            "nothing: no model is called"
+        );
+    }
+
+    #[test]
+    fn types_files_and_betas_are_named() {
+        let files = [
+            serde_json::json!({"type": "container_upload", "file_id": "file_of_a.csv"}),
+            serde_json::json!({"type": "image", "source": {"type": "file", "file_id": "file_1"}}),
+            serde_json::json!({"type": "text", "text": "a note"}),
+        ];
+        assert!(has_planned_files(&files) && !has_planned_files(&files[1..]));
+        let facts = facts(&request("m"), &files, &Counted::No("why".to_owned()), None);
+        let value = |label: &str| {
+            let found = facts.iter().find(|(known, _)| *known == label);
+            found.map(|(_, value)| value.as_str()).unwrap_or_default()
+        };
+        assert_eq!(value("tools"), "code_execution_20260521, own");
+        assert_eq!(value("files"), "a.csv (container_upload), file_1 (image)");
+        assert_eq!(value("betas"), "one-2026");
+        assert_eq!(value("prompt"), "not counted: why");
+    }
 }

@@ -338,3 +338,27 @@ async fn what_cannot_be_asked_is_an_error_before_the_call() {
     let words: Vec<&str> = status.split_whitespace().collect();
     assert!(words.join(" ").contains("turns 0"), "{status}");
 }
+
+#[tokio::test]
+async fn a_dry_cell_says_what_it_would_send_and_cost() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let ran = rig.cell(&format!("%%dry\n{TOWNS}")).await;
+    assert_eq!(ran.reply()["status"], "ok", "{}", ran.text());
+    let text = ran.text();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let words = words.join(" ");
+    for fact in [
+        "tools code_execution_20260521",
+        "betas none",
+        "files none",
+        "result data of the schema in output_config.format",
+        "tokens, as the API counts them",
+        "answer at most 32000 tokens",
+        "price nothing: no model is called",
+        "\"type\": \"json_schema\"",
+    ] {
+        assert!(words.contains(fact), "{fact} in {text}");
+    }
+    assert!(!rig.files().exists());
+    assert_eq!(rig.cell(TOWNS).await.reply()["status"], "ok");
+}

@@ -9,8 +9,9 @@ pub(super) const DRY: Magic = Magic {
     usage: "",
     form: Form::Cell,
     summary: "show the exact request of this cell and send nothing",
-    details: "It shows the body and the beta header as they would go out, with all settings in force. It costs nothing, \
-and the conversation stays as it was.",
+    details: "It shows the body and the beta header as they would go out, with all settings in force, and what they \
+come to: tool types, files, tokens as the API counts them, the most that one call may cost. It costs nothing, and the \
+conversation stays as it was.",
     examples: &[
         ("%%dry\nHow many primes are below 1000?", "show its request"),
         (
