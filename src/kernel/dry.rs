@@ -92,8 +92,12 @@ fn facts(
     let files = files.iter().filter_map(|block| {
         let id = file_of(block)?;
         let name = id.strip_prefix(PLANNED).unwrap_or(id);
-        let kind = block.get("type").and_then(Value::as_str)?;
-        Some(format!("{name} ({kind})"))
+        let to = match block.get("type").and_then(Value::as_str)? {
+            "container_upload" => "to the sandbox",
+            "image" => "seen as an image",
+            _ => "seen as a document",
+        };
+        Some(format!("{name} ({to})"))
     });
     let asks = request.output_config.as_ref();
     let has_schema = asks.is_some_and(|asks| asks.get("format").is_some());
@@ -219,7 +223,10 @@ mod tests {
             found.map(|(_, value)| value.as_str()).unwrap_or_default()
         };
         assert_eq!(value("tools"), "code_execution_20260521, own");
-        assert_eq!(value("files"), "a.csv (container_upload), file_1 (image)");
+        assert_eq!(
+            value("files"),
+            "a.csv (to the sandbox), file_1 (seen as an image)"
+        );
         assert_eq!(value("betas"), "one-2026");
         assert_eq!(value("prompt"), "not counted: why");
     }
