@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Body, Method};
+use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
@@ -24,6 +26,15 @@ use crate::host::Host;
 
 /// How much of a file is read at once, in bytes.
 const PIECE: usize = 64 * 1024;
+
+/// Ids that one request may ask for.
+const MAX_IDS: usize = 100;
+
+/// A list of files.
+#[derive(Debug, Deserialize)]
+struct Page {
+    data: Vec<FileMetadata>,
+}
 
 /// A file to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +84,33 @@ impl Client {
             read_json(self.call(&call).await?).await
         })
         .await
+    }
+
+    /// Returns which of the files the API has and lets be used at `now`: those that expired or are
+    /// unknown are left out.
+    ///
+    /// # Errors
+    /// Any [`ApiError`] but `Stream`.
+    pub async fn usable_files(
+        &self,
+        ids: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>, ApiError> {
+        let mut usable = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(MAX_IDS) {
+            let mut query = Vec::with_capacity(ids.len());
+            for id in ids {
+                query.push(format!("ids%5B%5D={}", segment(id)?));
+            }
+            let path = format!("/v1/files?{}", query.join("&"));
+            let page: Page = read_json(self.get(&path, "application/json").await?).await?;
+            usable.extend(page.data.into_iter().filter_map(|file| {
+                let expires = file.expires_at.as_deref();
+                let expires = expires.and_then(|at| DateTime::parse_from_rfc3339(at).ok());
+                expires.is_none_or(|at| at > now).then_some(file.id)
+            }));
+        }
+        Ok(usable)
     }
 
     /// Removes a file from the API for good.

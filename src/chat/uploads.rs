@@ -35,19 +35,49 @@ pub fn in_request(request: &MessagesRequest) -> Vec<String> {
     found
 }
 
-/// Replaces what refers to files that are `gone` by a word about it; the API would refuse the whole
-/// request otherwise. Thinking goes too, because it is bound to what was said before it
-/// (`claude-api.md` 14.1). False when nothing referred to them.
-pub fn without(request: &mut MessagesRequest, gone: &[String]) -> bool {
+/// A file that the API no longer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Its id.
+    pub file_id: String,
+    /// The id of the same content, uploaded again.
+    pub again: Option<String>,
+}
+
+/// Returns the ids of all files that the person's messages refer to, each once.
+#[must_use]
+pub fn files_in(request: &MessagesRequest) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let messages = request.messages.iter();
+    for message in messages.filter(|message| may_hold(message, "file_id")) {
+        for block in blocks_of(message) {
+            if let Some(id) = file_of(&block).filter(|id| !found.iter().any(|known| known == id)) {
+                found.push(id.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// Replaces what refers to files that are `gone` by the same file uploaded again, or by a word about
+/// it; the API would refuse the whole request otherwise. Thinking goes too, because it is bound to
+/// what was said before it (`claude-api.md` 14.1). False when nothing referred to them.
+pub fn without(request: &mut MessagesRequest, gone: &[Gone]) -> bool {
     let mut changed = false;
     for message in &mut request.messages {
-        if message.role != Role::User || !gone.iter().any(|id| may_hold(message, id)) {
+        if message.role != Role::User || !gone.iter().any(|gone| may_hold(message, &gone.file_id)) {
             continue;
         }
         let mut blocks = blocks_of(message);
         let mut is_touched = false;
         for block in &mut blocks {
-            if file_of(block).is_some_and(|id| gone.iter().any(|gone| gone == id)) {
+            let found = file_of(block).and_then(|id| gone.iter().find(|gone| gone.file_id == id));
+            if let Some(gone) = found {
+                is_touched = true;
+                if let Some(again) = &gone.again {
+                    set_file(block, again);
+                    continue;
+                }
                 let name = block.get("title").and_then(Value::as_str);
                 let text = match name {
                     Some(name) => format!("(The file {name} was attached here and is gone now.)"),
@@ -58,7 +88,6 @@ pub fn without(request: &mut MessagesRequest, gone: &[String]) -> bool {
                 if let (Some(mark), Some(block)) = (mark, block.as_object_mut()) {
                     block.insert("cache_control".to_owned(), mark);
                 }
-                is_touched = true;
             }
         }
         if is_touched && let Some(new) = conversation::message(message.role, &blocks) {
@@ -136,6 +165,17 @@ fn file_of(block: &Value) -> Option<&str> {
         "container_upload" => block.get("file_id")?.as_str(),
         "image" | "document" => block.get("source")?.get("file_id")?.as_str(),
         _ => None,
+    }
+}
+
+fn set_file(block: &mut Value, file_id: &str) {
+    let holder = if block.get("source").is_some() {
+        block.get_mut("source")
+    } else {
+        Some(block)
+    };
+    if let Some(holder) = holder.and_then(Value::as_object_mut) {
+        holder.insert("file_id".to_owned(), Value::from(file_id));
     }
 }
 

@@ -249,6 +249,11 @@ async fn upload(
         desktop.state.inputs.forget(&file_id);
     }
     let input = send(&upload, &note.shown, line, desktop).await?;
+    let inputs = &mut desktop.state.inputs;
+    if inputs.uploaded().is_empty() && inputs.asked_at.is_none() {
+        // The API has just said so.
+        inputs.asked_at = Some(desktop.edges.host.now());
+    }
     let file_id = input.file_id.clone();
     desktop.state.inputs.add(input);
     desktop.state.inputs.wait(&file_id, file.eyes, file.sandbox);
@@ -362,6 +367,12 @@ pub(super) fn plain_name(name: &str) -> String {
     } else {
         plain
     }
+}
+
+/// Returns the hash of a file that can be sent, in hexadecimal.
+pub(super) fn hash_of(path: &std::path::Path) -> Option<String> {
+    let examined = examine::examine(path, &path.to_string_lossy());
+    examined.ok().map(|examined| examined.sha256)
 }
 
 /// Does something that reads files, on a thread of its own, and lets the person stop waiting for it.

@@ -7,11 +7,12 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::anthropic::request::MessagesRequest;
 use crate::chat::question::Question;
-use crate::chat::uploads;
+use crate::chat::uploads::{self, Gone};
 
 /// How Claude itself looks at a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +64,12 @@ pub struct Inputs {
     waiting: Vec<Waiting>,
     /// (container, file id): what lies where.
     placed: Vec<(String, String)>,
-    removed: Vec<String>,
+    removed: Vec<Gone>,
     /// Sandboxes that came to be while this kernel watched. Of any other, such as one of a
     /// conversation taken up again, it is taken that it has what it was given.
     watched: Vec<String>,
+    /// When the API was last asked whether it has the files of the conversation.
+    pub(super) asked_at: Option<DateTime<Utc>>,
 }
 
 impl Inputs {
@@ -125,13 +128,42 @@ impl Inputs {
     /// Notes that a file is no longer at the API: what was said with it is sent without it.
     pub fn remove(&mut self, file_id: &str) {
         self.forget(file_id);
-        self.removed.push(file_id.to_owned());
+        self.removed.push(Gone {
+            file_id: file_id.to_owned(),
+            again: None,
+        });
     }
 
-    /// Returns the ids of files that are no longer at the API.
+    /// Returns whether a file is known to be gone from the API.
     #[must_use]
-    pub fn removed(&self) -> &[String] {
-        &self.removed
+    pub fn is_removed(&self, file_id: &str) -> bool {
+        self.removed.iter().any(|gone| gone.file_id == file_id)
+    }
+
+    /// Notes that a file which was gone from the API is there again, under another id.
+    pub fn replace(&mut self, file_id: &str, again: Input) {
+        let new = again.file_id.clone();
+        for waiting in &mut self.waiting {
+            if waiting.file_id == file_id {
+                waiting.file_id.clone_from(&new);
+            }
+        }
+        for (_, placed) in &mut self.placed {
+            if placed == file_id {
+                placed.clone_from(&new);
+            }
+        }
+        for gone in &mut self.removed {
+            if gone.again.as_deref() == Some(file_id) {
+                gone.again = Some(new.clone());
+            }
+        }
+        self.uploaded.retain(|old| old.file_id != file_id);
+        self.uploaded.push(again);
+        self.removed.push(Gone {
+            file_id: file_id.to_owned(),
+            again: Some(new),
+        });
     }
 
     /// Forgets a file.

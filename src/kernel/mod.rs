@@ -19,6 +19,7 @@ pub mod introspect;
 pub mod jobs;
 pub mod journal;
 mod last;
+mod mend;
 pub mod models;
 pub mod money;
 pub mod notebook;

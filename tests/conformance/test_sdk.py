@@ -382,11 +382,11 @@ def test_an_upload_works_in_its_own_turn_only(backend):
     history = [
         {"role": "user", "content": first},
         {"role": "assistant", "content": message.content},
-        {"role": "user", "content": "Read my file"},
     ]
-    kept = backend.say(history, tools=[CODE], container=message.container.id)
+    container = message.container.id
+    kept = backend.ask("Read my file", history, tools=[CODE], container=container)
     assert "forty-two" in kept.content[1].content.stdout
-    fresh = backend.say(history, tools=[CODE])
+    fresh = backend.ask("Read my file", history, tools=[CODE])
     assert fresh.container.id != message.container.id
     assert "forty-two" not in fresh.content[1].content.stdout
 

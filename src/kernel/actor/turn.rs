@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::anthropic::error::ApiError;
 use crate::chat::action::Plan;
 use crate::chat::conversation::Planned;
 use crate::chat::question::Question;
@@ -22,6 +23,7 @@ use crate::kernel::error::CellError;
 use crate::kernel::exec;
 use crate::kernel::execute::{Scene, drive};
 use crate::kernel::jobs::unless_stopped;
+use crate::kernel::mend;
 use crate::kernel::money;
 use crate::kernel::ran::Ran;
 use crate::kernel::resume;
@@ -80,7 +82,25 @@ impl Kernel {
             mut question,
             opening,
         } = self.state.conversations.plan(&cell, &settings, &question);
+        let scene = Scene {
+            desk: &self.desk,
+            parent: &request.parent,
+            count: self.state.count,
+            asks: execute.allow_stdin.then_some(request),
+        };
+        let mended = mend::files(
+            &asked,
+            &mut self.state,
+            &self.edges,
+            &mut self.interruptions,
+            scene,
+        );
+        let mended = match mended.await {
+            Ok(mended) => mended,
+            Err(stopped) => return Ran::stopped(stopped),
+        };
         let told = self.state.inputs.fit(&mut asked, &mut question);
+        let has_files = !uploads::files_in(&asked).is_empty();
         resume::begin_turn(
             &mut self.state,
             &mut self.journal,
@@ -110,13 +130,7 @@ impl Kernel {
         if let Some(verbatim) = &verbatim {
             renderer = renderer.running(verbatim.clone());
         }
-        let scene = Scene {
-            desk: &self.desk,
-            parent: &request.parent,
-            count: self.state.count,
-            asks: execute.allow_stdin.then_some(request),
-        };
-        scene.show(warnings(told.iter())).await;
+        scene.show(warnings(mended.iter().chain(&told))).await;
         let (end, mut leave) = drive(
             &mut turn,
             &mut renderer,
@@ -135,6 +149,17 @@ impl Kernel {
         let mut error = CellError::from_end(&end, self.edges.host.now());
         if let (TurnEnd::Failed { error, .. }, Some(shown)) = (&end, &mut error) {
             compact::advise(&mut self.state, &settings, error, shown);
+        }
+        if let TurnEnd::Failed {
+            error: ApiError::Status { status, .. },
+            ..
+        } = &end
+        {
+            // It may have been a file; the next request finds out first.
+            self.state.inputs.asked_at = None;
+            if let (404, true, Some(error)) = (*status, has_files, &mut error) {
+                error.hint = Some(FILE_GONE.to_owned());
+            }
         }
         let kept = match end {
             TurnEnd::Finished(turn) => Some(turn),
@@ -217,6 +242,10 @@ fn look_after(
     let surplus = state.unfetched.len().saturating_sub(MAX_UNFETCHED);
     state.unfetched.drain(..surplus);
 }
+
+/// What to do when the API does not find something that a request with files refers to.
+const FILE_GONE: &str = "A file that was attached may be gone from Anthropic: run the cell again, and it is uploaded \
+again or left out. `%models` lists the models you can use.";
 
 /// Files that could not be fetched and are remembered for `%get`.
 const MAX_UNFETCHED: usize = 1_000;

@@ -104,3 +104,59 @@ async fn reset_files_removes_what_was_attached() {
     assert!(rig.cell("%files").await.text().starts_with("No files yet"));
     assert_eq!(rig.cell("Look again").await.reply()["status"], "ok");
 }
+
+async fn delete_behind_the_kernels_back(rig: &Rig, name: &str) {
+    let base = rig.emulator.base_url();
+    let key = rig.emulator.key().to_owned();
+    let client = reqwest::Client::new();
+    let call = |method, path: String| {
+        client
+            .request(method, format!("{base}{path}"))
+            .bearer_auth(&key)
+            .header("anthropic-version", "2026-10-21")
+            .send()
+    };
+    let listed = call(reqwest::Method::GET, "/v1/files".to_owned())
+        .await
+        .unwrap();
+    let listed: serde_json::Value = listed.json().await.unwrap();
+    let files = listed["data"].as_array().unwrap();
+    let file = files.iter().find(|file| file["filename"] == name).unwrap();
+    let path = format!("/v1/files/{}", file["id"].as_str().unwrap());
+    let deleted = call(reqwest::Method::DELETE, path).await.unwrap();
+    assert!(deleted.status().is_success());
+}
+
+#[tokio::test]
+async fn a_file_that_the_api_lost_is_uploaded_again_or_left_out() {
+    let mut rig = rig().await;
+    write(&rig, "a.csv", "1\n");
+    write(&rig, "b.csv", "1\n");
+    rig.cell("%attach a.csv b.csv\nList the files").await;
+    for name in ["a.csv", "b.csv"] {
+        delete_behind_the_kernels_back(&rig, name).await;
+    }
+    write(&rig, "b.csv", "other\n");
+    let ran = rig.cell("List the files").await;
+    let reply = ran.reply();
+    assert_eq!(reply["ename"], "NotFoundError", "{}", ran.transcript());
+    assert!(
+        reply["traceback"]
+            .to_string()
+            .contains("run the cell again")
+    );
+    let ran = rig.cell("List the files").await;
+    let text = ran.text();
+    assert_eq!(ran.reply()["status"], "ok", "{}", ran.transcript());
+    assert!(
+        text.contains("`a.csv` was gone from Anthropic and is uploaded again."),
+        "{text}"
+    );
+    assert!(text.contains("`b.csv` is gone from Anthropic"), "{text}");
+    assert!(
+        !text.contains("new sandbox"),
+        "the sandbox is as it was: {text}"
+    );
+    let ran = rig.cell("List the files").await;
+    assert!(!ran.text().contains("gone"), "said once: {}", ran.text());
+}
