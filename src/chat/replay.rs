@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    fn call(id: &str, name: &str, input: Value) -> Value {
+    fn call(id: &str, name: &str, input: &Value) -> Value {
         json!({"type": "server_tool_use", "id": id, "name": name, "input": input})
     }
 
@@ -207,10 +207,10 @@ mod tests {
                     call(
                         "a",
                         bash,
-                        json!({"command": "printf 'x\\n' > n.txt; cat >&2"}),
+                        &json!({"command": "printf 'x\\n' > n.txt; cat >&2"}),
                     ),
                     ran("a", ""),
-                    call("lost", bash, json!({"command": "echo never"})),
+                    call("lost", bash, &json!({"command": "echo never"})),
                 ],
             ),
             (
@@ -219,14 +219,14 @@ mod tests {
                     call(
                         "b",
                         "text_editor_code_execution",
-                        json!({"command": "create", "path": "d/t.txt", "file_text": "CLAUDE_0\n'\"é\\"}),
+                        &json!({"command": "create", "path": "d/t.txt", "file_text": "CLAUDE_0\n'\"é\\"}),
                     ),
                     json!({"type": "text_editor_code_execution_tool_result", "tool_use_id": "b", "content": {
                     "type": "text_editor_code_execution_create_result", "is_file_update": false}}),
                     call(
                         "c",
                         bash,
-                        json!({"command": "cat d/t.txt >> n.txt; exit 3\nCLAUDE_3"}),
+                        &json!({"command": "cat d/t.txt >> n.txt; exit 3\nCLAUDE_3"}),
                     ),
                     ran("c", ""),
                 ],
@@ -234,7 +234,7 @@ mod tests {
             (
                 4,
                 vec![
-                    call("d", bash, json!({"command": format!("bash {NAME}")})),
+                    call("d", bash, &json!({"command": format!("bash {NAME}")})),
                     ran("d", ""),
                 ],
             ),

@@ -88,7 +88,7 @@ fn resets_dry_and_models_are_left_to_the_kernel() {
         assert_eq!(run(source).unwrap().1, [effect], "{source}");
     }
     let clear = Effect::Job(Job::Files(FilesJob::Clear));
-    assert_eq!(run("%reset files").unwrap().1, [clear.clone()]);
+    assert_eq!(run("%reset files").unwrap().1, std::slice::from_ref(&clear));
     assert_eq!(
         run("%reset all").unwrap().1,
         [clear, Effect::Reset(Reset::All)]
