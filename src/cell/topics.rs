@@ -31,6 +31,11 @@ pub(super) const TOPICS: &[Topic] = &[
         text: KEYS,
     },
     Topic {
+        name: "conversation",
+        summary: "what Claude sees, and what running a cell again does",
+        text: CONVERSATION,
+    },
+    Topic {
         name: "offline",
         summary: "the kernel that needs no key",
         text: OFFLINE,
@@ -54,11 +59,31 @@ cell, and it is the last.
 folder, is not hidden, and is not reached by a link that leads out; `@\"my file.csv\"` for one with blanks. The output \
 names it. `%attach` takes any file you can read.
 - `{{name}}` in a prompt inserts a variable of `%set`; unknown names stay as typed.
-- Settings belong to the running kernel, in the order in which cells were run, like variables elsewhere.
+- Settings belong to the running kernel, in the order in which cells were run, like variables elsewhere; turns belong to \
+their cells: `%help conversation`.
 - Help is `%name?`, `?name` or `%help name`. A question mark at the end of prose is prose.
 - `!command` is refused: no cell runs commands on this machine.
 - Claude sees the prompts and its own answers. It does not see Markdown cells, and not the outputs of other notebooks.
-- Only finished turns are part of the conversation. A failed or interrupted cell can simply be run again.";
+- A failed or interrupted cell can simply be run again. What had come of its answer is part of the conversation until \
+then.";
+
+const CONVERSATION: &str = "\
+### The conversation
+
+Claude sees what stands above the cell: the prompts of the cells above it and its own answers, in their latest form.
+
+- Running a cell again replaces its turn. Turns below stay and are still sent, but they were made without that change: \
+the receipt says how many are stale, `%stale` shows which, `%rerun stale` prints what to run again, in order.
+- The saved notebook says where cells stand. A cell that was put in and not saved yet stands behind the one that first ran \
+before it, so save before you run it. Front ends that do not name cells (terminals, nbconvert) have every run count as \
+a new cell at the end.
+- Deleting a cell takes its turn out of the conversation; it returns if the cell is run again.
+- `%undo` takes back the turn that was made last. `%history` shows the turns, `%last` the last answer once more.
+- `%fork NAME` goes on in a new conversation that begins with the turns above the cell; `%thread NAME` talks in another \
+one, and `%thread` lists them. Each has a sandbox of its own.
+- The sandbox does not rewind. When it holds what Claude does not see, Claude is told, and the receipt says `sandbox \
+ahead`; `%reset sandbox --replay` makes a new one of the turns above.
+- The receipt's details, in the output's metadata, name the cells that Claude saw.";
 
 const LIMITS: &str = "\
 ### Limits of the sandbox

@@ -49,6 +49,8 @@ enum Op {
     Restart,
     ResetChat,
     ResetSandbox,
+    /// A summary is asked for from the cell at this position.
+    Compact(u8),
 }
 
 fn answers() -> impl Strategy<Value = Answer> {
@@ -87,6 +89,7 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => any::<u8>().prop_map(Op::Model),
         1 => Just(Op::Restart),
         1 => Just(Op::ResetSandbox),
+        1 => any::<u8>().prop_map(Op::Compact),
         1 => any::<bool>().prop_map(|chat| if chat { Op::ResetChat } else { Op::Save }),
     ]
 }

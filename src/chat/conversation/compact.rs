@@ -65,13 +65,15 @@ impl Conversations {
         instructions: Option<&str>,
     ) -> Option<Compaction> {
         let above = self.above(cell);
-        let (_, unsummed) = self.summary_of(&above).unzip();
+        let (_, unsummed) = self.summary_of(&settings.model, &above).unzip();
         if unsummed.unwrap_or(&above).is_empty() {
             return None;
         }
         let (prefix, _, is_new) = self.prefix(settings, &above);
         let form = if is_new { Form::Bare } else { Form::Bound };
-        let mut messages = self.sequence(&prefix, &above, form).messages;
+        let mut messages = self
+            .sequence(&settings.model, &prefix, &above, form)
+            .messages;
         if let Some(last) = messages.iter_mut().rfind(|said| said.role == Role::User) {
             *last = message::marked(last);
         }
@@ -132,7 +134,7 @@ impl Conversations {
     #[must_use]
     pub fn is_nearly_full(&self, cell: &CellKey, settings: &Settings) -> bool {
         let above = self.above(cell);
-        let (summary, unsummed) = self.summary_of(&above).unzip();
+        let (summary, unsummed) = self.summary_of(&settings.model, &above).unzip();
         let unsummed = unsummed.unwrap_or(&above);
         let tokens = unsummed
             .last()

@@ -55,6 +55,7 @@ pub struct Opening {
     pub standing: Standing,
     thread: String,
     cell: CellKey,
+    model: String,
     bound: Mark,
     above: u64,
     prefix: Option<Prefix>,
@@ -104,7 +105,7 @@ impl Conversations {
             mut messages,
             bound,
             stripped,
-        } = self.sequence(&prefix, &above, form);
+        } = self.sequence(&settings.model, &prefix, &above, form);
         let mut question = question.clone();
         question.before.splice(0..0, self.notes(&standing, &above));
 
@@ -117,7 +118,9 @@ impl Conversations {
             role: Role::System,
             content: Arc::clone(&notice.content),
         }));
-        let summary = self.summary_of(&above).map(|_| COMPACT_BETA);
+        let summary = self
+            .summary_of(&settings.model, &above)
+            .map(|_| COMPACT_BETA);
         let mut betas = settings.all_betas();
         // Tools that stay although the settings no longer ask for them still need theirs.
         for beta in prefix.tools.iter().filter_map(beta_of).chain(summary) {
@@ -152,6 +155,7 @@ impl Conversations {
             standing,
             thread: self.current.name.clone(),
             cell: cell.clone(),
+            model: settings.model.clone(),
             bound,
             above: above.iter().fold(0, |chain, turn| follow(chain, turn.id)),
             prefix: is_new.then_some(prefix),
@@ -185,6 +189,7 @@ impl Conversations {
         let Opening {
             thread,
             cell,
+            model,
             mut bound,
             above,
             prefix,
@@ -200,7 +205,7 @@ impl Conversations {
                     Some(_) => Form::Bare,
                     None => Form::Stripped,
                 };
-                let sequence = self.sequence(in_force, &turns, form);
+                let sequence = self.sequence(&model, in_force, &turns, form);
                 (bound, stripped) = (sequence.bound, sequence.stripped);
             }
         }
@@ -251,7 +256,7 @@ impl Conversations {
         }
         let takes_notices = model::lookup(&settings.model).is_some_and(|m| m.system_messages);
         // What was told before a summary is not sent any more.
-        let (_, sent) = self.summary_of(above).unzip();
+        let (_, sent) = self.summary_of(&settings.model, above).unzip();
         let sent = sent.unwrap_or(above);
         let told = sent.iter().rev().find_map(|turn| turn.told());
         if !takes_notices && told.is_some() {
@@ -273,11 +278,17 @@ impl Conversations {
     }
 
     /// Puts together what is sent of the turns above a cell.
-    pub(super) fn sequence(&self, prefix: &Prefix, above: &[&Arc<Turn>], form: Form) -> Sequence {
+    pub(super) fn sequence(
+        &self,
+        model: &str,
+        prefix: &Prefix,
+        above: &[&Arc<Turn>],
+        form: Form,
+    ) -> Sequence {
         let mut bound = Mark::of_prefix(prefix);
         let mut messages = Vec::with_capacity(above.len() * 2 + 3);
         let mut rest = above;
-        if let Some((summary, left)) = self.summary_of(above) {
+        if let Some((summary, left)) = self.summary_of(model, above) {
             bound = bound.then(Mark::of_messages(std::iter::once(summary)));
             messages.push(summary.clone());
             rest = left;
@@ -304,12 +315,17 @@ impl Conversations {
         }
     }
 
-    /// The summary that stands for the first of these turns, and the turns after them.
+    /// The summary that stands for the first of these turns, and the turns after them; `None` also
+    /// for a model that takes no summaries, which is sent the turns themselves.
     pub(super) fn summary_of<'a>(
         &self,
+        model: &str,
         above: &'a [&'a Arc<Turn>],
     ) -> Option<(&MessageParam, &'a [&'a Arc<Turn>])> {
         let summary = self.current.summary.as_ref()?;
+        if model::lookup(model).is_some_and(|spec| !spec.compacts) {
+            return None;
+        }
         let (covered, rest) = above.split_at_checked(summary.turns.len())?;
         let ids = covered.iter().map(|turn| &turn.id);
         ids.eq(&summary.turns).then_some((&summary.message, rest))

@@ -115,11 +115,12 @@ fn the_overview() {
         %lsmagic                                                    list the magics
         %version                                                    show the kernel's version and the age of its model table
 
-        topic          about
-        %help cells    what a cell is: magics, prompt, variables, help
-        %help limits   what Claude's sandbox has and has not, what stays, what never to send
-        %help keys     where the API key belongs
-        %help offline  the kernel that needs no key"#]].assert_eq(&shown("%help"));
+        topic               about
+        %help cells         what a cell is: magics, prompt, variables, help
+        %help limits        what Claude's sandbox has and has not, what stays, what never to send
+        %help keys          where the API key belongs
+        %help conversation  what Claude sees, and what running a cell again does
+        %help offline       the kernel that needs no key"#]].assert_eq(&shown("%help"));
 }
 
 #[test]
