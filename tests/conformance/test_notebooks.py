@@ -430,3 +430,24 @@ def test_papermill_sets_variables(jupyter, tmp_path):
     assert notebook.cells[0].metadata.tags == ["injected-parameters"]
     shown = json.dumps(notebook.cells[1].outputs)
     assert "Hello, Delft, a name of 5 letters!" in shown
+
+
+# V17: own tools, called by the sandbox's Python.
+
+
+def test_v17_tools_in_code(runs):
+    run = runs["v17-tools-in-code"]
+    space = {}
+    exec(run.cell("define").source.split("\n", 1)[1], space)
+    visits = run.cell("visits")
+    table = pd.concat(space["fetch_visits"](month) for month in range(1, 7))
+    assert f"Of {len(table)} visits:" in visits.markdown
+    table = table.groupby("page").seconds.agg(["count", "mean"]).round(1)
+    for page, row in table.iterrows():
+        assert re.search(rf"\| {page} \| {int(row['count'])} \| {row['mean']} \|", visits.markdown), page
+    calls = [step for step in visits.steps if "Tool fetch_visits" in step]
+    assert [f"month={month} - ok</summary>" in call for month, call in enumerate(calls, 1)] == [True] * 6
+    # The tables went into the sandbox, not into the conversation.
+    usage = re.search(r"([\d.]+)k in", visits.markdown)
+    assert float(usage.group(1)) < 40, usage.group(0)
+    assert "fetch_visits(month: integer)" in run.cell("list").markdown

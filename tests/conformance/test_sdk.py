@@ -111,6 +111,30 @@ Counted.
 
 It is {{tool_result}} in Bern.
 
+# Compare two cities
+
+```call get_weather
+{"city": "Bern"}
+```
+
+```call get_weather
+{"city": "Oslo"}
+```
+
+{{tool_result_1}} and {{tool_result_2}}.
+
+# Count in code
+
+```python repl
+import asyncio
+
+first = await asyncio.gather(*(get_weather({"city": city}) for city in ("Bern", "Oslo")))
+third = await get_weather({"city": first[0] + "wil"})
+print(first, third)
+```
+
+Counted.
+
 # Fail
 
 ```bash
@@ -419,6 +443,78 @@ def test_a_client_tool_is_called_and_answered(backend):
     without = [history[0], {"role": "assistant", "content": history[1]["content"][1:]}]
     with pytest.raises(anthropic.BadRequestError, match="latest assistant message"):
         backend.ask(result, without, tools=[WEATHER])
+
+
+def answers(message, **texts):
+    """What a client answers to the calls of a message."""
+    return [
+        {"type": "tool_result", "tool_use_id": block.id, "content": texts.get(block.input["city"], "none")}
+        for block in message.content
+        if block.type == "tool_use"
+    ]
+
+
+def test_parallel_calls_are_answered_together(backend):
+    prompt = "Compare two cities"
+    asked = backend.ask(prompt, tools=[WEATHER])
+    assert kinds(asked) == ["tool_use", "tool_use"] and asked.stop_reason == "tool_use"
+    results = answers(asked, Bern="sunny", Oslo="snow")
+    with pytest.raises(anthropic.BadRequestError, match="without `tool_result` blocks"):
+        backend.ask(results[:1], turn(prompt, asked), tools=[WEATHER])
+    answered = backend.ask(results, turn(prompt, asked), tools=[WEATHER])
+    assert text_of(answered) == "sunny and snow."
+
+
+def test_the_sdks_own_tool_runner_finds_its_way(backend):
+    asked = []
+
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """Weather of a city."""
+        asked.append(city)
+        return f"fine in {city}"
+
+    runner = backend.client.beta.messages.tool_runner(
+        model=MODEL, max_tokens=4000, tools=[get_weather], messages=[{"role": "user", "content": "Compare two cities"}]
+    )
+    final = runner.until_done()
+    assert asked == ["Bern", "Oslo"]
+    assert text_of(final) == "fine in Bern and fine in Oslo."
+
+
+def test_code_in_the_sandbox_calls_a_client_tool_and_waits(backend):
+    prompt = "Count in code"
+    tools = [CODE, WEATHER | {"allowed_callers": ["code_execution_20260120"]}]
+    asked = backend.ask(prompt, tools=tools)
+    assert asked.stop_reason == "tool_use"
+    assert kinds(asked) == ["server_tool_use", "tool_use", "tool_use"]
+    pending = asked.content[0]
+    assert pending.name == "code_execution"
+    for call, city in zip(asked.content[1:], ("Bern", "Oslo")):
+        assert call.input == {"city": city}
+        assert (call.caller.type, call.caller.tool_id) == ("code_execution_20260120", pending.id)
+    history = turn(prompt, asked)
+    results = answers(asked, Bern="Bo", Oslo="Ak")
+    with pytest.raises(anthropic.BadRequestError, match="container"):
+        backend.ask(results, history, tools=tools)
+    container = asked.container.id
+    with pytest.raises(anthropic.BadRequestError, match="was found without"):
+        backend.ask([*results, {"type": "text", "text": "go on"}], history, tools=tools, container=container)
+    picture = [results[0] | {"content": [{"type": "image", "source": {"type": "url", "url": "https://e.x/a.png"}}]}]
+    with pytest.raises(anthropic.BadRequestError, match="text only"):
+        backend.ask([*picture, results[1]], history, tools=tools, container=container)
+
+    more = backend.ask(results, history, tools=tools, container=container)
+    assert kinds(more) == ["tool_use"] and more.content[0].input == {"city": "Bowil"}
+    assert more.content[0].caller.tool_id == pending.id
+    history += [
+        {"role": "user", "content": results},
+        {"role": "assistant", "content": [block.model_dump(exclude_unset=True) for block in more.content]},
+    ]
+    done = backend.ask(answers(more, Bowil="end"), history, tools=tools, container=container)
+    assert kinds(done) == ["code_execution_tool_result", "text"]
+    assert done.content[0].tool_use_id == pending.id
+    assert done.content[0].content.stdout == "['Bo', 'Ak'] end\n"
 
 
 def test_a_paused_turn_goes_on_where_it_stopped(backend):
