@@ -76,8 +76,9 @@ impl Prefix {
         let mut canon = Canon::default();
         canon.word(request.model.id);
         let mut tokens = 0;
+        let scales = usage::Scales::of(request);
         let mut push = |canon: &Canon, block: &Value, tokens: &mut u64| {
-            *tokens += usage::of_block(block);
+            *tokens += scales.weigh(block);
             positions.push(Position {
                 mark: canon.mark(),
                 tokens: *tokens,

@@ -3,9 +3,12 @@
 //! Not a tokenizer. About 3.3 bytes to a token, which is near what the current models count for
 //! English and code.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::cache::Charge;
+use super::play::code_calls::is_by_code;
 use super::request::{Request, kind, text};
 
 /// What every conversation costs beside its content.
@@ -51,12 +54,35 @@ fn of_image(block: &Value) -> u64 {
     })
 }
 
+/// Weighs the blocks of one request. What code in the sandbox called, and what it was given, does
+/// not pass through the model (3.7).
+pub(super) struct Scales<'a>(HashSet<&'a str>);
+
+impl<'a> Scales<'a> {
+    pub(super) fn of(request: &'a Request) -> Self {
+        let messages = request.messages.iter();
+        let blocks = messages.flat_map(|message| &message.blocks);
+        let by_code = blocks.filter(|block| is_by_code(block));
+        Self(by_code.filter_map(|block| text(block, "id")).collect())
+    }
+
+    pub(super) fn weigh(&self, block: &Value) -> u64 {
+        let id = text(block, "tool_use_id").or_else(|| text(block, "id"));
+        match id.is_some_and(|id| self.0.contains(id)) {
+            true => 0,
+            false => of_block(block),
+        }
+    }
+}
+
 /// Estimates the input tokens of a whole request.
 pub(super) fn of_request(request: &Request) -> u64 {
+    let scales = Scales::of(request);
     let messages = request.messages.iter();
     let blocks = messages.flat_map(|message| &message.blocks);
     let all = request.tools.iter().chain(&request.system).chain(blocks);
-    FRAME + all.map(of_block).sum::<u64>() + 3 * request.messages.len() as u64
+    let weighed = all.map(|block| scales.weigh(block));
+    FRAME + weighed.sum::<u64>() + 3 * request.messages.len() as u64
 }
 
 /// The sums of one response.
