@@ -164,10 +164,11 @@ impl Settings {
         let mut betas: Vec<&'static str> = Vec::new();
         // Only with what is really sent: a model may not take what was asked for.
         let thinking = params::thinking(self).unwrap_or_default();
-        if thinking["type"] == "enabled" {
+        let said = |field: &str| thinking.get(field).and_then(Value::as_str);
+        if said("type") == Some("enabled") {
             betas.push("interleaved-thinking-2025-05-14");
         }
-        if thinking["display"] == "updates" {
+        if said("display") == Some("updates") {
             betas.push(NOTES_BETA);
         }
         for beta in self

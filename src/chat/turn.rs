@@ -113,8 +113,9 @@ pub struct TurnUsage {
     pub web_searches: u64,
 }
 
-/// The one small line under an answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The one small line under an answer. Fields that an older journal lacks read as empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Receipt {
     /// The model that served.
     pub model: String,

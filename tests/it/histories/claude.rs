@@ -97,7 +97,11 @@ impl Claude {
         for piece in pieces {
             match piece {
                 Piece::Think => {
-                    blocks.push(taken.think(if self.ids % 2 == 0 { "" } else { "Hm." }));
+                    blocks.push(taken.think(if self.ids.is_multiple_of(2) {
+                        ""
+                    } else {
+                        "Hm."
+                    }));
                 }
                 Piece::Text => {
                     let text = format!("\n\nAnswer {}.", self.ids);
