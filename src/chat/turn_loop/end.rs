@@ -81,6 +81,8 @@ impl TurnLoop {
 
     /// Ends the turn early: what is on the screen stays there.
     pub(super) fn abort(&mut self, end: TurnEnd) {
+        // A sandbox that was in doubt when nothing answered is not lost: the next cell may use it.
+        self.container = self.doubted.take().or(self.container.take());
         // What was to be shown is shown; nothing else is begun.
         self.actions
             .retain(|action| matches!(action, Action::Show(_)));

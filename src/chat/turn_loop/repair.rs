@@ -28,8 +28,6 @@ impl TurnLoop {
             return;
         }
         let error = self.first_error.take().unwrap_or(error);
-        // It was not the sandbox: the next cell may use it.
-        self.container = self.doubted.take().or(self.container.take());
         self.fail(error);
     }
 

@@ -244,6 +244,19 @@ fn an_interrupted_answer_keeps_its_pairs_and_its_unfinished_text() {
 }
 
 #[test]
+fn an_interrupt_during_a_repair_gives_no_sandbox_up() {
+    let mut talk = Talk::default();
+    talk.set_container(Some("container_0"));
+    let mut turn = talk.start(&Settings::default(), "hi");
+    call(&mut turn);
+    turn.handle(super::refused(400));
+    assert_eq!(call(&mut turn).container.id, None);
+    turn.handle(Input::Interrupted);
+    assert_eq!(kept(end(&mut turn)), None);
+    assert_eq!(turn.container(), Some("container_0"));
+}
+
+#[test]
 fn an_interrupt_while_tools_run_keeps_those_that_answered() {
     let use_of = |id: &str| json!({"type": "tool_use", "id": id, "name": "mine", "input": {}});
     let blocks = [thinking(), use_of("toolu_1"), use_of("toolu_2")];
