@@ -12,4 +12,4 @@ mod short;
 
 pub use answer::{Invalid, Problem, Valid, read};
 pub use repair::{Fit, SchemaError, fit};
-pub use short::{GRAMMAR, SpecError, parse_short};
+pub use short::{SpecError, parse_short};

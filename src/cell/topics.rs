@@ -36,11 +36,40 @@ pub(super) const TOPICS: &[Topic] = &[
         text: CONVERSATION,
     },
     Topic {
+        name: "schemas",
+        summary: "how to write what `%%json` shall answer with",
+        text: SCHEMAS,
+    },
+    Topic {
         name: "offline",
         summary: "the kernel that needs no key",
         text: OFFLINE,
     },
 ];
+
+const SCHEMAS: &str = "\
+### Schemas
+
+`%%json NAME FIELDS` has the prompt below it answered with data of these fields:
+
+- `city str, people int, since date?`: fields are `name type`, between commas; `?` means it may be missing
+- `tags [str]`: a list
+- `address {street str, zip str}`: an object
+- `level (low|mid|high)`: one of these
+- `price float: net, in euros`: a description follows a colon, up to the next comma; with commas in it, it stands in \
+double quotes
+- `[{city str, people int}]`, alone: the answer is a list, here of objects, shown as a table and saved as CSV too
+- `str`, `int`, `float`, `bool`, `date`: the types
+
+A JSON Schema does as well, in a file (`--file PATH`) or in a fenced `json` block that opens the text of the cell. The \
+API takes no recursion, no references to elsewhere, no objects with fields of any name, at most 24 optional fields and \
+16 with a choice of types. What it cannot hold Claude to (`minimum`, `maxLength`, `pattern`, ...) is sent as a \
+description and checked in the answer.
+
+The answer is checked against the schema as you wrote it. One that does not fit, or broke off, fails the cell and says \
+where; what arrived is shown. A valid one is a variable: `{{NAME}}` inserts all of it in later prompts, \
+`{{NAME[0].city}}` a part, `%set NAME` shows it.
+";
 
 const CELLS: &str = "\
 ### Cells

@@ -5,16 +5,6 @@
 
 use serde_json::{Map, Value, json};
 
-/// The grammar, as help shows it.
-pub const GRAMMAR: &str = "\
-name str, age int, since date?          fields: `name type`, between commas; `?` means it may be missing
-tags [str]                              a list
-address {street str, zip str}           an object
-level (low|mid|high)                    one of these
-price float: net, in euros              a description follows a colon; with commas in it, put it in \"…\"
-[{name str, price float}]               alone: the result is a list (here of objects, shown as a table)
-str int float bool date                 the types";
-
 /// Words for the plain types, and what they are in JSON Schema.
 const TYPES: &[(&str, &str, Option<&str>)] = &[
     ("str", "string", None),

@@ -120,6 +120,7 @@ fn the_overview() {
         %help limits        what Claude's sandbox has and has not, what stays, what never to send
         %help keys          where the API key belongs
         %help conversation  what Claude sees, and what running a cell again does
+        %help schemas       how to write what %%json shall answer with
         %help offline       the kernel that needs no key"#]].assert_eq(&shown("%help"));
 }
 
