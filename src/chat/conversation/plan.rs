@@ -341,9 +341,12 @@ impl Conversations {
             stale += usize::from(turn.above != chain);
             chain = follow(chain, turn.id);
         }
-        let seen: HashSet<&CellKey> = saw.iter().chain([cell]).collect();
-        let mut work = self.current.in_sandbox.iter();
-        let sandbox_ahead = work.any(|other| !seen.contains(other));
+        let work = &self.current.in_sandbox;
+        let seen: HashSet<&CellKey> = match work.is_empty() {
+            true => HashSet::new(),
+            false => saw.iter().chain([cell]).collect(),
+        };
+        let sandbox_ahead = work.iter().any(|other| !seen.contains(other));
         Standing {
             saw,
             stale: count(stale),

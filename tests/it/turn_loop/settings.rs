@@ -1,5 +1,7 @@
 //! Settings that change between turns: what is told, what is lost.
 
+use std::sync::Arc;
+
 use claude_kernel::anthropic::request::{MessagesRequest, Role};
 use claude_kernel::chat::settings::Settings;
 use serde_json::json;
@@ -90,4 +92,22 @@ fn where_settings_cannot_be_told_the_thinking_goes_once_and_for_good() {
         let request = talk.plan(&brief, "four");
         assert!(thoughts(&request) <= 1, "what was sent without stays out");
     }
+}
+
+/// What makes a long notebook cheap: turns are serialised once, requests share their bytes.
+#[test]
+fn requests_share_the_bytes_of_earlier_turns() {
+    let mut talk = Talk::default();
+    let settings = Settings::default();
+    for number in 0..50 {
+        think(&mut talk, &settings, &format!("question {number}"));
+    }
+    let (one, other) = (talk.plan(&settings, "next"), talk.plan(&settings, "next"));
+    assert_eq!(one.messages.len(), 101);
+    let own = one
+        .messages
+        .iter()
+        .zip(&other.messages)
+        .filter(|(one, other)| !Arc::ptr_eq(&one.content, &other.content));
+    assert_eq!(own.count(), 2, "the two that carry cache markers");
 }
