@@ -228,6 +228,28 @@ impl Conversations {
         })))
     }
 
+    /// Returns how many tokens are about to be read again without the cache because tools of this
+    /// machine changed in mid-conversation; `None` when they did not.
+    #[must_use]
+    pub fn cost_of_new_tools(&self, opening: &Opening) -> Option<u64> {
+        let (new, old) = (opening.prefix.as_ref()?, self.current.prefix.as_ref()?);
+        let turns = self.turns();
+        let above = turns
+            .iter()
+            .rev()
+            .find(|turn| opening.standing.saw.contains(&turn.cell))?;
+        let own = |prefix: &Prefix| -> Vec<Value> {
+            let own = prefix
+                .tools
+                .iter()
+                .filter(|tool| tool.get("input_schema").is_some());
+            own.cloned().collect()
+        };
+        let usage = above.receipt.usage;
+        let tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_creation_tokens;
+        (own(new) != own(old)).then_some(tokens)
+    }
+
     /// Decides on `system` and `tools`: as they were, while it can be helped. The last value says
     /// that they are new.
     pub(super) fn prefix(
@@ -373,8 +395,16 @@ fn stand_in(frozen: &[Value], wanted: &[Value]) -> Option<bool> {
     if frozen == wanted {
         return Some(false);
     }
+    // Who may call a tool matters only while there is code that could.
+    let plain = |tool: &Value| {
+        let mut tool = tool.clone();
+        if let Some(fields) = tool.as_object_mut() {
+            fields.remove("allowed_callers");
+        }
+        tool
+    };
     let rest = frozen.iter().filter(|tool| !is_code_execution(tool));
-    rest.eq(wanted.iter()).then_some(true)
+    rest.map(plain).eq(wanted.iter().map(plain)).then_some(true)
 }
 
 pub(super) fn beta_of(tool: &Value) -> Option<&'static str> {

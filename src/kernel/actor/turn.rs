@@ -88,6 +88,12 @@ impl Kernel {
             count: self.state.count,
             asks: execute.allow_stdin.then_some(request),
         };
+        let new_tools = self.state.conversations.cost_of_new_tools(&opening);
+        let new_tools = new_tools.map(|tokens| {
+            format!(
+                "Claude's tools have changed: about {tokens} tokens are read again without the cache, and without Claude's earlier thinking."
+            )
+        });
         let mended = mend::files(
             &asked,
             &mut self.state,
@@ -130,7 +136,9 @@ impl Kernel {
         if let Some(verbatim) = &verbatim {
             renderer = renderer.running(verbatim.clone());
         }
-        scene.show(warnings(mended.iter().chain(&told))).await;
+        scene
+            .show(warnings(mended.iter().chain(&told).chain(&new_tools)))
+            .await;
         let (end, mut leave) = drive(
             &mut turn,
             &mut renderer,
