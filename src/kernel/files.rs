@@ -272,7 +272,7 @@ pub async fn remove(
                 format!("`%rm {name} --local` removes it from `{FOLDER}/`."),
             )
             .into()),
-            (None, _) => Err(unknown(name, desktop, "no file was attached").into()),
+            (None, _) => Err(unknown(name, desktop, "there is no attached file").into()),
         };
     }
     if local {

@@ -89,6 +89,14 @@ fn resolve(typed: &str, context: &Context<'_>) -> Result<(String, Option<String>
     let mut near = model::nearest(&lower);
     near.extend(nearest(&lower, context.models.iter().map(String::as_str)));
     near.dedup();
+    // Letters alone and like a short name: a slip, which would fail every cell from here on.
+    let short = near.iter().find(|name| model::resolve_alias(name).is_some());
+    if let (Some(short), true) = (short, typed.bytes().all(|byte| byte.is_ascii_alphabetic())) {
+        return Err(MagicError::new(
+            format!("`{typed}` is not the name of a model"),
+            format!("Did you mean `{short}`? `%models` lists them."),
+        ));
+    }
     let near = quoted(&near, "").map_or(String::new(), |names| format!(" (did you mean {names}?)"));
     Ok((
         typed.to_owned(),

@@ -150,6 +150,11 @@ fn models_by_alias_id_and_unknown() {
         ("claude-next-9", Some(Effort::Max), 500_000, 0)
     );
     refused(
+        "%model opsu",
+        "`opsu` is not the name of a model",
+        "Did you mean `opus`? `%models` lists them.",
+    );
+    refused(
         "%model opus please",
         "`opus please` is not the name of a model",
         "`%models` lists them; opus, sonnet, haiku and fable stand for the newest of each line.",

@@ -53,16 +53,18 @@ pub(super) async fn add_server(
     options: ToolOptions,
 ) -> Result<Shown, Stopped> {
     let where_it_is = address.shown();
+    let short = clip(&where_it_is, SHORT);
+    let hint = match &address {
+        Address::Url { .. } => format!("Check that `{short}` is right and its server runs."),
+        Address::Command { .. } => format!("Try the command in a terminal: `{short}`."),
+    };
     let server = Server::new(address, Arc::clone(&desktop.edges.host));
     let listing = unless_stopped(server.tools(), desktop.interruptions, desktop.scene.desk)
         .await?
         .map_err(|why| {
             refused(
                 format!("the MCP server `{name}` has no tools to offer: {why}"),
-                format!(
-                    "Try the command in a terminal: `{}`.",
-                    clip(&where_it_is, SHORT)
-                ),
+                hint,
             )
         })?;
     if let Some(missing) = only

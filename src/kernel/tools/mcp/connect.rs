@@ -155,7 +155,13 @@ pub(super) async fn over_http(
     let transport = StreamableHttpClientTransport::with_client(client, config);
     serve_client(listener, transport)
         .await
-        .map_err(|error| error.to_string())
+        .map_err(|error| without_types(&error.to_string()))
+}
+
+/// The SDK's words without the names of its transport's types, which stand first, in brackets.
+fn without_types(said: &str) -> String {
+    let rest = said.split_once("] error: ").map_or(said, |(_, rest)| rest);
+    rest.trim_start_matches("Client error: ").to_owned()
 }
 
 /// How much a server may still send.
