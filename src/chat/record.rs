@@ -255,6 +255,7 @@ mod tests {
             r#""reset_all""#,
             r#"{"container":{"thread":"main","id":null}}"#,
             r#"{"compacted":{"thread":"main","message":{"role":"assistant","content":[]},"turns":[]}}"#,
+            r#"{"uncompacted":{"thread":"main"}}"#,
             r#"{"settings":{"model":"claude-opus-5","mood":"good"}}"#,
             r#"{"spent":{"count":3,"model":"claude-opus-5","cost_usd":0.5,"mood":"good"}}"#,
             r#""restarted""#,
