@@ -90,7 +90,9 @@ fn resolve(typed: &str, context: &Context<'_>) -> Result<(String, Option<String>
     near.extend(nearest(&lower, context.models.iter().map(String::as_str)));
     near.dedup();
     // Letters alone and like a short name: a slip, which would fail every cell from here on.
-    let short = near.iter().find(|name| model::resolve_alias(name).is_some());
+    let short = near
+        .iter()
+        .find(|name| model::resolve_alias(name).is_some());
     if let (Some(short), true) = (short, typed.bytes().all(|byte| byte.is_ascii_alphabetic())) {
         return Err(MagicError::new(
             format!("`{typed}` is not the name of a model"),
