@@ -21,7 +21,7 @@ use super::jobs::{Desktop, Outcome, Stopped};
 /// The upload failed, or the person stopped it.
 pub(super) async fn prepare(desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
     let turns: Vec<(u32, Vec<Value>)> = (1..)
-        .zip(desktop.state.conversations.turns())
+        .zip(desktop.state.conversations.above(&desktop.state.cell))
         .map(|(number, turn)| {
             let said = turn.answers().into_iter().flat_map(|(_, blocks)| blocks);
             (number, said.collect())

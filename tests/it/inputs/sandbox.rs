@@ -132,6 +132,32 @@ async fn a_fresh_sandbox_can_be_made_as_the_old_one_was() {
     assert!(ran.text().contains("first\nmore\n"), "{}", ran.text());
 }
 
+/// The sandbox is rebuilt as it stood above the cell, not as the cells below left it.
+#[tokio::test]
+async fn a_replay_is_of_the_turns_above_the_cell() {
+    let mut rig = Rig::start(
+        "# Make one\n\n```bash\necho one > one.txt\n```\n\nMade.\n\n# Make two\n\n```bash\necho two > two.txt\n```\n\nMade.\n\n\
+         # List\n\n```bash\nls\n```\n\nListed.\n",
+    )
+    .await;
+    rig.cell_in("a", &[], "Make one").await;
+    rig.cell_in("b", &[], "List").await;
+    rig.cell_in("c", &[], "Make two").await;
+    let ran = rig.cell_in("b", &[], "%reset sandbox --replay").await;
+    assert!(
+        ran.transcript()
+            .contains("Claude runs the one step that ran"),
+        "{}",
+        ran.transcript()
+    );
+    let ran = rig.cell_in("b", &[], "List").await;
+    let shown = ran.transcript();
+    assert!(
+        shown.contains("one.txt") && !shown.contains("two.txt"),
+        "{shown}"
+    );
+}
+
 #[tokio::test]
 async fn a_replay_that_did_not_happen_is_told() {
     let mut rig = Rig::start(
