@@ -143,6 +143,14 @@ impl<N: AsRef<str>> FromIterator<(N, Value)> for Variables {
     }
 }
 
+/// Returns whether a variable may be called so.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
+        && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
 /// Returns a value as a prompt takes it: texts as they are, everything else as JSON on one line.
 #[must_use]
 pub fn text(value: &Value) -> Cow<'_, str> {

@@ -172,8 +172,8 @@ impl Conversations {
                 }
             }
             Record::Settings(settings) => self.settings = Some(*settings),
-            // The ledger is not part of what was said.
-            Record::Spent(_) => {}
+            // The kernel remembers these; they are not part of what was said.
+            Record::Variable { .. } | Record::Spent(_) => {}
             Record::Restarted => self.restart(),
         }
     }

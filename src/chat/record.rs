@@ -93,6 +93,13 @@ pub enum Record {
     },
     /// Settings as they hold from here on.
     Settings(Box<Settings>),
+    /// A variable has this value from here on, in all conversations of the notebook.
+    Variable {
+        /// Its name.
+        name: String,
+        /// A text, or a structured result: as JSON, so that it may be nested as deeply as it came.
+        value: Arc<RawValue>,
+    },
     /// A run of a cell was paid for, whatever became of it.
     Spent(Box<Entry>),
     /// Another process goes on: cell ids that were valid in one process only mean nothing now.
@@ -113,6 +120,7 @@ const KINDS: &[&str] = &[
     "compacted",
     "uncompacted",
     "settings",
+    "variable",
     "spent",
     "restarted",
 ];
@@ -198,6 +206,17 @@ pub enum RecordError {
 }
 
 impl Record {
+    /// Returns what this record says the last word about: of all records with the same key only
+    /// the last one counts.
+    #[must_use]
+    pub fn last_word_on(&self) -> Option<String> {
+        match self {
+            Self::Settings(_) => Some("settings".to_owned()),
+            Self::Variable { name, .. } => Some(format!("variable {name}")),
+            _ => None,
+        }
+    }
+
     /// Reads a record, such as one line of a journal holds.
     ///
     /// # Errors
@@ -257,6 +276,7 @@ mod tests {
             r#"{"compacted":{"thread":"main","message":{"role":"assistant","content":[]},"turns":[]}}"#,
             r#"{"uncompacted":{"thread":"main"}}"#,
             r#"{"settings":{"model":"claude-opus-5","mood":"good"}}"#,
+            r#"{"variable":{"name":"towns","value":[{"n":1.50}],"mood":"good"}}"#,
             r#"{"spent":{"count":3,"model":"claude-opus-5","cost_usd":0.5,"mood":"good"}}"#,
             r#""restarted""#,
         ];

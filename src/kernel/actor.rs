@@ -251,7 +251,7 @@ impl Kernel {
         }
         self.begin_cell(&execute, &request).await;
         let ran = self.run_cell(&execute, &request).await;
-        self.end_cell(&execute, ran.output);
+        let left = self.end_cell(&execute, &request, ran.output).await;
         let failed = ran.result.is_err();
         let reply = match ran.result {
             Ok(payload) => json!({
@@ -277,7 +277,7 @@ impl Kernel {
         };
         self.desk.execute_reply(&request, reply, started).await;
         self.desk.idle(&request.parent).await;
-        let mut leave = ran.leave;
+        let mut leave = ran.leave.or(left);
         for message in queue {
             if message.header.msg_type == "execute_request" {
                 self.desk.abort(&message, count).await;
@@ -464,7 +464,7 @@ impl Kernel {
             Ok(effects) => {
                 for effect in effects {
                     if let Effect::SetVariable { name, value } = effect {
-                        self.state.variables.set(&name, value);
+                        self.state.set_variable(&name, &value);
                     }
                 }
                 Ran::ok(Vec::new(), String::new())

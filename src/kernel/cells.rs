@@ -87,7 +87,9 @@ pub fn prepare(
     results::check(&settings)?;
     prepared.settings = settings;
     state.settings = lasting;
-    state.variables = variables;
+    for (name, value) in variables.iter() {
+        state.set_variable(name, value);
+    }
     state.set_in = set_in;
     for change in later {
         match change {
@@ -107,7 +109,6 @@ pub fn prepare(
             Later::Reset(Reset::All) => {
                 state.record(Record::ResetAll);
                 state.settings = state.initial.clone();
-                state.variables.clear();
                 state.set_in.clear();
                 prepared.settings = Settings {
                     format: format.clone(),

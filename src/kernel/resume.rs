@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::cell::magics::resume::ResumeJob;
 use crate::cell::shown::{Part, Shown, clip};
 use crate::chat::conversation::{Conversations, Opening};
-use crate::chat::ledger::{Entry, Ledger};
+use crate::chat::ledger::Ledger;
 use crate::chat::question::Question;
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
@@ -54,6 +54,7 @@ pub(super) async fn run(which: &ResumeJob, desktop: &mut Desktop<'_>) -> Result<
 
 async fn go_on(id: Option<&str>, desktop: &mut Desktop<'_>) -> Result<Shown, Stopped> {
     write(desktop.state, desktop.journal);
+    let leaves_turns = desktop.journal.has_turns();
     let chosen = desktop
         .journal
         .switch(id, &desktop.state.history)
@@ -64,6 +65,10 @@ async fn go_on(id: Option<&str>, desktop: &mut Desktop<'_>) -> Result<Shown, Sto
         return Ok(shown);
     };
     let cut_off = contents.cut_off.clone();
+    if leaves_turns {
+        // They stay with the conversation that is left.
+        desktop.state.variables.clear();
+    }
     adopt(desktop.state, desktop.journal, *contents);
     let turns = desktop.state.turn_summaries();
     let hidden = turns.len().saturating_sub(SHOWN_TURNS);
@@ -182,18 +187,16 @@ fn row(found: &Overview, current: Option<&str>) -> Vec<Part> {
 }
 
 /// Goes on with a conversation: as it stood, with what had arrived of a turn that was cut off, and
-/// with its settings. Tools of this machine died with the process that had them.
+/// with its settings. Tools of this machine died with the process that had them. Variables that
+/// are set go along: they are of cells that ran in this kernel before anything was said.
 pub(super) fn adopt(state: &mut State, journal: &mut Journal, contents: Contents) {
-    let mut conversations = Conversations::default();
-    let mut ledger = Ledger::default();
+    state.conversations = Conversations::default();
+    state.ledger = Ledger::default();
+    let along = std::mem::take(&mut state.variables);
     for record in contents.records {
-        if let Record::Spent(entry) = &record {
-            ledger.add(Entry::clone(entry));
-        }
-        conversations.apply(record);
+        state.apply(record);
     }
-    state.ledger = ledger;
-    if let Some(settings) = conversations.settings() {
+    if let Some(settings) = state.conversations.settings() {
         state.settings = Settings {
             client_tools: Vec::new(),
             format: None,
@@ -206,9 +209,12 @@ pub(super) fn adopt(state: &mut State, journal: &mut Journal, contents: Contents
         };
         state.set_in.clear();
     }
-    state.conversations = conversations;
     state.unwritten.clear();
     state.record(Record::Restarted);
+    // What this kernel's cells set goes where they go.
+    for (name, value) in along.iter() {
+        state.set_variable(name, value);
+    }
     for running in &contents.cut_off {
         if let Some(record) = cut_off::record(running) {
             state.record(record);
@@ -220,9 +226,14 @@ pub(super) fn adopt(state: &mut State, journal: &mut Journal, contents: Contents
     }
 }
 
-/// Hands over what changed.
-pub(super) fn write(state: &mut State, journal: &mut Journal) {
+/// Hands over what changed; returns whether anything did. What changes before the first cell that
+/// is written waits for it.
+pub(super) fn write(state: &mut State, journal: &mut Journal) -> bool {
+    if journal.is_asleep() || state.unwritten.is_empty() {
+        return false;
+    }
     journal.records(state.unwritten.drain(..));
+    true
 }
 
 /// Writes that a turn begins, with the settings that it changed.

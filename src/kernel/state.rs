@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::anthropic::model::{self, Effort, Prices};
 use crate::cell::magic::{Context, ThreadSummary, TurnSummary};
 use crate::cell::packages::Installed;
-use crate::cell::variables::Variables;
+use crate::cell::variables::{self, Variables};
 use crate::chat::budget::Budget;
 use crate::chat::conversation::Conversations;
 use crate::chat::conversation::order::CellKey;
@@ -28,7 +30,8 @@ pub struct State {
     pub settings: Settings,
     /// The settings a fresh kernel starts with, for `%reset all`.
     pub initial: Settings,
-    /// Variables of `%set` and papermill, and structured results.
+    /// Variables of `%set` and papermill, and structured results; changed by
+    /// [`State::set_variable`] alone.
     pub variables: Variables,
     /// What was said; changed by [`State::record`] alone.
     pub conversations: Conversations,
@@ -88,15 +91,46 @@ impl State {
     /// Takes a change of the conversations, for the journal and for itself.
     pub fn record(&mut self, record: Record) {
         self.unwritten.push(record.clone());
-        if let Record::Spent(entry) = &record {
-            self.ledger.add(Entry::clone(entry));
+        self.apply(record);
+    }
+
+    /// Takes a change that is in the journal already.
+    pub fn apply(&mut self, record: Record) {
+        match &record {
+            Record::Spent(entry) => self.ledger.add(Entry::clone(entry)),
+            Record::Variable { name, value } if variables::is_name(name) => {
+                // A journal is a file like any other: what is no value there is left out.
+                if let Ok(value) = serde_json::from_str(value.get()) {
+                    self.variables.set(name, value);
+                }
+            }
+            Record::ResetAll => self.variables.clear(),
+            _ => {}
         }
         self.conversations.apply(record);
     }
 
-    /// Records the settings that hold from here on, if they are others.
+    /// Sets a variable. Nothing is written when it has that value already, as it does in most cells
+    /// that run again.
+    pub fn set_variable(&mut self, name: &str, value: &Value) {
+        if self.variables.get(name) == Some(value) {
+            return;
+        }
+        match serde_json::value::to_raw_value(value) {
+            Ok(value) => self.record(Record::Variable {
+                name: name.to_owned(),
+                value: Arc::from(value),
+            }),
+            // What was read from JSON can be written as JSON.
+            Err(error) => tracing::warn!(%error, name, "a variable cannot be written"),
+        }
+    }
+
+    /// Records the settings that hold from here on, if they are others than a kernel that goes on
+    /// would have.
     pub fn record_settings(&mut self) {
-        if self.conversations.settings() != Some(&self.settings) {
+        let known = self.conversations.settings().unwrap_or(&self.initial);
+        if *known != self.settings {
             self.record(Record::Settings(Box::new(self.settings.clone())));
         }
     }

@@ -3,6 +3,7 @@
 mod commands;
 mod files;
 mod history;
+mod kept;
 mod lines;
 mod resume;
 

@@ -8,7 +8,7 @@ use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
 use crate::cell::parse::{MagicCall, unescape};
 use crate::cell::secret;
 use crate::cell::shown::{Part, Shown, clip};
-use crate::cell::variables::{kind, text};
+use crate::cell::variables::{is_name, kind, text};
 
 pub(super) const SET: Magic = Magic {
     name: "set",
@@ -109,11 +109,7 @@ fn set(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicErro
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), MagicError> {
-    let mut chars = name.chars();
-    let fits = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
-        && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
-        && name.chars().count() <= LONGEST;
-    if fits {
+    if is_name(name) && name.chars().count() <= LONGEST {
         return Ok(());
     }
     Err(MagicError::new(

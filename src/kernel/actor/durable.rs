@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
-use crate::kernel::execute::Scene;
+use crate::kernel::execute::{Leave, Scene};
 use crate::kernel::introspect::{self, HistoryEntry};
+use crate::kernel::jobs::unless_stopped;
 use crate::kernel::resume;
 use crate::kernel::show::{front_end, warnings};
 use crate::render::renderer::Client as FrontEnd;
@@ -23,9 +24,18 @@ impl Kernel {
         }
     }
 
-    /// Writes down what a cell changed and what it left to the history.
-    pub(super) fn end_cell(&mut self, execute: &Execute, output: String) {
-        resume::write(&mut self.state, &mut self.journal);
+    /// Writes down what a cell changed and what it left to the history. The value says that the
+    /// kernel was told to leave meanwhile.
+    pub(super) async fn end_cell(
+        &mut self,
+        execute: &Execute,
+        request: &Message,
+        output: String,
+    ) -> Option<Leave> {
+        if !execute.silent {
+            self.state.record_settings();
+        }
+        let is_changed = resume::write(&mut self.state, &mut self.journal);
         if execute.store_history {
             self.journal.output(self.state.count, &output);
             self.state.history.push(HistoryEntry {
@@ -33,6 +43,27 @@ impl Kernel {
                 input: execute.code.clone(),
                 output,
             });
+        }
+        if !is_changed {
+            return None;
+        }
+        let safe = unless_stopped(self.journal.safe(), &mut self.interruptions, &self.desk);
+        match safe.await {
+            Ok(unsaved) => {
+                self.scene(request).show(warnings(unsaved.iter())).await;
+                None
+            }
+            // The disk goes on without being waited for.
+            Err(stopped) => stopped.leave,
+        }
+    }
+
+    fn scene<'a>(&'a self, request: &'a Message) -> Scene<'a> {
+        Scene {
+            desk: &self.desk,
+            parent: &request.parent,
+            count: self.state.count,
+            asks: None,
         }
     }
 
@@ -47,14 +78,8 @@ impl Kernel {
         if let Some(contents) = chosen.continued {
             resume::adopt(&mut self.state, &mut self.journal, *contents);
         }
-        let scene = Scene {
-            desk: &self.desk,
-            parent: &request.parent,
-            count: self.state.count,
-            asks: None,
-        };
         // Whoever resumes knows.
         let notice = chosen.notice.filter(|_| !execute.code.contains("%resume"));
-        scene.show(warnings(notice.iter())).await;
+        self.scene(request).show(warnings(notice.iter())).await;
     }
 }

@@ -179,7 +179,7 @@ impl Kernel {
         if let Some(result) = kept.as_ref().and_then(|kept| kept.result.as_ref()) {
             error = error.or(results::error(result));
             if let Ok(valid) = &result.outcome {
-                self.state.variables.set(&result.name, valid.value.clone());
+                self.state.set_variable(&result.name, &valid.value);
             }
         }
         if let (None, Some(verbatim), Some(kept)) = (&error, &verbatim, &kept)

@@ -1,4 +1,5 @@
-//! A journal without what running turns wrote once they have ended: records say the same. Pure.
+//! A journal without what running turns wrote once they have ended (records say the same), and
+//! without records that a later one replaced. Pure.
 
 use serde::Deserialize;
 
@@ -16,11 +17,14 @@ struct Which {
 pub(super) fn compacted(bytes: &[u8], contents: &Contents) -> Vec<u8> {
     let is_open = |turn| contents.cut_off.iter().any(|running| running.turn == turn);
     let mut kept = Vec::with_capacity(bytes.len() / 2);
+    let mut start = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let is_replaced = contents.replaced.contains(&start);
+        start += line.len();
         let which: Option<Which> = serde_json::from_slice(line).ok();
         let turn = which.and_then(|which| which.turn);
         let is_spent = turn.is_some_and(|turn| !is_open(turn));
-        if !is_spent {
+        if !is_spent && !is_replaced {
             kept.extend_from_slice(line);
         }
     }

@@ -161,6 +161,12 @@ impl Journal {
         }
     }
 
+    /// Returns whether anything was said in it.
+    #[must_use]
+    pub fn has_turns(&self) -> bool {
+        self.has_turns
+    }
+
     /// Returns where conversations are, if they are kept at all.
     #[must_use]
     pub fn folder(&self) -> Option<Folder> {
@@ -255,6 +261,11 @@ impl Journal {
 
     /// The conversation changed.
     pub fn records(&mut self, records: impl Iterator<Item = Record>) {
+        self.push_records(records);
+        self.hand_over();
+    }
+
+    fn push_records(&mut self, records: impl Iterator<Item = Record>) {
         for record in records {
             self.has_turns |= matches!(record, Record::Turn(_));
             self.write(&RecordLine { record: &record });
@@ -307,7 +318,7 @@ impl Journal {
             .map(|shadow| shadow.end(how))
             .unwrap_or_default();
         self.push(&rest);
-        self.records(records);
+        self.push_records(records);
         self.push(&end);
         self.hand_over();
     }

@@ -1,6 +1,9 @@
 //! Reads a journal's bytes. Pure, and never fails half-way: what stands before the first damage is
 //! always returned.
 
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -59,8 +62,12 @@ pub struct Contents {
     pub next_turn: u64,
     /// How far the file is good.
     pub good_bytes: usize,
-    /// How much of that belongs to turns that have ended, and can be left out.
+    /// How much of that belongs to turns that have ended or was replaced, and can be left out.
     pub spent_bytes: usize,
+    /// Where lines begin whose records a later one replaced.
+    pub replaced: HashSet<usize>,
+    /// The last record of each kind of which only the last counts: where its line is.
+    last_words: HashMap<String, Range<usize>>,
     /// Whether the last line was torn, and is left out.
     pub torn: bool,
     /// The first line that cannot be read; nothing behind it was looked at.
@@ -128,6 +135,8 @@ pub fn contents(bytes: &[u8]) -> Result<Contents, Unreadable> {
         next_turn: 1,
         good_bytes: length,
         spent_bytes: 0,
+        replaced: HashSet::new(),
+        last_words: HashMap::new(),
         torn: false,
         damage: None,
     };
@@ -182,6 +191,13 @@ impl Contents {
                 // A turn's record says that it is over, also where its end was lost.
                 if matches!(record, Record::Turn(_)) {
                     self.end(|_| true);
+                }
+                if let Some(key) = record.last_word_on() {
+                    let line = self.good_bytes..self.good_bytes + bytes;
+                    if let Some(old) = self.last_words.insert(key, line) {
+                        self.spent_bytes += old.len();
+                        self.replaced.insert(old.start);
+                    }
                 }
                 self.records.push(record);
                 Ok(true)

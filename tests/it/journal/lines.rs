@@ -141,7 +141,9 @@ async fn a_journal_grows_in_proportion_to_what_was_said() {
         bytes_of(8_000).await,
     );
     let (of_some, of_more) = (some - none, more - none);
-    // The deltas, the record, and a clipped copy for Jupyter's history.
-    assert!(of_some < 4 * 2_000 * 20, "{of_some}");
-    assert!(of_more < 4 * of_some + of_some / 4, "{of_some} {of_more}");
+    // The record, the deltas as far as they were slower than the end of the turn (that depends on
+    // the machine), and a clipped copy for Jupyter's history.
+    let most = |deltas: usize| 3 * deltas * 20 + 20_000;
+    assert!(of_some < most(2_000), "{of_some}");
+    assert!(of_more < most(8_000), "{of_more}");
 }
