@@ -22,11 +22,7 @@ async fn variables_and_structured_results_come_back() {
     )
     .await;
     run(&mut rig, "# Parameters\nrate = 1.50\nwords = \"a b\"\n").await;
-    let asked = run(
-        &mut rig,
-        "%%json towns [{name str, people int}]\nAnything",
-    )
-    .await;
+    let asked = run(&mut rig, "%%json towns [{name str, people int}]\nAnything").await;
     assert_eq!(asked.reply()["status"], "ok", "{}", asked.text());
     let before = run(&mut rig, "%vars").await.text();
     run(&mut rig, "Say {{odd}}|{{rate}}|{{towns}}").await;
@@ -195,5 +191,8 @@ async fn values_that_fit_nothing_are_left_out_and_damage_nothing() {
         "{request}"
     );
     let listed = run(&mut rig, "%vars").await.text();
-    assert!(!listed.contains("}}") && !listed.contains("huge"), "{listed}");
+    assert!(
+        !listed.contains("}}") && !listed.contains("huge"),
+        "{listed}"
+    );
 }
