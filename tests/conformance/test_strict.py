@@ -1,147 +1,9 @@
 """The requests of a real kernel, before a judge of the API's rules that shares no code with anything here."""
 
-import time
-
 import pytest
-from kernel_process import LIMIT_S, KernelProcess
-from strict_server import KEY, MODELS, Judge, Strict
-
-
-def test_the_judge_sees_what_is_wrong():
-    """A judge that says nothing proves nothing: each rule broken once."""
-
-    def ask(*messages, **more):
-        body = {"model": "claude-opus-5-5", "max_tokens": 100, "stream": True, "messages": list(messages)}
-        return body | {"diagnostics": {"previous_message_id": None}} | more
-
-    def user(*content):
-        return {"role": "user", "content": list(content)}
-
-    def said(*content):
-        return {"role": "assistant", "content": list(content)}
-
-    text = {"type": "text", "text": "Hello"}
-    thought = {"type": "thinking", "thinking": "", "signature": "seal_1"}
-    later = {"type": "thinking", "thinking": "", "signature": "seal_2"}
-    call = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {}}
-    wanted = {"type": "tool_use", "id": "toolu_1", "name": "square", "input": {}}
-    answer = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "9"}
-    mark = {"cache_control": {"type": "ephemeral"}}
-    hour = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
-    code = {"type": "code_execution_20260521", "name": "code_execution"}
-    note = {"role": "system", "content": [text]}
-    history = [user(text), said(thought, text, later, text)]
-
-    def problems(body, headers=(), counting=False):
-        judge = Judge()
-        judge.produced(ask(user(text)), history[1]["content"])
-        usual = {"anthropic-version": "2026-10-21", "authorization": f"Bearer {KEY}"}
-        usual |= {"content-type": "application/json", "user-agent": "claude-kernel/1"}
-        judge.check(body, usual | dict(headers), counting)
-        return judge.problems
-
-    assert problems(ask(*history, user(text), note)) == []
-    assert problems(ask(user(text), said(wanted), user(answer, text))) == []
-    assert problems(ask(user(text), said(text), user(text))) == [], "all of the thinking is gone"
-    assert problems(ask(user(text), said(text, later, text), user(text))) == [], "the oldest is gone"
-    for body in (
-        ask(user(text), temperature=1),
-        ask(user({**text, "file": 1})),
-        ask(user(text), tools=[{**code, "timeout": 5}]),
-        ask(user(text), tools=[code, code]),
-        ask(user({"type": "text", "text": " "})),
-        ask(note, user(text)),
-        ask(user(text), note, user(text)),
-        ask(user(text), said(text), note),
-        ask(user(text), said(text)),
-        ask(user(text), note, model="claude-sonnet-5"),
-        ask(user(text), said(call), user(text)),
-        ask(user(text), said(wanted), user(text)),
-        ask(user(text), said(wanted), user(text, answer)),
-        ask(user(text), said(text), user(answer)),
-        ask(*[user({**text, **mark})] * 5),
-        ask(user({**text, **mark}, {**text, **hour})),
-        ask(user(text), said({**text, **mark}), user(text)),
-        ask(user({"type": "text", "text": "Hallo"}), history[1], user(text)),
-        ask(*history, user(text), system=[text]),
-        ask(*history, user(text), tools=[code]),
-        ask(user(text), said(thought, text, text), user(text), said(later), user(text)),
-        ask(user(text), said({**thought, "thinking": "x"}, text, later, text), user(text)),
-        ask(user(text), said({**thought, "signature": "seal_9"}, text), user(text)),
-        ask(user(text), container="container_1"),
-        ask(user(text), thinking={"type": "disabled"}),
-        ask(user(text), thinking={"type": "adaptive", "display": "updates"}),
-        ask(user(text), model="claude-opus-4-6", output_config={"effort": "xhigh"}),
-        ask(user({"type": "container_upload", "file_id": "file_9"}, text)),
-    ):
-        assert problems(body), body
-    for header in ({"anthropic-beta": "files-api-2025-04-14"}, {"anthropic-version": "2023-06-01"}, {"x-api-key": KEY}):
-        assert problems(ask(user(text)), header), header
-    assert problems(ask(user(text)), counting=True), "counting takes no `max_tokens`"
-
-
-class Session:
-    """A kernel, a notebook's cells, and the judge."""
-
-    def __init__(self, directory):
-        self.strict = Strict()
-        self.judge = self.strict.judge
-        self.kernel = KernelProcess(directory, env=self.environment())
-        self.client = self.kernel.client()
-        self.cells = 0
-
-    def environment(self):
-        where = {"ANTHROPIC_BASE_URL": self.strict.url, "ANTHROPIC_API_KEY": KEY}
-        return where | {"CLAUDE_KERNEL_ALLOW": "tools,mcp"}
-
-    def close(self):
-        self.client.stop_channels()
-        alive = self.kernel.alive()
-        self.kernel.close()
-        self.strict.close()
-        assert alive
-        assert self.judge.problems == []
-
-    def cell(self, code, cell=None, fails=None):
-        """Runs a cell, by default a new one; returns its texts. The judge has the last word."""
-        self.cells += 1
-        before = len(self.judge.problems)
-        reply, published = self.client.run_in(cell or f"cell-{self.cells}", code)
-        problems = self.judge.problems[before:]
-        assert not problems, f"{code!r}: {problems}"
-        error = [m["content"] for m in published if m["msg_type"] == "error"]
-        assert reply.get("ename") == fails, f"{code!r}: {reply.get('evalue')} {error}"
-        return published
-
-    def refused(self, code):
-        """Runs a cell that must fail before anything is sent."""
-        before = len(self.judge.bodies)
-        self.cell(code, fails="MagicError")
-        assert len(self.judge.bodies) == before, code
-
-    def interrupted(self, code, cell=None):
-        """Runs a cell and interrupts it while a command runs."""
-        self.cells += 1
-        sent = len(self.judge.sent)
-        msg_id = self.client.start_in(cell or f"cell-{self.cells}", code)
-        deadline = time.monotonic() + LIMIT_S
-        while True:
-            message = self.client.get_iopub_msg(timeout=LIMIT_S)
-            if "sleep 600" in str(message["content"]):
-                break
-            assert time.monotonic() < deadline
-        assert len(self.judge.sent) == sent + 1
-        self.client.session.send(self.client.control_channel.socket, "interrupt_request", {})
-        self.client.iopub_until_idle(msg_id)
-        assert self.client.get_shell_msg(timeout=LIMIT_S)["content"]["ename"] == "KeyboardInterrupt"
-
-    def last(self):
-        return self.judge.bodies[-1]
-
-    def thoughts(self):
-        """How many thinking blocks the last request carried."""
-        said = [block for message in self.last()["messages"] for block in message["content"]]
-        return sum(block["type"] in ("thinking", "redacted_thinking") for block in said)
+from strict_follow import Refused
+from strict_models import MODELS
+from strict_session import Session
 
 
 @pytest.fixture
@@ -279,15 +141,15 @@ def test_threads_forks_and_resets(session):
 def test_a_refused_request_is_repaired_within_the_rules(session):
     session.cell("Compute at first")
     session.cell("Hello")
-    session.strict.refusals = [(400, "invalid_request_error")]
+    session.strict.refusals = [Refused(400)]
     session.cell("Compute as the sandbox is gone")
     session.cell("Hello")
-    session.strict.refusals = [(400, "invalid_request_error"), (400, "invalid_request_error")]
+    session.strict.refusals = [Refused(400), Refused(400)]
     session.cell("Compute as the thinking is refused")
     assert session.thoughts() == 0
     session.cell("Hello")
     assert session.thoughts() > 0, "thinking that came after goes along"
-    session.strict.refusals = [(529, "overloaded_error")]
+    session.strict.refusals = [Refused(529)]
     session.cell("Hello once more")
 
 
@@ -305,8 +167,7 @@ def test_each_model_is_sent_what_it_takes(shared, model):
         session.cell(cell) if effort in efforts else session.refused(cell)
     for word in ("show", "fold", "off", "notes", "show --interleaved"):
         before = len(session.judge.bodies)
-        reply, _ = session.client.run_in("thinking", f"%%thinking {word}\nCompute")
-        assert session.judge.problems == []
+        reply = session.attempt(f"%%thinking {word}\nCompute", "thinking")
         assert (reply["status"] == "ok") == (len(session.judge.bodies) > before)
         if word in ("show", "fold"):
             assert reply["status"] == "ok", reply
@@ -314,8 +175,8 @@ def test_each_model_is_sent_what_it_takes(shared, model):
             assert (reply["status"] == "ok") == bool(thinking & {"disabled", "between_tools"}), reply
     if thinking & {"disabled", "between_tools"}:
         for effort in ("xhigh", "max"):
-            session.client.run_in("both", f"%%thinking off\n%%effort {effort}\nCompute")
-            session.client.run_in("both", f"%%effort {effort}\n%%thinking off\nCompute")
+            session.attempt(f"%%thinking off\n%%effort {effort}\nCompute", "both")
+            session.attempt(f"%%effort {effort}\n%%thinking off\nCompute", "both")
     session.cell("%system Be brief.\nCompute in brief")
     session.cell("%system Be long.\nCompute at length")
     session.cell("Hello")

@@ -1,0 +1,287 @@
+"""Rules of a conversation: order, pairs, what was said goes back as it came, thinking stays bound
+to what it saw, tools that come and go (reference 2.6, 5, 6.6, 8, 14.1)."""
+
+import json
+
+from strict_models import MODELS
+from strict_values import CHANGES, THINKING, bare, blocks, every_block, seal, written
+
+RESULTS = ("tool_result", "_tool_result")
+
+
+class History:
+    """Rules that need to know what was answered before."""
+
+    def order(self, body):
+        messages = body["messages"]
+        first = blocks(messages[0]["content"])[:1] if messages else []
+        if not messages or messages[0]["role"] != "user" and (first and first[0]["type"]) != "compaction":
+            self.wrong("the first message is not the user's")
+        for i, message in enumerate(messages):
+            content, role = blocks(message["content"]), message["role"]
+            if not content:
+                self.wrong(f"messages[{i}] is empty")
+            for block in content:
+                kind = block["type"]
+                if kind == "text" and not block["text"].strip() and written(block) not in self.blank:
+                    self.wrong(f"messages[{i}] has an empty text")
+                theirs = (*THINKING, "tool_use", "server_tool_use", "compaction", "fallback")
+                if role == "user" and (kind in theirs or kind.endswith("_tool_result")):
+                    self.wrong(f"messages[{i}]: {kind} of the user")
+                if role != "assistant" and kind == "text" and block.get("citations"):
+                    self.wrong(f"messages[{i}]: {kind} of the user with citations")
+                for inner in block.get("content") if isinstance(block.get("content"), list) else []:
+                    if role == "user" and inner.get("type") == "text" and inner.get("citations"):
+                        self.wrong(f"messages[{i}]: {kind} of the user with citations")
+                if role == "assistant" and kind in ("tool_result", "image", "document", "search_result"):
+                    self.wrong(f"messages[{i}]: {kind} of the assistant")
+                if role == "system" and kind not in ("text", *CHANGES):
+                    self.wrong(f"messages[{i}]: {kind} of the system")
+                if role != "system" and kind in CHANGES:
+                    self.wrong(f"messages[{i}]: {kind} of the {role}")
+            if role == "system":
+                self.aside(body, i)
+        last = messages[-1] if messages else {"role": "user", "content": []}
+        if last["role"] == "assistant" and "compaction" not in body and bare(blocks(last["content"])) not in self.paused:
+            self.wrong("ends with the assistant, and was not paused")
+
+    def aside(self, body, i):
+        """A system message among the others."""
+        messages = body["messages"]
+        message = messages[i]
+        if not MODELS.get(body["model"], [None] * 4)[3]:
+            self.wrong(f"a system message for {body['model']}")
+        before = next((m for m in reversed(messages[:i]) if m["role"] != "system"), {"role": None, "content": []})
+        after = next((m for m in messages[i + 1 :] if m["role"] != "system"), None)
+        content = blocks(before["content"])
+        ends = content[-1]["type"] if content else ""
+        if before["role"] != "user" and not (before["role"] == "assistant" and ends.endswith("_tool_result")):
+            self.wrong(f"messages[{i}]: system after {before['role']}")
+        if after and after["role"] != "assistant":
+            self.wrong(f"messages[{i}]: system before {after['role']}")
+        changes = [block for block in blocks(message["content"]) if block["type"] in CHANGES]
+        if changes and before["role"] == "assistant":
+            self.wrong(f"messages[{i}]: tools change after a paused turn")
+        if changes and message.get("clear_at") == "next_user_message":
+            self.wrong(f"messages[{i}]: tools change in a message that goes")
+
+    def pairs(self, body):
+        turns = []
+        for message in body["messages"]:
+            if message["role"] == "system":
+                continue
+            if turns and turns[-1][0] == message["role"]:
+                turns[-1][1].extend(blocks(message["content"]))
+            else:
+                turns.append((message["role"], list(blocks(message["content"]))))
+        open_calls, open_server, used, by_code = [], {}, set(), set()
+        for number, (role, content) in enumerate(turns):
+            kinds = [block["type"] for block in content]
+            if role == "user":
+                results = [block for block in content if block["type"] == "tool_result"]
+                answered = [block["tool_use_id"] for block in results]
+                if sorted(answered) != sorted(open_calls):
+                    self.wrong(f"calls {open_calls}, answers {answered}")
+                if kinds[: len(answered)] != ["tool_result"] * len(answered):
+                    self.wrong(f"results do not come first: {kinds}")
+                if open_server and set(kinds) != {"tool_result"}:
+                    self.wrong(f"{list(open_server)} waits, and the user says {kinds}")
+                for block in results:
+                    inner = block.get("content")
+                    rich = isinstance(inner, list) and any(part["type"] != "text" for part in inner)
+                    if rich and block["tool_use_id"] in by_code:
+                        self.wrong("code is answered with more than text")
+                open_calls = []
+                continue
+            for block in content:
+                if block["type"] in ("tool_use", "server_tool_use"):
+                    if block["id"] in used:
+                        self.wrong(f"{block['id']} twice")
+                    used.add(block["id"])
+                if block["type"] == "tool_use":
+                    open_calls.append(block["id"])
+                    caller = block.get("caller") or {}
+                    if caller.get("type", "direct") != "direct":
+                        by_code.add(block["id"])
+                        if caller.get("tool_id") not in used:
+                            self.wrong(f"{block['id']} was called by code that is not there")
+                elif block["type"] == "server_tool_use":
+                    open_server[block["id"]] = block["name"]
+                elif block["type"].endswith("_tool_result") and open_server.pop(block["tool_use_id"], None) is None:
+                    self.wrong(f"a result of nothing: {block['tool_use_id']}")
+            last = number + 1 == len(turns)
+            if open_server and not (last and self.goes_on(body)) and not open_calls:
+                self.wrong(f"no result of {list(open_server)}")
+        if open_calls:
+            self.wrong(f"no answer to {open_calls}")
+        if open_server and not body.get("container") and any("code" in name for name in open_server.values()):
+            self.wrong("resumed without the container")
+        for name in open_server.values():
+            name = "code_execution" if "code_execution" in name else name
+            if not any(tool.get("name") == name for tool in self.available(body).values()):
+                self.wrong(f"resumed, but no {name} tool was provided")
+
+    def goes_on(self, body):
+        return body["messages"][-1]["role"] == "assistant" and "compaction" not in body
+
+    def echoes(self, body):
+        """Every assistant message is an answer as it came: whole, or less what may be left out."""
+        for i, message in enumerate(body["messages"]):
+            if message["role"] != "assistant":
+                continue
+            sent = [bare(block) for block in blocks(message["content"])]
+            keys = [written(block) for block in sent]
+            if not any(answer.is_origin(sent, keys) for answer in self.answers):
+                self.wrong(f"messages[{i}]: nobody said {self.nearest(sent, keys)}")
+
+    def nearest(self, sent, keys):
+        known = {key for answer in self.answers for key in answer.keys}
+        return next((block for block, key in zip(sent, keys) if key not in known), sent)
+
+    def defined(self, body):
+        """Every tool a request defines, in `tools` or on the way."""
+        tools = list(body.get("tools", []))
+        for _, _, block in every_block(body):
+            tool = block.get("tool") if block["type"] in CHANGES else None
+            if tool and tool.get("type") == "tool_definition":
+                tools.append(tool["definition"])
+        return tools
+
+    def available(self, body, judged=False):
+        """The tools in effect at the end, by name; what is wrong with the changes when `judged`."""
+        said = self.wrong if judged else lambda problem: None
+        known = {tool.get("name") or tool.get("type"): tool for tool in body.get("tools", [])}
+        effect = {name: tool for name, tool in known.items() if not tool.get("defer_loading")}
+        for i, _, block in every_block(body):
+            if block["type"] not in CHANGES:
+                continue
+            tool = block["tool"]
+            if tool["type"] == "tool_definition":
+                new = tool["definition"]
+                if block["type"] == "tool_removal":
+                    said(f"messages[{i}]: a definition in a removal")
+                old = known.get(new["name"])
+                if old and kind(old) != kind(new):
+                    said(f"messages[{i}]: tool_name_conflict {new['name']}")
+                known[new["name"]] = effect[new["name"]] = new
+                continue
+            name = tool.get("name")
+            if name not in known:
+                said(f"messages[{i}]: tool_reference_unresolved {name}")
+            elif block["type"] == "tool_addition":
+                effect[name] = known[name]
+            else:
+                effect.pop(name, None)
+        return effect
+
+    def changes(self, body):
+        effect = self.available(body, judged=True)
+        forced = body.get("tool_choice") or {}
+        if forced.get("type") == "tool" and forced["name"] not in effect:
+            self.wrong(f"a choice of no tool: {forced['name']}")
+        # Calls that are answered now belong to tools that are there.
+        messages = [message for message in body["messages"] if message["role"] != "system"]
+        if len(messages) > 1 and messages[-1]["role"] == "user":
+            answers = {block.get("tool_use_id") for block in blocks(messages[-1]["content"])}
+            kinds = {block["type"] for block in blocks(messages[-1]["content"])}
+            for block in blocks(messages[-2]["content"]):
+                waits = block["type"] == "tool_use" and block["id"] in answers and kinds == {"tool_result"}
+                if waits and block["name"] not in effect:
+                    self.wrong(f"the answer of a tool that is not there: {block['name']}")
+
+    def thinking(self, body):
+        """Nothing before a thinking block that is sent may differ from what it was made on."""
+        for path, previous, prefix, block in self.thoughts(body):
+            if seal(block) not in self.bound:
+                self.wrong(f"{path}: thinking nobody had")
+                continue
+            made_on, after = self.bound[seal(block)]
+            if block.get("thinking", "") != self.bound.get(("text", seal(block)), ""):
+                self.wrong(f"{path}: the text of the thinking was changed")
+            if prefix != made_on:
+                self.wrong(f"{path}: {difference(made_on, prefix)}")
+            if previous is not None and previous != after:
+                self.wrong(f"{path}: a thinking block in the middle is gone, or one is back")
+
+    def thoughts(self, body):
+        prefix = self.prefix(body)
+        previous = None
+        for i, message in enumerate(body["messages"]):
+            for j, block in enumerate(blocks(message["content"])):
+                if block["type"] in THINKING:
+                    yield f"messages[{i}][{j}]", previous, list(prefix), block
+                    previous = seal(block)
+                else:
+                    prefix.append((message["role"], bare(block)))
+
+    def prefix(self, body):
+        tools = [json.dumps(bare(tool), sort_keys=True) for tool in body.get("tools", [])]
+        return [("system", [block["text"] for block in blocks(body.get("system", []))]), ("tools", sorted(tools))]
+
+    def produced(self, body, content, stop="end_turn"):
+        """Notes an answer, and what every thinking block of it is bound to."""
+        said = {"role": "assistant", "content": content}
+        whole = {**body, "messages": [*body["messages"], said]}
+        for _, previous, prefix, block in self.thoughts(whole):
+            if seal(block) not in self.bound:
+                self.bound[seal(block)] = (prefix, previous)
+                self.bound["text", seal(block)] = block.get("thinking", "")
+        self.blank |= {written(b) for b in content if b["type"] == "text" and not b["text"].strip()}
+        answer = Answer(content, stop)
+        self.answers.append(answer)
+        return answer
+
+
+class Answer:
+    """One answer: `stop` is None while, or because, it never came to its end."""
+
+    def __init__(self, content, stop):
+        self.content = [bare(block) for block in content]
+        self.keys = [written(block) for block in content]
+        self.stop = stop
+
+    def is_origin(self, sent, keys):
+        """Whether what is sent is this answer, less what may be left out of it."""
+        if self.stop == "refusal":
+            return False
+        at = 0
+        kept = set()
+        for block, key in zip(sent, keys):
+            while at < len(self.keys) and self.keys[at] != key and not self.is_start_of(at, block):
+                at += 1
+            if at == len(self.keys):
+                return False
+            kept.add(at)
+            at += 1
+        if self.stop in (None, "max_tokens", "model_context_window_exceeded"):
+            return True
+        tied = {block.get("tool_use_id") for block in self.content}
+        return all(
+            position in kept or block["type"] in THINKING or may_go(block, tied, self.stop)
+            for position, block in enumerate(self.content)
+        )
+
+    def is_start_of(self, at, block):
+        """An answer that broke off may have come to here."""
+        whole = self.content[at]
+        if self.stop is not None or whole["type"] != "text" or block["type"] != "text":
+            return False
+        fields = {**whole, "text": "", "citations": None} == {**block, "text": "", "citations": None}
+        return fields and whole["text"].startswith(block["text"])
+
+
+def may_go(block, tied, stop):
+    """A call that nothing answers has no place in a history."""
+    return block["type"] in ("tool_use", "server_tool_use") and block["id"] not in tied and stop != "pause_turn"
+
+
+def kind(tool):
+    """What kind of tool it is: another date is no other kind."""
+    return (tool.get("type") or "custom").rstrip("0123456789")
+
+
+def difference(made_on, prefix):
+    for before, now in zip(made_on, prefix):
+        if before != now:
+            return f"was made on {before}, stands on {now}"
+    return f"was made on {len(made_on)} blocks, stands on {len(prefix)}"
