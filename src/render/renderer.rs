@@ -15,8 +15,6 @@ use super::sources::Sources;
 use super::status::Status;
 use super::step::Step;
 use super::thinking::Thinking;
-use super::tool::Tool;
-use super::tool_image::tool_images;
 use super::wrapped_python::Scripts;
 use super::{artifact, foreign, receipt, structured};
 use crate::anthropic::block::{Block, View};
@@ -25,6 +23,10 @@ use crate::chat::settings::ThinkingShow;
 use crate::chat::turn::{Activity, FetchedFile, Receipt, Update};
 use crate::chat::verbatim::Verbatim;
 use crate::jupyter::mime::{MimeBundle, Output, StreamName};
+
+mod steps;
+
+use steps::missing_file;
 
 /// How the front end that asked takes a growing answer (`jupyter.md` 2.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -339,170 +341,6 @@ impl Renderer {
         thinking.finish(whole, self.thinking_show, &mut self.screen);
     }
 
-    // Steps.
-
-    fn begin_step(&mut self, id: &str, name: &str, input: &Value, now: Duration) {
-        let bare = match &mut self.verbatim {
-            Some((verbatim, ran)) => {
-                let bare = !*ran && verbatim.is(name, input);
-                *ran |= bare;
-                bare
-            }
-            None => {
-                self.show_held(now);
-                false
-            }
-        };
-        self.end_answer();
-        // The one before is no longer the last: it need not stay open.
-        self.fold_last_step();
-        let step = Step {
-            name: name.to_owned(),
-            id: id.to_owned(),
-            tool: Tool::describe(name, input, &mut self.scripts),
-            result: None,
-            ran: None,
-            bare,
-        };
-        let place = self.screen.open();
-        self.screen.draft(place, step.running());
-        self.screen.stream(StreamName::Stdout, step.announcement());
-        self.steps.push((place, step));
-    }
-
-    fn fold_last_step(&mut self) {
-        if let Some((place, step)) = self.steps.last()
-            && step.failed()
-            && self.screen.client() != Client::Terminal
-        {
-            self.screen.finish(*place, step.form(false));
-            self.screen.hold(None);
-        }
-    }
-
-    fn end_step(&mut self, id: &str, result: &Block, now: Duration) {
-        self.end_answer();
-        let known = self
-            .steps
-            .iter()
-            .rposition(|(_, step)| step.id == id && step.result.is_none());
-        let index = known.unwrap_or_else(|| {
-            // A result without its call: the call's name is not known.
-            let name = result.kind().trim_end_matches("_tool_result").to_owned();
-            let step = Step {
-                tool: Tool::describe(&name, &Value::Null, &mut self.scripts),
-                name,
-                id: id.to_owned(),
-                result: None,
-                ran: None,
-                bare: false,
-            };
-            let place = self.screen.open();
-            self.steps.push((place, step));
-            self.steps.len() - 1
-        });
-        let last = index + 1 == self.steps.len();
-        let Some((place, step)) = self.steps.get_mut(index) else {
-            return;
-        };
-        step.result = Some(result.clone());
-        let (place, open) = (*place, last && step.failed());
-        if open {
-            self.screen.hold(Some(place));
-        }
-        let mut form = step.form(open);
-        if let (false, Terminal::Text(texts)) = (last, &mut form.terminal) {
-            // Other calls were announced since: say whose result this is.
-            texts.insert(0, (StreamName::Stdout, step.headline()));
-        }
-        self.screen.finish(place, form);
-        if let View::Executed {
-            outcome: Ok(executed),
-            ..
-        } = result.view()
-        {
-            self.expect_files(place, &executed.file_ids);
-        }
-        self.wait(now);
-    }
-
-    /// A tool of this machine has answered: what it printed and the images it made are shown too.
-    fn end_tool(&mut self, id: &str, result: &Block, ran: (String, Duration), now: Duration) {
-        let index = self
-            .steps
-            .iter()
-            .rposition(|(_, step)| step.id == id && step.result.is_none());
-        let step = index.and_then(|index| self.steps.get_mut(index));
-        let place = step.map(|(place, step)| {
-            step.ran = Some(ran);
-            (*place, step.name.clone())
-        });
-        self.end_step(id, result, now);
-        if let Some((mut before, name)) = place {
-            for form in tool_images(result, &name) {
-                before = self.screen.open_behind(before);
-                self.screen.finish(before, form);
-            }
-        }
-    }
-
-    /// What ran has ended: unless something else runs, Claude is asked again.
-    fn wait(&mut self, now: Duration) {
-        if self.steps.iter().all(|(_, step)| step.result.is_some()) {
-            let shown = self.screen.has_status();
-            self.status.set(&Activity::Waiting, now, shown);
-        }
-    }
-
-    /// Opens a place for each file a result announced, so that it appears at its step.
-    fn expect_files(&mut self, step: Place, file_ids: &[&str]) {
-        let mut before = step;
-        for file_id in file_ids {
-            let place = self.screen.open_behind(before);
-            self.screen
-                .draft(place, "<sub>Fetching a file …</sub>".to_owned());
-            self.pending_files.push(PendingFile {
-                file_id: (*file_id).to_owned(),
-                place,
-            });
-            before = place;
-        }
-    }
-
-    // Files.
-
-    fn file(&mut self, file: FetchedFile, now: Duration) {
-        let place = self.file_place(&file.file_id);
-        self.screen.finish(place, artifact::form(&file));
-        // Only its name is needed from here on, and a turn may make many.
-        self.saved.push(FetchedFile {
-            bytes: None,
-            start: Bytes::new(),
-            ..file
-        });
-        self.wait(now);
-    }
-
-    fn file_failed(&mut self, file_id: &str, why: &str, now: Duration) {
-        let place = self.file_place(file_id);
-        self.screen.finish(place, missing_file(file_id, why));
-        self.wait(now);
-    }
-
-    fn file_place(&mut self, file_id: &str) -> Place {
-        let known = self
-            .pending_files
-            .iter()
-            .position(|file| file.file_id == file_id);
-        match known {
-            Some(index) => self.pending_files.remove(index).place,
-            None => {
-                self.end_answer();
-                self.screen.open()
-            }
-        }
-    }
-
     // The end.
 
     fn quiet(&mut self, text: &str, kind: &str) {
@@ -576,11 +414,4 @@ impl Renderer {
         };
         self.screen.finish(place, form);
     }
-}
-
-fn missing_file(file_id: &str, why: &str) -> Form {
-    let text = format!("A file of this step could not be saved: {why}.");
-    let mut form = note(&foreign::inline(&text), &format!("{text}\n"), "file");
-    form.metadata = machine(json!({ "block": "file", "file_id": file_id, "error": why }));
-    form
 }

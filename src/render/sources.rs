@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::foreign;
 use super::screen::{Form, fold};
-use super::step::source_link;
 
 /// The sources cited so far in a turn, in the order of their numbers.
 #[derive(Debug, Default)]
@@ -70,4 +69,14 @@ fn source(citation: &Value) -> Option<Source> {
     };
     let (title, url) = (first(["title", "document_title"]), first(["url", "source"]));
     (!title.is_empty() || !url.is_empty()).then_some(Source { title, url })
+}
+
+/// Returns a link that shows the title, or the address where there is none.
+pub(crate) fn source_link(title: &str, url: &str) -> String {
+    let shown = if title.trim().is_empty() { url } else { title };
+    let shown = foreign::inline(&foreign::shorten(shown, 120));
+    match foreign::web_link(url) {
+        Some(target) => format!("[{shown}]({target})"),
+        None => shown,
+    }
 }

@@ -68,11 +68,6 @@ const ANTHROPIC_EDGES: &[&str] = &["client", "credentials", "files", "transport"
 /// Lines a file may have, and the files that may have more.
 const MAX_LINES: usize = 500;
 const LONG_FILES: &[(&str, usize)] = &[
-    ("src/kernel/actor.rs", 600),
-    ("src/render/markdown.rs", 600),
-    ("src/render/renderer.rs", 620),
-    ("src/render/step.rs", 520),
-    ("tests/it/protocol.rs", 600),
     // Whole transcripts as snapshots.
     ("tests/it/render/transcripts.rs", 1400),
 ];

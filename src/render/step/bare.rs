@@ -1,6 +1,7 @@
 //! A step of which only the output is shown: its code stands in the cell (`%%exec`).
 
-use super::{CODE_LINES, Report, STDERR, Section, push_block};
+use super::report::{Report, STDERR, Section};
+use super::{CODE_LINES, push_block};
 use crate::render::foreign;
 
 /// Returns the output as Markdown and as plain text; standard output has no word over it.

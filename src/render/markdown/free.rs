@@ -1,0 +1,107 @@
+//! Text between the edits, copied character by character: nothing in it acts.
+
+use std::fmt::Write as _;
+
+use crate::render::target;
+
+/// A dollar sign that begins no mathematics in any front end.
+const DOLLAR: &str = "<span>&#36;</span>";
+/// Writes the first character (or two) of `text` safely; returns how many bytes it took.
+pub(super) fn push_special(out: &mut String, text: &str, not_math: bool) -> usize {
+    let mut chars = text.chars();
+    let (first, second) = (chars.next().unwrap_or_default(), chars.next());
+    match (first, second) {
+        ('<', _) => {
+            let link = target::autolink(text);
+            out.push_str(link.unwrap_or("&lt;"));
+            link.map_or(1, str::len)
+        }
+        ('$', _) => {
+            out.push_str(DOLLAR);
+            1
+        }
+        ('\\', Some('$')) => {
+            out.push_str(DOLLAR);
+            2
+        }
+        ('\\', Some('<')) => {
+            out.push_str("&lt;");
+            2
+        }
+        // `\\(` and `\begin{…}` begin mathematics in JupyterLab, across code and tags.
+        ('\\', Some('\\')) => {
+            let opens = text
+                .get(2..)
+                .is_some_and(|rest| rest.starts_with(['(', '[', ')', ']']));
+            out.push_str(if opens { "&#92;" } else { "\\\\" });
+            2
+        }
+        // `@@0@@` is where JupyterLab puts mathematics back.
+        ('@', Some('@' | '\\')) => {
+            out.push_str("&#64;");
+            1
+        }
+        ('\\', Some('@')) => {
+            out.push_str("&#64;");
+            2
+        }
+        ('\\', _) if begins_environment(text) => {
+            out.push_str("&#92;");
+            1
+        }
+        // A bare address before it may swallow the backslash.
+        ('\\', Some(c @ ('[' | ']' | '!' | '`'))) => {
+            let _ = write!(out, "&#{};", u32::from(c));
+            2
+        }
+        ('\\', Some(c)) if c.is_ascii_punctuation() => {
+            out.push('\\');
+            out.push(c);
+            2
+        }
+        (']', Some('(')) => {
+            out.push_str("]&#40;");
+            2
+        }
+        (']', Some(':')) => {
+            out.push_str("]&#58;");
+            2
+        }
+        ('!', Some('[')) => {
+            out.push_str("&#33;");
+            1
+        }
+        ('`', _) if not_math => {
+            out.push_str("&#96;");
+            1
+        }
+        _ => {
+            out.push(first);
+            first.len_utf8()
+        }
+    }
+}
+
+fn begins_environment(text: &str) -> bool {
+    ["\\begin{", "\\end{"].iter().any(|command| {
+        text.get(..command.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(command))
+    })
+}
+
+/// Mathematics, or code that not every parser takes for code: with a space after `<` and `]`, so
+/// that none sees a tag or a link.
+pub(super) fn push_inert(out: &mut String, source: &str) {
+    let mut chars = source.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        let tag = c == '<'
+            && chars
+                .peek()
+                .is_some_and(|next| !next.is_whitespace() && !next.is_ascii_digit());
+        let link = c == ']' && matches!(chars.peek(), Some('(' | ':'));
+        if tag || link {
+            out.push(' ');
+        }
+    }
+}

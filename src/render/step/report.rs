@@ -1,0 +1,284 @@
+//! What a result block says, whatever its tool: a word, and sections to show.
+
+use serde_json::Value;
+
+use crate::anthropic::block::{Block, Edited, Executed, ToolError, View};
+use crate::render::foreign;
+use crate::render::sources::source_link;
+
+/// Sources listed.
+const MAX_SOURCES: usize = 20;
+
+/// The word over standard error.
+pub(super) const STDERR: &str = "Standard error";
+/// The word over the change an edit made.
+pub(super) const CHANGE: &str = "Change";
+
+/// What a result says.
+pub(super) struct Report {
+    /// `ok`, `exit 1`, `failed`, …
+    pub(super) status: String,
+    pub(super) failed: bool,
+    pub(super) sections: Vec<Section>,
+    pub(super) exit_code: Option<i64>,
+    pub(super) file_ids: Vec<String>,
+}
+
+/// A part of it.
+pub(super) enum Section {
+    /// Text in a fence under a word: `Output`, `Standard error`, …
+    Fence {
+        word: &'static str,
+        language: &'static str,
+        text: String,
+    },
+    /// Markdown of our own making, and its plain twin.
+    Text { markdown: String, plain: String },
+}
+
+impl Section {
+    fn line(text: &str) -> Self {
+        Self::Text {
+            markdown: foreign::inline(text),
+            plain: text.to_owned(),
+        }
+    }
+}
+
+/// Reads a result.
+pub(super) fn report(result: &Block) -> Report {
+    match result.view() {
+        View::Executed { outcome, .. } => match outcome {
+            Ok(result) => executed(&result),
+            Err(error) => failure(&error),
+        },
+        View::Edited { outcome, .. } => outcome.map_or_else(|error| failure(&error), edited),
+        View::Searched { outcome, .. } => outcome.map_or_else(|error| failure(&error), searched),
+        View::Fetched { outcome, .. } => outcome.map_or_else(|error| failure(&error), fetched),
+        View::OtherResult { content, .. } => other(result, content),
+        _ => success(Vec::new(), "ok"),
+    }
+}
+
+fn success(sections: Vec<Section>, status: &str) -> Report {
+    Report {
+        status: status.to_owned(),
+        failed: false,
+        sections,
+        exit_code: None,
+        file_ids: Vec::new(),
+    }
+}
+
+fn executed(result: &Executed<'_>) -> Report {
+    let mut sections = Vec::new();
+    let mut fence = |word, text: &str| {
+        if !text.trim().is_empty() {
+            sections.push(Section::Fence {
+                word,
+                language: "text",
+                text: text.to_owned(),
+            });
+        }
+    };
+    fence("Output", result.stdout.unwrap_or_default());
+    fence(STDERR, result.stderr);
+    if result.stdout.is_none() {
+        sections.push(Section::line(
+            "The output is encrypted: the API shows it to Claude only.",
+        ));
+    } else if sections.is_empty() {
+        sections.push(Section::line("No output"));
+    }
+    let failed = result.return_code != 0;
+    let missing = ["ModuleNotFoundError", "No module named"]
+        .iter()
+        .any(|sign| result.stderr.contains(sign));
+    if failed && missing {
+        sections.push(Section::line(
+            "The sandbox has no internet, so nothing can be installed: ask for a package that is \
+             there (see %help limits).",
+        ));
+    }
+    if failed
+        && result
+            .stdout
+            .is_some_and(|text| text.contains("detection_timeout"))
+    {
+        sections.push(Section::line(hint("execution_time_exceeded")));
+    }
+    Report {
+        status: match result.return_code {
+            0 => "ok".to_owned(),
+            code => format!("exit {code}"),
+        },
+        failed,
+        sections,
+        exit_code: Some(result.return_code),
+        file_ids: result.file_ids.iter().map(|&id| id.to_owned()).collect(),
+    }
+}
+
+fn edited(result: Edited<'_>) -> Report {
+    match result {
+        Edited::Viewed {
+            file_type,
+            content,
+            start_line,
+            num_lines,
+            total_lines,
+        } => {
+            if file_type != "text" {
+                let line = format!("Claude looked at a file of type {file_type}.");
+                return success(vec![Section::line(&line)], "ok");
+            }
+            let mut sections = vec![Section::Fence {
+                word: "Content",
+                language: "text",
+                text: content.to_owned(),
+            }];
+            if let (Some(start), Some(lines), Some(total)) = (start_line, num_lines, total_lines)
+                && lines < total
+            {
+                let end = start.saturating_add(lines).saturating_sub(1);
+                let line = format!("Lines {start} to {end} of {total}");
+                sections.push(Section::line(&line));
+            }
+            success(sections, "ok")
+        }
+        Edited::Created { is_file_update } => success(
+            Vec::new(),
+            if is_file_update {
+                "replaced"
+            } else {
+                "created"
+            },
+        ),
+        Edited::Replaced {
+            old_start, lines, ..
+        } => {
+            let mut sections = Vec::new();
+            if let Some(line) = old_start {
+                sections.push(Section::line(&format!("At line {line}")));
+            }
+            if !lines.is_empty() {
+                sections.push(Section::Fence {
+                    word: CHANGE,
+                    language: "diff",
+                    text: lines.join("\n"),
+                });
+            }
+            success(sections, "ok")
+        }
+    }
+}
+
+fn searched(results: &[Value]) -> Report {
+    let mut markdown = String::new();
+    let mut plain = String::new();
+    for (number, result) in (1..).zip(results.iter().take(MAX_SOURCES)) {
+        let text = |key: &str| result.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (title, url) = (text("title"), text("url"));
+        markdown.push_str(&format!("{number}. {}\n", source_link(title, url)));
+        plain.push_str(&format!("{number}. {title} <{url}>\n"));
+    }
+    let status = match results.len() {
+        1 => "1 result".to_owned(),
+        count => format!("{count} results"),
+    };
+    success(vec![Section::Text { markdown, plain }], &status)
+}
+
+fn fetched(result: &Value) -> Report {
+    let url = result
+        .get("url")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let document = result.get("content");
+    let title = document
+        .and_then(|document| document.get("title"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let section = Section::Text {
+        markdown: source_link(title, url),
+        plain: format!("{title} <{url}>"),
+    };
+    success(vec![section], "ok")
+}
+
+fn other(result: &Block, content: &Value) -> Report {
+    let code = content.get("error_code").and_then(Value::as_str);
+    if let Some(code) = code {
+        let message = content.get("error_message").and_then(Value::as_str);
+        return failure(&ToolError { code, message });
+    }
+    let failed = result.raw().get("is_error").and_then(Value::as_bool) == Some(true);
+    let texts: Vec<&str> = match content {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items
+            .iter()
+            .filter_map(|item| item.get("text").and_then(Value::as_str))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let references: Vec<&str> = content
+        .get("tool_references")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|tool| tool.get("tool_name").and_then(Value::as_str))
+        .collect();
+    let section = if !texts.is_empty() {
+        Section::Fence {
+            word: "Result",
+            language: "text",
+            text: texts.join("\n"),
+        }
+    } else if !references.is_empty() {
+        Section::line(&format!("Found: {}", references.join(", ")))
+    } else {
+        Section::line(&format!("A result of kind {}", result.kind()))
+    };
+    Report {
+        failed,
+        ..success(vec![section], if failed { "failed" } else { "ok" })
+    }
+}
+
+fn failure(error: &ToolError<'_>) -> Report {
+    let mut line = format!("The tool failed: {}", error.code);
+    if let Some(message) = error.message.filter(|message| !message.is_empty()) {
+        line.push_str(&format!(" ({message})"));
+    }
+    let mut sections = vec![Section::line(&line)];
+    let hint = hint(error.code);
+    if !hint.is_empty() {
+        sections.push(Section::line(hint));
+    }
+    Report {
+        failed: true,
+        ..success(sections, "failed")
+    }
+}
+
+/// Says what a person can do about an error code (`claude-api.md` 3.3, 4); empty if unknown.
+fn hint(code: &str) -> &'static str {
+    match code {
+        "execution_time_exceeded" => {
+            "It took longer than the sandbox allows (see %help limits): ask for smaller pieces of \
+             work, or for less data."
+        }
+        "unavailable" => "The tool is not available at the moment: run the cell again later.",
+        "too_many_requests" => "Too many calls at once: wait a minute and run the cell again.",
+        "output_file_too_large" => {
+            "A file was too large to hand out: ask for it in parts or compressed."
+        }
+        "file_not_found" => "There is no such file in the sandbox.",
+        "max_uses_exceeded" => "The limit set for this tool is used up.",
+        "url_not_allowed" => "The address is not among those allowed.",
+        "url_not_accessible" => "The page could not be reached.",
+        "unsupported_content_type" => "The page is of a kind that cannot be read.",
+        "content_too_large" => "The page is too large to read.",
+        _ => "",
+    }
+}
