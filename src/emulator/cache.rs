@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::canon::{Canon, Mark, mark_of};
 use super::request::{Request, is_thinking, kind, text};
+use super::toolset::{self, definition_in, is_deferred};
 use super::usage;
 
 const LOOK_BACK: usize = 20;
@@ -76,16 +77,31 @@ impl Prefix {
         let mut canon = Canon::default();
         canon.word(request.model.id);
         let mut tokens = 0;
-        let scales = usage::Scales::of(request);
+        let mut scales = usage::Scales::of(request);
         let mut push = |canon: &Canon, block: &Value, tokens: &mut u64| {
             *tokens += scales.weigh(block);
             positions.push(Position {
                 mark: canon.mark(),
                 tokens: *tokens,
-                breakpoint: block.get("cache_control").and_then(lifetime),
+                breakpoint: marker_of(block).and_then(lifetime),
             });
         };
-        for tool in &request.tools {
+        let shown: Vec<Value> = request
+            .tools
+            .iter()
+            .filter(|tool| !is_deferred(tool))
+            .cloned()
+            .collect();
+        // The first tool of all changes how a prompt begins, wherever it is defined.
+        let messages = request.messages.iter();
+        let mut defined = messages
+            .flat_map(|message| &message.blocks)
+            .flat_map(toolset::definitions_in);
+        let begins_with_tools = !shown.is_empty() || defined.next().is_some();
+        if shown.is_empty() && begins_with_tools {
+            canon.word("tools in messages");
+        }
+        for tool in &shown {
             canon.value(tool);
             push(&canon, tool, &mut tokens);
         }
@@ -118,7 +134,7 @@ impl Prefix {
         let mut prefix = Self {
             seen: Seen {
                 model: request.model.id,
-                tools: mark_of(&Value::from(request.tools.clone())),
+                tools: mark_of(&json!([shown, begins_with_tools])),
                 system: mark_of(&Value::from(request.system.clone())),
                 messages: seen_messages,
             },
@@ -152,6 +168,14 @@ impl Prefix {
 pub(super) fn can_carry(block: &Value) -> bool {
     let is_empty_text = kind(block) == "text" && text(block, "text") == Some("");
     !is_thinking(block) && !is_empty_text
+}
+
+/// Returns the marker of a block, or of the definition it adds.
+pub(super) fn marker_of(block: &Value) -> Option<&Value> {
+    let marker = |value: &'_ Value| value.get("cache_control").is_some_and(Value::is_object);
+    let marked = [Some(block), definition_in(block)].into_iter().flatten();
+    let mut marked = marked.filter(|value| marker(value));
+    marked.next()?.get("cache_control")
 }
 
 fn lifetime(marker: &Value) -> Option<Lifetime> {

@@ -3,6 +3,8 @@
 //! The API compares histories by value: key order, white space, `cache_control` markers and nulls
 //! the API itself added make no difference.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -57,6 +59,11 @@ impl Canon {
                 self.0.update(b"}");
             }
         }
+    }
+
+    /// Returns the digest of all so far, as text.
+    pub(super) fn digest(&self) -> String {
+        STANDARD.encode(self.mark())
     }
 
     /// Returns the digest of all so far; more can be added.

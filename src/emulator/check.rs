@@ -8,8 +8,8 @@ mod code_results;
 mod compaction;
 mod history;
 mod output;
-
-use serde_json::Value;
+mod tool_changes;
+mod tools;
 
 use super::error::ApiError;
 use super::headers::Version;
@@ -17,10 +17,6 @@ use super::request::{Request, text};
 
 /// Most messages in one request.
 const MESSAGES: usize = 100_000;
-/// Most skills and strict tools in one request.
-const TWENTY: usize = 20;
-/// The skills of type `anthropic` (3.9).
-const SKILLS: &[&str] = &["pptx", "xlsx", "docx", "pdf"];
 
 /// Checks a request whose shape is right. `paused` says that its last message is a response that
 /// ended with `pause_turn`.
@@ -36,11 +32,12 @@ pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result
     model(request)?;
     thinking(request)?;
     effort(request)?;
-    tools(request)?;
+    tools::check(request)?;
     tool_choice(request)?;
     output::check(request)?;
     compaction::check(request, paused)?;
     history::check(request, version, paused)?;
+    tool_changes::check(request)?;
     code_results::check(request)?;
     caching::check(request)
 }
@@ -141,77 +138,11 @@ fn effort(request: &Request) -> Result<(), ApiError> {
     }))
 }
 
-fn tools(request: &Request) -> Result<(), ApiError> {
-    let mut names = std::collections::HashSet::new();
-    for tool in &request.tools {
-        if let Some(name) = text(tool, "name")
-            && !names.insert(name)
-        {
-            return Err(
-                ApiError::invalid(format!("tools: Tool names must be unique: `{name}`"))
-                    .code("tool_name_conflict"),
-            );
-        }
-    }
-    for (i, tool) in request.tools.iter().enumerate() {
-        let is_strict = tool.get("strict") == Some(&Value::Bool(true));
-        let callers = tool.get("allowed_callers").and_then(Value::as_array);
-        let by_code = callers
-            .into_iter()
-            .flatten()
-            .any(|caller| caller != "direct");
-        if is_strict && by_code {
-            return Err(ApiError::invalid(format!(
-                "tools.{i}: `strict` cannot be combined with programmatic `allowed_callers`"
-            )));
-        }
-        if tool.get("allowed_domains").is_some_and(Value::is_array)
-            && tool.get("blocked_domains").is_some_and(Value::is_array)
-        {
-            return Err(ApiError::invalid(format!(
-                "tools.{i}: only one of `allowed_domains` and `blocked_domains` may be given"
-            )));
-        }
-    }
-    let strict = request.tools.iter();
-    let strict = strict.filter(|tool| tool.get("strict") == Some(&Value::Bool(true)));
-    if strict.count() > TWENTY {
-        return Err(ApiError::invalid(
-            "tools: at most 20 strict tools are allowed",
-        ));
-    }
-    let deferred = |tool: &Value| tool.get("defer_loading") == Some(&Value::Bool(true));
-    if !request.tools.is_empty() && request.tools.iter().all(deferred) {
-        return Err(ApiError::invalid(
-            "tools: at least one tool must have `defer_loading` false",
-        ));
-    }
-    if !request.skills.is_empty() && request.code_execution().is_none() {
-        return Err(ApiError::invalid(
-            "container.skills: skills need the code execution tool",
-        ));
-    }
-    for (i, skill) in request.skills.iter().enumerate() {
-        let id = text(skill, "skill_id").unwrap_or_default();
-        if text(skill, "type") == Some("anthropic") && !SKILLS.contains(&id) {
-            return Err(ApiError::invalid(format!(
-                "container.skills.{i}.skill_id: there is no skill '{id}'"
-            )));
-        }
-    }
-    if request.skills.len() > TWENTY {
-        return Err(ApiError::invalid(
-            "container.skills: List should have at most 20 items after validation",
-        ));
-    }
-    Ok(())
-}
-
 fn tool_choice(request: &Request) -> Result<(), ApiError> {
     let Some(choice) = &request.tool_choice else {
         return Ok(());
     };
-    if request.tools.is_empty() {
+    if request.offered.is_empty() {
         return Err(ApiError::invalid(
             "tool_choice: may only be specified while providing tools",
         ));

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::canon::Canon;
 use super::error::ApiError;
 use super::request::{Request, Role, kind, text};
 use super::sign;
@@ -15,27 +16,28 @@ const LISTED: usize = 50;
 /// Makes the block that stands for all messages of a request.
 pub(super) fn block(request: &Request) -> Value {
     let summary = summary(request);
-    let signature = sign::stamp(&summary);
+    let changes = Value::from(request.toolset.changes());
+    let signature = sign::stamp(&[sign::digest(&summary), digest_of(&changes)]);
     json!({
         "type": "compaction",
         "content": summary,
         "signature": signature,
         "encrypted_content": null,
-        "tool_changes": [],
+        "tool_changes": changes,
     })
 }
 
-/// Checks the summary of a history, if it has one; where it stands has been checked.
+/// Checks the summary that the history of a body begins with, if it does.
 ///
 /// # Errors
 /// 400 when it is not as it was given out.
-pub(super) fn check(request: &Request) -> Result<(), ApiError> {
-    let first = request.messages.first();
-    let Some(block) = first.and_then(|message| message.blocks.first()) else {
+pub(super) fn check(body: &Value, betas: &[String]) -> Result<(), ApiError> {
+    let Some(block) = body.pointer("/messages/0/content/0") else {
         return Ok(());
     };
     // One that a trigger made has no signature.
-    let triggered = request.beta("compact-2026-01-12") && block.get("signature").is_none();
+    let by_trigger = betas.iter().any(|beta| beta == "compact-2026-01-12");
+    let triggered = by_trigger && block.get("signature").is_none();
     if kind(block) != "compaction" || triggered || block.get("content") == Some(&Value::Null) {
         return Ok(());
     }
@@ -44,26 +46,32 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
         Err(ApiError::invalid(problem).code(code))
     };
     let signature = text(block, "signature").unwrap_or_default();
-    let Some(stamped) = sign::stamped(signature) else {
+    let stamped = sign::stamped(signature).unwrap_or_default();
+    let [content, changes] = stamped.as_slice() else {
         return wrong(
             "the `signature` of the `compaction` block does not verify",
             "compaction_signature_invalid",
         );
     };
-    if stamped != sign::digest(text(block, "content").unwrap_or_default()) {
+    if *content != sign::digest(text(block, "content").unwrap_or_default()) {
         return wrong(
             "the `content` of the `compaction` block was changed",
             "compaction_content_mismatch",
         );
     }
-    let changes = block.get("tool_changes");
-    if changes.is_some_and(|changes| *changes != json!([]) && !changes.is_null()) {
+    if *changes != digest_of(block.get("tool_changes").unwrap_or(&Value::Null)) {
         return wrong(
             "the `tool_changes` of the `compaction` block were changed",
             "compaction_tool_changes_mismatch",
         );
     }
     Ok(())
+}
+
+fn digest_of(changes: &Value) -> String {
+    let mut canon = Canon::default();
+    canon.value(changes);
+    canon.digest()
 }
 
 fn summary(request: &Request) -> String {

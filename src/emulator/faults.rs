@@ -16,6 +16,7 @@
 //! | `gate` | `at`, `name`: nothing more until the gate is opened |
 //! | `chunks` | `size` in bytes, or `split_utf8`: how the stream is cut into writes |
 //! | `unknown_event`, `unknown_block` | `at`: something the protocol may grow |
+//! | `unknown_beta` | `beta` (else `inline-tools-2026-09-15`): requests with this header are refused, as by an older deployment; `ignored`: the header is lost on the way. Strikes only them |
 //! | `expire_container` | the container in the request has expired |
 //! | `fail_download` | `status`: downloading a file fails |
 //! | `deltas` | `count`, `size`, `every_ms`: the answer is this much generated text |
@@ -60,6 +61,13 @@ pub enum FaultKind {
     Stream(At, Disturbance),
     /// How the bytes are cut.
     Chunks(Chunking),
+    /// A header that is not known here; other requests are not struck.
+    UnknownBeta {
+        /// The name in `anthropic-beta`.
+        beta: String,
+        /// Dropped in place of refused.
+        ignored: bool,
+    },
     /// The request's container has expired.
     ExpireContainer,
     /// Generated text in place of a script's.
@@ -213,6 +221,16 @@ impl Fault {
     }
 }
 
+impl FaultKind {
+    /// Whether a request with these headers can be struck at all.
+    pub(super) fn concerns(&self, betas: &[String]) -> bool {
+        match self {
+            Self::UnknownBeta { beta, .. } => betas.contains(beta),
+            _ => true,
+        }
+    }
+}
+
 impl Refusal {
     /// The error this stands for.
     pub(super) fn error(&self) -> ApiError {
@@ -239,13 +257,14 @@ impl Refusal {
 pub(super) struct Taken(pub(super) Vec<FaultKind>);
 
 impl Taken {
-    /// Takes what strikes a request to `path` from the armed ones.
-    pub(super) fn from(armed: &mut Vec<Fault>, path: &str) -> Self {
+    /// Takes what strikes a request to `path` with these headers from the armed ones.
+    pub(super) fn from(armed: &mut Vec<Fault>, path: &str, betas: &[String]) -> Self {
         let mut taken: Vec<FaultKind> = Vec::new();
         for fault in armed.iter_mut() {
             let gate = matches!(fault.kind, FaultKind::Stream(_, Disturbance::Gate { .. }));
             let again = taken.iter().any(|kind| same_kind(kind, &fault.kind));
-            if fault.times == 0 || !path.contains(&fault.path) || (again && !gate) {
+            let aimed = path.contains(&fault.path) && fault.kind.concerns(betas);
+            if fault.times == 0 || !aimed || (again && !gate) {
                 continue;
             }
             fault.times -= 1;
@@ -257,6 +276,13 @@ impl Taken {
         armed.retain(|fault| fault.times > 0);
         Self(taken)
     }
+
+    /// Whether a header of the request is lost on the way.
+    pub(super) fn hides(&self, sent: &str) -> bool {
+        self.0.iter().any(
+            |kind| matches!(kind, FaultKind::UnknownBeta { beta, ignored: true } if beta == sent),
+        )
+    }
 }
 
 fn same_kind(one: &FaultKind, other: &FaultKind) -> bool {
@@ -264,6 +290,9 @@ fn same_kind(one: &FaultKind, other: &FaultKind) -> bool {
     match (one, other) {
         (FaultKind::Stream(_, one), FaultKind::Stream(_, other)) => {
             discriminant(one) == discriminant(other)
+        }
+        (FaultKind::UnknownBeta { beta: one, .. }, FaultKind::UnknownBeta { beta: other, .. }) => {
+            one == other
         }
         _ => discriminant(one) == discriminant(other),
     }

@@ -189,6 +189,8 @@ async fn read(
     if endpoint == schema::Endpoint::Create {
         beyond(&value)?;
     }
+    // Before what it says of tools is believed.
+    compaction::check(&value, &call.betas)?;
     let request = Request::read(&value, &call.betas)?;
     let tail = sign::tail_of(&request);
     let asked = answered_calls(&request);
@@ -197,18 +199,18 @@ async fn read(
         .with(move |state| (state.turns.paused(&tail), state.turns.thoughts(&asked)))
         .await?;
     check::check(&request, call.version, paused)?;
-    compaction::check(&request)?;
     check_thoughts(&request, &thoughts)?;
     Ok(request)
 }
 
 /// Returns the ids of the tool calls that the last message answers.
 fn answered_calls(request: &Request) -> Vec<String> {
-    let last = request
-        .messages
-        .last()
+    let last = request.messages.iter().rev();
+    let last = last
+        .skip_while(|message| message.role == Role::System)
+        .take(1)
         .filter(|last| last.role == Role::User);
-    let blocks = last.into_iter().flat_map(|last| &last.blocks);
+    let blocks = last.flat_map(|last| &last.blocks);
     blocks
         .filter(|block| kind(block) == "tool_result")
         .filter_map(|block| text(block, "tool_use_id").map(str::to_owned))
@@ -304,7 +306,8 @@ async fn script_faults(
                 | FaultKind::Chunks(_)
                 | FaultKind::ExpireContainer
                 | FaultKind::Deltas(_)
-        );
+                | FaultKind::UnknownBeta { ignored: false, .. }
+        ) && fault.kind.concerns(&call.betas);
         if !early || !strikes(&app.shared, place, fault.times).await? {
             continue;
         }

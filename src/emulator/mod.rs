@@ -33,5 +33,6 @@ mod state;
 mod steps;
 mod stream;
 mod structured;
+mod toolset;
 mod turns;
 mod usage;

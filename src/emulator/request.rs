@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::error::ApiError;
 use super::models::{self, Model};
+use super::toolset::Toolset;
 
 /// A checked `POST /v1/messages` or `count_tokens` body.
 #[derive(Debug, Clone)]
@@ -13,7 +14,11 @@ pub(super) struct Request {
     pub(super) max_tokens: Option<u64>,
     pub(super) stream: bool,
     pub(super) system: Vec<Value>,
+    /// `tools` as it was sent.
     pub(super) tools: Vec<Value>,
+    /// The tools that Claude may call: those in effect at the end of the messages.
+    pub(super) offered: Vec<Value>,
+    pub(super) toolset: Toolset,
     pub(super) tool_choice: Option<Value>,
     pub(super) messages: Vec<Message>,
     pub(super) thinking: Thinking,
@@ -42,6 +47,8 @@ pub(super) struct Request {
 pub(super) struct Message {
     pub(super) role: Role,
     pub(super) blocks: Vec<Value>,
+    /// `clear_at` says that it is gone with the next `user` message.
+    pub(super) is_cleared: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +93,7 @@ impl Request {
     /// Takes a checked body apart.
     ///
     /// # Errors
-    /// When the model does not exist.
+    /// When the model does not exist, or a change of tools cannot be made.
     pub(super) fn read(body: &Value, betas: &[String]) -> Result<Self, ApiError> {
         let id = text(body, "model").unwrap_or_default();
         let model = models::find(id).ok_or_else(|| models::unknown(id))?;
@@ -100,14 +107,19 @@ impl Request {
             ),
             None => (None, Vec::new()),
         };
+        let (tools, messages) = (list(body, "tools"), list(body, "messages"));
+        let messages: Vec<Message> = messages.iter().map(Message::read).collect();
+        let toolset = Toolset::of(&tools, &messages)?;
         Ok(Self {
             model,
             max_tokens: body.get("max_tokens").and_then(Value::as_u64),
             stream: body.get("stream").and_then(Value::as_bool) == Some(true),
             system: blocks(body.get("system")),
-            tools: list(body, "tools"),
+            tools,
+            offered: toolset.offered(),
+            toolset,
             tool_choice: present(body, "tool_choice"),
-            messages: list(body, "messages").iter().map(Message::read).collect(),
+            messages,
             thinking: Thinking::read(body.get("thinking"), model),
             effort: effort.unwrap_or(model.default_effort).to_owned(),
             effort_given: effort.is_some(),
@@ -137,15 +149,15 @@ impl Request {
 
     /// Returns the `type` of the code execution tool, if there is one.
     pub(super) fn code_execution(&self) -> Option<&str> {
-        self.tools
+        self.offered
             .iter()
             .filter_map(|tool| text(tool, "type"))
             .find(|kind| kind.starts_with("code_execution_"))
     }
 
-    /// Whether a client tool of this name was given.
+    /// Whether a tool of this name is in effect.
     pub(super) fn has_tool(&self, name: &str) -> bool {
-        self.tools
+        self.offered
             .iter()
             .any(|tool| text(tool, "name") == Some(name))
     }
@@ -157,7 +169,7 @@ impl Request {
             let by_code = |caller: &Value| caller.as_str().is_some_and(|c| c.starts_with("code_"));
             tool.get("input_schema").is_some() && callers.into_iter().flatten().any(by_code)
         };
-        let tools = self.tools.iter().filter(called);
+        let tools = self.offered.iter().filter(called);
         tools
             .filter_map(|tool| text(tool, "name").map(str::to_owned))
             .collect()
@@ -178,6 +190,7 @@ impl Message {
                 _ => Role::User,
             },
             blocks: blocks(value.get("content")),
+            is_cleared: text(value, "clear_at") == Some("next_user_message"),
         }
     }
 }

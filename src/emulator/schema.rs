@@ -255,5 +255,6 @@ pub(super) fn check(
     if let Some(given) = map.get("tools") {
         tools::check_all(given, &Path::Key(&Path::Root, "tools"), betas)?;
     }
-    Ok(())
+    let messages = map.get("messages").unwrap_or(&Value::Null);
+    tools::check_inline(messages, &Path::Key(&Path::Root, "messages"), betas)
 }

@@ -241,20 +241,23 @@ async fn route(
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
     let (at, size) = (path.clone(), bytes.len());
+    let mut betas = betas(&parts.headers);
+    let sent = betas.clone();
     let taken = app
         .shared
         .with(move |state| {
             state.record(recorded, size);
-            Taken::from(&mut state.faults, &at)
+            Taken::from(&mut state.faults, &at, &sent)
         })
         .await?;
     if let Some(response) = struck(&taken, reset).await? {
         return Ok(response);
     }
+    betas.retain(|sent| !taken.hides(sent));
     let call = Call {
         id: request_id.to_owned(),
         version: Version::of(&parts.headers)?,
-        betas: betas(&parts.headers),
+        betas,
         query: Query::parse(parts.uri.query().unwrap_or_default()),
         taken,
     };
@@ -314,7 +317,16 @@ pub(super) async fn struck(
                 );
                 return Ok(Some(response));
             }
-            FaultKind::Stream(..)
+            FaultKind::UnknownBeta {
+                beta,
+                ignored: false,
+            } => {
+                return Err(ApiError::invalid(format!(
+                    "Unexpected value(s) `{beta}` for the `anthropic-beta` header"
+                )));
+            }
+            FaultKind::UnknownBeta { ignored: true, .. }
+            | FaultKind::Stream(..)
             | FaultKind::Chunks(_)
             | FaultKind::ExpireContainer
             | FaultKind::Deltas(_) => {}

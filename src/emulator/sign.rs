@@ -5,6 +5,8 @@
 //! every earlier block, and of the thinking block before it. The key is fixed, so that a history
 //! outlives the backend that made it: this guards against edits, not against forgers.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -14,6 +16,7 @@ use sha2::Sha256;
 use super::canon::{Canon, Mark, mark_of};
 use super::error::ApiError;
 use super::request::{Request, Role, is_thinking, kind, text};
+use super::toolset::{self, is_deferred, key_of};
 
 const KEY: [u8; 64] = *b"claude-kernel offline backend: thinking is bound to what it saw.";
 /// The beta that lets a request say what becomes of mismatched blocks.
@@ -23,6 +26,8 @@ pub(super) const BINDING_BETA: &str = "thinking-binding-controls-2026-08-01";
 #[derive(Debug, Clone)]
 pub(super) struct Binding {
     canon: Canon,
+    /// The deferred ones of `tools`, by name.
+    deferred: HashMap<String, Mark>,
     /// The signature of the last thinking block.
     previous: Option<String>,
     model: &'static str,
@@ -54,19 +59,18 @@ impl Binding {
             canon.value(block);
         }
         // A set; a deferred tool is no part of it until something refers to it.
-        let mut tools: Vec<Mark> = request
-            .tools
-            .iter()
-            .filter(|tool| tool.get("defer_loading") != Some(&Value::Bool(true)))
-            .map(mark_of)
-            .collect();
+        let (deferred, tools): (Vec<&Value>, _) =
+            request.tools.iter().partition(|tool| is_deferred(tool));
+        let mut tools: Vec<Mark> = tools.into_iter().map(mark_of).collect();
         tools.sort_unstable();
         canon.word("tools");
         for tool in tools {
             canon.word(&STANDARD.encode(tool));
         }
+        let deferred = deferred.into_iter();
         Self {
             canon,
+            deferred: deferred.map(|tool| (key_of(tool), mark_of(tool))).collect(),
             previous: None,
             model: request.model.id,
         }
@@ -81,6 +85,11 @@ impl Binding {
         } else {
             self.canon.word(role.word());
             self.canon.value(block);
+            for name in toolset::named_by(block) {
+                if let Some(tool) = self.deferred.get(&name) {
+                    self.canon.word(&STANDARD.encode(tool));
+                }
+            }
         }
     }
 
@@ -96,7 +105,7 @@ impl Binding {
     }
 
     fn prefix(&self) -> String {
-        STANDARD.encode(self.canon.mark())
+        self.canon.digest()
     }
 }
 
@@ -129,33 +138,34 @@ fn mac(bytes: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-/// Signs a text by itself, bound to nothing.
-pub(super) fn stamp(text: &str) -> String {
-    let body = digest(text);
+/// Signs digests by themselves, bound to nothing.
+pub(super) fn stamp(digests: &[String]) -> String {
+    let body = json!(digests).to_string();
     let mut bytes = mac(body.as_bytes()).finalize().into_bytes().to_vec();
     bytes.extend_from_slice(body.as_bytes());
     STANDARD.encode(bytes)
 }
 
-/// Returns the digest of the text that a signature of [`stamp`] is of; `None` for any other.
-pub(super) fn stamped(signature: &str) -> Option<String> {
+/// Returns what a signature of [`stamp`] is of; `None` for any other.
+pub(super) fn stamped(signature: &str) -> Option<Vec<String>> {
     let bytes = STANDARD.decode(signature).ok()?;
     let (tag, body) = bytes.split_at_checked(32)?;
     mac(body).verify_slice(tag).ok()?;
-    String::from_utf8(body.to_vec()).ok()
+    serde_json::from_slice(body).ok()
 }
 
 /// Returns the digest of a text.
 pub(super) fn digest(text: &str) -> String {
     let mut canon = Canon::default();
     canon.word(text);
-    STANDARD.encode(canon.mark())
+    canon.digest()
 }
 
 /// Returns what a paused response is known by: all that the assistant said since someone else.
 pub(super) fn tail_of(request: &Request) -> Mark {
     let tail = request.messages.iter().rev();
     let tail: Vec<_> = tail
+        .skip_while(|message| message.role == Role::System)
         .take_while(|message| message.role == Role::Assistant)
         .collect();
     tail_mark(tail.into_iter().rev().flat_map(|message| &message.blocks))

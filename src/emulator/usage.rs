@@ -3,18 +3,21 @@
 //! Not a tokenizer. About 3.3 bytes to a token, which is near what the current models count for
 //! English and code.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
 use super::cache::Charge;
 use super::play::code_calls::is_by_code;
 use super::request::{Request, kind, text};
+use super::toolset::{definition_in, is_deferred, key_of, named_by};
 
 /// What every conversation costs beside its content.
 const FRAME: u64 = 8;
 /// What a server tool's description costs.
 const SERVER_TOOL: u64 = 640;
+/// What it costs to say that a tool comes or goes.
+const REFERENCE: u64 = 12;
 /// Long edge and tokens an image has at most on current models (6.1).
 const IMAGE_CAP: u64 = 4784;
 
@@ -30,6 +33,11 @@ pub(super) fn of_block(block: &Value) -> u64 {
         "thinking" => of_text(text(block, "thinking").unwrap_or_default()) + 16,
         "image" => of_image(block),
         "container_upload" => 24,
+        "tool_addition" => match definition_in(block) {
+            Some(definition) => of_block(definition),
+            None => REFERENCE,
+        },
+        "tool_removal" => REFERENCE,
         "" | "custom" => of_text(&block.to_string()) + 16,
         tool if is_server_tool(tool) => SERVER_TOOL,
         _ => of_text(&block.to_string()),
@@ -55,32 +63,44 @@ fn of_image(block: &Value) -> u64 {
 }
 
 /// Weighs the blocks of one request. What code in the sandbox called, and what it was given, does
-/// not pass through the model (3.7).
-pub(super) struct Scales<'a>(HashSet<&'a str>);
+/// not pass through the model (3.7); a deferred tool does where it is first brought in.
+pub(super) struct Scales<'a> {
+    by_code: HashSet<&'a str>,
+    deferred: HashMap<String, u64>,
+}
 
 impl<'a> Scales<'a> {
     pub(super) fn of(request: &'a Request) -> Self {
         let messages = request.messages.iter();
         let blocks = messages.flat_map(|message| &message.blocks);
         let by_code = blocks.filter(|block| is_by_code(block));
-        Self(by_code.filter_map(|block| text(block, "id")).collect())
+        let deferred = request.tools.iter().filter(|tool| is_deferred(tool));
+        Self {
+            by_code: by_code.filter_map(|block| text(block, "id")).collect(),
+            deferred: deferred
+                .map(|tool| (key_of(tool), of_block(tool)))
+                .collect(),
+        }
     }
 
-    pub(super) fn weigh(&self, block: &Value) -> u64 {
+    pub(super) fn weigh(&mut self, block: &Value) -> u64 {
         let id = text(block, "tool_use_id").or_else(|| text(block, "id"));
-        match id.is_some_and(|id| self.0.contains(id)) {
-            true => 0,
-            false => of_block(block),
+        if id.is_some_and(|id| self.by_code.contains(id)) {
+            return 0;
         }
+        let named = named_by(block).into_iter();
+        let brought: u64 = named.filter_map(|name| self.deferred.remove(&name)).sum();
+        of_block(block) + brought
     }
 }
 
 /// Estimates the input tokens of a whole request.
 pub(super) fn of_request(request: &Request) -> u64 {
-    let scales = Scales::of(request);
+    let mut scales = Scales::of(request);
     let messages = request.messages.iter();
     let blocks = messages.flat_map(|message| &message.blocks);
-    let all = request.tools.iter().chain(&request.system).chain(blocks);
+    let tools = request.tools.iter().filter(|tool| !is_deferred(tool));
+    let all = tools.chain(&request.system).chain(blocks);
     let weighed = all.map(|block| scales.weigh(block));
     FRAME + weighed.sum::<u64>() + 3 * request.messages.len() as u64
 }
@@ -111,7 +131,10 @@ struct Pass {
 impl Usage {
     /// Starts the sums of a response whose first pass is charged `first`.
     pub(super) fn new(request: &Request, first: Charge) -> Self {
-        let server_tools = request.tools.iter().any(|tool| is_server_tool(kind(tool)));
+        let server_tools = request
+            .offered
+            .iter()
+            .any(|tool| is_server_tool(kind(tool)));
         let with_iterations = [
             "compact-",
             "context-management-",

@@ -8,6 +8,7 @@ mod files;
 mod guard;
 mod history;
 mod requests;
+mod tool_changes;
 mod turns;
 
 use claude_kernel::emulator::server::{Emulator, EmulatorConfig, start};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::cache::can_carry;
+use super::super::cache::{can_carry, marker_of};
 use super::super::error::ApiError;
 use super::super::request::{Request, text};
 
@@ -20,15 +20,15 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
             .iter()
             .flat_map(|message| &message.blocks)
             .rfind(|block| can_carry(block));
-        match last.and_then(|block| block.get("cache_control")) {
-            Some(own) if !own.is_null() => {
+        match last.and_then(marker_of) {
+            Some(own) => {
                 if ttl(own) != ttl(top) {
                     return Err(ApiError::invalid(
                         "cache_control: the last block already has a cache_control with a different ttl",
                     ));
                 }
             }
-            _ => markers.push(ttl(top)),
+            None => markers.push(ttl(top)),
         }
     }
     if markers.len() > MOST {
@@ -54,11 +54,7 @@ fn collect<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     if let Some(Value::Array(inner)) = value.get("content") {
         inner.iter().for_each(|block| collect(block, found));
     }
-    if let Some(marker) = value.get("cache_control")
-        && !marker.is_null()
-    {
-        found.push(ttl(marker));
-    }
+    found.extend(marker_of(value).map(ttl));
 }
 
 fn ttl(marker: &Value) -> &str {

@@ -140,6 +140,9 @@ fn place(role: Role, block: &Value, path: &str, version: Version) -> Result<(), 
                 "{path}: `{kind}` blocks are not allowed in `system` messages"
             )))
         }
+        Role::User | Role::Assistant if matches!(kind, "tool_addition" | "tool_removal") => {
+            only("system")
+        }
         Role::User if version == Version::New && cites(block) => Err(ApiError::invalid(format!(
             "{path}.citations: `text` blocks in user messages may not have citations"
         ))),
@@ -297,6 +300,8 @@ fn unanswered(open: &[&str], message: usize) -> Result<(), ApiError> {
 fn server_tools(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError> {
     let mut used = HashSet::new();
     let mut pending: Vec<(&str, &str)> = Vec::new();
+    // What stands in a `system` message is no part of the exchange.
+    let turns: Vec<&Turn<'_>> = turns.iter().filter(|t| t.role != Role::System).collect();
     for (i, turn) in turns.iter().enumerate() {
         if turn.role == Role::User && !pending.is_empty() {
             // Only results of client tools may come in between.
@@ -331,8 +336,8 @@ fn server_tools(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError> {
         }
         let waits = i + 1 == turns.len()
             || turns.get(i + 1).is_some_and(|next| {
-                next.role == Role::User
-                    && next.blocks.iter().all(|p| kind(p.block) == "tool_result")
+                next.role == Role::Assistant
+                    || next.blocks.iter().all(|p| kind(p.block) == "tool_result")
             });
         if !pending.is_empty() && !waits {
             return Err(unpaired(&pending));
@@ -346,15 +351,18 @@ fn resumed(request: &Request, pending: &[(&str, &str)]) -> Result<(), ApiError> 
     let Some((id, name)) = pending.first() else {
         return Ok(());
     };
-    if !name.ends_with("code_execution") {
-        return Ok(());
-    }
-    if request.code_execution().is_none() {
+    let needs_code = name.ends_with("code_execution");
+    let tool = if needs_code { "code_execution" } else { name };
+    let provided = match needs_code {
+        true => request.code_execution().is_some(),
+        false => request.has_tool(name),
+    };
+    if !provided {
         return Err(ApiError::invalid(format!(
-            "`{name}` tool use with id `{id}` is pending but no `code_execution` tool was provided"
+            "`{name}` tool use with id `{id}` is pending but no `{tool}` tool was provided"
         )));
     }
-    if request.container.is_none() {
+    if needs_code && request.container.is_none() {
         return Err(ApiError::invalid(format!(
             "container: `{name}` tool use with id `{id}` is pending; the container it runs in is required"
         )));

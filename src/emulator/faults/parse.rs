@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{At, Chunking, Deltas, Disturbance, Fault, FaultKind, Refusal};
 
+/// The header that `unknown_beta` is about unless it says so.
+const INLINE_TOOLS: &str = "inline-tools-2026-09-15";
+
 /// The fields of a fault that have not been read yet.
 pub(super) struct Fields(pub(super) Map<String, Value>);
 
@@ -23,6 +26,10 @@ impl Fields {
                 ms: self.needed("ms")?,
             },
             "chunks" => FaultKind::Chunks(self.chunking()?),
+            "unknown_beta" => FaultKind::UnknownBeta {
+                beta: self.text("beta")?.unwrap_or_else(|| INLINE_TOOLS.into()),
+                ignored: self.flag("ignored")?.unwrap_or(false),
+            },
             "expire_container" => FaultKind::ExpireContainer,
             "deltas" => FaultKind::Deltas(Deltas {
                 count: self.needed("count")?,

@@ -11,6 +11,7 @@ use crate::emulator::script;
 use crate::emulator::steps::{self, Call, Came, Tool};
 use crate::emulator::stream::Over;
 use crate::emulator::structured;
+use crate::emulator::toolset::named_by;
 use crate::emulator::usage;
 
 impl Player {
@@ -156,7 +157,7 @@ impl Player {
         let mut block = block.clone();
         let name = text(&block, "name").unwrap_or_default().to_owned();
         match kind(&block) {
-            "tool_use" if !self.request.has_tool(&name) => {
+            "tool_use" if !self.offers(&name) => {
                 let note = format!(
                     "The script calls the tool `{name}`, which this request does not offer."
                 );
@@ -207,6 +208,13 @@ impl Player {
                 Ok(Next::Part)
             }
         }
+    }
+
+    /// Whether a tool is in effect, or was withheld until this response's search found it.
+    fn offers(&self, name: &str) -> bool {
+        let found = || self.content.iter().flat_map(named_by);
+        self.request.has_tool(name)
+            || (self.request.toolset.withholds(name) && found().any(|found| found == name))
     }
 
     /// Inserts variables into the texts of a call's input.

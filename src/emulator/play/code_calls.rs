@@ -44,8 +44,9 @@ impl Player {
 
 /// Returns the id of the call whose code waits, and the results it gets, in the order of its calls.
 fn waiting(request: &Request) -> Option<(String, Vec<String>)> {
-    let (answers, before) = request.messages.split_last()?;
-    let calls = before.last()?;
+    let messages = request.messages.iter().rev();
+    let mut messages = messages.skip_while(|message| message.role == Role::System);
+    let (answers, calls) = (messages.next()?, messages.next()?);
     if answers.role != Role::User || calls.role != Role::Assistant {
         return None;
     }

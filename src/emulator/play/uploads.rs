@@ -19,7 +19,7 @@ impl Player {
                 .blocks
                 .iter()
                 .all(|block| kind(block) == "tool_result");
-            message.role == Role::Assistant || results
+            message.role != Role::User || results
         };
         let question = messages
             .skip_while(goes_on)

@@ -173,7 +173,7 @@ impl Player {
 
     fn web_tool(&self, name: &str) -> Option<&Value> {
         self.request
-            .tools
+            .offered
             .iter()
             .find(|tool| text(tool, "name") == Some(name))
     }

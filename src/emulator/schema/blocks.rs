@@ -13,7 +13,9 @@ const FALLBACK: &[&str] = &[
     "server-side-fallback-2026-06-01",
 ];
 const ADVISOR: &[&str] = &["advisor-tool-2026-03-01"];
-const TOOL_CHANGES: &[&str] = &["mid-conversation-tool-changes-2026-07-01"];
+const TOOL_CHANGES: &[&str] = &["mid-conversation-tool-changes-2026-07-01", INLINE];
+/// The header for tools defined in messages.
+const INLINE: &str = "inline-tools-2026-09-15";
 
 /// `cache_control` wherever it may stand.
 pub(super) const CACHE: Shape = Nullable(&Tagged(&[tag(
@@ -329,7 +331,40 @@ const TOOLS_FOUND: Shape = Tagged(&[
     tag("tool_search_tool_result_error", ERROR),
 ]);
 
-const TOOL_CHANGE: &[Field] = &[must("tool", &Map)];
+const MCP_TOOL: &[Field] = &[must("server_name", &Text), must("name", &Text)];
+const MCP_TOOLSET: &[Field] = &[must("server_name", &Text)];
+/// The definition is looked at with those of `tools`.
+const DEFINITION: &[Field] = &[must("definition", &Map)];
+
+/// Declares the fields of a change of tools that adds some or takes some away.
+macro_rules! change_of {
+    ($($definition:expr)?) => {
+        &[
+            must(
+                "tool",
+                &Tagged(&[
+                    tag("tool_reference", &[must("name", &Text)]),
+                    tag("mcp_tool_reference", MCP_TOOL),
+                    tag("mcp_toolset_reference", MCP_TOOLSET),
+                    $($definition)?
+                ]),
+            ),
+            may("cache_control", &CACHE),
+        ]
+    };
+}
+
+const ADDITION: &[Field] = change_of!(beta_tag("tool_definition", DEFINITION, &[INLINE]));
+const REMOVAL: &[Field] = change_of!();
+
+/// What a summary says of tools needs no header beside its own.
+const SUMMED_CHANGES: Shape = Nullable(&List(&Tagged(&[
+    tag(
+        "tool_addition",
+        change_of!(tag("tool_definition", DEFINITION)),
+    ),
+    tag("tool_removal", REMOVAL),
+])));
 
 const BLOCKS: &[Tag] = &[
     tag("text", TEXT),
@@ -392,7 +427,7 @@ const BLOCKS: &[Tag] = &[
             must("content", &Nullable(&Text)),
             may("signature", &Text),
             may("encrypted_content", &Nullable(&Text)),
-            may("tool_changes", &Nullable(&Any)),
+            may("tool_changes", &SUMMED_CHANGES),
             may("cache_control", &CACHE),
         ],
         COMPACT,
@@ -406,8 +441,8 @@ const BLOCKS: &[Tag] = &[
         ],
         FALLBACK,
     ),
-    beta_tag("tool_addition", TOOL_CHANGE, TOOL_CHANGES),
-    beta_tag("tool_removal", TOOL_CHANGE, TOOL_CHANGES),
+    beta_tag("tool_addition", ADDITION, TOOL_CHANGES),
+    beta_tag("tool_removal", REMOVAL, TOOL_CHANGES),
 ];
 
 const BLOCK: Shape = Tagged(BLOCKS);

@@ -8,10 +8,13 @@ use super::shape::Shape::{
 };
 use super::shape::{Betas, Field, Path, Shape, Tag, beta_tag, check, may, must, tag};
 use crate::emulator::error::ApiError;
+use crate::emulator::toolset::definition_in;
 
 /// The header of the oldest code execution tool.
 const PYTHON_ONLY: &str = "code-execution-2025-05-22";
 const MCP: &[&str] = &["mcp-client-2025-11-20", "mcp-client-2026-09-15"];
+/// The header for an `mcp_toolset` defined in messages.
+const MCP_INLINE: &str = "mcp-client-2026-09-15";
 const ADVISOR: &[&str] = &["advisor-tool-2026-03-01"];
 
 /// `tool_choice`.
@@ -199,28 +202,66 @@ pub(super) fn check_all(tools: &Value, path: &Path<'_>, betas: Betas<'_>) -> Res
     let Value::Array(tools) = tools else {
         return check(&List(&Any), tools, path, betas);
     };
-    for (i, tool) in tools.iter().enumerate() {
+    let mut tools = tools.iter().enumerate();
+    tools.try_for_each(|(i, tool)| check_one(tool, &Path::Index(path, i), betas))
+}
+
+/// Checks the definitions that `messages` hold.
+pub(super) fn check_inline(
+    messages: &Value,
+    path: &Path<'_>,
+    betas: Betas<'_>,
+) -> Result<(), ApiError> {
+    let messages = messages.as_array().into_iter().flatten().enumerate();
+    for (i, message) in messages {
         let path = Path::Index(path, i);
-        match tool.get("type") {
-            None | Some(Value::Null) => check(&CUSTOM, tool, &path, betas)?,
-            Some(Value::String(kind)) if kind == "custom" => check(&CUSTOM, tool, &path, betas)?,
-            Some(Value::String(kind))
-                if kind == "code_execution_20250522"
-                    && !betas.0.iter().any(|sent| sent == PYTHON_ONLY) =>
-            {
+        let path = Path::Key(&path, "content");
+        let blocks = message.get("content").and_then(Value::as_array);
+        for (j, block) in blocks.into_iter().flatten().enumerate() {
+            let Some(definition) = definition_in(block) else {
+                continue;
+            };
+            let path = Path::Index(&path, j);
+            let path = Path::Key(&path, "tool");
+            let path = Path::Key(&path, "definition");
+            check_one(definition, &path, betas)?;
+            let kind = definition.get("type").and_then(Value::as_str);
+            let kind = kind.unwrap_or_default();
+            if kind.starts_with("computer_") {
                 return Err(ApiError::invalid(format!(
-                    "{path}: tool type '{kind}' needs the header `anthropic-beta: {PYTHON_ONLY}`; use 'code_execution_20260521'"
+                    "{path}: tools of type '{kind}' cannot be defined in messages"
                 )));
             }
-            Some(_) => check(&ANY_TYPED, tool, &path, betas)?,
+            if kind == "mcp_toolset" && !betas.0.iter().any(|sent| sent == MCP_INLINE) {
+                return Err(ApiError::invalid(format!(
+                    "{path}: an `mcp_toolset` in messages needs the header `anthropic-beta: {MCP_INLINE}`"
+                )));
+            }
         }
-        if let Some(schema) = tool.get("input_schema")
-            && schema.get("type").and_then(Value::as_str) != Some("object")
+    }
+    Ok(())
+}
+
+fn check_one(tool: &Value, path: &Path<'_>, betas: Betas<'_>) -> Result<(), ApiError> {
+    match tool.get("type") {
+        None | Some(Value::Null) => check(&CUSTOM, tool, path, betas)?,
+        Some(Value::String(kind)) if kind == "custom" => check(&CUSTOM, tool, path, betas)?,
+        Some(Value::String(kind))
+            if kind == "code_execution_20250522"
+                && !betas.0.iter().any(|sent| sent == PYTHON_ONLY) =>
         {
             return Err(ApiError::invalid(format!(
-                "{path}.input_schema.type: Input should be 'object'"
+                "{path}: tool type '{kind}' needs the header `anthropic-beta: {PYTHON_ONLY}`; use 'code_execution_20260521'"
             )));
         }
+        Some(_) => check(&ANY_TYPED, tool, path, betas)?,
+    }
+    if let Some(schema) = tool.get("input_schema")
+        && schema.get("type").and_then(Value::as_str) != Some("object")
+    {
+        return Err(ApiError::invalid(format!(
+            "{path}.input_schema.type: Input should be 'object'"
+        )));
     }
     Ok(())
 }

@@ -1,0 +1,42 @@
+//! Where tools may be added and taken away, and how that is marked for the cache (2.3, 2.6).
+//!
+//! That `system` messages stand where they may is `history`'s business.
+
+use serde_json::Value;
+
+use super::super::error::ApiError;
+use super::super::request::{Request, Role, kind};
+use super::super::toolset::definition_in;
+
+pub(super) fn check(request: &Request) -> Result<(), ApiError> {
+    let mut after_assistant = false;
+    for (i, message) in request.messages.iter().enumerate() {
+        if message.role != Role::System {
+            after_assistant = message.role == Role::Assistant;
+            continue;
+        }
+        for (j, block) in message.blocks.iter().enumerate() {
+            if !matches!(kind(block), "tool_addition" | "tool_removal") {
+                continue;
+            }
+            let wrong = |what: &str| {
+                let kind = kind(block);
+                Err(ApiError::invalid(format!(
+                    "messages.{i}.content.{j}: `{kind}` blocks {what}"
+                )))
+            };
+            // Whoever goes on with an assistant turn resumes one that was paused.
+            if after_assistant {
+                return wrong("are not allowed after a paused `assistant` turn");
+            }
+            if message.is_cleared {
+                return wrong("are not allowed in a message with `clear_at` \"next_user_message\"");
+            }
+            let marked = |value: &Value| value.get("cache_control").is_some_and(Value::is_object);
+            if marked(block) && definition_in(block).is_some_and(marked) {
+                return wrong("take one `cache_control`, their own or the definition's");
+            }
+        }
+    }
+    Ok(())
+}
