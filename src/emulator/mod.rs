@@ -19,6 +19,7 @@ mod id;
 pub mod judge;
 mod messages;
 mod models;
+mod place;
 mod play;
 mod query;
 mod request;

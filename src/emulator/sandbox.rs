@@ -19,6 +19,7 @@ use super::confine;
 
 pub use confine::Mechanism;
 pub use container::{Cell, ClientCall, Container};
+pub(super) use files::remove;
 
 /// What a command or a Python cell left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -25,6 +25,7 @@ use super::headers::{Version, betas, guard};
 use super::id;
 use super::messages;
 use super::models;
+use super::place::Place;
 use super::query::Query;
 use super::scripts::Scripts;
 use super::sign::Enforced;
@@ -68,7 +69,7 @@ pub struct Emulator {
     stop: CancellationToken,
     tasks: JoinSet<()>,
     /// Removed with the backend when no root was given.
-    _temporary: Option<tempfile::TempDir>,
+    _place: Option<Place>,
 }
 
 /// What every request needs.
@@ -123,13 +124,12 @@ pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
         .host
         .clone()
         .unwrap_or_else(|| Arc::new(SystemHost::new()));
-    let (root, temporary) = match &config.root {
+    let (root, place) = match &config.root {
         Some(root) => (root.clone(), None),
         None => {
-            let directory = tempfile::Builder::new()
-                .prefix("claude-kernel-offline-")
-                .tempdir()?;
-            (directory.path().to_owned(), Some(directory))
+            let place = Place::make()?;
+            place.sweep();
+            (place.path().to_owned(), Some(place))
         }
     };
     tokio::fs::create_dir_all(root.join("files")).await?;
@@ -174,7 +174,7 @@ pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
         faults: Faults::new(shared),
         stop,
         tasks,
-        _temporary: temporary,
+        _place: place,
     })
 }
 

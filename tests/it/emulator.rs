@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod guard;
 mod history;
+mod leftovers;
 mod requests;
 mod tool_changes;
 mod turns;

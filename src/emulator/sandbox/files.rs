@@ -13,6 +13,9 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
+
 use super::super::confine::Interpreter;
 use super::super::script::{Variables, is_name};
 use super::{CallError, Limits};
@@ -175,7 +178,7 @@ fn state(root: &Path, name: &str, most: u64) -> String {
 }
 
 /// Removes whatever it is, also a tree that was made unreadable.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(in crate::emulator) fn remove(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.is_dir() {
         return fs::remove_file(path);
     }
@@ -192,6 +195,8 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_dir_all(path)
 }
 
+/// Lets us into a directory, unless it has become a link.
 fn open_up(directory: &Path) {
-    let _not_ours = fs::set_permissions(directory, Permissions::from_mode(0o700));
+    let itself = FchmodatFlags::NoFollowSymlink;
+    let _not_ours = fchmodat(AT_FDCWD, directory, Mode::S_IRWXU, itself);
 }

@@ -1,0 +1,217 @@
+//! Where a backend lives that was given no root: a directory among the temporary files, gone when
+//! the backend ends, and removed by the next one when the process was killed.
+//!
+//! Edge. A directory is claimed by a lock on a file in it, which ends with the process that holds
+//! it, however it ends. Invariants: nothing is removed that somebody claims, that another user owns,
+//! or that holds no claim at all; no link is followed; two backends that start at once do not get
+//! into each other's way.
+
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+
+use super::sandbox;
+
+/// How the names of the directories begin.
+const PREFIX: &str = "claude-kernel-offline-";
+/// The file that is locked. It goes last, so that a removal that was cut short can be finished.
+const CLAIM: &str = "claim";
+/// Leftovers that one start removes; the next one goes on.
+const MOST_REMOVED: usize = 100;
+/// Temporary files of all programs that are looked at.
+const MOST_LOOKED_AT: usize = 100_000;
+
+/// A claimed directory. Dropping it removes it.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: PathBuf,
+    /// Held open: the lock ends with it.
+    _claim: Option<File>,
+}
+
+impl Place {
+    /// Makes one, which only its user can look into.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub(super) fn make() -> io::Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()?;
+        // Where locks are not to be had, it is claimed by nobody and left alone by everybody.
+        let claim = claim(directory.path()).inspect_err(
+            |error| tracing::warn!(%error, "the offline backend's directory could not be locked"),
+        );
+        Ok(Self {
+            path: directory.keep(),
+            _claim: claim.ok(),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes what killed backends left beside it, on a thread that nobody waits for: what it does
+    /// not get done, the next one does.
+    pub(super) fn sweep(&self) {
+        let Some(parent) = self.path.parent().map(Path::to_owned) else {
+            return;
+        };
+        let sweeping = std::thread::Builder::new()
+            .name("sweep".to_owned())
+            .spawn(move || match sweep(&parent) {
+                0 => {}
+                removed => tracing::info!(removed, "directories of killed backends were removed"),
+            });
+        if let Err(error) = sweeping {
+            tracing::debug!(%error, "leftovers were not looked for");
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::debug!(%error, "the next backend removes the directory of this one");
+        }
+    }
+}
+
+/// Claims a directory. The file is locked before it has its name: nobody ever sees it unlocked.
+fn claim(directory: &Path) -> io::Result<File> {
+    let file = tempfile::Builder::new().tempfile_in(directory)?;
+    file.as_file().try_lock()?;
+    let named = file.persist_noclobber(directory.join(CLAIM));
+    named.map_err(|error| error.error)
+}
+
+/// Removes what nobody claims any more; returns how many directories that were.
+fn sweep(parent: &Path) -> usize {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    let ours = entries.take(MOST_LOOKED_AT).filter(|entry| {
+        // Of a link, not of what it leads to.
+        let is_own = |meta: fs::Metadata| meta.is_dir() && meta.uid() == geteuid().as_raw();
+        entry.file_name().to_string_lossy().starts_with(PREFIX)
+            && entry.metadata().is_ok_and(is_own)
+    });
+    let left = ours
+        .filter_map(|entry| Some((take_over(&entry.path()).ok()??, entry.path())))
+        .take(MOST_REMOVED);
+    left.filter(|(_claim, path)| {
+        remove(path)
+            .inspect_err(|error| tracing::debug!(%error, "a leftover could not be removed"))
+            .is_ok()
+    })
+    .count()
+}
+
+/// Takes the claim on a directory whose process is gone; `None` when somebody holds it.
+fn take_over(directory: &Path) -> io::Result<Option<File>> {
+    let path = directory.join(CLAIM);
+    let claim = OpenOptions::new()
+        .read(true)
+        // A link is not followed, a pipe not waited for.
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(&path)?;
+    match claim.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    // Another one may have removed it between the two, and a new one may have got its name.
+    let (opened, there) = (claim.metadata()?, fs::symlink_metadata(&path)?);
+    let is_same = (opened.dev(), opened.ino()) == (there.dev(), there.ino());
+    Ok((is_same && opened.is_file()).then_some(claim))
+}
+
+/// Removes a directory, its claim last.
+fn remove(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name() != CLAIM {
+            sandbox::remove(&entry.path())?;
+        }
+    }
+    match fs::remove_file(directory.join(CLAIM)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::remove_dir(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{chown, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_somebody_uses_or_nobody_claimed_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let named = |name: &str| parent.path().join(format!("{PREFIX}{name}"));
+        let make = |path: &Path| {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("file"), "").unwrap();
+        };
+        let made = [
+            "used",
+            "unclaimed",
+            "by-link",
+            "by-folder",
+            "foreign",
+            "left",
+        ];
+        made.iter().for_each(|name| make(&named(name)));
+        let held = claim(&named("used")).unwrap();
+        // By a link that leads out, which nobody holds either.
+        let elsewhere = parent.path().join("elsewhere");
+        make(&elsewhere);
+        drop(claim(&elsewhere).unwrap());
+        symlink(elsewhere.join(CLAIM), named("by-link").join(CLAIM)).unwrap();
+        symlink(&elsewhere, named("link")).unwrap();
+        fs::create_dir(named("by-folder").join(CLAIM)).unwrap();
+        fs::write(named("plain-file"), "").unwrap();
+        drop(claim(&named("foreign")).unwrap());
+        // Only root can make what belongs to somebody else.
+        let is_foreign = chown(named("foreign"), Some(65_534), Some(65_534)).is_ok();
+        drop(claim(&named("left")).unwrap());
+
+        assert_eq!(sweep(parent.path()), if is_foreign { 1 } else { 2 });
+        assert!(!named("left").exists());
+        for name in [
+            "used",
+            "unclaimed",
+            "by-link",
+            "by-folder",
+            "plain-file",
+            "link",
+        ] {
+            assert!(named(name).symlink_metadata().is_ok(), "{name}");
+        }
+        assert!(elsewhere.join(CLAIM).exists() && elsewhere.join("file").exists());
+        assert_eq!(named("foreign").exists(), is_foreign);
+        // Released, it is a leftover like any other.
+        drop(held);
+        assert_eq!(sweep(parent.path()), 1);
+        assert!(!named("used").exists());
+    }
+
+    #[test]
+    fn a_removal_that_was_cut_short_is_finished() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join(format!("{PREFIX}left"));
+        fs::create_dir(&path).unwrap();
+        drop(claim(&path).unwrap());
+        // Somebody was faster than us between opening the claim and locking it.
+        let opened = File::open(path.join(CLAIM)).unwrap();
+        assert_eq!(sweep(parent.path()), 1);
+        opened.try_lock().unwrap();
+        assert!(take_over(&path).is_err());
+        assert_eq!(sweep(parent.path()), 0);
+    }
+}
