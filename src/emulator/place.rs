@@ -156,7 +156,7 @@ mod tests {
         let named = |name: &str| parent.path().join(format!("{PREFIX}{name}"));
         let make = |path: &Path| {
             fs::create_dir(path).unwrap();
-            fs::write(path.join("file"), "").unwrap();
+            File::create(path.join("file")).unwrap();
         };
         let made = [
             "used",
@@ -175,7 +175,7 @@ mod tests {
         symlink(elsewhere.join(CLAIM), named("by-link").join(CLAIM)).unwrap();
         symlink(&elsewhere, named("link")).unwrap();
         fs::create_dir(named("by-folder").join(CLAIM)).unwrap();
-        fs::write(named("plain-file"), "").unwrap();
+        File::create(named("plain-file")).unwrap();
         drop(claim(&named("foreign")).unwrap());
         // Only root can make what belongs to somebody else.
         let is_foreign = chown(named("foreign"), Some(65_534), Some(65_534)).is_ok();
