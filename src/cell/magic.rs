@@ -195,7 +195,7 @@ pub enum Effect {
         /// `text/plain`.
         plain: String,
     },
-    /// A quiet line on stderr: the setting was taken, but …
+    /// A quiet line: the setting was taken, but …
     Warn(String),
     /// Help to page: `payload` of the reply.
     Page(String),

@@ -35,7 +35,7 @@ use super::jobs::{self, Desktop};
 use super::journal::{self, Journal};
 use super::notebook::Notebook;
 use super::ran::Ran;
-use super::show::{front_end, page_payload, shows, warnings};
+use super::show::{front_end, notes, page_payload, shows, warnings};
 use super::state::State;
 use super::status::{self, About};
 use super::store::Store;
@@ -356,16 +356,10 @@ impl Kernel {
             count: self.state.count,
             asks: execute.allow_stdin.then_some(request),
         };
-        scene
-            .show(warnings(
-                self.complaint
-                    .take()
-                    .iter()
-                    .chain(&prepared.warnings)
-                    .chain(&misses)
-                    .chain(&magic::without_effect(&calls, &prompt)),
-            ))
-            .await;
+        scene.show(warnings(self.complaint.take().iter())).await;
+        let without_effect = magic::without_effect(&calls, &prompt);
+        let said = prepared.notes.iter().chain(&misses).chain(&without_effect);
+        scene.show(notes(said)).await;
         scene.show(shows(&prepared, prompt.is_empty())).await;
         let mut shown: Vec<String> = prepared
             .shows

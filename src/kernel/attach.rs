@@ -24,7 +24,7 @@ use crate::render::renderer::Client as FrontEnd;
 use super::error::CellError;
 use super::inputs::{self, Eyes, Input};
 use super::jobs::{Desktop, Outcome, Stopped, unless_stopped};
-use super::show::warnings;
+use super::show::notes;
 use examine::{Examined, Kind};
 use paths::{Found, Mentioned, Refused};
 use say::{Note, ProgressLine, announcement};
@@ -101,7 +101,7 @@ pub async fn mentioned(prompt: &str, desktop: &mut Desktop<'_>) -> Result<(), St
             }
         }
     }
-    desktop.scene.show(warnings(hints.iter())).await;
+    desktop.scene.show(notes(hints.iter())).await;
     if !found.is_empty() {
         files(found, Destination::default(), desktop).await?;
     }

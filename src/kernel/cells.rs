@@ -25,8 +25,8 @@ pub struct Prepared {
     pub settings: Settings,
     /// Values to show, as (Markdown, plain text).
     pub shows: Vec<(String, String)>,
-    /// Quiet lines for stderr.
-    pub warnings: Vec<String>,
+    /// Quiet lines to show.
+    pub notes: Vec<String>,
     /// Help to page.
     pub page: Option<String>,
     /// What to do before the prompt is sent, in order.
@@ -185,7 +185,7 @@ impl Draft {
                     (settings, changed) = (system::with_text(&settings, &text, append), true);
                 }
                 Effect::Show { markdown, plain } => self.prepared.shows.push((markdown, plain)),
-                Effect::Warn(text) => self.prepared.warnings.push(text),
+                Effect::Warn(text) => self.prepared.notes.push(text),
                 Effect::Page(text) => self.prepared.page = Some(text),
                 Effect::SetVariable { name, value } => {
                     self.variables.set(&name, value);
@@ -193,7 +193,7 @@ impl Draft {
                 Effect::Job(job) => self.prepared.jobs.push(job),
                 Effect::Result(asked) => {
                     let (wanted, fit) = results::resolve(&asked)?;
-                    self.prepared.warnings.extend(fit.notes);
+                    self.prepared.notes.extend(fit.notes);
                     self.prepared.result = Some((wanted, asked.prompt));
                     self.format = Some(json!({"type": "json_schema", "schema": fit.sent}));
                 }

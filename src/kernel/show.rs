@@ -1,22 +1,58 @@
 //! How what magics say reaches the front end. Pure.
+//!
+//! What the kernel has to say of itself is a display and never the error stream, which notebooks
+//! paint red: a note is a small quiet line, a warning a line that a person should not miss.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
+use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
+use crate::render::foreign;
 use crate::render::renderer::Client as FrontEnd;
 
 use super::cells::Prepared;
 
-/// Quiet lines on stderr.
-pub(super) fn warnings<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<Output> {
-    texts
-        .map(|text| Output::Stream {
-            name: StreamName::Stderr,
-            text: format!("{text}\n"),
-        })
-        .collect()
+/// Small quiet lines, one below the other: what was done, and needs nobody.
+pub(super) fn notes<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<Output> {
+    let form = |text: &String| {
+        let text = sentence(text);
+        (format!("<sub>{}</sub>", foreign::spoken(&text)), text)
+    };
+    said("note", texts.into_iter().map(form).collect())
+}
+
+/// Lines that a person should not miss.
+pub(super) fn warnings<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<Output> {
+    let form = |text: &String| {
+        let text = sentence(text);
+        let markdown = format!("**Warning:** {}", foreign::spoken(&text));
+        (markdown, format!("Warning: {text}"))
+    };
+    said("warning", texts.into_iter().map(form).collect())
+}
+
+/// Errors end without a full stop, and what is said of them may come from one.
+fn sentence(text: &str) -> String {
+    let mut text = foreign::printable(text).trim_end().to_owned();
+    if !text.ends_with(['.', '?', '!', '…']) {
+        text.push('.');
+    }
+    text
+}
+
+fn said(block: &str, lines: Vec<(String, String)>) -> Vec<Output> {
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let (markdown, plain): (Vec<String>, Vec<String>) = lines.into_iter().unzip();
+    let mut metadata = Map::new();
+    metadata.insert("claude_kernel".to_owned(), json!({ "block": block }));
+    vec![Output::Display(Display {
+        data: MimeBundle::markdown(markdown.join("  \n"), plain.join("\n")),
+        metadata,
+        display_id: None,
+    })]
 }
 
 /// What magics had to show: the cell's result when it is one value and there is no prompt.

@@ -68,6 +68,23 @@ pub(crate) fn inline(text: &str) -> String {
     out
 }
 
+/// Returns a line of ours with foreign words in it: what stands between backticks becomes code, the
+/// rest has no structure of its own.
+pub(crate) fn spoken(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    // A backtick without a second one is a character like others.
+    let pairs = (parts.len() - 1) / 2;
+    let mut out = String::with_capacity(text.len());
+    for (at, part) in parts.iter().enumerate() {
+        match at {
+            at if at % 2 == 1 && at <= 2 * pairs => out.push_str(&code(&printable(part))),
+            at if at > 2 * pairs && at > 0 => out.push_str(&inline(&format!("`{part}"))),
+            _ => out.push_str(&inline(part)),
+        }
+    }
+    out
+}
+
 /// Returns `text` as an inline `<code>` element.
 pub(crate) fn code(text: &str) -> String {
     let mut out = String::from("<code>");
@@ -201,6 +218,19 @@ mod tests {
             "<div style=\"font-family: monospace; margin-bottom: 1em\">\n\n`````python\na\n````\n</details>\n`````\n\n</div>"
         );
         assert!(fence("x\n<b>`", "").contains("```xb\n"));
+    }
+
+    #[test]
+    fn code_in_a_spoken_line_is_code_and_nothing_else_is_anything() {
+        assert_eq!(
+            spoken("`a_b` is <b>no</b> `1*2*` $5"),
+            "<code>a&#95;b</code> is &#60;b&#62;no&#60;/b&#62; <code>1&#42;2&#42;</code> <span>&#36;</span>5"
+        );
+        assert_eq!(spoken("one ` two"), "one &#96; two");
+        assert_eq!(spoken("`x` and ` y"), "<code>x</code> and &#96; y");
+        assert_eq!(spoken("``"), "<code></code>");
+        assert_eq!(spoken(""), "");
+        assert!(!spoken("`</code><script>`").contains("<script>"));
     }
 
     #[test]

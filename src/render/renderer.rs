@@ -349,7 +349,7 @@ impl Renderer {
         let plain = foreign::printable(text);
         self.screen.finish(
             place,
-            note(&foreign::inline(text), &format!("{plain}\n"), kind),
+            note(&foreign::spoken(text), &format!("{plain}\n"), kind),
         );
     }
 

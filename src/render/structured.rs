@@ -27,7 +27,7 @@ fn valid_form(name: &str, valid: &Valid) -> Form {
     let notes: Vec<String> = valid
         .notes
         .iter()
-        .map(|note| format!("\n\n<sub>{}</sub>", foreign::inline(note)))
+        .map(|note| format!("\n\n<sub>{}</sub>", foreign::spoken(note)))
         .collect();
     let markdown = format!(
         "**{}** ({kind})\n\n{}{}",

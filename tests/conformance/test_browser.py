@@ -288,6 +288,48 @@ def test_an_interrupt_keeps_what_has_arrived(lab, browser):
         check_console_is_clean(notebook)
 
 
+SESSION = """
+# /^Two cities/
+
+```json result
+[{"city": "Kiel", "people": 246000, "sea": true}, {"city": "Ulm | Neu-Ulm", "people": 186000, "sea": false}]
+```
+
+# /rows has/
+
+Two.
+"""
+
+
+def test_results_are_tables_and_notes_are_no_errors(lab, browser):
+    name = lab.write(
+        "session",
+        '%%json cities\n```json\n{"type": "array", "maxItems": 5, "items": {"type": "object", "properties": {"city": {"type": "string"}, '
+        '"people": {"type": "integer"}, "sea": {"type": "boolean"}}, "required": ["city", "people", "sea"]}}\n```\nTwo cities, please.',
+        "%attach measured.csv\n\nHow many rows has it?",
+        "@measured.csv and @nowhere.csv: how many rows has each?",
+        "%%effort high",
+        script=SESSION,
+    )
+    (lab.directory / "session/measured.csv").write_text("a,b\n1,2\n3,4\n")
+    with browser.open(lab, name) as notebook:
+        notebook.run_all()
+        cells = notebook.output(0).locator("tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText))")
+        assert cells == [["city", "people", "sea"], ["Kiel", "246000", "true"], ["Ulm | Neu-Ulm", "186000", "false"]]
+        note = notebook.output(0).locator("sub", has_text="sent as a description")
+        expect(note).to_have_count(1)
+        assert note.locator("code").first.inner_text() == "maxItems"
+        expect(notebook.output(0).get_by_role("link")).to_have_text(["cities.json", "cities.csv"])
+
+        assert re.match(r"Attached measured\.csv \(.*, 12 B, sha256 \w{12}\): in Claude's sandbox\.\s+Two\.", notebook.text(1))
+        assert "Attached measured.csv" in notebook.text(2)
+        expect(notebook.output(2).locator("sub").first).to_have_text(re.compile("@nowhere.csv stays as typed: there is no such file"))
+        expect(notebook.output(3).locator("sub")).to_have_text(re.compile("%%effort holds for this cell only"))
+        expect(notebook.page.locator(ERROR)).to_have_count(0)
+        assert "`" not in "".join(map(notebook.text, range(4)))
+        check_console_is_clean(notebook)
+
+
 def test_a_mistyped_magic_says_what_was_meant(lab, browser):
     name = lab.write("mistyped", "%efort high\n\nHello", "%effort")
     with browser.open(lab, name) as notebook:

@@ -10,7 +10,7 @@ use crate::kernel::error::CellError;
 use crate::kernel::execute::Scene;
 use crate::kernel::jobs::unless_stopped;
 use crate::kernel::ran::Ran;
-use crate::kernel::show::warnings;
+use crate::kernel::show::notes;
 
 use super::Kernel;
 
@@ -61,7 +61,7 @@ impl Kernel {
             count: scene.1,
             asks: None,
         };
-        scene.show(warnings(told.iter())).await;
+        scene.show(notes(told.iter())).await;
         let prices = (!self.about.offline).then_some(&*self.state.prices);
         let plan = dry::plan(&request, &question.before, &counted, prices);
         scene.show(vec![plan]).await;

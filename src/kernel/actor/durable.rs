@@ -8,7 +8,7 @@ use crate::kernel::execute::{Leave, Scene};
 use crate::kernel::introspect::{self, HistoryEntry};
 use crate::kernel::jobs::unless_stopped;
 use crate::kernel::resume;
-use crate::kernel::show::{front_end, warnings};
+use crate::kernel::show::{front_end, notes, warnings};
 use crate::render::renderer::Client as FrontEnd;
 
 use super::Kernel;
@@ -80,6 +80,6 @@ impl Kernel {
         }
         // Whoever resumes knows.
         let notice = chosen.notice.filter(|_| !execute.code.contains("%resume"));
-        self.scene(request).show(warnings(notice.iter())).await;
+        self.scene(request).show(notes(notice.iter())).await;
     }
 }

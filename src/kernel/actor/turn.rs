@@ -27,7 +27,7 @@ use crate::kernel::mend;
 use crate::kernel::money;
 use crate::kernel::ran::Ran;
 use crate::kernel::resume;
-use crate::kernel::show::{front_end, warnings};
+use crate::kernel::show::{front_end, notes, warnings};
 use crate::kernel::state::State;
 use crate::kernel::{replay, results};
 use crate::render::renderer::Renderer;
@@ -137,7 +137,7 @@ impl Kernel {
             renderer = renderer.running(verbatim.clone());
         }
         scene
-            .show(warnings(mended.iter().chain(&told).chain(&new_tools)))
+            .show(notes(mended.iter().chain(&told).chain(&new_tools)))
             .await;
         let (end, mut leave) = drive(
             &mut turn,

@@ -34,7 +34,7 @@ pub(super) struct ProgressLine {
 
 impl ProgressLine {
     pub(super) async fn draw(&mut self, text: &str, host: &dyn Host, scene: Scene<'_>) {
-        let markdown = format!("<sub>{} …</sub>", foreign::inline(text));
+        let markdown = format!("<sub>{} …</sub>", foreign::spoken(text));
         let display = |id: &String| Display {
             data: MimeBundle::markdown(markdown.clone(), format!("{text} …")),
             display_id: Some(id.clone()),

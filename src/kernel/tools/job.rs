@@ -13,12 +13,15 @@ use crate::cell::shown::{Part, Shown, clip};
 use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
 use crate::kernel::error::CellError;
 use crate::kernel::jobs::{Desktop, Outcome, Stopped, unless_stopped};
+use crate::kernel::show::notes;
 
 use servers::{add_server, address, list_servers, remove_servers, take};
 
 /// How long a cell of definitions may run: it may open connections and read files.
 const DEFINE_LIMIT: Duration = Duration::from_secs(600);
-/// Characters of a description in a list.
+/// Characters of a description that are shown.
+const DESCRIPTION: usize = 200;
+/// Characters of an address in a list.
 const SHORT: usize = 80;
 
 /// Does one job.
@@ -273,7 +276,7 @@ fn announce(shown: Shown, tool: &Tool) -> Shown {
     let call = format!("{}({})", tool.name(), tool.takes());
     let description = clip(
         tool.text("description").lines().next().unwrap_or_default(),
-        SHORT,
+        DESCRIPTION,
     );
     let mut said = Part::code(&call);
     if !description.is_empty() {
@@ -285,11 +288,7 @@ fn announce(shown: Shown, tool: &Tool) -> Shown {
 }
 
 async fn quiet(desktop: &Desktop<'_>, text: &str) {
-    let output = Output::Stream {
-        name: StreamName::Stderr,
-        text: format!("{text}\n"),
-    };
-    desktop.scene.show(vec![output]).await;
+    desktop.scene.show(notes([&text.to_owned()])).await;
 }
 
 fn list(tools: &Tools) -> Shown {
@@ -306,8 +305,8 @@ fn list(tools: &Tools) -> Shown {
                 Part::code(&format!("{}({})", tool.name(), tool.takes())),
                 Part::text(&tool.what()),
                 Part::ours(if tool.options.ask { "yes" } else { "" }),
-                Part::ours(&format!("{} s", tool.options.timeout_s)),
-                Part::text(&clip(tool.text("description"), SHORT)),
+                Part::ours(&format!("{}\u{a0}s", tool.options.timeout_s)),
+                Part::text(&clip(tool.text("description"), DESCRIPTION)),
             ]
         })
         .collect();

@@ -3,7 +3,7 @@
 use claude_kernel::config::Resume;
 use claude_kernel::jupyter::connection::Channel;
 use claude_kernel::kernel::journal::Options;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Place, SCRIPT, arm, crash, entries, last_request, run, shut_down, text, until_written,
@@ -11,10 +11,11 @@ use super::{
 use crate::support::rig::{Asks, Ran, Rig};
 
 fn said(ran: &Ran, what: &str) -> bool {
-    let lines = ran.iopub("stream");
-    lines
-        .iter()
-        .any(|line| line["name"] == "stderr" && line["text"].to_string().contains(what))
+    let is_said = |shown: &Value| {
+        shown["metadata"]["claude_kernel"]["block"] == "note"
+            && shown["data"]["text/plain"].to_string().contains(what)
+    };
+    ran.iopub("display_data").into_iter().any(is_said)
 }
 
 #[tokio::test]
