@@ -11,7 +11,7 @@ MOVES = ("messages", "container", "diagnostics", "max_tokens", "cache_control")
 
 
 class Refused:
-    """An error status in the place of an answer."""
+    """An error status in the place of an answer; without a status, a connection that is cut."""
 
     def __init__(self, status, headers=(), code=None, kind="invalid_request_error", raw=None):
         """`raw`: a body that is no JSON, as a proxy sends it."""
@@ -19,6 +19,8 @@ class Refused:
 
     def is_transient(self):
         asked = self.headers.get("x-should-retry")
+        if self.status is None:
+            return True
         if self.code in SPENT:
             return False
         return asked == "true" if asked else self.status in (408, 409, 429) or self.status >= 500
@@ -28,14 +30,18 @@ class Refused:
         if "retry-after-ms" in self.headers:
             return float(self.headers["retry-after-ms"]) / 1000
         asked = self.headers.get("retry-after")
-        return float(asked) if asked and asked[0].isdigit() else None
+        if asked and not asked[0].isdigit():
+            # A date has whole seconds; how long it is until then is known to nobody here.
+            return 0.0
+        return float(asked) if asked else None
 
 
 class Follow:
     """The calls of one cell, one after the other."""
 
-    def begin(self):
-        """A cell begins: what it asks first is its own affair."""
+    def begin(self, many=False):
+        """A cell begins: what it asks first is its own affair; `many` questions are of several cells."""
+        self.many = many
         self.past = self.doubted = None
         self.retries = self.pauses = self.rounds = 0
         self.repaired = set()
@@ -51,7 +57,7 @@ class Follow:
         if isinstance(outcome, Refused):
             return self.after_refusal(before, outcome, body, now - at)
         self.retries, self.repaired = 0, set()
-        if outcome.stop == "compaction":
+        if outcome.stop == "compaction" or self.many and outcome.stop == "end_turn":
             return
         if outcome.stop not in ("tool_use", "pause_turn"):
             return self.wrong(f"asked again after an answer that ended with {outcome.stop}")
@@ -114,13 +120,15 @@ class Follow:
             return
         before, outcome, _ = self.past
         if not isinstance(outcome, Refused):
-            if outcome.stop == "tool_use" or outcome.stop == "pause_turn" and self.pauses < MAX_PAUSES:
+            calls = any(block["type"] == "tool_use" for block in outcome.content)
+            if outcome.stop == "tool_use" and calls or outcome.stop == "pause_turn" and self.pauses < MAX_PAUSES:
                 self.wrong(f"left at {outcome.stop}")
             return
         wait = outcome.wait_s()
         if outcome.is_transient() and (wait is None and self.retries < 2 or wait is not None and wait < 5):
             self.wrong(f"gave up at {outcome.status} after {self.retries} retries")
-        if outcome.status in (400, 404) and container(before) and outcome.code != "file_expired":
+        is_first = not (self.pauses or self.rounds)
+        if outcome.status in (400, 404) and is_first and container(before) and outcome.code != "file_expired":
             self.wrong("not tried without the container")
 
 

@@ -184,9 +184,10 @@ class History:
         if len(messages) > 1 and messages[-1]["role"] == "user":
             answers = {block.get("tool_use_id") for block in blocks(messages[-1]["content"])}
             kinds = {block["type"] for block in blocks(messages[-1]["content"])}
+            offered = {tool.get("name") for tool in self.defined(body)}
             for block in blocks(messages[-2]["content"]):
                 waits = block["type"] == "tool_use" and block["id"] in answers and kinds == {"tool_result"}
-                if waits and block["name"] not in effect:
+                if waits and block["name"] in offered - effect.keys():
                     self.wrong(f"the answer of a tool that is not there: {block['name']}")
 
     def thinking(self, body):

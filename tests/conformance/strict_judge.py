@@ -7,8 +7,8 @@ from strict_body import Body
 from strict_follow import Follow
 from strict_history import History
 from strict_transport import Transport
-from strict_types import BETA_COUNTED, BETA_CREATED, COUNTED, CREATED, KNOWN_BLOCKS, mismatch
-from strict_values import blocks, container_id
+from strict_types import BETA_COUNTED, BETA_CREATED, COUNTED, CREATED, mismatch
+from strict_values import blocks, container_id, written
 
 
 class Judge(Transport, Body, History, Follow):
@@ -25,6 +25,8 @@ class Judge(Transport, Body, History, Follow):
         self.bound = {}
         self.expected_container = None
         self.files = {}
+        # Ids of files that are gone: a request that names one is refused, and no fault.
+        self.expired = set()
         self.paused = []
         self.sent = set()
         self.extra_betas = set()
@@ -58,12 +60,13 @@ class Judge(Transport, Body, History, Follow):
             self.follows(body, now)
 
     def typed(self, body):
-        """The body for the SDK's types, which do not know the blocks that are not invented yet."""
+        """The body for the SDK's types, less what was said to it: that may be of a kind not invented yet."""
+        known = {key for answer in self.answers for key in answer.keys}
         messages = []
         for message in body["messages"]:
             content = message["content"]
             if message["role"] == "assistant" and isinstance(content, list):
-                content = [block if block["type"] in KNOWN_BLOCKS else {"type": "text", "text": "?"} for block in content]
+                content = [{"type": "text", "text": "?"} if written(block) in known else block for block in content]
             messages.append({**message, "content": content})
         return {**body, "messages": messages}
 

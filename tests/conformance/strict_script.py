@@ -20,7 +20,7 @@ class Play:
     stop: str | None = "end_turn"
     # The stream stays open after the blocks, until somebody hangs up.
     stays: bool = False
-    # "eof" or "error" in the place of the end.
+    # "eof" or "error" in the place of the end; "start": nothing comes; "last": all but the last event.
     breaks: str = ""
     # Events that are not invented yet, before the blocks' end.
     odd: list = field(default_factory=list)
@@ -87,9 +87,13 @@ class Script:
         played = scene and scene()
         if played:
             return played
-        if (body.get("output_config") or {}).get("format"):
-            return Play([*self.thought(), {"type": "text", "text": '{"n": 7}', "citations": None}])
-        return Play([*self.unfinished(), *self.thought("Now I know." if self.round else "First I look."), self.text()])
+        return Play([*self.unfinished(), *self.thought("Now I know." if self.round else "First I look."), self.final()])
+
+    def final(self):
+        """The end of an answer: the result, where one is asked for."""
+        if (self.body.get("output_config") or {}).get("format"):
+            return {"type": "text", "text": '{"n": 7}', "citations": None}
+        return self.text()
 
     def unfinished(self):
         """The results of code that called tools and now is over."""
@@ -119,7 +123,7 @@ class Script:
         if self.runs() and self.round < often:
             return Play([*self.thought(f"Pass {self.round}."), *self.call(f"echo {self.round}")], "pause_turn")
         if self.round:
-            return Play([*self.call("echo again"), self.text()])
+            return Play([*self.call("echo again"), self.final()])
 
     def on_open(self):
         """A pause in the middle of a call: its result begins the next answer."""
@@ -151,6 +155,12 @@ class Script:
         """A refusal before any output, without a reason."""
         return Play([], "refusal", explanation=None)
 
+    def on_refuses(self):
+        """`Refuses NAME`: after a round of calls."""
+        if self.round:
+            return Play([*self.thought(), self.text()], "refusal")
+        return Play([*self.thought(), self.own(self.words[1])], "tool_use")
+
     def on_nothing(self):
         return Play([])
 
@@ -174,7 +184,7 @@ class Script:
         return Play([*self.thought(), *(self.call(command) if self.runs() else []), done])
 
     def on_breaks(self):
-        """`Breaks eof|error`: after a step, in the middle of a text."""
+        """`Breaks eof|error|start|last`: after a step, in the middle of a text."""
         said = [*self.thought(), *(self.call("echo kept") if self.runs() else [])]
         return Play([*said, self.text("This sentence is never")], None, breaks=self.words[1])
 

@@ -6,6 +6,7 @@ their own (`strict_judge`), and bodies are checked against the official SDK's ty
 
 import email.parser
 import json
+import socket
 import threading
 import time
 import traceback
@@ -15,7 +16,7 @@ from strict_follow import Refused
 from strict_judge import Judge
 from strict_script import Script
 from strict_transport import read_json
-from strict_values import CHANGES, bare, container_id, every_block
+from strict_values import CHANGES, bare, container_id, every_block, walk
 from strict_wire import Wire
 
 
@@ -26,7 +27,7 @@ class Strict:
         self.judge = Judge()
         self.script = Script(self.judge)
         self.closing = threading.Event()
-        # What refuses the next requests: each a `Refused`.
+        # What refuses the next requests: each a `Refused`, or None for one that is answered.
         self.refusals = []
         # Whether tools may come and go in mid-conversation.
         self.takes_changes = True
@@ -79,7 +80,7 @@ class Strict:
             return self.json(http, {"data": [], "has_more": False, "first_id": None, "last_id": None})
         if where == "/v1/files":
             asked = [part.partition("=")[2] for part in query.split("&") if part.startswith("ids")]
-            files = [file for id, file in self.judge.files.items() if not asked or id in asked]
+            files = [file for id, file in self.judge.files.items() if (not asked or id in asked) and id not in self.judge.expired]
             return self.json(http, {"data": [shown(file) for file in files], "next_page": None})
         if file and content:
             return self.send(http, 200, file.get("data", b""), {"content-type": file["mime_type"]})
@@ -127,12 +128,19 @@ class Strict:
     def refusal(self, body):
         if not self.takes_changes and any(block["type"] in CHANGES for _, _, block in every_block(body)):
             return Refused(400)
+        named = {value["file_id"] for _, _, block in every_block(body) for value in walk(block) if "file_id" in value}
+        if named & self.judge.expired:
+            return Refused(404, code="file_expired", kind="not_found_error")
         return self.refusals.pop(0) if self.refusals else None
 
     def refuse(self, http, body, refused):
-        if refused.status in (400, 404) and refused.code != "file_expired" and container_id(body):
+        if refused.status in (400, 404) and not refused.is_transient() and refused.code != "file_expired" and container_id(body):
             # The sandbox is the suspect: the repair leaves it out.
             self.judge.doubted, self.judge.expected_container = self.judge.expected_container, None
+        if refused.status is None:
+            # Cut before a byte of an answer.
+            http.close_connection = True
+            return http.connection.shutdown(socket.SHUT_RDWR)
         if refused.raw is not None:
             return self.send(http, refused.status, refused.raw, {"content-type": "text/html", **refused.headers})
         error = {"type": refused.kind, "message": "No."}

@@ -28,20 +28,19 @@ class Session:
         assert alive
         assert self.judge.problems == []
 
-    def cell(self, code, cell=None, fails=None, turns=1):
+    def cell(self, code, cell=None, fails=None, many=False):
         """Runs a cell, by default a new one; returns what it published."""
-        reply, published = self.run(code, cell, turns)
+        reply, published = self.run(code, cell, many)
         error = [m["content"] for m in published if m["msg_type"] == "error"]
         assert reply.get("ename") == fails, f"{code!r}: {reply.get('evalue')} {error}"
         return published
 
-    def run(self, code, cell=None, turns=1):
+    def run(self, code, cell=None, many=False):
         self.cells += 1
         before = len(self.judge.problems)
-        self.judge.begin()
+        self.judge.begin(many)
         reply, published = self.client.run_in(cell or f"cell-{self.cells}", code)
-        if turns == 1:
-            self.judge.over()
+        self.judge.over()
         problems = self.judge.problems[before:]
         assert not problems, f"{code!r}: {problems}"
         return reply, published
@@ -67,7 +66,7 @@ class Session:
         self.cells += 1
         self.judge.begin()
         msg_id = self.client.start_in(cell or f"cell-{self.cells}", code)
-        self.until(when)
+        when() if callable(when) else self.until(when)
         self.client.session.send(self.client.control_channel.socket, "interrupt_request", {})
         self.client.iopub_until_idle(msg_id)
         assert self.client.get_shell_msg(timeout=LIMIT_S)["content"]["ename"] == "KeyboardInterrupt"
@@ -79,7 +78,7 @@ class Session:
         deadline = time.monotonic() + LIMIT_S
         while True:
             message = self.client.get_iopub_msg(timeout=LIMIT_S)
-            if words in str(message["content"]):
+            if message["msg_type"] != "execute_input" and words in str(message["content"]):
                 return
             assert time.monotonic() < deadline
 

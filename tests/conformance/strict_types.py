@@ -71,19 +71,3 @@ def of_union(kinds, value, path):
         return None
     # The complaint that got furthest is the one that means something.
     return max(found, key=lambda complaint: len(complaint.split(":")[0]))
-
-
-def named(kind):
-    """The values of `type` in a union of blocks."""
-    if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
-        return set(typing_extensions.get_args(kind.model_fields["type"].annotation))
-    if isinstance(kind, type):
-        return set(typing_extensions.get_args(typing_extensions.get_type_hints(kind)["type"]))
-    inner = typing_extensions.get_args(kind)
-    if typing_extensions.get_origin(kind) is typing.Annotated:
-        inner = inner[:1]
-    return set().union(*(named(part) for part in inner))
-
-
-# What an assistant may have said, by `type`.
-KNOWN_BLOCKS = named(anthropic.types.beta.BetaContentBlockParam)

@@ -32,25 +32,28 @@ class Wire:
         details = {**DETAILS, "explanation": play.explanation} if play.stop == "refusal" else None
         end = {"stop_reason": play.stop, "stop_sequence": "END" if play.stop == "stop_sequence" else None,
                "stop_details": details, "container": container}  # fmt: skip
+        http.close_connection = True
         try:
+            if play.breaks == "start":
+                return
             if self.strict.style == "chatty":
                 self.raw("\ufeff: hello\n\nretry: 5\n\nevent: message_start\n\ndata: {}\n\n")
             self.event({"type": "message_start", "message": message})
             for index, block in enumerate(play.blocks):
                 last = index + 1 == len(play.blocks)
-                self.block(index, block, broken=bool(play.breaks) and last, odd=play.odd if last else ())
+                self.block(index, block, broken=play.breaks in ("eof", "error") and last, odd=play.odd if last else ())
             while play.stays and not self.strict.closing.wait(0.05):
                 self.event({"type": "ping"})
             if play.breaks == "error":
                 error = {"type": "overloaded_error", "message": "Too much."}
                 self.event({"type": "error", "error": error, "request_id": "req_strict"})
-            if not play.breaks:
+            if play.breaks in ("", "last"):
                 self.event({"type": "message_delta", "delta": end, "usage": self.usage()})
+            if not play.breaks:
                 self.event({"type": "message_stop"})
         except OSError:
             # An interrupt: the kernel has hung up.
             answer.stop = None
-        http.close_connection = True
 
     def usage(self):
         if self.play.stop != "compaction":

@@ -276,6 +276,16 @@ async fn x_should_retry_is_obeyed_both_ways() {
     arm(&rig, "status status=400 should_retry=true").await;
     let ran = rig.cell("Say hello").await;
     assert!(ran.text().contains("Hello."), "{}", ran.transcript());
+    // With a sandbox and thinking, too: what is asked for is the same request.
+    rig.cell("Keep a file").await;
+    arm(&rig, "status status=400 should_retry=true").await;
+    rig.cell("Say hello").await;
+    let asked = rig.emulator.faults().requests().await.unwrap();
+    let [.., first, again] = asked.as_slice() else {
+        panic!("{asked:?}");
+    };
+    assert!(first.body["container"].is_string(), "{first:?}");
+    assert_eq!(first.body, again.body);
     arm(&rig, "status status=500 should_retry=false").await;
     let ran = rig.cell("Say hello").await;
     check_failed(&mut rig, &ran, "ApiError").await;

@@ -34,10 +34,19 @@ impl TurnLoop {
     /// Changes the request after a refusal that may be about the sandbox or the history; in the
     /// order of `claude-api.md` 14, without reading the message. False when nothing is left to try.
     fn repair(&mut self, error: &ApiError) -> bool {
-        let ApiError::Status { status, .. } = error else {
+        let ApiError::Status {
+            status,
+            should_retry,
+            ..
+        } = error
+        else {
             return false;
         };
         if self.continuations > 0 || self.tool_rounds > 0 {
+            return false;
+        }
+        // The API wants the same request again.
+        if *should_retry == Some(true) {
             return false;
         }
         // A file that expired is no reason to doubt the sandbox.
