@@ -195,6 +195,15 @@ pub fn read(listing: &str) -> Vec<Installed> {
     found
 }
 
+/// Writes what [`read`] reads.
+#[must_use]
+pub fn listing(installed: &[Installed]) -> String {
+    let lines = installed.iter();
+    lines
+        .map(|one| format!("{}=={}\n", one.name, one.version))
+        .collect()
+}
+
 /// The longest name or version taken, in bytes.
 const MAX_WORD: usize = 100;
 /// Packages that are kept; a sandbox has some hundred.

@@ -173,7 +173,11 @@ impl Conversations {
             }
             Record::Settings(settings) => self.settings = Some(*settings),
             // The kernel remembers these; they are not part of what was said.
-            Record::Variable { .. } | Record::Spent(_) => {}
+            Record::Variable { .. }
+            | Record::Input { .. }
+            | Record::InputGone { .. }
+            | Record::Packages { .. }
+            | Record::Spent(_) => {}
             Record::Restarted => self.restart(),
         }
     }

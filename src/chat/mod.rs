@@ -5,6 +5,7 @@ pub mod budget;
 pub mod conversation;
 pub mod hints;
 pub mod history;
+pub mod input;
 pub mod ledger;
 pub mod params;
 pub mod presets;

@@ -16,6 +16,7 @@ use crate::anthropic::request::MessageParam;
 
 use super::conversation::mark::Mark;
 use super::conversation::order::CellKey;
+use super::input::{Input, Way};
 use super::ledger::Entry;
 use super::settings::Settings;
 use super::turn::{Cut, Receipt};
@@ -100,6 +101,29 @@ pub enum Record {
         /// A text, or a structured result: as JSON, so that it may be nested as deeply as it came.
         value: Arc<RawValue>,
     },
+    /// A file was uploaded, or goes another way from here on.
+    Input {
+        /// All that is known of it.
+        input: Box<Input>,
+        /// How it goes with the next prompt, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits: Option<Way>,
+    },
+    /// A file is no longer at the API.
+    InputGone {
+        /// Its id.
+        file_id: String,
+        /// The id of the same content, uploaded again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<String>,
+    },
+    /// A sandbox was asked what it has installed.
+    Packages {
+        /// The sandbox.
+        container: String,
+        /// What it has, as lines of `name==version`.
+        listing: String,
+    },
     /// A run of a cell was paid for, whatever became of it.
     Spent(Box<Entry>),
     /// Another process goes on: cell ids that were valid in one process only mean nothing now.
@@ -121,6 +145,9 @@ const KINDS: &[&str] = &[
     "uncompacted",
     "settings",
     "variable",
+    "input",
+    "input_gone",
+    "packages",
     "spent",
     "restarted",
 ];
@@ -213,6 +240,8 @@ impl Record {
         match self {
             Self::Settings(_) => Some("settings".to_owned()),
             Self::Variable { name, .. } => Some(format!("variable {name}")),
+            Self::Input { input, .. } => Some(format!("input {}", input.file_id)),
+            Self::Packages { .. } => Some("packages".to_owned()),
             _ => None,
         }
     }
@@ -277,6 +306,9 @@ mod tests {
             r#"{"uncompacted":{"thread":"main"}}"#,
             r#"{"settings":{"model":"claude-opus-5","mood":"good"}}"#,
             r#"{"variable":{"name":"towns","value":[{"n":1.50}],"mood":"good"}}"#,
+            r#"{"input":{"input":{"file_id":"file_1","name":"a.csv","path":"/a.csv","size_bytes":3,"sha256":"00","mime_type":"text/csv"},"mood":"good"}}"#,
+            r#"{"input_gone":{"file_id":"file_1","mood":"good"}}"#,
+            r#"{"packages":{"container":"container_1","listing":"numpy==2.1.0\n","mood":"good"}}"#,
             r#"{"spent":{"count":3,"model":"claude-opus-5","cost_usd":0.5,"mood":"good"}}"#,
             r#""restarted""#,
         ];

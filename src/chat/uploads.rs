@@ -7,6 +7,7 @@ use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
 
 use super::conversation::{self, EMPTY};
 use super::question::Question;
+use super::record::TurnRecord;
 
 /// Returns the ids of the files that `blocks` put into a sandbox, in order.
 pub fn in_blocks<'a>(blocks: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
@@ -16,6 +17,18 @@ pub fn in_blocks<'a>(blocks: impl IntoIterator<Item = &'a Value>) -> Vec<String>
     uploads
         .filter_map(|block| block.get("file_id")?.as_str().map(str::to_owned))
         .collect()
+}
+
+/// Returns the ids of the files that a turn put into a sandbox, in order.
+#[must_use]
+pub fn in_turn(turn: &TurnRecord) -> Vec<String> {
+    let said = turn.question.get();
+    // Most turns have none, and may be long.
+    if !said.contains("container_upload") {
+        return Vec::new();
+    }
+    let blocks: Vec<Value> = serde_json::from_str(said).unwrap_or_default();
+    in_blocks(&blocks)
 }
 
 /// Returns the ids of the files that the messages of a request put into a sandbox, each once.

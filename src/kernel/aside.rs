@@ -82,9 +82,6 @@ pub(super) async fn ask(
     if let Some(entry) = money::line(desktop.state.count, what, &turn.receipt()) {
         desktop.state.record(Record::Spent(Box::new(entry)));
     }
-    if let Some(container) = turn.container() {
-        desktop.state.inputs.watch(container);
-    }
     let conversations = &desktop.state.conversations;
     if let Some(record) = conversations.container_changed(turn.container()) {
         desktop.state.record(record);

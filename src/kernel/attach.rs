@@ -240,13 +240,11 @@ async fn upload(
         desktop.planned.extend(blocks);
         return Ok(note);
     }
-    if let Some(file_id) = known {
-        if is_there(&file_id, desktop).await? {
-            desktop.state.inputs.wait(&file_id, file.eyes, file.sandbox);
-            return Ok(note);
-        }
-        // The API has forgotten it: as if it had never been there.
-        desktop.state.inputs.forget(&file_id);
+    if let Some(file_id) = &known
+        && is_there(file_id, &upload, desktop).await?
+    {
+        desktop.state.inputs.wait(file_id, file.eyes, file.sandbox);
+        return Ok(note);
     }
     let input = send(&upload, &note.shown, line, desktop).await?;
     let inputs = &mut desktop.state.inputs;
@@ -255,13 +253,21 @@ async fn upload(
         inputs.asked_at = Some(desktop.edges.host.now());
     }
     let file_id = input.file_id.clone();
-    desktop.state.inputs.add(input);
-    desktop.state.inputs.wait(&file_id, file.eyes, file.sandbox);
+    match known {
+        // The API has forgotten it: what was said with it is said with the new one.
+        Some(old) => inputs.replace(&old, input),
+        None => inputs.add(input),
+    }
+    inputs.wait(&file_id, file.eyes, file.sandbox);
     Ok(note)
 }
 
-/// Asks whether the API still has a file that can be used.
-async fn is_there(file_id: &str, desktop: &mut Desktop<'_>) -> Result<bool, Stopped> {
+/// Asks whether the API still has a file that can be used in place of an upload.
+async fn is_there(
+    file_id: &str,
+    upload: &Upload,
+    desktop: &mut Desktop<'_>,
+) -> Result<bool, Stopped> {
     let edges = &*desktop.edges;
     let asked = retrying(edges.host.as_ref(), || edges.client.file(file_id));
     let answer = unless_stopped(asked, desktop.interruptions, desktop.scene.desk).await?;
@@ -269,7 +275,9 @@ async fn is_there(file_id: &str, desktop: &mut Desktop<'_>) -> Result<bool, Stop
         Ok(metadata) => {
             let expires = metadata.expires_at.as_deref();
             let expires = expires.and_then(|at| chrono::DateTime::parse_from_rfc3339(at).ok());
-            Ok(expires.is_none_or(|at| at > edges.host.now()))
+            // What a journal says of it need not be so.
+            let is_same = metadata.size_bytes == upload.size_bytes;
+            Ok(is_same && expires.is_none_or(|at| at > edges.host.now()))
         }
         Err(ApiError::Status { status: 404, .. }) => Ok(false),
         Err(error) => Err(CellError::from(&error).into()),
@@ -369,10 +377,10 @@ pub(super) fn plain_name(name: &str) -> String {
     }
 }
 
-/// Returns the hash of a file that can be sent, in hexadecimal.
-pub(super) fn hash_of(path: &std::path::Path) -> Option<String> {
-    let examined = examine::examine(path, &path.to_string_lossy());
-    examined.ok().map(|examined| examined.sha256)
+/// Returns the hash of a file that can be sent, in hexadecimal, and its size in bytes.
+pub(super) fn content_of(path: &std::path::Path) -> Option<(String, u64)> {
+    let examined = examine::examine(path, &path.to_string_lossy()).ok()?;
+    Some((examined.sha256, examined.size_bytes))
 }
 
 /// Does something that reads files, on a thread of its own, and lets the person stop waiting for it.

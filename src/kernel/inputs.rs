@@ -2,59 +2,34 @@
 //! has which of them.
 //!
 //! Pure. An upload block works only in the turn it is sent with (`claude-api.md` 3.5), so a sandbox
-//! that is new gets the files of earlier turns once more. Invariant: ids come from the API alone,
+//! that is new gets the files of earlier turns once more. What changes is recorded, and comes back
+//! with its conversation. Invariant: ids come from the API alone, by way of the journal at most,
 //! never from a notebook.
-
-use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::anthropic::request::MessagesRequest;
 use crate::chat::question::Question;
+use crate::chat::record::{Record, TurnRecord};
 use crate::chat::uploads::{self, Gone};
 
-/// How Claude itself looks at a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Eyes {
-    /// As an image.
-    Image,
-    /// As a document.
-    Document,
-}
-
-/// A file at the API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Input {
-    /// `file_…`.
-    pub file_id: String,
-    /// What it is called there, and in the sandbox.
-    pub name: String,
-    /// Where it came from.
-    pub path: PathBuf,
-    /// Size in bytes.
-    pub size_bytes: u64,
-    /// SHA-256 in hexadecimal.
-    pub sha256: String,
-    /// As it was declared.
-    pub mime_type: String,
-    /// When the API forgets it, RFC 3339.
-    pub expires_at: Option<String>,
-    /// How Claude saw it last.
-    pub eyes: Option<Eyes>,
-    /// Whether it went to the sandbox.
-    pub sandbox: bool,
-    /// The turns it went with, oldest first.
-    pub turns: Vec<u32>,
-}
+pub use crate::chat::input::{Eyes, Input, Way};
 
 /// A file that goes with the next prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Waiting {
     file_id: String,
-    name: String,
-    eyes: Option<Eyes>,
-    sandbox: bool,
+    way: Way,
+}
+
+/// What the journal was not told yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum News {
+    /// A file is known, or goes another way.
+    File(String),
+    /// A file is gone.
+    Gone(Gone),
 }
 
 /// All of them.
@@ -70,6 +45,7 @@ pub struct Inputs {
     watched: Vec<String>,
     /// When the API was last asked whether it has the files of the conversation.
     pub(super) asked_at: Option<DateTime<Utc>>,
+    news: Vec<News>,
 }
 
 impl Inputs {
@@ -121,14 +97,14 @@ impl Inputs {
 
     /// Notes an uploaded file; one of the same name from the same place is replaced by it.
     pub fn add(&mut self, input: Input) {
+        self.news.push(News::File(input.file_id.clone()));
         self.uploaded.retain(|old| old.file_id != input.file_id);
         self.uploaded.push(input);
     }
 
     /// Notes that a file is no longer at the API: what was said with it is sent without it.
     pub fn remove(&mut self, file_id: &str) {
-        self.forget(file_id);
-        self.removed.push(Gone {
+        self.is_gone(&Gone {
             file_id: file_id.to_owned(),
             again: None,
         });
@@ -142,35 +118,40 @@ impl Inputs {
 
     /// Notes that a file which was gone from the API is there again, under another id.
     pub fn replace(&mut self, file_id: &str, again: Input) {
-        let new = again.file_id.clone();
-        for waiting in &mut self.waiting {
-            if waiting.file_id == file_id {
-                waiting.file_id.clone_from(&new);
-            }
-        }
-        for (_, placed) in &mut self.placed {
-            if placed == file_id {
-                placed.clone_from(&new);
-            }
-        }
-        for gone in &mut self.removed {
-            if gone.again.as_deref() == Some(file_id) {
-                gone.again = Some(new.clone());
-            }
-        }
-        self.uploaded.retain(|old| old.file_id != file_id);
-        self.uploaded.push(again);
-        self.removed.push(Gone {
+        self.is_gone(&Gone {
             file_id: file_id.to_owned(),
-            again: Some(new),
+            again: Some(again.file_id.clone()),
         });
+        self.add(again);
     }
 
-    /// Forgets a file.
-    pub fn forget(&mut self, file_id: &str) {
-        self.uploaded.retain(|input| input.file_id != file_id);
-        self.waiting.retain(|waiting| waiting.file_id != file_id);
-        self.placed.retain(|(_, placed)| placed != file_id);
+    fn is_gone(&mut self, gone: &Gone) {
+        self.lose(gone);
+        self.news.push(News::Gone(gone.clone()));
+    }
+
+    fn lose(&mut self, gone: &Gone) {
+        let Gone { file_id, again } = gone;
+        self.uploaded.retain(|input| input.file_id != *file_id);
+        match again {
+            None => {
+                self.waiting.retain(|waiting| waiting.file_id != *file_id);
+                self.placed.retain(|(_, placed)| placed != file_id);
+            }
+            Some(again) => {
+                let waiting = self.waiting.iter_mut().map(|waiting| &mut waiting.file_id);
+                let placed = self.placed.iter_mut().map(|(_, placed)| placed);
+                for id in waiting.chain(placed).filter(|id| *id == file_id) {
+                    id.clone_from(again);
+                }
+                for earlier in &mut self.removed {
+                    if earlier.again.as_ref() == Some(file_id) {
+                        earlier.again = Some(again.clone());
+                    }
+                }
+            }
+        }
+        self.removed.push(gone.clone());
     }
 
     /// Has a file go with the next prompt.
@@ -184,21 +165,20 @@ impl Inputs {
         };
         input.eyes = eyes.or(input.eyes);
         input.sandbox |= sandbox;
-        let name = input.name.clone();
-        match self
-            .waiting
-            .iter_mut()
-            .find(|waiting| waiting.file_id == file_id)
-        {
-            Some(waiting) => {
-                waiting.eyes = eyes.or(waiting.eyes);
-                waiting.sandbox |= sandbox;
+        self.goes(file_id, Way { eyes, sandbox });
+        self.news.push(News::File(file_id.to_owned()));
+    }
+
+    fn goes(&mut self, file_id: &str, way: Way) {
+        let mut waiting = self.waiting.iter_mut();
+        match waiting.find(|waiting| waiting.file_id == file_id) {
+            Some(Waiting { way: known, .. }) => {
+                known.eyes = way.eyes.or(known.eyes);
+                known.sandbox |= way.sandbox;
             }
             None => self.waiting.push(Waiting {
                 file_id: file_id.to_owned(),
-                name,
-                eyes,
-                sandbox,
+                way,
             }),
         }
     }
@@ -208,13 +188,9 @@ impl Inputs {
     pub fn blocks(&self) -> Vec<Value> {
         self.waiting
             .iter()
-            .flat_map(|waiting| {
-                blocks(
-                    &waiting.file_id,
-                    &waiting.name,
-                    waiting.eyes,
-                    waiting.sandbox,
-                )
+            .flat_map(|Waiting { file_id, way }| {
+                let name = self.names(&[file_id]).first().copied().unwrap_or_default();
+                blocks(file_id, name, way.eyes, way.sandbox)
             })
             .collect()
     }
@@ -235,7 +211,7 @@ impl Inputs {
             let waits = self
                 .waiting
                 .iter()
-                .any(|waiting| waiting.file_id == *id && waiting.sandbox);
+                .any(|waiting| waiting.file_id == *id && waiting.way.sandbox);
             if !placed && !waits && !missing.contains(&id.as_str()) {
                 missing.push(id);
             }
@@ -271,20 +247,24 @@ impl Inputs {
         names.flatten().map(|input| input.name.as_str()).collect()
     }
 
-    /// Notes that a turn went well: nothing waits any more, and `container` has `uploads`.
-    pub fn sent(&mut self, turn: u32, container: Option<&str>, uploads: &[String]) {
+    /// Notes that a turn is in the conversation: nothing waits any more, and its sandbox has what
+    /// was uploaded with it.
+    pub fn sent(&mut self, turn: &TurnRecord) {
         for waiting in std::mem::take(&mut self.waiting) {
             let mut known = self.uploaded.iter_mut();
+            let number = turn.receipt.turn;
             if let Some(input) = known.find(|input| input.file_id == waiting.file_id)
-                && input.turns.last() != Some(&turn)
+                && input.turns.last() != Some(&number)
             {
-                input.turns.push(turn);
+                input.turns.push(number);
             }
         }
-        let Some(container) = container else { return };
+        let Some(container) = &turn.container else {
+            return;
+        };
         self.watch(container);
-        for id in uploads {
-            let pair = (container.to_owned(), id.clone());
+        for id in uploads::in_turn(turn) {
+            let pair = (container.clone(), id);
             if !self.placed.contains(&pair) {
                 self.placed.push(pair);
             }
@@ -300,9 +280,65 @@ impl Inputs {
         }
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        *self = Self::default();
+    /// Returns what the journal was not told yet.
+    pub fn news(&mut self) -> Vec<Record> {
+        let mut records: Vec<Record> = Vec::new();
+        let mut told: Vec<String> = Vec::new();
+        // Of a file the last word counts.
+        for news in std::mem::take(&mut self.news).into_iter().rev() {
+            match news {
+                News::Gone(Gone { file_id, again }) => {
+                    records.push(Record::InputGone { file_id, again });
+                }
+                News::File(file_id) => {
+                    let known = self.uploaded.iter().find(|input| input.file_id == file_id);
+                    if let Some(input) = known.filter(|_| !told.contains(&file_id)) {
+                        let mut waiting = self.waiting.iter();
+                        let waits = waiting.find(|waiting| waiting.file_id == file_id);
+                        records.push(Record::Input {
+                            input: Box::new(input.clone()),
+                            waits: waits.map(|waiting| waiting.way),
+                        });
+                    }
+                    told.push(file_id);
+                }
+            }
+        }
+        records.reverse();
+        records
+    }
+
+    /// Takes back what was recorded of a file. What no upload can have led to is left out.
+    pub fn known(&mut self, input: &Input, waits: Option<Way>) {
+        if !input.is_sound() {
+            return;
+        }
+        let mut known = self.uploaded.iter_mut();
+        match known.find(|old| old.file_id == input.file_id) {
+            Some(old) => *old = input.clone(),
+            None => self.uploaded.push(input.clone()),
+        }
+        match waits {
+            Some(way) => self.goes(&input.file_id, way),
+            None => self
+                .waiting
+                .retain(|waiting| waiting.file_id != input.file_id),
+        }
+    }
+
+    /// Takes back that a file is gone.
+    pub fn known_gone(&mut self, gone: &Gone) {
+        self.lose(gone);
+    }
+
+    /// Takes over the files of `others`, and has those go with the next prompt that wait there.
+    pub fn take_along(&mut self, others: Self) {
+        for input in others.uploaded {
+            self.add(input);
+        }
+        for Waiting { file_id, way } in others.waiting {
+            self.wait(&file_id, way.eyes, way.sandbox);
+        }
     }
 }
 
@@ -335,6 +371,21 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::chat::record::Record;
+
+    /// A turn as journals have it.
+    fn turn(number: u32, container: &str, before: &[Value]) -> TurnRecord {
+        let record = json!({"turn": {
+            "thread": "main", "id": number, "cell": {"run": number}, "prompt": "p",
+            "question": before, "answers": [], "container": container, "above": 0,
+            "bound": crate::chat::conversation::mark::Mark::default(),
+            "receipt": crate::chat::turn::Receipt { turn: number, ..Default::default() },
+        }});
+        match Record::parse(&record.to_string()).unwrap() {
+            Record::Turn(turn) => *turn,
+            other => panic!("{other:?}"),
+        }
+    }
 
     fn input(file_id: &str, name: &str, path: &str) -> Input {
         Input {
@@ -360,7 +411,7 @@ mod tests {
         }
         let uploads = uploads::in_blocks(&inputs.blocks());
         assert_eq!(uploads, ["file_a", "file_b"]);
-        inputs.sent(1, Some("container_1"), &uploads);
+        inputs.sent(&turn(1, "container_1", &inputs.blocks()));
         assert!(inputs.blocks().is_empty());
         assert!(inputs.missing(Some("container_1"), &uploads).is_empty());
         assert!(inputs.missing(Some("container_2"), &uploads).is_empty());
@@ -376,7 +427,7 @@ mod tests {
             ["file_b"],
             "what waits goes anyway"
         );
-        inputs.forget("file_a");
+        inputs.remove("file_a");
         assert_eq!(inputs.names(&["file_a", "file_b"]), ["file_b"]);
         assert_eq!(inputs.uploaded()[0].turns, [1]);
     }

@@ -89,8 +89,8 @@ pub(super) async fn files(
 /// Uploads a file again, if it is still what it was.
 async fn upload_again(input: &Input, edges: &Edges) -> Option<Input> {
     let path = input.path.clone();
-    let examined = tokio::task::spawn_blocking(move || attach::hash_of(&path)).await;
-    if examined.ok()?.as_deref() != Some(input.sha256.as_str()) {
+    let examined = tokio::task::spawn_blocking(move || attach::content_of(&path)).await;
+    if examined.ok()?? != (input.sha256.clone(), input.size_bytes) {
         return None;
     }
     let upload = Upload {

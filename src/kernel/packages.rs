@@ -4,6 +4,7 @@ use crate::anthropic::block::{Block, View};
 use crate::cell::magics::packages::PackagesJob;
 use crate::cell::packages::{self, Installed};
 use crate::cell::shown::Shown;
+use crate::chat::record::Record;
 use crate::chat::turn::FinishedTurn;
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 
@@ -38,7 +39,12 @@ pub(super) async fn run(job: PackagesJob, desktop: &mut Desktop<'_>) -> Result<O
         }
         PackagesJob::List { refresh } => {
             if refresh || desktop.state.packages.is_empty() {
-                desktop.state.packages = ask(desktop).await?;
+                let found = ask(desktop).await?;
+                let container = desktop.state.conversations.current().container();
+                let container = container.unwrap_or_default().to_owned();
+                let listing = packages::listing(&found);
+                let record = Record::Packages { container, listing };
+                desktop.state.record(record);
             }
             packages::list(&desktop.state.packages)
         }

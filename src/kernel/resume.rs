@@ -16,6 +16,7 @@ use crate::chat::turn::{Receipt, TurnUsage};
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 
 use super::error::CellError;
+use super::inputs::Inputs;
 use super::jobs::{Desktop, Outcome, Stopped};
 use super::journal::entry::How;
 use super::journal::folder::Folder;
@@ -68,6 +69,7 @@ async fn go_on(id: Option<&str>, desktop: &mut Desktop<'_>) -> Result<Shown, Sto
     if leaves_turns {
         // They stay with the conversation that is left.
         desktop.state.variables.clear();
+        desktop.state.inputs = Inputs::default();
     }
     adopt(desktop.state, desktop.journal, *contents);
     let turns = desktop.state.turn_summaries();
@@ -187,12 +189,14 @@ fn row(found: &Overview, current: Option<&str>) -> Vec<Part> {
 }
 
 /// Goes on with a conversation: as it stood, with what had arrived of a turn that was cut off, and
-/// with its settings. Tools of this machine died with the process that had them. Variables that
-/// are set go along: they are of cells that ran in this kernel before anything was said.
+/// with its settings. Tools of this machine died with the process that had them. Variables and
+/// files that are there go along: they are of cells that ran before anything was said.
 pub(super) fn adopt(state: &mut State, journal: &mut Journal, contents: Contents) {
     state.conversations = Conversations::default();
     state.ledger = Ledger::default();
-    let along = std::mem::take(&mut state.variables);
+    let variables = std::mem::take(&mut state.variables);
+    let inputs = std::mem::take(&mut state.inputs);
+    (state.packages, state.packages_of) = (Vec::new(), String::new());
     for record in contents.records {
         state.apply(record);
     }
@@ -211,9 +215,19 @@ pub(super) fn adopt(state: &mut State, journal: &mut Journal, contents: Contents
     }
     state.unwritten.clear();
     state.record(Record::Restarted);
-    // What this kernel's cells set goes where they go.
-    for (name, value) in along.iter() {
+    // What this kernel's cells set and attached goes where they go.
+    for (name, value) in variables.iter() {
         state.set_variable(name, value);
+    }
+    state.inputs.take_along(inputs);
+    let asked = Some(state.packages_of.as_str());
+    let is_there = state
+        .conversations
+        .all()
+        .any(|one| one.container() == asked);
+    if !is_there {
+        // A sandbox to come may have others.
+        state.packages.clear();
     }
     for running in &contents.cut_off {
         if let Some(record) = cut_off::record(running) {
@@ -229,11 +243,20 @@ pub(super) fn adopt(state: &mut State, journal: &mut Journal, contents: Contents
 /// Hands over what changed; returns whether anything did. What changes before the first cell that
 /// is written waits for it.
 pub(super) fn write(state: &mut State, journal: &mut Journal) -> bool {
-    if journal.is_asleep() || state.unwritten.is_empty() {
+    if journal.is_asleep() {
         return false;
     }
-    journal.records(state.unwritten.drain(..));
-    true
+    let records = changes(state);
+    let is_changed = !records.is_empty();
+    journal.records(records.into_iter());
+    is_changed
+}
+
+/// Takes what the journal was not told yet.
+fn changes(state: &mut State) -> Vec<Record> {
+    let mut records = std::mem::take(&mut state.unwritten);
+    records.extend(state.inputs.news());
+    records
 }
 
 /// Writes that a turn begins, with the settings that it changed.
@@ -274,5 +297,5 @@ pub(super) fn end_turn(state: &mut State, journal: &mut Journal, is_whole: bool)
         true => How::Finished,
         false => How::Stopped,
     };
-    journal.end_turn(how, state.unwritten.drain(..));
+    journal.end_turn(how, changes(state).into_iter());
 }

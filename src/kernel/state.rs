@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::anthropic::model::{self, Effort, Prices};
 use crate::cell::magic::{Context, ThreadSummary, TurnSummary};
-use crate::cell::packages::Installed;
+use crate::cell::packages::{self, Installed};
 use crate::cell::variables::{self, Variables};
 use crate::chat::budget::Budget;
 use crate::chat::conversation::Conversations;
@@ -16,6 +16,7 @@ use crate::chat::record::Record;
 use crate::chat::replay::Replay;
 use crate::chat::settings::Settings;
 use crate::chat::turn::Origin;
+use crate::chat::uploads::Gone;
 use crate::config::Config;
 
 use super::inputs::Inputs;
@@ -47,8 +48,10 @@ pub struct State {
     pub unfetched: Vec<(String, Origin)>,
     /// The replay that the next turn is to run.
     pub replay: Option<Replay>,
-    /// What the sandbox has installed, once it was asked.
+    /// What a sandbox has installed, once it was asked.
     pub packages: Vec<Installed>,
+    /// Which sandbox that was.
+    pub packages_of: String,
     /// The execution count.
     pub count: u32,
     /// What tokens cost.
@@ -76,6 +79,7 @@ impl State {
             unwritten: Vec::new(),
             inputs: Inputs::default(),
             packages: Vec::new(),
+            packages_of: String::new(),
             sandboxes: Sandboxes::default(),
             unfetched: Vec::new(),
             replay: None,
@@ -105,6 +109,17 @@ impl State {
                 }
             }
             Record::ResetAll => self.variables.clear(),
+            Record::Input { input, waits } => self.inputs.known(input, *waits),
+            Record::InputGone { file_id, again } => self.inputs.known_gone(&Gone {
+                file_id: file_id.clone(),
+                again: again.clone(),
+            }),
+            Record::Packages { container, listing } => {
+                self.packages = packages::read(listing);
+                self.packages_of.clone_from(container);
+            }
+            Record::Turn(turn) => self.inputs.sent(turn),
+            Record::Container { id: Some(id), .. } => self.inputs.watch(id),
             _ => {}
         }
         self.conversations.apply(record);

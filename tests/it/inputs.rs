@@ -1,5 +1,6 @@
 //! Files that go in: `%attach`, `@path`, the requests they lead to, and the sandbox that gets them.
 
+mod kept;
 mod listed;
 mod sandbox;
 

@@ -21,7 +21,7 @@ pub(super) const RESUME: Magic = Magic {
     form: Form::Line,
     summary: "go on with an earlier conversation of this notebook, or with any other",
     details: "Conversations are kept on this machine, also those that a crash cut off. Alone it goes on with the last \
-one of this notebook, with its settings and variables; the one that was running is kept. Tools of this machine have to be defined \
+one of this notebook, with its settings, variables and attached files; the one that was running is kept. Tools of this machine have to be defined \
 again. `claude-kernel conversations` lists, shows and removes them; the setting `resume` does this at every start.",
     examples: &[
         ("%resume", "go on where this notebook was left"),

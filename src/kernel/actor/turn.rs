@@ -196,11 +196,6 @@ impl Kernel {
                 .show(warnings(replay::verdict(&replay, &blocks).iter()))
                 .await;
         }
-        if let Some(kept) = &kept {
-            let sent = uploads::in_blocks(&kept.question.before);
-            let number = opening.number;
-            self.state.inputs.sent(number, turn.container(), &sent);
-        }
         let record = kept.and_then(|kept| {
             output.clone_from(&kept.answer);
             let conversations = &self.state.conversations;

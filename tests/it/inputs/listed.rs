@@ -105,7 +105,7 @@ async fn reset_files_removes_what_was_attached() {
     assert_eq!(rig.cell("Look again").await.reply()["status"], "ok");
 }
 
-async fn delete_behind_the_kernels_back(rig: &Rig, name: &str) {
+pub(super) async fn delete_behind_the_kernels_back(rig: &Rig, name: &str) {
     let base = rig.emulator.base_url();
     let key = rig.emulator.key().to_owned();
     let client = reqwest::Client::new();

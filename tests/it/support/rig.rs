@@ -83,7 +83,31 @@ impl Rig {
         })
         .await
         .unwrap();
-        let key = key.unwrap_or(emulator.key());
+        let key = key.unwrap_or(emulator.key()).to_owned();
+        Self::kernel(emulator, directory, &key, journal).await
+    }
+
+    /// Ends the kernel as a crash does, and starts another one: the backend, with its files and
+    /// sandboxes, and the directory stay.
+    pub(crate) async fn restarted(self, journal: journal::Options) -> Self {
+        let Self {
+            kernel,
+            emulator,
+            directory,
+            ..
+        } = self;
+        kernel.abort();
+        assert!(kernel.await.unwrap_err().is_cancelled());
+        let key = emulator.key().to_owned();
+        Self::kernel(emulator, directory, &key, journal).await
+    }
+
+    async fn kernel(
+        emulator: Emulator,
+        directory: tempfile::TempDir,
+        key: &str,
+        journal: journal::Options,
+    ) -> Self {
         let client = Client::new(ClientOptions::for_key(
             emulator.base_url(),
             Secret::new(key),

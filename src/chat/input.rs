@@ -1,0 +1,147 @@
+//! A file that a person put in, as the API and the journal know it. Pure: values only.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Longest id and declared type that are taken from a journal, in bytes.
+const LONGEST: usize = 200;
+/// Longest name (`claude-api.md` 10), in characters.
+const LONGEST_NAME: usize = 600;
+
+/// How Claude itself looks at a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Eyes {
+    /// As an image.
+    Image,
+    /// As a document.
+    Document,
+}
+
+/// A file at the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// `file_…`.
+    pub file_id: String,
+    /// What it is called there, and in the sandbox.
+    pub name: String,
+    /// Where it came from.
+    #[serde(serialize_with = "readable")]
+    pub path: PathBuf,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// As it was declared.
+    pub mime_type: String,
+    /// When the API forgets it, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// How Claude saw it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eyes: Option<Eyes>,
+    /// Whether it went to the sandbox.
+    #[serde(default)]
+    pub sandbox: bool,
+    /// The turns it went with, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<u32>,
+}
+
+/// Where a file goes with the next prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// How Claude itself looks at it, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eyes: Option<Eyes>,
+    /// Whether it goes to the sandbox.
+    #[serde(default)]
+    pub sandbox: bool,
+}
+
+impl Input {
+    /// Returns whether this may be what an upload led to. What a journal says is believed no
+    /// further: the API is asked for the file, and its content compared, before it is relied on.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let is_word = |text: &str| {
+            let mut chars = text.chars();
+            !text.is_empty()
+                && text.len() <= LONGEST
+                && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        };
+        let is_name = !self.name.is_empty()
+            && self.name.chars().count() <= LONGEST_NAME
+            && !self.name.contains('/')
+            && !self.name.chars().any(char::is_control);
+        let is_type =
+            self.mime_type.len() <= LONGEST && !self.mime_type.chars().any(char::is_control);
+        let is_digest = self.sha256.len() == 64
+            && self
+                .sha256
+                .chars()
+                .all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+        is_word(&self.file_id) && is_name && is_type && is_digest
+    }
+}
+
+/// A path that is no text is written as nearly as text can say it: it is not found again then.
+fn readable<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    fn input() -> Input {
+        Input {
+            file_id: "file_011CNha8iCJcU1wXNR6q4V8w".to_owned(),
+            name: "sales é.csv".to_owned(),
+            path: "/n/sales é.csv".into(),
+            size_bytes: 3,
+            sha256: "0a".repeat(32),
+            mime_type: "text/csv".to_owned(),
+            expires_at: None,
+            eyes: Some(Eyes::Document),
+            sandbox: true,
+            turns: vec![1, 4],
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_can_be_written() {
+        let odd = Input {
+            path: OsStr::from_bytes(b"/n/\xff.csv").into(),
+            ..input()
+        };
+        let text = serde_json::to_string(&odd).unwrap();
+        let read: Input = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.path, Path::new("/n/\u{fffd}.csv"));
+        assert_eq!(read.name, odd.name);
+    }
+
+    #[test]
+    fn what_no_upload_led_to_is_told() {
+        assert!(input().is_sound());
+        let unsound = |change: fn(&mut Input)| {
+            let mut input = input();
+            change(&mut input);
+            assert!(!input.is_sound(), "{input:?}");
+        };
+        unsound(|input| input.file_id.clear());
+        unsound(|input| input.file_id = "file_\"}".to_owned());
+        unsound(|input| input.file_id = "../v1/models".to_owned());
+        unsound(|input| input.file_id = "f".repeat(1_000));
+        unsound(|input| input.name.clear());
+        unsound(|input| input.name = "../x".to_owned());
+        unsound(|input| input.name = "a\nb".to_owned());
+        unsound(|input| input.sha256 = "0A".repeat(32));
+        unsound(|input| input.sha256.clear());
+        unsound(|input| input.mime_type = "text/\r\n".to_owned());
+    }
+}
