@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::anthropic::model::{self, ThinkingKind};
 
 use super::settings::{Settings, ThinkingShow};
-use super::tool_types::tool_entry;
+use super::tool_types::{is_web_by_code, tool_entry, tool_name};
 use super::web::Web;
 
 /// Returns `tools`.
@@ -17,13 +17,26 @@ pub fn tools(settings: &Settings) -> Vec<Value> {
         .client_tools
         .iter()
         .map(|tool| own_entry(tool, by_code));
+    let has_sandbox = types.iter().any(|id| tool_name(id) == "code_execution");
     types
         .iter()
         .copied()
-        .map(tool_entry)
+        .map(|id| dated_entry(id, has_sandbox))
         .chain(settings.web.iter().flat_map(Web::tools))
         .chain(own)
         .collect()
+}
+
+/// A dated type as it is sent: exactly it. Only beside the sandbox a type that would bring one of its
+/// own (`claude-api.md` 4) is called by the model itself: there is one sandbox, and what was found
+/// can be read.
+fn dated_entry(id: &str, has_sandbox: bool) -> Value {
+    let mut entry = tool_entry(id);
+    let brings_own = is_web_by_code(id);
+    if let (true, true, Some(fields)) = (has_sandbox, brings_own, entry.as_object_mut()) {
+        fields.insert("allowed_callers".to_owned(), json!(["direct"]));
+    }
+    entry
 }
 
 /// Returns whether code in the sandbox may call tools of this machine (`claude-api.md` 3.7).
@@ -60,9 +73,9 @@ pub fn thinking(settings: &Settings) -> Option<Value> {
         {
             Some(json!({"type": "adaptive", "display": "summarized"}))
         }
-        // Manual thinking is asked for by name: it is off by default on those models.
+        // Manual thinking: a budget of half the answer, as long as that is one.
         ThinkingShow::Show | ThinkingShow::Fold
-            if settings.interleaved && settings.max_tokens > 1024 =>
+            if takes(ThinkingKind::Enabled) && settings.max_tokens > 1024 =>
         {
             Some(json!({"type": "enabled", "budget_tokens": (settings.max_tokens / 2).max(1024)}))
         }

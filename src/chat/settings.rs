@@ -165,7 +165,7 @@ impl Settings {
         // Only with what is really sent: a model may not take what was asked for.
         let thinking = params::thinking(self).unwrap_or_default();
         let said = |field: &str| thinking.get(field).and_then(Value::as_str);
-        if said("type") == Some("enabled") {
+        if said("type") == Some("enabled") && self.interleaved {
             betas.push("interleaved-thinking-2025-05-14");
         }
         if said("display") == Some("updates") {

@@ -109,6 +109,15 @@ pub fn tool_name(id: &str) -> &str {
     }
 }
 
+/// Returns whether a type of the web is called from code unless told otherwise: those from
+/// 2026-02-09 on.
+#[must_use]
+pub fn is_web_by_code(id: &str) -> bool {
+    const FIRST: &str = "20260209";
+    let is_web = matches!(tool_name(id), "web_search" | "web_fetch");
+    is_web && id.rsplit_once('_').is_some_and(|(_, date)| date >= FIRST)
+}
+
 /// Returns whether `id` has the form of a dated type, such as `web_search_20260318`.
 #[must_use]
 pub fn is_dated(id: &str) -> bool {

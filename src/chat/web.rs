@@ -76,37 +76,48 @@ impl Web {
     }
 }
 
-/// Reads a domain as a person types it: `example.com`, `docs.example.com/guide`, also with a
-/// scheme in front.
+/// Reads a domain as a person types it: `example.com`, `docs.example.com/Guide`, also with a
+/// scheme in front. Letters beyond ASCII become what an address has in their place, so that a name
+/// that only looks like another is seen to be none.
 ///
 /// # Errors
 /// A clause that says what is wrong.
 pub fn domain(text: &str) -> Result<String, String> {
-    let lower = text.trim().to_ascii_lowercase();
-    let bare = lower
-        .strip_prefix("https://")
-        .or_else(|| lower.strip_prefix("http://"))
-        .unwrap_or(&lower)
-        .trim_end_matches('/');
-    let host = bare.split('/').next().unwrap_or_default();
+    let text = text.trim();
+    let bare = match text.split_once("://") {
+        Some((scheme, rest)) if ["http", "https"].contains(&scheme.to_lowercase().as_str()) => rest,
+        _ => text,
+    };
+    let (typed, path) = bare.split_once('/').unwrap_or((bare, ""));
+    let path = path.trim_end_matches('/');
+    if typed.contains('*') {
+        let below = typed.trim_start_matches("*.");
+        return Err(match below.contains('.') && !below.contains('*') {
+            true => {
+                format!("`{text}` has a `*`: a domain stands for all below it, so write `{below}`")
+            }
+            false => format!("`{text}` has a `*`: name each domain, such as `example.com`"),
+        });
+    }
+    let no_domain = || format!("`{text}` is no domain, such as `example.com`");
+    let host = idna::domain_to_ascii(typed).map_err(|_| no_domain())?;
     let label = |label: &str| {
         !label.is_empty()
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if host.contains('*') {
-        return Err(format!(
-            "`{text}` has a `*`: a domain stands for all below it, so write `{}`",
-            host.trim_start_matches("*.")
-        ));
-    }
-    if host.contains('.') && host.split('.').all(label) && !bare.contains(['?', '#', ' ', '@', ':'])
+    if !host.contains('.')
+        || !host.split('.').all(label)
+        || path.contains(['?', '#', ' ', '@', ':', '*', '\\'])
     {
-        Ok(bare.to_owned())
-    } else {
-        Err(format!("`{text}` is no domain, such as `example.com`"))
+        return Err(no_domain());
     }
+    // A path keeps its case.
+    Ok(match path {
+        "" => host,
+        path => format!("{host}/{path}"),
+    })
 }
 
 #[cfg(test)]
@@ -140,9 +151,16 @@ mod tests {
             ("Example.com", Some("example.com")),
             (
                 "https://docs.example.com/Guide/",
-                Some("docs.example.com/guide"),
+                Some("docs.example.com/Guide"),
             ),
-            ("münchen.de", Some("münchen.de")),
+            ("HTTP://A.org", Some("a.org")),
+            ("münchen.de", Some("xn--mnchen-3ya.de")),
+            // Cyrillic letters that look like others.
+            ("аррӏе.com", Some("xn--80ak6aa92e.com")),
+            ("*.com", None),
+            ("ftp://a.org", None),
+            ("javascript:alert(1)", None),
+            ("a.org/x?y", None),
             ("localhost", None),
             ("*.example.com", None),
             ("a..b", None),

@@ -15,7 +15,7 @@ use super::faults::{Deltas, Fault, FaultKind, Taken, strikes};
 use super::files::File;
 use super::request::{Display, Request, Role, kind, text};
 use super::scene::Scene;
-use super::script::{self, Edit, Page, Part, Variables};
+use super::script::{self, Edit, Part, Variables};
 use super::server::App;
 use super::sign::{self, Binding};
 use super::steps::Call;
@@ -54,7 +54,7 @@ pub(super) struct Player {
     content: Vec<Value>,
     variables: Variables,
     /// Pages shown in this turn, which prose may cite.
-    shown: Vec<Page>,
+    shown: Vec<web::Shown>,
     /// A server tool's result is the last thing sent: the model is sampled again.
     resample: bool,
     acted: bool,

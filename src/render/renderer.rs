@@ -231,10 +231,18 @@ impl Renderer {
             View::ToolUse { id, name, input } | View::ServerToolUse { id, name, input } => {
                 self.begin_step(id, name, input, now);
             }
+            View::Fetched {
+                tool_use_id,
+                outcome,
+            } => {
+                if let Ok(page) = outcome {
+                    self.sources.read(page);
+                }
+                self.end_step(tool_use_id, block, now);
+            }
             View::Executed { tool_use_id, .. }
             | View::Edited { tool_use_id, .. }
             | View::Searched { tool_use_id, .. }
-            | View::Fetched { tool_use_id, .. }
             | View::OtherResult { tool_use_id, .. } => self.end_step(tool_use_id, block, now),
             View::Fallback { from, to } => {
                 self.quiet(&format!("{to} went on where {from} stopped."), "fallback");

@@ -64,13 +64,14 @@ class Transport:
     def betas(self, body, betas):
         """Exactly the headers that the body needs; none without a reason."""
         thinking = body.get("thinking") or {}
-        needed, may = set(self.extra_betas), set()
+        needed, may, optional = set(self.extra_betas), set(), set()
         if thinking.get("display") == "updates":
             needed.add("thinking-display-updates-2026-08-18")
         if "block_binding" in thinking:
             needed.add("thinking-binding-controls-2026-08-01")
         if thinking.get("type") == "enabled":
-            needed.add("interleaved-thinking-2025-05-14")
+            # Only to think between steps too, which not every setting asks for.
+            optional.add("interleaved-thinking-2025-05-14")
         if any(tool.get("type") == "code_execution_20250522" for tool in self.defined(body)):
             needed.add("code-execution-2025-05-22")
         if "task_budget" in (body.get("output_config") or {}):
@@ -92,7 +93,7 @@ class Transport:
         elif changes:
             (may if INLINE in betas else needed).add(CHANGE)
             may.add(INLINE)
-        if not needed <= betas <= needed | may:
+        if not needed <= betas <= needed | may | optional:
             self.wrong(f"betas {sorted(betas)}, needed {sorted(needed)}")
 
     def uploaded(self, name, kind, size):

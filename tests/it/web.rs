@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::rig::Rig;
+use crate::support::rig::{Ran, Rig};
 
 const SCRIPT: &str = "# Research\n\n\
      ```search good practice\nhttps://a.org/one | First page | It says one.\nhttps://b.org/two | Second page | It says two.\n```\n\n\
@@ -20,6 +20,15 @@ async fn asked(rig: &Rig) -> Vec<Value> {
         .filter(|request| request.target == "/v1/messages")
         .map(|request| request.body)
         .collect()
+}
+
+/// All that is shown, as Markdown.
+fn markdown(ran: &Ran) -> String {
+    let shown = ran.iopub("display_data");
+    let shown = shown
+        .iter()
+        .filter_map(|content| content["data"]["text/markdown"].as_str());
+    shown.collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]
@@ -43,6 +52,109 @@ async fn an_answer_cites_its_sources_by_number() {
     let next = rig.cell("Say hello").await;
     assert_eq!(next.reply()["status"], "ok", "{}", next.transcript());
     assert_eq!(asked(&rig).await.len(), 2, "no repair was needed");
+}
+
+/// Titles and addresses that would be something else as Markdown or HTML.
+const HOSTILE: &str = "# Ask them\n\n\
+     ```search q <b>\nhttps://a.org/x?y=1&z=(2) | A [b](https://evil.org) *c* <img src=x onerror=alert(1)> $5 $6 | a\n\
+     javascript:alert(1) | Click | b\ndata:text/html,<script>1</script> | Data | c\n\
+     https://a.org/x?y=1&z=(2) | The same by another name | d\n```\n\n\
+     One.[^1] Two.[^2][^3][^1] Three.[^4]\n\n- item[^1]\n- other[^4]\n\nEnd.\n\n\
+     # Read https://a.org/one\n\n```fetch https://a.org/one\nFirst <page>\nAll of it.\n```\n\nSo it says.[^1]\n\n\
+     # Read another\n\n```fetch https://nobody.org/\nX\nY\n```\n\nNo.\n";
+
+#[tokio::test]
+async fn sources_are_links_and_nothing_else() {
+    let mut rig = Rig::start(HOSTILE).await;
+    let ran = rig.cell("%web on\nAsk them").await;
+    let shown = markdown(&ran);
+    let link = "(https://a.org/x?y=1&amp;z=%282%29)";
+    assert!(
+        shown.contains(&format!(
+            "One. [[1]]{link} Two. [2] [3] [[1]]{link} Three. [[1]]{link}\n\n- item [[1]]{link}\n- other [[1]]{link}\n\nEnd."
+        )),
+        "{shown}"
+    );
+    assert!(shown.contains("<summary>Sources (3)</summary>"), "{shown}");
+    for bad in [
+        "](javascript",
+        "](data:",
+        "<img",
+        "<script",
+        "](https://evil",
+    ] {
+        assert!(!shown.contains(bad), "{bad}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_was_read_is_cited_by_its_address() {
+    let mut rig = Rig::start(HOSTILE).await;
+    let ran = rig.cell("%web fetch\nRead https://a.org/one").await;
+    let shown = markdown(&ran);
+    assert!(
+        shown.contains("So it says. [[1]](https://a.org/one)"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("1. [First &#60;page&#62;](https://a.org/one)"),
+        "{shown}"
+    );
+    let ran = rig.cell("Read another").await;
+    assert!(
+        ran.text().contains("write it in the prompt"),
+        "{}",
+        ran.text()
+    );
+}
+
+#[tokio::test]
+async fn there_are_never_two_searches_or_two_sandboxes() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let ran = rig
+        .cell("%tools web_search_20250305\n%web max_uses=2\nSay hello")
+        .await;
+    assert!(
+        ran.text()
+            .contains("this replaces `web_search_20250305`, which `%tools` had set"),
+        "{}",
+        ran.text()
+    );
+    rig.cell("%tools web_search_20250305\n%web off\nSay hello")
+        .await;
+    rig.cell("%tools python web_search_20260209\nSay hello")
+        .await;
+    let mut alone = Rig::start(SCRIPT).await;
+    alone.cell("%tools web_search_20260209\nSay hello").await;
+    let mut bodies = asked(&rig).await;
+    bodies.extend(asked(&alone).await);
+    let tools: Vec<Value> = bodies.iter().map(|body| body["tools"].clone()).collect();
+    let direct =
+        json!({"type": "web_search_20260209", "name": "web_search", "allowed_callers": ["direct"]});
+    assert_eq!(
+        tools,
+        [
+            json!([{"type": "web_search_20260318", "name": "web_search", "allowed_callers": ["direct"], "max_uses": 2}]),
+            Value::Null,
+            json!([{"type": "code_execution_20260521", "name": "code_execution"}, direct]),
+            // Nothing is beside it: exactly what was asked for.
+            json!([{"type": "web_search_20260209", "name": "web_search"}]),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn domains_are_taken_as_people_type_them() {
+    let mut rig = Rig::start(SCRIPT).await;
+    rig.cell("%%web allow=HTTPS://A.org/, münchen.de allow = docs.rs/Serde\nSay hello")
+        .await;
+    rig.cell("%%web\nSay hello").await;
+    let bodies = asked(&rig).await;
+    assert_eq!(
+        bodies[0]["tools"][1]["allowed_domains"],
+        json!(["a.org", "xn--mnchen-3ya.de", "docs.rs/Serde"])
+    );
+    assert_eq!(bodies[1]["tools"][1]["name"], "web_search");
 }
 
 #[tokio::test]

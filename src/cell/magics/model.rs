@@ -83,6 +83,15 @@ fn resolve(typed: &str, context: &Context<'_>) -> Result<(String, Option<String>
     if model::lookup(&lower).is_some() {
         return Ok((lower, None));
     }
+    // As people say it, and as receipts do: `opus-5-5`, `haiku-4.5`.
+    let whole = lower.replace('.', "-");
+    let whole = match whole.starts_with("claude-") {
+        true => whole,
+        false => format!("claude-{whole}"),
+    };
+    if model::lookup(&whole).is_some() {
+        return Ok((whole, None));
+    }
     if context.models.iter().any(|listed| listed == typed) {
         return Ok((typed.to_owned(), None));
     }

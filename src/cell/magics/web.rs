@@ -2,8 +2,10 @@
 
 use super::arguments::put;
 use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::parse::{MagicCall, Scope};
 use crate::cell::shown::setting;
+use crate::chat::settings::Settings;
+use crate::chat::tool_types::tool_name;
 use crate::chat::web::{Web, domain};
 
 const HINT: &str = "Write `%web on`, `%web max_uses=3 allow=example.com,example.org`, `%web fetch`, or `%web off`.";
@@ -15,12 +17,13 @@ pub(super) const WEB: Magic = Magic {
     form: Form::Setting,
     summary: "let Claude search the web, and with `fetch` read pages",
     details: "The answer cites its sources by number; the list is folded below it. `max_uses` bounds the searches of one \
-turn, each of which costs a cent. `allow` keeps to some domains, `block` leaves some out; a domain stands for all below \
-it. `fetch` reads pages whose address is in the conversation. Claude's sandbox itself has no network. Turning the web \
+request, each of which costs a cent, and as many pages with `fetch`, which reads those whose address is in the \
+conversation. `allow` keeps to some domains, `block` leaves some out; a domain stands for all below it, and a path may \
+follow. Each `%web` says all of it anew: what a line leaves out is not kept. Claude's sandbox itself has no network. Turning the web \
 on or off in mid-conversation changes the tools: the cache begins anew.",
     examples: &[
         ("%web on", "from here on"),
-        ("%web max_uses=3", "at most three searches a turn"),
+        ("%web max_uses=3", "at most three searches for a prompt"),
         ("%%web allow=arxiv.org fetch", "this cell only"),
         ("%web off", "no web"),
     ],
@@ -38,9 +41,15 @@ on or off in mid-conversation changes the tools: the cache begins anew.",
 
 fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
     let mut settings = context.settings.clone();
-    let words: Vec<&str> = call.args.split_whitespace().collect();
+    let args = joined(&call.args);
+    let words: Vec<&str> = args.split_whitespace().collect();
     if words.is_empty() {
-        return Ok(vec![setting("web", &now(context), context)]);
+        // There is nothing to show of one cell: alone above its prompt it means on.
+        if call.scope == Scope::FromHere || settings.web.is_some() {
+            return Ok(vec![setting("web", &now(context), context)]);
+        }
+        settings.web = Some(Web::default());
+        return Ok(vec![put(settings)]);
     }
     let mut web = Web::default();
     let mut off = false;
@@ -58,8 +67,17 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
                     wrong(&format!("`{number}` is no number of searches from 1 up"))
                 })?);
             }
-            Some(("allow", list)) => web.allow = domains(list)?,
-            Some(("block", list)) => web.block = domains(list)?,
+            Some((name @ ("allow" | "block"), list)) => {
+                let known = match name {
+                    "allow" => &mut web.allow,
+                    _ => &mut web.block,
+                };
+                for domain in domains(list)? {
+                    if !known.contains(&domain) {
+                        known.push(domain);
+                    }
+                }
+            }
             Some((name, _)) => return Err(wrong(&format!("does not take `{name}=`"))),
         }
     }
@@ -73,7 +91,40 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
         ));
     }
     settings.web = (!off).then_some(web);
-    Ok(vec![put(settings)])
+    // The last word on the web counts: two tools of one name are refused.
+    let replaced: Vec<String> = dated(&settings).map(|id| format!("`{id}`")).collect();
+    settings.dated_tools.retain(|id| !is_web(id));
+    let mut effects = vec![put(settings)];
+    if !replaced.is_empty() && !off {
+        effects.push(Effect::Warn(format!(
+            "this replaces {}, which `%tools` had set",
+            replaced.join(" and ")
+        )));
+    }
+    Ok(effects)
+}
+
+/// The dated types of the web that `%tools` set.
+fn dated(settings: &Settings) -> impl Iterator<Item = &str> {
+    let types = settings.dated_tools.iter().map(String::as_str);
+    types.filter(|id| is_web(id))
+}
+
+fn is_web(id: &str) -> bool {
+    matches!(tool_name(id), "web_search" | "web_fetch")
+}
+
+/// Takes away blanks around commas and equals signs, as people type them.
+fn joined(args: &str) -> String {
+    let mut out = String::with_capacity(args.len());
+    for word in args.split_whitespace() {
+        let goes_on = out.ends_with([',', '=']) || word.starts_with([',', '=']);
+        if !goes_on && !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 fn domains(list: &str) -> Result<Vec<String>, MagicError> {
@@ -96,7 +147,11 @@ fn wrong(why: &str) -> MagicError {
 
 fn now(context: &Context<'_>) -> String {
     let Some(web) = &context.settings.web else {
-        return "off".to_owned();
+        let dated: Vec<&str> = dated(context.settings).collect();
+        return match dated.is_empty() {
+            true => "off".to_owned(),
+            false => dated.join(", "),
+        };
     };
     let what = match (web.search, web.fetch) {
         (_, false) => "search",
@@ -104,7 +159,10 @@ fn now(context: &Context<'_>) -> String {
         (false, true) => "fetch",
     };
     let mut parts = vec![what.to_owned()];
-    parts.extend(web.max_uses.map(|uses| format!("at most {uses} a turn")));
+    parts.extend(
+        web.max_uses
+            .map(|uses| format!("at most {uses} for a prompt")),
+    );
     for (word, domains) in [("only", &web.allow), ("not", &web.block)] {
         if !domains.is_empty() {
             parts.push(format!("{word} {}", domains.join(", ")));

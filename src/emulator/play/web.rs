@@ -18,6 +18,22 @@ const MAX_CITED_CHARS: usize = 150;
 /// What newer types mean when `allowed_callers` is not given.
 const BY_CODE: &str = "code_execution_20260120";
 
+/// A page that a turn has seen, and how.
+#[derive(Debug)]
+pub(super) struct Shown {
+    page: Page,
+    /// Its place among the documents of the conversation, when it was read whole.
+    document: Option<Document>,
+}
+
+/// A page as a document (`claude-api.md` 6.3).
+#[derive(Debug)]
+struct Document {
+    index: usize,
+    /// Whether the request wants it cited.
+    cites: bool,
+}
+
 /// A piece of prose and the sources it names, counted from 1.
 type Cited<'a> = (&'a str, Vec<usize>);
 
@@ -40,7 +56,10 @@ impl Player {
                 .iter()
                 .filter(|page| is_open(&tool, &page.url))
                 .collect();
-            self.shown.extend(open.iter().copied().cloned());
+            self.shown.extend(open.iter().map(|page| Shown {
+                page: (*page).clone(),
+                document: None,
+            }));
             open.iter()
                 .map(|page| {
                     json!({"type": "web_search_result", "url": page.url, "title": page.title,
@@ -71,7 +90,13 @@ impl Player {
             Some(code) => json!({"type": "web_fetch_tool_result_error", "error_code": code}),
             None => {
                 self.usage.fetched();
-                self.shown.push(page.clone());
+                self.shown.push(Shown {
+                    page: page.clone(),
+                    document: Some(Document {
+                        index: self.documents(),
+                        cites: tool.pointer("/citations/enabled") == Some(&json!(true)),
+                    }),
+                });
                 json!({"type": "web_fetch_result", "url": page.url, "retrieved_at": "2026-01-01T00:00:00Z",
                     "content": {"type": "document", "title": page.title, "citations": tool.get("citations"),
                         "source": {"type": "text", "media_type": "text/plain", "data": page.text}}})
@@ -138,7 +163,7 @@ impl Player {
             let citations: Vec<Value> = numbers
                 .iter()
                 .filter_map(|number| self.shown.get(number.checked_sub(1)?))
-                .map(citation)
+                .filter_map(citation)
                 .collect();
             if citations.is_empty() {
                 if let Next::Stop(stop) = self.text(words).await? {
@@ -195,6 +220,18 @@ impl Player {
         (used as u64 >= most).then_some("max_uses_exceeded")
     }
 
+    /// How many documents the conversation has so far.
+    fn documents(&self) -> usize {
+        let said = self.request.messages.iter();
+        let said = said.flat_map(|message| &message.blocks);
+        said.chain(&self.content)
+            .filter(|block| {
+                kind(block) == "document"
+                    || block.pointer("/content/content/type") == Some(&json!("document"))
+            })
+            .count()
+    }
+
     /// Whether an address was in the conversation before.
     fn is_known(&self, url: &str) -> bool {
         let said = self
@@ -216,7 +253,7 @@ fn is_direct(tool: &Value) -> bool {
 }
 
 /// Returns the pages that earlier calls of a turn showed, as far as their results say.
-pub(super) fn shown_before(request: &Request) -> Vec<Page> {
+pub(super) fn shown_before(request: &Request) -> Vec<Shown> {
     let at = request.messages.iter().rposition(|message| {
         message.role == Role::User && message.blocks.iter().any(|b| kind(b) != "tool_result")
     });
@@ -227,10 +264,13 @@ pub(super) fn shown_before(request: &Request) -> Vec<Page> {
     results
         .filter_map(|block| block.get("content")?.as_array())
         .flatten()
-        .map(|found| Page {
-            url: text(found, "url").unwrap_or_default().to_owned(),
-            title: text(found, "title").unwrap_or_default().to_owned(),
-            text: String::new(),
+        .map(|found| Shown {
+            page: Page {
+                url: text(found, "url").unwrap_or_default().to_owned(),
+                title: text(found, "title").unwrap_or_default().to_owned(),
+                text: String::new(),
+            },
+            document: None,
         })
         .collect()
 }
@@ -260,10 +300,21 @@ fn sealed(content: &str) -> String {
     STANDARD.encode(Sha256::digest(content.as_bytes()))
 }
 
-fn citation(page: &Page) -> Value {
+/// What is said of a source: a page that was read is a document.
+fn citation(shown: &Shown) -> Option<Value> {
+    let page = &shown.page;
     let cited: String = page.text.chars().take(MAX_CITED_CHARS).collect();
-    json!({"type": "web_search_result_location", "cited_text": cited, "url": page.url,
-        "title": page.title, "encrypted_index": sealed(&page.url)})
+    let Some(document) = &shown.document else {
+        return Some(
+            json!({"type": "web_search_result_location", "cited_text": cited, "url": page.url,
+            "title": page.title, "encrypted_index": sealed(&page.url)}),
+        );
+    };
+    let end = cited.chars().count();
+    document.cites.then(|| {
+        json!({"type": "char_location", "cited_text": cited, "document_index": document.index,
+            "document_title": page.title, "start_char_index": 0, "end_char_index": end, "file_id": null})
+    })
 }
 
 /// Splits prose at its footnote marks: what a mark follows, back to the sentence's beginning, is
@@ -287,10 +338,13 @@ fn marks(prose: &str) -> Vec<Cited<'_>> {
         }
         let sentence = sentence_start(before);
         let (plain, cited) = before.split_at(sentence);
-        if !plain.is_empty() {
+        // A block of white space alone is none: it belongs to what follows.
+        if plain.trim().is_empty() {
+            out.push((before, numbers));
+        } else {
             out.push((plain, Vec::new()));
+            out.push((cited, numbers));
         }
-        out.push((cited, numbers));
         rest = after;
     }
     if !rest.is_empty() {

@@ -274,8 +274,15 @@ fn hint(code: &str) -> &'static str {
             "A file was too large to hand out: ask for it in parts or compressed."
         }
         "file_not_found" => "There is no such file in the sandbox.",
-        "max_uses_exceeded" => "The limit set for this tool is used up.",
-        "url_not_allowed" => "The address is not among those allowed.",
+        "max_uses_exceeded" => "The limit that %web max_uses=N sets is used up.",
+        "url_not_allowed" => "The address is not among those that %web allows.",
+        "url_not_in_prior_context" => {
+            "Only a page whose address stands in the conversation can be read: write it in the \
+             prompt, or let Claude search."
+        }
+        "url_too_long" | "query_too_long" | "request_too_large" => {
+            "It was too long for the tool: ask for less at once."
+        }
         "url_not_accessible" => "The page could not be reached.",
         "unsupported_content_type" => "The page is of a kind that cannot be read.",
         "content_too_large" => "The page is too large to read.",

@@ -2,9 +2,11 @@
 
 use claude_kernel::anthropic::model::{Effort, MODELS};
 use claude_kernel::cell::magic::{Context, find};
+use claude_kernel::chat::params;
 use claude_kernel::chat::settings::{Settings, ThinkingShow};
+use serde_json::json;
 
-use super::{refused, run_in, settings_after, warned};
+use super::{refused, run, run_in, settings_after, warned};
 
 #[test]
 fn effort_is_checked_against_the_model() {
@@ -103,6 +105,24 @@ fn interleaving_is_sent_only_where_it_is_needed() {
     let old = settings_after("%model claude-opus-4-5\n%thinking show --interleaved");
     assert!(old.interleaved && old.thinking == ThinkingShow::Show);
     assert_eq!(old.derived_betas(), ["interleaved-thinking-2025-05-14"]);
+    // Those models think when asked to, and the header is for thinking between steps.
+    for source in [
+        "%model haiku-4-5\n%thinking show",
+        "%model claude-sonnet-4-5",
+    ] {
+        let settings = run(source).unwrap().0;
+        let thinking = params::thinking(&settings);
+        assert_eq!(
+            thinking,
+            Some(json!({"type": "enabled", "budget_tokens": 16_000})),
+            "{source}"
+        );
+        assert!(settings.derived_betas().is_empty(), "{source}");
+    }
+    let short = settings_after("%model haiku-4-5\n%max_tokens 1024");
+    assert_eq!(params::thinking(&short), None);
+    let off = settings_after("%model haiku-4-5\n%thinking off");
+    assert_eq!(params::thinking(&off), Some(json!({"type": "disabled"})));
     let new = warned(
         "%thinking --interleaved",
         &["`claude-opus-5-5` thinks between steps by itself: `--interleaved` sends nothing"],
@@ -118,6 +138,9 @@ fn models_by_alias_id_and_unknown() {
         ("haiku", "claude-haiku-5-5"),
         ("fable", "claude-fable-5-2"),
         ("claude-opus-5", "claude-opus-5"),
+        ("opus-5-5", "claude-opus-5-5"),
+        ("Haiku-4.5", "claude-haiku-4-5"),
+        ("claude-sonnet-4.6", "claude-sonnet-4-6"),
         ("claude-haiku-4-5-20251001", "claude-haiku-4-5-20251001"),
     ] {
         assert_eq!(settings_after(&format!("%model {typed}")).model, id);
