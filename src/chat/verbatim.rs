@@ -55,6 +55,23 @@ pub enum Mismatch {
     },
 }
 
+/// How a command failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It ended with another exit code than 0.
+    Exit {
+        /// The exit code.
+        code: i64,
+        /// Whether Python did not know a name, such as one of another cell.
+        misses_name: bool,
+    },
+    /// The sandbox did not run it to its end.
+    NotRun {
+        /// The API's word for it.
+        why: String,
+    },
+}
+
 impl Language {
     /// Returns its name in a cell and in a fence.
     #[must_use]
@@ -175,18 +192,25 @@ impl Verbatim {
     }
 }
 
-/// Returns the exit code of the last command of a turn, if it is known.
+/// Returns how the last command of a turn failed; `None` when it did not.
 #[must_use]
-pub fn exit_code(messages: &[TurnMessage]) -> Option<i64> {
-    blocks(messages)
-        .filter_map(|block| match block.view() {
-            View::Executed {
-                outcome: Ok(executed),
-                ..
-            } => Some(executed.return_code),
-            _ => None,
-        })
-        .last()
+pub fn failure(messages: &[TurnMessage]) -> Option<Failure> {
+    let last = blocks(messages)
+        .filter(|block| matches!(block.view(), View::Executed { .. }))
+        .last()?;
+    let View::Executed { outcome, .. } = last.view() else {
+        return None;
+    };
+    match outcome {
+        Ok(executed) if executed.return_code == 0 => None,
+        Ok(executed) => Some(Failure::Exit {
+            code: executed.return_code,
+            misses_name: executed.stderr.contains("NameError: name"),
+        }),
+        Err(error) => Some(Failure::NotRun {
+            why: error.code.to_owned(),
+        }),
+    }
 }
 
 fn blocks(messages: &[TurnMessage]) -> impl Iterator<Item = Block> {

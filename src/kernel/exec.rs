@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::anthropic::upload::{Progress, Upload};
 use crate::chat::turn::FinishedTurn;
-use crate::chat::verbatim::{Language, Mismatch, Verbatim, exit_code};
+use crate::chat::verbatim::{Failure, Language, Mismatch, Verbatim, failure};
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::foreign;
 
@@ -94,13 +94,27 @@ pub(super) fn judge(
 ) -> Option<(CellError, Option<Output>)> {
     match verbatim.check(&turn.messages) {
         Ok(()) => {
-            let code = exit_code(&turn.messages).filter(|code| *code != 0)?;
-            let error = CellError::new(
-                "ExecFailed",
-                format!("the code of this cell ended with exit code {code}"),
-                "What it printed is shown above. Claude was asked not to mend it; ask for that in the next cell.",
-            );
-            Some((error, None))
+            let (what, hint) = match failure(&turn.messages)? {
+                Failure::Exit { code, misses_name } => (
+                    format!("the code of this cell ended with exit code {code}"),
+                    match misses_name && verbatim.language == Language::Python {
+                        true => {
+                            "Each `%%exec python` is a process of its own: variables of other cells are not there, files are."
+                        }
+                        false => {
+                            "What it printed is shown above. Claude was asked not to mend it; ask for that in the next cell."
+                        }
+                    },
+                ),
+                Failure::NotRun { why } => (
+                    format!(
+                        "the sandbox did not run the code of this cell to its end: {}",
+                        foreign::line(&why)
+                    ),
+                    "Run the cell again, or split it into smaller ones that save what they have.",
+                ),
+            };
+            Some((CellError::new("ExecFailed", what, hint), None))
         }
         Err(mismatch) => {
             let (what, ran) = match &mismatch {

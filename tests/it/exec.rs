@@ -38,6 +38,19 @@ echo commented
 ```
 
 Then I explain it at length.
+
+# /exactly as it is.*sleep 999/
+
+```json block
+{"type": "server_tool_use", "id": "srvtoolu_long", "name": "bash_code_execution", "input": {"command": "sleep 999"}}
+```
+
+```json block
+{"type": "bash_code_execution_tool_result", "tool_use_id": "srvtoolu_long",
+ "content": {"type": "bash_code_execution_tool_result_error", "error_code": "execution_time_exceeded"}}
+```
+
+Done
 "#;
 
 fn error(ran: &Ran) -> String {
@@ -154,6 +167,29 @@ async fn code_that_fails_fails_the_cell() {
         "ExecFailed: the code of this cell ended with exit code 3"
     );
     assert!(ran.text().contains("so far"), "{}", ran.text());
+}
+
+#[tokio::test]
+async fn code_that_the_sandbox_stopped_fails_the_cell() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let ran = rig.cell("%%exec bash\nsleep 999").await;
+    assert_eq!(
+        error(&ran),
+        "ExecFailed: the sandbox did not run the code of this cell to its end: execution_time_exceeded"
+    );
+    assert!(ran.text().contains("longer than"), "{}", ran.text());
+}
+
+#[tokio::test]
+async fn a_name_of_another_cell_is_explained() {
+    let mut rig = Rig::start(SCRIPT).await;
+    rig.cell("%%exec python\nx = 1").await;
+    let ran = rig.cell("%%exec python\nprint(x)").await;
+    assert!(
+        ran.transcript().contains("a process of its own"),
+        "{}",
+        ran.transcript()
+    );
 }
 
 #[tokio::test]

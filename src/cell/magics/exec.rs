@@ -16,8 +16,8 @@ pub(super) const EXEC: Magic = Magic {
     summary: "run this cell's text as it stands in Claude's sandbox, and show the output alone",
     details: "The API runs nothing without the model, so Claude is asked to run exactly this text, and what ran is compared \
 with it: anything else fails the cell with `ExecMismatch` and shows both. Only white space at the end does not count. \
-`{{NAME}}` and `@path` stay as they are. Long text travels as a file. A command that fails fails the cell. It costs a \
-turn, and Claude knows of it later.",
+`{{NAME}}` and `@path` stay as they are. Long text travels as a file. A command that fails fails the cell. Each cell is a \
+process of its own: files stay, variables do not. It costs a turn, and Claude knows of it later.",
     examples: &[
         ("%%exec bash\nls -la; df -h .", "shell commands"),
         ("%%exec python\nimport sys\nprint(sys.version)", "Python"),
