@@ -13,7 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use abilities::{Abilities, ModelInfo, NotTaken};
-pub use cost::WORST_WRITE;
+pub use cost::{SEARCH_USD, WORST_WRITE};
 pub use prices::Prices;
 pub use table::MODELS;
 

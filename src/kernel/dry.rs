@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use crate::anthropic::client::API_VERSION;
-use crate::anthropic::model::Prices;
+use crate::anthropic::model::{Prices, SEARCH_USD};
 use crate::anthropic::request::MessagesRequest;
 use crate::cell::shown::{Part, Shown};
+use crate::chat::tool_types::{is_code_execution, is_web_by_code};
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 
 /// The tokens of a prompt.
@@ -99,6 +100,12 @@ fn facts(
         };
         Some(format!("{name} ({to})"))
     });
+    let skills = request.container.skills.iter().filter_map(|skill| {
+        let id = skill.get("skill_id").and_then(Value::as_str)?;
+        let version = skill.get("version").and_then(Value::as_str)?;
+        Some(format!("{id} ({version})"))
+    });
+    let skills: Vec<String> = skills.collect();
     let asks = request.output_config.as_ref();
     let has_schema = asks.is_some_and(|asks| asks.get("format").is_some());
     let mut facts = vec![
@@ -107,6 +114,9 @@ fn facts(
         ("betas", listed(request.betas.clone())),
         ("files", listed(files.collect())),
     ];
+    if !skills.is_empty() {
+        facts.push(("skills", skills.join(", ")));
+    }
     if has_schema {
         facts.push((
             "result",
@@ -139,13 +149,63 @@ fn price(request: &MessagesRequest, counted: &Counted, prices: Option<&Prices>) 
         return format!("not known for {model}");
     };
     let output = output * f64::from(request.max_tokens);
-    match counted {
-        Counted::Yes(_) => format!(
-            "at most ${:.4} for one call: ${input:.4} for the prompt, ${output:.4} for the longest answer. Each round of tools is a call, searches and sandbox time come on top",
-            input + output
-        ),
-        Counted::No(_) => format!("at most ${output:.4} for the longest answer, and the prompt"),
+    let searches = searches(request);
+    let most = f64::from(searches.unwrap_or(0)) * SEARCH_USD;
+    let mut parts = Vec::new();
+    if matches!(counted, Counted::Yes(_)) {
+        parts.push(format!("${input:.4} for the prompt"));
     }
+    parts.push(format!("${output:.4} for the longest answer"));
+    match searches {
+        Some(0) => {}
+        Some(1) => parts.push(format!("${most:.2} for one search")),
+        Some(count) => parts.push(format!("${most:.2} for {count} searches")),
+        None => parts.push(format!("${SEARCH_USD:.2} for each search")),
+    }
+    let parts = parts.join(", ");
+    let mut text = match (counted, searches) {
+        (Counted::Yes(_), Some(_)) => format!(
+            "at most ${:.4} for one call: {parts}",
+            input + output + most
+        ),
+        // What has no bound has no sum.
+        (Counted::Yes(_), None) => format!("at most {parts}"),
+        (Counted::No(_), _) => format!("at most {parts}, and the prompt"),
+    };
+    if !request.tools.is_empty() {
+        text.push_str(". Each round of tools is a call");
+    }
+    if bills_sandbox(request) {
+        text.push_str(
+            ". Sandbox time is free for 1,550 hours a month in an organization, then $0.05 an hour",
+        );
+    }
+    text
+}
+
+/// The most searches a call may make; `None` for any number.
+fn searches(request: &MessagesRequest) -> Option<u32> {
+    let mut searches = request
+        .tools
+        .iter()
+        .filter(|tool| name_of(tool) == "web_search");
+    match searches.next() {
+        None => Some(0),
+        Some(tool) => u32::try_from(tool.get("max_uses")?.as_u64()?).ok(),
+    }
+}
+
+/// Whether sandbox time is billed: not beside the newer types of the web (`claude-api.md` 3.8).
+fn bills_sandbox(request: &MessagesRequest) -> bool {
+    let types = || {
+        let types = request.tools.iter().filter_map(|tool| tool.get("type"));
+        types.filter_map(Value::as_str)
+    };
+    request.tools.iter().any(is_code_execution) && !types().any(is_web_by_code)
+}
+
+fn name_of(tool: &Value) -> &str {
+    tool.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The file that a block is about.
@@ -201,12 +261,67 @@ mod tests {
             text.starts_with("at most $0.2080 for one call: $0.0080 for the prompt, $0.2000"),
             "{text}"
         );
+        assert!(text.ends_with("then $0.05 an hour"), "{text}");
         let unknown = price(&request("claude-new"), &Counted::Yes(1), Some(&prices));
         assert_eq!(unknown, "not known for claude-new");
         assert_eq!(
             price(&request("x"), &Counted::Yes(1), None),
             "nothing: no model is called"
         );
+    }
+
+    #[test]
+    fn long_prompts_and_searches_have_their_prices() {
+        let prices = Prices::default();
+        let at = |model: &str, tokens: u64, tools: Value| {
+            let mut request = request(model);
+            request
+                .tools
+                .extend(tools.as_array().cloned().unwrap_or_default());
+            price(&request, &Counted::Yes(tokens), Some(&prices))
+        };
+        let none = || serde_json::json!([]);
+        for (model, tokens, expected) in [
+            // $0.10 and $0.50 up to 100,000 tokens of prompt, $0.50 and $2.50 above.
+            (
+                "claude-haiku-5-5",
+                100_000,
+                "at most $0.0250 for one call: $0.0200 for the prompt, $0.0050 for",
+            ),
+            (
+                "claude-haiku-5-5",
+                100_001,
+                "at most $0.1250 for one call: $0.1000 for the prompt, $0.0250 for",
+            ),
+            (
+                "claude-sonnet-5-5",
+                1_000_000,
+                "at most $4.1000 for one call: $4.0000 for the prompt, $0.1000 for",
+            ),
+            (
+                "claude-fable-5-2",
+                0,
+                "at most $0.4000 for one call: $0.0000 for the prompt, $0.4000 for",
+            ),
+            (
+                "claude-haiku-4-5",
+                50_000,
+                "at most $0.1500 for one call: $0.1000 for the prompt, $0.0500 for",
+            ),
+        ] {
+            let text = at(model, tokens, none());
+            assert!(text.starts_with(expected), "{text}");
+        }
+        let web = serde_json::json!([{"type": "web_search_20260318", "name": "web_search", "max_uses": 3}]);
+        assert_eq!(
+            at("claude-opus-5-5", 1_000, web),
+            "at most $0.2380 for one call: $0.0080 for the prompt, $0.2000 for the longest answer, \
+             $0.03 for 3 searches. Each round of tools is a call"
+        );
+        let web = serde_json::json!([{"type": "web_search_20250305", "name": "web_search"}]);
+        let text = at("claude-opus-5-5", 1_000, web);
+        assert!(text.contains("at most $0.0080 for the prompt, $0.2000 for the longest answer, $0.01 for each search."), "{text}");
+        assert!(text.contains("Sandbox time"), "{text}");
     }
 
     #[test]

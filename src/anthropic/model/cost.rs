@@ -5,6 +5,8 @@ use crate::anthropic::usage::Usage;
 
 /// Dollars for a thousand web searches.
 const SEARCHES_USD: f64 = 10.0;
+/// Dollars for one.
+pub const SEARCH_USD: f64 = SEARCHES_USD / 1000.0;
 /// A 5-minute cache write costs this many times the input.
 const WRITE_5M: f64 = 1.25;
 /// A 1-hour cache write costs this many times the input.
