@@ -329,22 +329,7 @@ pub fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, Mag
         return Ok(vec![Effect::Page(help::of_magic(magic, context).plain)]);
     }
     check_form(magic, call)?;
-    (magic.apply)(call, context)
-}
-
-/// Returns what to warn of when settings for one cell stand in a cell without a prompt.
-#[must_use]
-pub fn without_effect(calls: &[MagicCall], prompt: &str) -> Option<String> {
-    let call = calls.iter().find(|call| {
-        let is_setting = find(&call.name).is_some_and(|magic| magic.form == Form::Setting);
-        is_setting && call.scope == Scope::ThisCell && !matches!(call.args.as_str(), "" | "?")
-    })?;
-    let MagicCall { name, args, .. } = call;
-    prompt.is_empty().then(|| {
-        format!(
-            "`%%{name}` holds for this cell only, and this cell has no prompt: `%{name} {args}` holds from here on"
-        )
-    })
+    (magic.apply)(call, context).map_err(|error| unknown::with_meant(error, magic, call, context))
 }
 
 /// Applies papermill's injected cell.

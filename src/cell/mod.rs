@@ -1,5 +1,6 @@
 //! From a cell's text to magics and a prompt. Pure: parsing never fails, magics return effects.
 
+mod code;
 pub mod complete;
 pub mod fill;
 pub mod help;
@@ -13,6 +14,7 @@ pub mod path_at;
 pub mod schema;
 pub mod secret;
 pub mod shown;
+pub mod slips;
 mod topics;
 mod unknown;
 pub mod variables;

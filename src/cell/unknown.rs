@@ -1,6 +1,6 @@
 //! What to say to a name that is no magic, and to `!command`.
 
-use super::magic::{MagicError, find};
+use super::magic::{Context, Magic, MagicError, find};
 use super::magics::MAGICS;
 use super::parse::{MagicCall, SHELL};
 
@@ -25,29 +25,44 @@ const RETIRED: &[(&[&str], &str, &str)] = &[
     ),
     (
         &[
+            "sh", "zsh", "script", "sx", "ls", "ll", "cd", "pwd", "cat", "mkdir", "run",
+        ],
+        "it belongs to IPython, and this kernel runs no code on this machine",
+        "Say in words what you want done, or have commands run as they stand in Claude's sandbox: put them below `%%exec bash`.",
+    ),
+    (
+        &[
             "matplotlib",
             "time",
             "timeit",
+            "prun",
+            "capture",
             "load_ext",
             "autoreload",
-            "cd",
-            "pwd",
-            "ls",
             "env",
-            "run",
             "who",
             "whos",
             "writefile",
             "debug",
-            "sh",
+            "pdb",
+            "html",
+            "javascript",
+            "latex",
+            "sql",
         ],
         "it belongs to IPython, and this kernel runs no code on this machine",
         "Say in words what you want done; Claude runs it in its sandbox. `%lsmagic` lists the magics here.",
     ),
 ];
 
+/// Programs that install others.
+const INSTALLERS: &[&str] = &[
+    "pip", "pip3", "conda", "mamba", "uv", "apt", "apt-get", "npm",
+];
 /// How many near names a hint gives.
 const NEAR: usize = 3;
+/// How many words of a call are looked at.
+const MOST_WORDS: usize = 16;
 /// Longest name that is compared with others, in bytes.
 const LONGEST: usize = 64;
 
@@ -74,15 +89,64 @@ pub(super) fn magic(name: &str) -> MagicError {
 
 /// Makes the error for `!command`.
 pub(super) fn shell(command: &str) -> MagicError {
-    let hint = if find("exec").is_some() {
-        "Put it below `%%exec bash` to have it run in Claude's sandbox. To send the line as text, begin it with `\\!`."
+    let program = command.split_whitespace().next().unwrap_or_default();
+    let hint = if INSTALLERS.contains(&program) {
+        "Nothing can be installed in Claude's sandbox, which has no internet: `%packages` lists what it has, \
+         `%packages NAME` says what serves instead."
     } else {
-        "Ask Claude to run it in its sandbox, in words. To send the line as text, begin it with `\\!`."
+        "Put it below `%%exec bash` to have it run in Claude's sandbox. To send the line as text, begin it with `\\!`."
     };
     MagicError::new(
         format!("`!{command}` was not run: no cell runs commands on this machine"),
         hint,
     )
+}
+
+/// Adds the value that was meant, where an error quotes a word that is nearly one the magic takes.
+pub(super) fn with_meant(
+    mut error: MagicError,
+    magic: &Magic,
+    call: &MagicCall,
+    context: &Context<'_>,
+) -> MagicError {
+    const LEAD: &str = "Did you mean";
+    if error.hint.contains(LEAD) {
+        return error;
+    }
+    let words = call.args.split([' ', '\t', ',']);
+    let words: Vec<&str> = words
+        .filter(|word| !word.is_empty())
+        .take(MOST_WORDS)
+        .collect();
+    let message = error.message.to_lowercase();
+    for (at, word) in words.iter().enumerate() {
+        let word = word.to_lowercase();
+        let word = word.as_str();
+        // Of `name=value` only the name is one of a list.
+        let typed = word.split_once('=').map_or(word, |(name, _)| name);
+        let is_quoted = [word, typed].iter().any(|word| {
+            let quotes = [format!("`{word}`"), format!("`{word}=`")];
+            quotes.iter().any(|quote| message.contains(quote))
+        });
+        if !is_quoted {
+            continue;
+        }
+        let known = (magic.values)(context, words.get(..at).unwrap_or_default());
+        let names: Vec<&str> = known
+            .iter()
+            .map(|known| known.text.split('=').next().unwrap_or_default())
+            .collect();
+        // What is on the list is wrong for another reason.
+        if names.contains(&typed) {
+            continue;
+        }
+        let near = nearest(typed, names);
+        if let Some(meant) = quoted(&near, "") {
+            error.hint = format!("{LEAD} {meant}? {}", error.hint);
+            return error;
+        }
+    }
+    error
 }
 
 /// Returns whether applying the call will fail for its name alone.

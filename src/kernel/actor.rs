@@ -17,6 +17,7 @@ use crate::anthropic::client::{Client, DEFAULT_BASE_URL};
 use crate::anthropic::model::Prices;
 use crate::cell::magic::{self, Context, Effect};
 use crate::cell::parse::{self, Cell};
+use crate::cell::slips::slips;
 use crate::cell::{fill, help};
 use crate::chat::question::Question;
 use crate::chat::settings::Settings;
@@ -357,8 +358,8 @@ impl Kernel {
             asks: execute.allow_stdin.then_some(request),
         };
         scene.show(warnings(self.complaint.take().iter())).await;
-        let without_effect = magic::without_effect(&calls, &prompt);
-        let said = prepared.notes.iter().chain(&misses).chain(&without_effect);
+        let slips = slips(&calls, &prompt, &prepared.settings);
+        let said = prepared.notes.iter().chain(&misses).chain(&slips);
         scene.show(notes(said)).await;
         scene.show(shows(&prepared, prompt.is_empty())).await;
         let mut shown: Vec<String> = prepared

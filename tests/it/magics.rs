@@ -5,6 +5,7 @@ mod model;
 mod registry;
 mod secrets;
 mod shows;
+mod slips;
 mod system;
 mod tools;
 

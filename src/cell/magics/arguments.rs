@@ -1,7 +1,7 @@
 //! Reading the arguments of a call.
 
 use crate::cell::magic::{Candidate, Context, Effect, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::parse::{MagicCall, Scope};
 use crate::chat::settings::Settings;
 
 /// Returns the one word a magic takes, lower case; `None` for none.
@@ -9,12 +9,18 @@ pub(super) fn word(call: &MagicCall, usage: &str) -> Result<Option<String>, Magi
     let mut words = call.args.split_whitespace();
     let first = words.next().map(str::to_ascii_lowercase);
     if words.next().is_some() {
+        let sign = match call.scope {
+            Scope::FromHere => "%",
+            Scope::ThisCell => "%%",
+        };
+        let (name, args) = (&call.name, &call.args);
+        let text = match call.body {
+            Some(_) => "text",
+            None => "prompt",
+        };
         return Err(MagicError::new(
-            format!("`%{}` takes one value, not `{}`", call.name, call.args),
-            format!(
-                "Write `%{} {usage}`; the prompt begins on the next line.",
-                call.name
-            ),
+            format!("`{sign}{name}` takes one value, not `{args}`"),
+            format!("Write `{sign}{name} {usage}`; the {text} begins on the next line."),
         ));
     }
     Ok(first)

@@ -1,7 +1,8 @@
 //! `%compact`: a summary in the place of the conversation so far, now or when it has to be.
 
 use super::arguments::{no_value, put};
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic};
+use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
+use crate::cell::unknown::nearest;
 
 pub(super) const COMPACT: Magic = Magic {
     name: "compact",
@@ -38,6 +39,13 @@ sums up now. It costs about as much as a prompt with an answer of a page.",
         let auto = match words {
             "auto" => true,
             "off" => false,
+            // A slip would cost a summary.
+            word if !nearest(&word.to_lowercase(), ["auto", "off"]).is_empty() => {
+                return Err(MagicError::new(
+                    format!("`%compact` does not take `{word}`"),
+                    "It takes auto, off, or what the summary is to keep, in a few words.",
+                ));
+            }
             _ => {
                 let instructions = (!words.is_empty()).then(|| words.to_owned());
                 return Ok(vec![Effect::Job(Job::Compact { instructions })]);

@@ -90,6 +90,12 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
                 }
             }
         }
+        [word @ ("add" | "rm" | "remove")] => {
+            return Err(MagicError::new(
+                format!("`%skills {word}` needs a name"),
+                format!("Write `%skills {word} {}`.", OFFERED.join("|")),
+            ));
+        }
         [other, ..] => {
             return Err(MagicError::new(
                 format!("`%skills` does not take `{other}`"),

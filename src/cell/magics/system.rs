@@ -15,8 +15,8 @@ pub(super) const SYSTEM: Magic = Magic {
     form: Form::Body,
     summary: "tell Claude who it is and how to work, for all later cells",
     details: "`%system TEXT` takes one line, `%%system` the rest of the cell, `%system --file PATH` a file. All hold \
-from here on and replace the text before, or follow it with `--append`. Presets are texts that come with the kernel; they stand beside yours, and \
-`--preset A --preset B` combines them. `--clear` removes text and presets. Whatever is set follows the kernel's own \
+from here on and replace the text before, or follow it with `--append`. Presets are texts that come with the kernel: analyst, \
+clean-code, reproducible, recover, lowmem, fast; they stand beside yours, and `--preset A B` combines them. `--clear` removes text and presets. Whatever is set follows the kernel's own \
 instructions about the notebook and the sandbox.",
     examples: &[
         ("%system Answer in one sentence.", "from here on"),
@@ -31,6 +31,9 @@ instructions about the notebook and the sandbox.",
     now,
     apply,
 };
+
+/// What stands between names of presets.
+const SEPARATORS: [char; 3] = [' ', '\t', ','];
 
 const OPTIONS: &[&str] = &["--append", "--clear", "--file", "--preset"];
 
@@ -167,6 +170,16 @@ fn read(args: &str) -> Result<Line, MagicError> {
                 if names.is_empty() {
                     return Err(no_preset("`--preset` needs a name"));
                 }
+                // More names may follow, but a text may begin with any word.
+                let (more, after) = rest.split_at(rest.find("--").unwrap_or(rest.len()));
+                if more
+                    .split(SEPARATORS)
+                    .all(|word| word.is_empty() || preset(word).is_some())
+                {
+                    let more = more.split(SEPARATORS).filter(|word| !word.is_empty());
+                    line.presets.extend(more.map(str::to_owned));
+                    rest = after;
+                }
             }
             "--file" => {
                 // A path may hold blanks, so it is all that is left of the line.
@@ -189,6 +202,7 @@ fn read(args: &str) -> Result<Line, MagicError> {
         }
     }
     line.text = rest.to_owned();
+    check_text(&line.text)?;
     let more =
         line.append || !line.text.is_empty() || !line.presets.is_empty() || line.file.is_some();
     if line.clear && more {
@@ -198,6 +212,21 @@ fn read(args: &str) -> Result<Line, MagicError> {
         ));
     }
     Ok(line)
+}
+
+/// A text that is nothing but the name of a preset is a slip.
+fn check_text(text: &str) -> Result<(), MagicError> {
+    let name = text.strip_prefix("preset ").unwrap_or(text).trim();
+    match preset(&name.to_ascii_lowercase()) {
+        Some(preset) => Err(MagicError::new(
+            format!("`{text}` would be all that Claude is told"),
+            format!(
+                "Write `%system --preset {}` for the preset, or say it in a sentence.",
+                preset.name
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn take(text: &str) -> (&str, &str) {

@@ -1,9 +1,7 @@
 //! Calls as such: variables, what is left to the kernel, unknown names, how long a call holds.
 
 use claude_kernel::cell::fill::fill;
-use claude_kernel::cell::magic::{
-    Effect, Job, MagicError, Reset, apply_parameters, origin, without_effect,
-};
+use claude_kernel::cell::magic::{Effect, Job, MagicError, Reset, apply_parameters, origin};
 use claude_kernel::cell::magics::files::FilesJob;
 use claude_kernel::cell::parse::{Cell, parse};
 use claude_kernel::cell::variables::Variables;
@@ -165,30 +163,6 @@ fn what_lasts_is_recorded_under_the_magics_own_name() {
         origins("%effort high\n%%model opus\n%max-tokens 5\n%%system\nText."),
         [Some("effort"), None, Some("max_tokens"), Some("system")]
     );
-}
-
-#[test]
-fn a_setting_for_a_cell_without_a_prompt_is_pointed_out() {
-    let warning = |source: &str| match parse(source) {
-        Cell::Turn { magics, prompt } => without_effect(&magics, &prompt),
-        _ => None,
-    };
-    assert_eq!(
-        warning("%bash\n%%effort max").as_deref(),
-        Some(
-            "`%%effort` holds for this cell only, and this cell has no prompt: `%effort max` holds from here on"
-        )
-    );
-    for source in [
-        "%%effort max\nHello",
-        "%effort max",
-        "%%effort",
-        "%%set x\ny",
-        "%%dry",
-        "%%nothing x",
-    ] {
-        assert_eq!(warning(source), None, "{source}");
-    }
 }
 
 #[test]
