@@ -399,9 +399,10 @@ impl Player {
                     found.map(str::to_owned).collect()
                 };
                 let (calls, thoughts) = (with("tool_use", "id"), with("thinking", "signature"));
+                let now = self.app.shared.host.now();
                 self.app
                     .shared
-                    .with(move |state| state.turns.call(calls, &thoughts))
+                    .with(move |state| state.turns.call(calls, thoughts, now))
                     .await
             }
             _ => Ok(()),

@@ -18,8 +18,8 @@ pub(super) enum Call {
     Bash(String),
     Python(String),
     Repl(String),
-    /// A cell that waited goes on with these results.
-    GoOn(Vec<String>),
+    /// A cell that waited goes on with these results; without any they came too late.
+    GoOn(Option<Vec<String>>),
     /// Python under the oldest tool: a fresh interpreter, but `code_execution` on the wire.
     Script(String),
     Edit(Edit),
@@ -153,7 +153,7 @@ async fn attempt(
                         container.bash(&sandbox::heredoc(code)).await.map(Done::Ran)
                     }
                     Call::Repl(code) => container.repl(code, &tools).await.map(Done::of),
-                    Call::GoOn(results) => container.go_on(results).await.map(Done::of),
+                    Call::GoOn(results) => container.go_on(results.as_deref()).await.map(Done::of),
                     Call::Edit(edit) => container.edit(edit).await.map(|outcome| {
                         // A plain data type always serialises.
                         Done::Edited(serde_json::to_value(outcome).unwrap_or_default())

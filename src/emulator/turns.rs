@@ -4,16 +4,30 @@
 
 use std::collections::VecDeque;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::canon::Mark;
 
 /// Turns kept; a continuation follows at once.
 const KEPT: usize = 1000;
 
+/// How long code waits for a tool of the client (3.7).
+const PATIENCE: TimeDelta = TimeDelta::seconds(270);
+
 /// Paused responses and those that wait for tool results.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     paused: VecDeque<Mark>,
-    calls: VecDeque<(Vec<String>, Vec<String>)>,
+    calls: VecDeque<Calls>,
+}
+
+/// The tool calls of one response.
+#[derive(Debug)]
+struct Calls {
+    ids: Vec<String>,
+    /// The signatures of the thinking that led to them.
+    thoughts: Vec<String>,
+    at: DateTime<Utc>,
 }
 
 impl Turns {
@@ -28,18 +42,27 @@ impl Turns {
     }
 
     /// Remembers tool calls and the signatures of the thinking that led to them.
-    pub(super) fn call(&mut self, ids: Vec<String>, thoughts: &[String]) {
-        keep(&mut self.calls, (ids, thoughts.to_vec()));
+    pub(super) fn call(&mut self, ids: Vec<String>, thoughts: Vec<String>, at: DateTime<Utc>) {
+        keep(&mut self.calls, Calls { ids, thoughts, at });
     }
 
     /// Returns the signatures of the thinking that led to any of these calls.
     pub(super) fn thoughts(&self, ids: &[String]) -> Vec<String> {
-        let turn = self
-            .calls
-            .iter()
-            .find(|(calls, _)| calls.iter().any(|call| ids.contains(call)));
-        turn.map(|(_, thoughts)| thoughts.clone())
+        let calls = self.find(ids);
+        calls
+            .map(|calls| calls.thoughts.clone())
             .unwrap_or_default()
+    }
+
+    /// Whether code in the sandbox that made any of these calls has given up waiting.
+    pub(super) fn too_late(&self, ids: &[String], now: DateTime<Utc>) -> bool {
+        let calls = self.find(ids);
+        calls.is_some_and(|calls| now - calls.at > PATIENCE)
+    }
+
+    fn find(&self, ids: &[String]) -> Option<&Calls> {
+        let mut calls = self.calls.iter();
+        calls.find(|calls| calls.ids.iter().any(|call| ids.contains(call)))
     }
 }
 

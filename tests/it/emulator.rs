@@ -12,7 +12,10 @@ mod requests;
 mod tool_changes;
 mod turns;
 
+use std::sync::Arc;
+
 use claude_kernel::emulator::server::{Emulator, EmulatorConfig, start};
+use claude_kernel::host::{Host, SystemHost};
 use serde_json::{Value, json};
 
 /// A backend with a script and a client.
@@ -36,11 +39,16 @@ impl Backend {
     }
 
     async fn with_script(script: &str) -> Self {
+        Self::with_host(script, Arc::new(SystemHost::new())).await
+    }
+
+    async fn with_host(script: &str, host: Arc<dyn Host>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("test.claude.md");
         std::fs::write(&path, script).unwrap();
         let emulator = start(EmulatorConfig {
             scripts: vec![path],
+            host: Some(host),
             sandbox_command: Some(env!("CARGO_BIN_EXE_claude-kernel").into()),
             ..EmulatorConfig::default()
         })

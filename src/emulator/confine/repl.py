@@ -4,9 +4,10 @@ After each cell the marker and a three-digit code go to both outputs, so that th
 knows where the cell's output ends. The cell cannot lose these: the outputs are kept apart and
 put back before every cell.
 
-The names are tools of the asking side's client: async functions here. What the cell waits for is
-written to a file, announced by the marker with the code of `CALLS`; the next line is then a
-request `number marker` whose file holds the results, in the order of the calls.
+The names are tools of the asking side's client: async functions here, until a cell comes without
+them. What the cell waits for is written to a file, announced by the marker with the code of
+`CALLS`; the next line is then a request `number marker` whose file holds the results, in the order
+of the calls, or null when they come too late.
 """
 
 import ast
@@ -28,9 +29,18 @@ class Tools:
 
     def __init__(self, requests, outputs, cells):
         self.requests, self.outputs, self.cells = requests, outputs, cells
+        self.functions = {}
         self.waiting = []
         self.scheduled = False
         self.marker = ""
+
+    def offer(self, names, namespace):
+        for name, function in self.functions.items():
+            # What a cell has put in its place stays.
+            if name not in names and namespace.get(name) is function:
+                del namespace[name]
+        self.functions = {name: self.function(name) for name in names}
+        namespace.update(self.functions)
 
     def function(self, name):
         async def call(arguments=None, **named):
@@ -65,9 +75,13 @@ class Tools:
         number, self.marker = line.rstrip("\n").split(" ")
         with open(os.path.join(self.cells, number), encoding="utf-8") as file:
             results = json.load(file)
-        for (_, future), result in zip(waiting, results):
-            if not future.done():
-                future.set_result(result)
+        for number, (call, future) in enumerate(waiting):
+            if future.done():
+                continue
+            if results is None:
+                future.set_exception(TimeoutError(f"calling the tool `{call['name']}` timed out"))
+            else:
+                future.set_result(results[number])
 
 
 def main():
@@ -82,8 +96,7 @@ def main():
     for line in iter(requests.readline, ""):
         # Not any white space: the marker begins with a control character.
         number, tools.marker, names = line.rstrip("\n").split(" ")
-        for name in filter(None, names.split(",")):
-            namespace[name] = tools.function(name)
+        tools.offer(list(filter(None, names.split(","))), namespace)
         tools.waiting, tools.scheduled = [], False
         os.dup2(null, 0)
         for number_out, kept in enumerate(outputs, 1):

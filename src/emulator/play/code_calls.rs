@@ -35,15 +35,30 @@ impl Player {
 
     /// Lets code go on that waited for the results at the end of the request, if any did.
     pub(super) async fn go_on(&mut self) -> Result<Next, Over> {
-        let Some((id, results)) = waiting(&self.request) else {
+        let Some(waiting) = waiting(&self.request) else {
             return Ok(Next::Part);
         };
-        self.carried(&Call::GoOn(results), &id).await
+        let (calls, now) = (waiting.calls, self.app.shared.host.now());
+        let shared = &self.app.shared;
+        let late = shared
+            .with(move |state| state.turns.too_late(&calls, now))
+            .await
+            .map_err(|_| Over)?;
+        let results = (!late).then_some(waiting.results);
+        self.carried(&Call::GoOn(results), &waiting.id).await
     }
 }
 
-/// Returns the id of the call whose code waits, and the results it gets, in the order of its calls.
-fn waiting(request: &Request) -> Option<(String, Vec<String>)> {
+/// Code that waits.
+struct Waiting {
+    /// The id of the call that runs it.
+    id: String,
+    /// The ids of its own calls, and what it gets for each.
+    calls: Vec<String>,
+    results: Vec<String>,
+}
+
+fn waiting(request: &Request) -> Option<Waiting> {
     let messages = request.messages.iter().rev();
     let mut messages = messages.skip_while(|message| message.role == Role::System);
     let (answers, calls) = (messages.next()?, messages.next()?);
@@ -53,14 +68,20 @@ fn waiting(request: &Request) -> Option<(String, Vec<String>)> {
     let by_code = |block: &&Value| is_by_code(block);
     let id = calls.blocks.iter().find(by_code)?.get("caller")?;
     let id = text(id, "tool_id")?.to_owned();
-    let mine = calls.blocks.iter().filter(by_code);
-    let results = mine.map(|call| {
+    let mine = || calls.blocks.iter().filter(by_code);
+    let results = mine().map(|call| {
         let answer = answers.blocks.iter().find(|answer| {
             kind(answer) == "tool_result" && answer.get("tool_use_id") == call.get("id")
         });
         answer.map(said).unwrap_or_default()
     });
-    Some((id, results.collect()))
+    Some(Waiting {
+        id,
+        results: results.collect(),
+        calls: mine()
+            .filter_map(|call| text(call, "id").map(str::to_owned))
+            .collect(),
+    })
 }
 
 /// Whether this is a call of a client tool that code in the sandbox made.

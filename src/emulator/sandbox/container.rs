@@ -164,11 +164,12 @@ impl Container {
             .await
     }
 
-    /// Goes on with a cell that waits, given the results of its calls in their order.
+    /// Goes on with a cell that waits, given the results of its calls in their order; without any
+    /// they came too late, and each call raises `TimeoutError`.
     ///
     /// # Errors
     /// As [`Container::bash`]; `invalid_tool_input` when no cell waits.
-    pub async fn go_on(&mut self, results: &[String]) -> Result<Cell, CallError> {
+    pub async fn go_on(&mut self, results: Option<&[String]>) -> Result<Cell, CallError> {
         let Some(Waiting {
             mut repl,
             stdout,
@@ -180,7 +181,7 @@ impl Container {
                 message: "no code waits for results in this container".into(),
             });
         };
-        let results = serde_json::to_string(results).map_err(io::Error::from)?;
+        let results = serde_json::to_string(&results).map_err(io::Error::from)?;
         let name = self.give_cell(&results)?;
         let limits = &self.sandbox.limits;
         let cell = timeout(limits.cell, repl.go_on(&name, limits.output_bytes)).await;

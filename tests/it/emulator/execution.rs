@@ -7,6 +7,7 @@ use claude_kernel::emulator::faults::Fault;
 use serde_json::{Value, json};
 
 use super::{Backend, ask};
+use crate::support::host::FixedHost;
 
 const NEWEST: &str = "code_execution_20260521";
 
@@ -186,4 +187,72 @@ async fn small_limits_cut_a_tool_call_short() {
     assert_eq!(message["stop_reason"], "max_tokens");
     assert_eq!(message["content"][0]["input"], json!({}));
     assert_eq!(message["content"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn code_waits_so_long_for_a_tool_and_no_longer() {
+    let script = "# hello\n\n```python repl\nprint(await t({}), kept := 1)\n```\n\nOver.\n\n\
+        # catch\n\n```python repl\ntry:\n    await t({})\nexcept TimeoutError as error:\n    \
+        print(error)\nprint(await t({}))\n```\n\n# after\n\n```python repl\nprint(kept)\n```\n";
+    let host = FixedHost::new();
+    let backend = Backend::with_host(script, host.clone()).await;
+    let tools = json!([
+        {"type": NEWEST, "name": "code_execution"},
+        {"name": "t", "input_schema": {"type": "object"}, "allowed_callers": ["code_execution_20260120"]},
+    ]);
+    let ask_for = |prompt: &str| {
+        ask(json!({"tools": tools, "messages": [{"role": "user", "content": prompt}]}))
+    };
+    // Answers the calls at the end of a conversation after so many seconds.
+    let answer = async |body: &mut Value, said: &Value, seconds: u64| {
+        host.advance(Duration::from_secs(seconds));
+        let content = said["content"].as_array().unwrap();
+        let calls = content.iter().filter(|block| block["type"] == "tool_use");
+        let results: Vec<Value> = calls
+            .map(|call| json!({"type": "tool_result", "tool_use_id": call["id"], "content": "in time"}))
+            .collect();
+        assert!(!results.is_empty(), "{said:#}");
+        body["container"] = said["container"]["id"].clone();
+        body["messages"].as_array_mut().unwrap().extend([
+            json!({"role": "assistant", "content": content}),
+            json!({"role": "user", "content": results}),
+        ]);
+        backend.message(body).await
+    };
+    let outcome = |said: &Value| said["content"][0]["content"].clone();
+
+    let mut body = ask_for("hello");
+    let asked = backend.message(&body).await;
+    let done = answer(&mut body, &asked, 270).await;
+    assert_eq!(outcome(&done)["stdout"], "in time 1\n");
+
+    let mut body = ask_for("hello");
+    let asked = backend.message(&body).await;
+    let done = answer(&mut body, &asked, 271).await;
+    assert_eq!(outcome(&done)["return_code"], 1);
+    let stderr = outcome(&done)["stderr"].as_str().unwrap().to_owned();
+    assert!(
+        stderr.ends_with("TimeoutError: calling the tool `t` timed out\n"),
+        "{stderr}"
+    );
+    assert_eq!(done["content"][1]["text"], "Over.");
+
+    // The code may go on, and what it calls then waits anew.
+    let mut body = ask_for("catch");
+    let asked = backend.message(&body).await;
+    let again = answer(&mut body, &asked, 271).await;
+    assert_eq!(again["stop_reason"], "tool_use");
+    let done = answer(&mut body, &again, 100).await;
+    let expected = "calling the tool `t` timed out\nin time\n";
+    assert_eq!(outcome(&done)["stdout"], expected);
+
+    // The interpreter lives on.
+    let mut body = ask_for("hello");
+    body["container"] = done["container"]["id"].clone();
+    let asked = backend.message(&body).await;
+    answer(&mut body, &asked, 1).await;
+    let mut body = ask_for("after");
+    body["container"] = done["container"]["id"].clone();
+    let after = backend.message(&body).await;
+    assert_eq!(after["content"][1]["content"]["stdout"], "1\n");
 }
