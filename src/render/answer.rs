@@ -13,7 +13,6 @@ use super::pace::Pace;
 use super::renderer::Client;
 use super::screen::{Form, Place, Screen, Terminal};
 use super::segment::{Segment, Segmenter};
-use crate::jupyter::mime::StreamName;
 
 /// So many complete pieces are shown without waiting: bounds what one update publishes.
 const MAX_SEALED: usize = 16;
@@ -93,8 +92,9 @@ impl Answer {
             Client::Terminal => {
                 self.show(screen);
                 if self.begun && self.last != Some('\n') {
-                    screen.stream(StreamName::Stdout, "\n".to_owned());
+                    screen.talk("\n".to_owned());
                 }
+                screen.pause();
             }
             Client::Batch => {
                 if !self.unwritten.trim().is_empty() {
@@ -122,7 +122,7 @@ impl Answer {
             Client::Terminal => {
                 let text = std::mem::take(&mut self.unwritten);
                 self.begun |= !text.is_empty();
-                screen.stream(StreamName::Stdout, foreign::prose(&text).into_owned());
+                screen.talk(foreign::prose(&text).into_owned());
             }
             Client::Batch => {}
         }

@@ -236,7 +236,6 @@ fn rows(file: &FetchedFile, table: &Table) -> Form {
         format!("{} - {summary}\n{plain}", plain_line(file)),
         machine_data(file),
     )
-    .terminal(only_line(file))
 }
 
 /// A text in a fold.

@@ -61,6 +61,8 @@ pub struct Renderer {
     sources: Sources,
     /// Blocks that are done, by ordinal.
     done: HashSet<usize>,
+    /// The block that is coming in, by ordinal.
+    growing: Option<usize>,
 }
 
 /// The text block that is growing.
@@ -97,6 +99,7 @@ impl Renderer {
             saved: Vec::new(),
             sources: Sources::default(),
             done: HashSet::new(),
+            growing: None,
         }
     }
 
@@ -120,9 +123,15 @@ impl Renderer {
     pub fn apply(&mut self, update: Update, now: Duration) -> Vec<Output> {
         match update {
             Update::Activity(activity) => self.activity(&activity, now),
-            Update::BlockStarted { ordinal, block } => self.started(ordinal, &block, now),
+            Update::BlockStarted { ordinal, block } => {
+                self.growing = Some(ordinal);
+                self.started(ordinal, &block, now);
+            }
             Update::BlockDelta { ordinal, delta } => self.delta(ordinal, delta, now),
-            Update::BlockFinished { ordinal, block } => self.finished(ordinal, &block, now),
+            Update::BlockFinished { ordinal, block } => {
+                self.growing = None;
+                self.finished(ordinal, &block, now);
+            }
             Update::ToolFinished {
                 id,
                 result,

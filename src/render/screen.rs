@@ -79,6 +79,10 @@ pub(crate) struct Screen {
     held: Option<Place>,
     /// Live only: the place of the status line, taken over by the next output.
     status: Option<Place>,
+    /// Terminal only: whether the answer is being written, and what came meanwhile, such as a file,
+    /// which would stand in the middle of a sentence.
+    is_talking: bool,
+    waiting: Vec<Form>,
     out: Vec<Output>,
 }
 
@@ -92,6 +96,8 @@ impl Screen {
             sent: 0,
             held: None,
             status: None,
+            is_talking: false,
+            waiting: Vec::new(),
             out: Vec::new(),
         }
     }
@@ -161,18 +167,8 @@ impl Screen {
     pub(crate) fn finish(&mut self, place: Place, form: Form) {
         match self.client {
             Client::Live => self.show(place, form.data, form.metadata),
-            Client::Terminal => match form.terminal {
-                Terminal::Text(texts) => {
-                    for (name, text) in texts {
-                        self.stream(name, text);
-                    }
-                }
-                Terminal::Bundle => self.out.push(Output::Display(Display {
-                    data: form.data,
-                    metadata: form.metadata,
-                    display_id: None,
-                })),
-            },
+            Client::Terminal if self.is_talking => self.waiting.push(form),
+            Client::Terminal => self.write(form),
             Client::Batch => {
                 if let Some(slot) = self.slots.get_mut(place.0)
                     && !slot.sent
@@ -188,6 +184,35 @@ impl Screen {
     pub(crate) fn hold(&mut self, place: Option<Place>) {
         self.held = place;
         self.send_finished();
+    }
+
+    /// Writes a piece of the answer to a terminal; everything else waits until [`pause`](Self::pause).
+    pub(crate) fn talk(&mut self, text: String) {
+        self.is_talking |= !text.is_empty();
+        self.stream(StreamName::Stdout, text);
+    }
+
+    /// Ends a run of the answer in a terminal.
+    pub(crate) fn pause(&mut self) {
+        self.is_talking = false;
+        for form in std::mem::take(&mut self.waiting) {
+            self.write(form);
+        }
+    }
+
+    fn write(&mut self, form: Form) {
+        match form.terminal {
+            Terminal::Text(texts) => {
+                for (name, text) in texts {
+                    self.stream(name, text);
+                }
+            }
+            Terminal::Bundle => self.out.push(Output::Display(Display {
+                data: form.data,
+                metadata: form.metadata,
+                display_id: None,
+            })),
+        }
     }
 
     /// Writes to a terminal's stream.

@@ -128,8 +128,12 @@ impl Renderer {
         }
     }
 
-    /// What ran has ended: unless something else runs, Claude is asked again.
+    /// What ran has ended: unless something else runs, Claude is asked again. While an answer comes
+    /// in nobody waits, and a line that says so would cut it in two.
     fn wait(&mut self, now: Duration) {
+        if self.growing.is_some() || self.answer.is_some() {
+            return;
+        }
         if self.steps.iter().all(|(_, step)| step.result.is_some()) {
             let shown = self.screen.has_status();
             self.status.set(&Activity::Waiting, now, shown);
