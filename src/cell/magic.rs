@@ -158,7 +158,7 @@ pub struct TurnSummary {
     pub answer: Arc<str>,
     /// The model that answered.
     pub model: String,
-    /// US dollars, if known.
+    /// US dollars, if they are known and were spent.
     pub cost_usd: Option<f64>,
     /// Whether what stands above its cell is no longer what it saw.
     pub is_stale: bool,

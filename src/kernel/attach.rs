@@ -19,6 +19,7 @@ use crate::cell::magics::files::Destination;
 use crate::cell::mention::{self, Mention};
 use crate::chat::tool_types::tool_name;
 use crate::render::foreign;
+use crate::render::kind::kind;
 use crate::render::renderer::Client as FrontEnd;
 
 use super::error::CellError;
@@ -229,7 +230,7 @@ async fn upload(
         name,
         size_bytes: examined.size_bytes,
         sha256: examined.sha256.clone(),
-        describe: examined.describe(),
+        describe: kind(&found.shown, &examined.mime_type),
         eyes: file.eyes,
         sandbox: file.sandbox,
         remark: file.remark.clone(),

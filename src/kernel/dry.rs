@@ -1,4 +1,9 @@
-//! `%%dry`: the exact request, shown instead of sent. Pure.
+//! `%%dry`: the request, shown instead of sent. Pure.
+//!
+//! What is shown is the same in every run that is the same: ids have names there (`ids`), and the
+//! exact request is in the output's metadata.
+
+mod ids;
 
 use std::fmt::Write as _;
 
@@ -10,6 +15,7 @@ use crate::anthropic::request::MessagesRequest;
 use crate::cell::shown::{Part, Shown};
 use crate::chat::tool_types::{is_code_execution, is_web_by_code};
 use crate::jupyter::mime::{Display, MimeBundle, Output};
+use crate::kernel::inputs::Input;
 
 /// The tokens of a prompt.
 #[derive(Debug)]
@@ -33,29 +39,40 @@ pub fn has_planned_files(blocks: &[Value]) -> bool {
 }
 
 /// Renders a request as it would go on the wire; the key is not part of it. `files` are the blocks
-/// before the prompt; without `prices` nothing is billed.
+/// before the prompt, and `known` says what the uploaded ones are called; without `prices` nothing
+/// is billed.
 #[must_use]
 pub fn plan(
     request: &MessagesRequest,
     files: &[Value],
+    known: &[Input],
     counted: &Counted,
     prices: Option<&Prices>,
 ) -> Output {
     let body = serde_json::to_value(request).unwrap_or_default();
-    let pretty = serde_json::to_string_pretty(&body).unwrap_or_default();
+    let told = ids::told(&body);
+    let pretty = serde_json::to_string_pretty(&told).unwrap_or_default();
+    let numbered = match told == body {
+        true => "",
+        false => {
+            " Ids have short names here; the metadata of this output has the request as it is."
+        }
+    };
     let mut head = format!(
         "POST /v1/messages HTTP/1.1\nanthropic-version: {API_VERSION}\nauthorization: Bearer (your key)\ncontent-type: application/json\n"
     );
     if !request.betas.is_empty() {
         let _ = writeln!(head, "anthropic-beta: {}", request.betas.join(","));
     }
-    let facts = facts(request, files, counted, prices);
+    let facts = facts(request, files, known, counted, prices);
     let rows: Vec<Vec<Part>> = facts
         .iter()
         .map(|(label, value)| vec![Part::text(label), Part::text(value)])
         .collect();
     let table = Shown::default()
-        .paragraph("The request of this cell; nothing was sent.")
+        .paragraph(&format!(
+            "The request of this cell; nothing was sent.{numbered}"
+        ))
         .table(&["what", "as it would be sent"], &rows);
     let fence = "`".repeat(longest_run(&pretty).max(2) + 1);
     let markdown = format!(
@@ -79,6 +96,7 @@ pub fn plan(
 fn facts(
     request: &MessagesRequest,
     files: &[Value],
+    known: &[Input],
     counted: &Counted,
     prices: Option<&Prices>,
 ) -> Vec<(&'static str, String)> {
@@ -92,7 +110,13 @@ fn facts(
     });
     let files = files.iter().filter_map(|block| {
         let id = file_of(block)?;
-        let name = id.strip_prefix(PLANNED).unwrap_or(id);
+        let name = match id.strip_prefix(PLANNED) {
+            Some(name) => name.to_owned(),
+            None => {
+                let input = known.iter().find(|input| input.file_id == id);
+                input.map_or_else(|| "a file".to_owned(), |input| input.name.clone())
+            }
+        };
         let to = match block.get("type").and_then(Value::as_str)? {
             "container_upload" => "to the sandbox",
             "image" => "seen as an image",
@@ -332,7 +356,13 @@ mod tests {
             serde_json::json!({"type": "text", "text": "a note"}),
         ];
         assert!(has_planned_files(&files) && !has_planned_files(&files[1..]));
-        let facts = facts(&request("m"), &files, &Counted::No("why".to_owned()), None);
+        let facts = facts(
+            &request("m"),
+            &files,
+            &[],
+            &Counted::No("why".to_owned()),
+            None,
+        );
         let value = |label: &str| {
             let found = facts.iter().find(|(known, _)| *known == label);
             found.map(|(_, value)| value.as_str()).unwrap_or_default()
@@ -340,7 +370,7 @@ mod tests {
         assert_eq!(value("tools"), "code_execution_20260521, own");
         assert_eq!(
             value("files"),
-            "a.csv (to the sandbox), file_1 (seen as an image)"
+            "a.csv (to the sandbox), a file (seen as an image)"
         );
         assert_eq!(value("betas"), "one-2026");
         assert_eq!(value("prompt"), "not counted: why");

@@ -15,6 +15,7 @@ use crate::cell::path_at::Fits;
 use crate::cell::shown::{Part, Shown};
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::foreign;
+use crate::render::kind::kind;
 
 use super::attach;
 use super::error::CellError;
@@ -59,7 +60,7 @@ pub async fn list(desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
                 vec![
                     Part::code(&input.name),
                     Part::text(&foreign::size(input.size_bytes)),
-                    Part::text(&input.mime_type),
+                    Part::text(&kind(&input.name, &input.mime_type)),
                     Part::text(&turns(input, inputs.waits(&input.file_id))),
                     Part::text(place(input)),
                 ]
@@ -76,7 +77,7 @@ pub async fn list(desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
                 vec![
                     Part::code(&artifact.name),
                     Part::text(&foreign::size(artifact.size_bytes)),
-                    Part::text(&artifact.mime_type),
+                    Part::text(&kind(&artifact.name, &artifact.mime_type)),
                     Part::text(&artifact.origin.turn.to_string()),
                     Part::text(&artifact.origin.title),
                 ]

@@ -164,7 +164,7 @@ impl State {
                 prompt: Arc::clone(&turn.prompt),
                 answer: Arc::clone(&turn.answer),
                 model: turn.receipt.model.clone(),
-                cost_usd: turn.receipt.cost_usd,
+                cost_usd: turn.receipt.cost_usd.filter(|_| !turn.receipt.offline),
                 is_stale,
                 is_cut: turn.cut.is_some(),
             })

@@ -8,6 +8,7 @@ pub(crate) mod answer;
 pub mod artifact;
 mod console;
 pub(crate) mod foreign;
+pub(crate) mod kind;
 pub mod markdown;
 pub(crate) mod pace;
 pub mod receipt;

@@ -99,7 +99,7 @@ async fn a_file_goes_in_and_is_announced_and_found_by_the_code() {
     let text = ran.text();
     assert!(
         text.starts_with(
-            "Attached sales data.csv (text, 16 B, sha256 d78c33102e8a): in Claude's sandbox."
+            "Attached sales data.csv (CSV, 16 B, sha256 d78c33102e8a): in Claude's sandbox."
         ),
         "{text}"
     );
@@ -338,6 +338,34 @@ async fn a_variable_names_no_file() {
     write(&rig, "a.csv", "1\n");
     let ran = rig.cell("%set x @a.csv\nLook at {{x}}").await;
     assert!(!ran.text().contains("Attached"), "{}", ran.text());
+}
+
+#[tokio::test]
+async fn a_dry_cell_in_mid_conversation_looks_the_same_in_every_run() {
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let mut rig = rig().await;
+        write(&rig, "a.csv", "x\n1\n");
+        let asked = rig.cell("%attach a.csv\nAnalyse it.").await;
+        assert_eq!(asked.reply()["status"], "ok", "{}", asked.transcript());
+        let ran = rig.cell("%%dry\n%attach a.csv\nAnalyse it again.").await;
+        let shown = ran.iopub("display_data").pop().unwrap().clone();
+        let text = shown["data"]["text/markdown"].as_str().unwrap().to_owned();
+        assert!(text.contains("a.csv (to the sandbox)"), "{text}");
+        for name in ["container_1", "file_1", "srvtoolu_1", "msg_1"] {
+            assert!(text.contains(&format!("\"{name}\"")), "{name}: {text}");
+        }
+        // The exact request is there for machines.
+        let exact = &shown["metadata"]["claude_kernel"]["request"];
+        for id in ["/container", "/messages/0/content/0/file_id"] {
+            assert!(
+                exact.pointer(id).unwrap().as_str().unwrap().len() > 20,
+                "{exact}"
+            );
+        }
+        seen.push(shown["data"].clone());
+    }
+    assert_eq!(seen[0], seen[1]);
 }
 
 #[tokio::test]

@@ -63,7 +63,8 @@ impl Kernel {
         };
         scene.show(notes(told.iter())).await;
         let prices = (!self.about.offline).then_some(&*self.state.prices);
-        let plan = dry::plan(&request, &question.before, &counted, prices);
+        let known = self.state.inputs.uploaded();
+        let plan = dry::plan(&request, &question.before, known, &counted, prices);
         scene.show(vec![plan]).await;
         Ran::ok(payload, shown)
     }

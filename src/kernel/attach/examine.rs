@@ -68,19 +68,6 @@ impl Examined {
             Some(_) => None,
         }
     }
-
-    /// Returns what it is, in a word or two.
-    pub(super) fn describe(&self) -> String {
-        match self.kind {
-            Kind::Image { .. } => {
-                let (_, name) = self.mime_type.split_once('/').unwrap_or_default();
-                format!("{} image", name.to_ascii_uppercase())
-            }
-            Kind::Pdf => "PDF".to_owned(),
-            Kind::Text => "text".to_owned(),
-            Kind::Other => "data".to_owned(),
-        }
-    }
 }
 
 /// Examines a file; blocks as long as reading it takes.

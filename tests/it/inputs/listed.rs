@@ -18,11 +18,11 @@ async fn files_are_listed_copied_and_removed() {
     let ran = rig.cell("%files").await;
     let text = ran.text();
     assert!(
-        text.contains("a.csv  2 B   text/plain  1     in Claude's sandbox"),
+        text.contains("a.csv  2 B   CSV   1     in Claude's sandbox"),
         "{text}"
     );
     assert!(
-        text.contains("t.csv  2 B   text/csv  1     Write a table"),
+        text.contains("t.csv  2 B   CSV   1     Write a table"),
         "{text}"
     );
 
