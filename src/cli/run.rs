@@ -169,6 +169,7 @@ fn journal_options(
     let secrets = secrets.iter().filter_map(|name| environment.get(name));
     journal::Options {
         state_dir: config.state_dir.clone(),
+        home: environment.home(),
         notebook: session.and_then(|name| notebook(Path::new(name), working_directory)),
         connection: args
             .connection_file

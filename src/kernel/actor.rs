@@ -230,7 +230,8 @@ impl Kernel {
     }
 
     fn status(&self) -> Vec<(String, String)> {
-        status::lines(&self.state, &self.about, self.edges.host.now())
+        let now = self.edges.host.now();
+        status::lines(&self.state, &self.about, &self.journal, now)
     }
 
     async fn execute(&mut self, request: Message) -> Option<Leave> {

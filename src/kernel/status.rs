@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cell::{fill, variables};
 
+use super::journal::Journal;
 use super::state::State;
 
 /// What `%status` needs beside the state.
@@ -18,7 +19,12 @@ pub struct About {
 
 /// Returns the lines of `%status` as (label, value).
 #[must_use]
-pub fn lines(state: &State, about: &About, now: DateTime<Utc>) -> Vec<(String, String)> {
+pub fn lines(
+    state: &State,
+    about: &About,
+    journal: &Journal,
+    now: DateTime<Utc>,
+) -> Vec<(String, String)> {
     let conversations = &state.conversations;
     let cost = if about.offline {
         "none: no model is called".to_owned()
@@ -37,6 +43,7 @@ pub fn lines(state: &State, about: &About, now: DateTime<Utc>) -> Vec<(String, S
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("backend", backend),
         ("turns", conversations.turns().len().to_string()),
+        ("saved", journal.describe()),
         ("cost", cost),
         ("sandbox", sandbox),
     ]

@@ -6,6 +6,7 @@ mod history;
 mod kept;
 mod lines;
 mod resume;
+mod saved;
 
 use std::path::{Path, PathBuf};
 

@@ -52,6 +52,8 @@ const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 pub struct Options {
     /// The state directory; `None` writes nothing anywhere.
     pub state_dir: Option<PathBuf>,
+    /// The home directory, which is shown as `~`.
+    pub home: Option<PathBuf>,
     /// The notebook, when it is known.
     pub notebook: Option<PathBuf>,
     /// The connection file's name.
@@ -74,6 +76,7 @@ impl Options {
     pub fn nowhere() -> Self {
         Self {
             state_dir: None,
+            home: None,
             notebook: None,
             connection: None,
             offline: true,
@@ -113,7 +116,8 @@ pub struct Journal {
     has_turns: bool,
     /// The running cell.
     last_cell: Option<(u32, String)>,
-    complained: bool,
+    /// Why it is not being saved.
+    trouble: Option<String>,
 }
 
 #[derive(Debug)]
@@ -142,7 +146,7 @@ impl Journal {
             next_turn: 1,
             has_turns: false,
             last_cell: None,
-            complained: false,
+            trouble: None,
         }
     }
 
@@ -222,7 +226,12 @@ impl Journal {
     }
 
     fn adopt(&mut self, begun: Begun) -> Chosen {
-        let Begun { writer, chosen } = begun;
+        let Begun {
+            writer,
+            chosen,
+            trouble,
+        } = begun;
+        self.trouble = trouble;
         self.next_turn = chosen.next_turn();
         self.has_turns = chosen.has_turns();
         self.phase = match writer {
@@ -344,19 +353,45 @@ impl Journal {
         };
         match written {
             Ok(()) => {
-                self.complained = false;
+                self.trouble = None;
                 None
             }
-            Err(Unwritten(why)) if !self.complained => {
-                self.complained = true;
+            Err(Unwritten(why)) if self.trouble.is_none() => {
+                self.trouble = Some(why.clone());
                 let path = writer.path.display();
                 tracing::warn!(%path, why, "a conversation is not being written");
                 Some(format!(
                     "This conversation is not being saved: {why}. It goes on, but a restarted kernel will not know it. (`{path}`)"
                 ))
             }
-            Err(Unwritten(_)) => None,
+            Err(Unwritten(why)) => {
+                self.trouble = Some(why);
+                None
+            }
         }
+    }
+
+    /// Says for `%status` whether and where the conversation is saved, and how it comes back.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Some(folder) = self.folder() else {
+            return "no: this kernel keeps nothing on this machine".to_owned();
+        };
+        if let Some(why) = &self.trouble {
+            return format!("no: {why}; a restarted kernel will not know what was not saved");
+        }
+        // Its name has an id and a time in it, and would be another in each run.
+        let path = folder.path();
+        let home = self.options.home.as_ref();
+        let place = match home.and_then(|home| path.strip_prefix(home).ok()) {
+            Some(below) => format!("~/{}", below.display()),
+            None => path.display().to_string(),
+        };
+        let back = match (&self.options.notebook, self.headless) {
+            (Some(_), false) => "%resume goes on with it after a restart",
+            _ => "%resume list finds it after a restart",
+        };
+        format!("yes, in {place}; {back}")
     }
 
     /// The kernel leaves.

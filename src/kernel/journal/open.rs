@@ -42,6 +42,8 @@ pub struct Begun {
     pub writer: Option<(Writer, String)>,
     /// What was chosen.
     pub chosen: Chosen,
+    /// Why it is not being saved.
+    pub trouble: Option<String>,
 }
 
 /// What was chosen.
@@ -70,9 +72,10 @@ pub type Refusal = (String, String);
 /// Chooses at the first cell.
 pub async fn begin(opening: Opening) -> Begun {
     let chosen = tokio::task::spawn_blocking(move || choose(&opening));
-    chosen.await.unwrap_or_else(|_| Begun {
+    chosen.await.unwrap_or_else(|error| Begun {
         writer: None,
         chosen: Chosen::default(),
+        trouble: Some(error.to_string()),
     })
 }
 
@@ -105,6 +108,7 @@ fn choose(opening: &Opening) -> Begun {
         return Begun {
             writer: None,
             chosen: Chosen::default(),
+            trouble: None,
         };
     };
     if let Some(keep) = opening.options.keep {
@@ -230,8 +234,8 @@ fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
     let made = folder
         .create(&header(opening))
         .and_then(|opened| start(opening, opened));
-    let (writer, notice) = match made {
-        Ok(writer) => (Some(writer), notice),
+    let (writer, notice, trouble) = match made {
+        Ok(writer) => (Some(writer), notice, None),
         Err(error) => {
             let path = folder.path().display();
             tracing::warn!(%error, %path, "conversations are not saved");
@@ -247,11 +251,13 @@ fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
                         .collect::<Vec<_>>()
                         .join("\n"),
                 ),
+                Some(error.to_string()),
             )
         }
     };
     Begun {
         writer,
+        trouble,
         chosen: Chosen {
             notice,
             continued: None,
@@ -299,9 +305,11 @@ fn continued(
         Ok(writer) => Begun {
             writer: Some(writer),
             chosen,
+            trouble: None,
         },
         Err(error) => Begun {
             writer: None,
+            trouble: Some(error.to_string()),
             chosen: Chosen {
                 notice: Some(format!(
                     "{} It is not being saved: {error}.",
