@@ -74,6 +74,8 @@ pub enum ToolJob {
     List,
     /// Remove tools.
     Remove(Vec<String>),
+    /// Remove all tools and servers, because everything begins again.
+    Clear,
     /// Add a server, and its tools.
     AddServer {
         /// What it is called here; begins its tools' names.

@@ -2,6 +2,7 @@
 
 use super::arguments::no_value;
 use super::files::FilesJob;
+use super::own_tools::ToolJob;
 use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError, Reset};
 use crate::cell::shown::clip;
 
@@ -13,8 +14,8 @@ pub(super) const RESET: Magic = Magic {
     summary: "forget the conversation, the sandbox, or everything",
     details: "`chat` (what it means alone) begins a new conversation in the same sandbox. `sandbox` goes on talking in \
 a new sandbox, which gets the attached files again; with `--replay` Claude also runs the code of the turns above in it \
-once more, in one turn. `files` removes the attached files from Anthropic. `all` takes everything, and puts settings \
-and variables back as they were at the start. Files saved on this machine stay.",
+once more, in one turn. `files` removes the attached files from Anthropic. `all` takes everything, also the tools of your own and MCP servers, \
+and puts settings and variables back as they were at the start. Files saved on this machine stay.",
     examples: &[
         ("%reset", "a new conversation"),
         ("%reset sandbox", "a new sandbox"),
@@ -43,6 +44,7 @@ and variables back as they were at the start. Files saved on this machine stay."
             ["all"] => vec![
                 Effect::Job(Job::Files(FilesJob::Clear)),
                 Effect::Reset(Reset::All),
+                Effect::Job(Job::Tools(ToolJob::Clear)),
             ],
             _ => {
                 return Err(MagicError::new(

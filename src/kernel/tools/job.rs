@@ -63,6 +63,7 @@ pub async fn run(job: ToolJob, desktop: &mut Desktop<'_>) -> Result<Outcome, Sto
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             Shown::default().paragraph(&format!("Removed {}.", names.join(", ")))
         }
+        ToolJob::Clear => clear(&mut desktop.edges.tools),
         ToolJob::AddServer {
             name,
             words,
@@ -285,6 +286,29 @@ fn announce(shown: Shown, tool: &Tool) -> Shown {
             .then(&Part::text(&description));
     }
     shown.line("Tool", &said)
+}
+
+/// Takes everything out of force, and ends its processes.
+fn clear(tools: &mut Tools) -> Shown {
+    let own = tools.own.iter();
+    let own = own.filter(|tool| !matches!(tool.kind, Kind::Server { .. }));
+    let own: Vec<&str> = own.map(|tool| tool.name()).collect();
+    let servers = tools.servers.iter().map(|server| server.name.as_str());
+    let all: Vec<String> = own
+        .into_iter()
+        .chain(servers)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let said = "Everything begins again: conversations, sandbox, settings and variables are as at the start.";
+    let shown = Shown::default().paragraph(said);
+    tools.clear();
+    match all.as_slice() {
+        [] => shown,
+        names => shown.paragraph(&format!(
+            "Tools of this machine are removed: {}. Run their cells again to have them back.",
+            names.join(", ")
+        )),
+    }
 }
 
 async fn quiet(desktop: &Desktop<'_>, text: &str) {

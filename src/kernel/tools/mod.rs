@@ -318,6 +318,16 @@ impl Tools {
         }
     }
 
+    /// Takes everything out of force; what runs for it ends.
+    fn clear(&mut self) {
+        *self = Self {
+            setup: Arc::clone(&self.setup),
+            worker: None,
+            own: Vec::new(),
+            servers: Vec::new(),
+        };
+    }
+
     /// Takes tools out of force.
     async fn remove(&mut self, names: &[String]) {
         let gone = |tool: &Arc<Tool>| names.iter().any(|name| name == tool.name());

@@ -3,6 +3,7 @@
 use claude_kernel::cell::fill::fill;
 use claude_kernel::cell::magic::{Effect, Job, MagicError, Reset, apply_parameters, origin};
 use claude_kernel::cell::magics::files::FilesJob;
+use claude_kernel::cell::magics::own_tools::ToolJob;
 use claude_kernel::cell::parse::{Cell, parse};
 use claude_kernel::cell::variables::Variables;
 use serde_json::json;
@@ -89,7 +90,11 @@ fn resets_dry_and_models_are_left_to_the_kernel() {
     assert_eq!(run("%reset files").unwrap().1, std::slice::from_ref(&clear));
     assert_eq!(
         run("%reset all").unwrap().1,
-        [clear, Effect::Reset(Reset::All)]
+        [
+            clear,
+            Effect::Reset(Reset::All),
+            Effect::Job(Job::Tools(ToolJob::Clear))
+        ]
     );
     assert_eq!(
         run("%reset sandbox --replay").unwrap().1,
