@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from kernel_process import KernelProcess
 from notebook_runs import NAMES, NOTEBOOKS
-from strict_server import KEY, Judge
+from strict_judge import Judge
+from strict_transport import KEY
 from test_sdk import Backend
 
 # Cells whose text defines something for later ones: they run as they are.
@@ -22,6 +23,9 @@ class Anything(dict):
 
     def __contains__(self, _):
         return True
+
+    def __getitem__(self, _):
+        return {"mime_type": "text/csv", "downloadable": False}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,8 @@ def test_what_would_be_sent_could_be_sent(backend, tmp_path, name):
         # `%packages` really looks into a sandbox.
         judge.expected_container = body.get("container")
         judge.files = Anything()
-        headers = {"anthropic-version": "2026-10-21", "content-type": "application/json", "user-agent": "claude-kernel/0"}
+        headers = {"anthropic-version": "2026-10-21", "content-type": "application/json"}
+        headers |= {"accept": "application/json", "user-agent": "claude-kernel/0"}
         headers |= {"anthropic-beta": ",".join(betas)} if betas else {}
         # One notebook adds a beta by hand.
         judge.extra_betas = {beta for beta in betas if beta in said}

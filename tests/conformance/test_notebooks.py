@@ -288,9 +288,8 @@ def test_v14_structured_results(runs):
     assert "**dataset**" in shown and "- **rows:** 200" in shown and not cell.answer
     (output,) = [output for output in cell.node.outputs if output.get("metadata", {}).get("claude_kernel", {}).get("block") == "result"]
     assert output.metadata.claude_kernel.value == report
-    assert "The API takes no `minimum` at `/properties/dataset/properties/rows`" in "".join(
-        output.text for output in cell.node.outputs if output.output_type == "stream"
-    )
+    said = "".join(bundle["text/plain"] for bundle in cell.bundles)
+    assert "The API takes no `minimum` at `/properties/dataset/properties/rows`" in said
 
     good = orders[~(future | negative | missing)]
     revenue = good.groupby("region").amount.sum().round(2).sort_values(ascending=False)
