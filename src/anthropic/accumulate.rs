@@ -283,12 +283,14 @@ impl Slot {
 
     /// Appends to a string field; makes it where the block is of the delta's own kind.
     fn append(&mut self, kind: &str, field: &str, piece: &str) {
-        let own_kind = self.block.kind() == kind;
-        match self.block.raw_mut().get_mut(field) {
-            Some(Value::String(text)) => text.push_str(piece),
-            Some(value @ Value::Null) => *value = Value::String(piece.to_owned()),
-            None if own_kind => self.set(field, Value::String(piece.to_owned())),
-            Some(_) | None => {}
+        if let Some(value) = self.block.raw_mut().get_mut(field) {
+            match value {
+                Value::String(text) => text.push_str(piece),
+                Value::Null => *value = Value::String(piece.to_owned()),
+                _ => {}
+            }
+        } else if self.block.kind() == kind {
+            self.set(field, Value::String(piece.to_owned()));
         }
     }
 

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr2;
+
 /// The largest event, in bytes. A block that came in a larger one could never be sent back: a
 /// request may have 32 MB.
 pub const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
@@ -89,8 +91,8 @@ impl Decoder {
             } else {
                 self.given = true;
                 return Ok(Some(Event {
-                    name: String::from_utf8_lossy(&self.name),
-                    data: String::from_utf8_lossy(&self.data),
+                    name: lossy(&self.name),
+                    data: lossy(&self.data),
                 }));
             }
         }
@@ -106,7 +108,7 @@ impl Decoder {
         }
         let unread = self.buffer.get(self.start..).unwrap_or_default();
         let fresh = unread.get(self.scanned..).unwrap_or_default();
-        let Some(offset) = fresh.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+        let Some(offset) = memchr2(b'\n', b'\r', fresh) else {
             self.scanned = unread.len();
             return None;
         };
@@ -163,5 +165,13 @@ impl Decoder {
         self.data.clear();
         self.has_data = false;
         self.given = false;
+    }
+}
+
+/// Replaces what is not UTF-8. Nearly all text is, which is quickly known.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }

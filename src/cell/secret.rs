@@ -45,8 +45,11 @@ pub fn looks_like_key(text: &str) -> bool {
         return true;
     }
     SHAPES.iter().any(|(prefix, length)| {
-        text.match_indices(prefix)
-            .any(|(at, _)| is_key_at(text, at, prefix, *length))
+        // `contains` is many times quicker, and nearly all text holds none.
+        text.contains(prefix)
+            && text
+                .match_indices(prefix)
+                .any(|(at, _)| is_key_at(text, at, prefix, *length))
     })
 }
 

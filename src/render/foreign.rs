@@ -24,7 +24,10 @@ pub(crate) fn line(text: &str) -> String {
 /// Removes control characters from prose, keeping line breaks and tabs; `\r\n` becomes `\n`.
 pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     let odd = |c: char| is_odd(c) && !is_direction(c);
-    if !text.chars().any(odd) {
+    // Bytes are seen many at a time. Odd characters beyond ASCII begin with C2 in UTF-8.
+    let may_be_odd = |b: u8| (b < b' ' && b != b'\n' && b != b'\t') || b == 0x7f || b == 0xc2;
+    let suspicious = text.bytes().fold(false, |found, b| found | may_be_odd(b));
+    if !suspicious || !text.chars().any(odd) {
         return Cow::Borrowed(text);
     }
     let joined = text.replace("\r\n", "\n");
@@ -231,6 +234,21 @@ mod tests {
         assert_eq!(spoken("``"), "<code></code>");
         assert_eq!(spoken(""), "");
         assert!(!spoken("`</code><script>`").contains("<script>"));
+    }
+
+    #[test]
+    fn prose_loses_control_characters_and_nothing_else() {
+        for c in (0..0x3000).filter_map(char::from_u32) {
+            let text = format!("a{c}é\t\nb");
+            let expected = match c {
+                '\r' => "a\né\t\nb".to_owned(),
+                '\n' | '\t' => text.clone(),
+                c if c.is_control() => "aé\t\nb".to_owned(),
+                _ => text.clone(),
+            };
+            assert_eq!(prose(&text), expected, "{c:?}");
+        }
+        assert_eq!(prose("a\r\nb"), "a\nb");
     }
 
     #[test]

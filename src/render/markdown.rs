@@ -65,7 +65,10 @@ fn options() -> Options {
 
 /// Writes `](<a b>)` as `](a%20b)`, so that no link needs angle brackets.
 fn unbracket(text: &str) -> Cow<'_, str> {
-    let Some(pattern) = target::BRACKETED.as_ref().filter(|_| text.contains("](<")) else {
+    if !text.contains("](<") {
+        return Cow::Borrowed(text);
+    }
+    let Some(pattern) = target::BRACKETED.as_ref() else {
         return Cow::Borrowed(text);
     };
     let masked = text.replace('<', ";");
@@ -77,7 +80,8 @@ fn unbracket(text: &str) -> Cow<'_, str> {
     pattern.replace_all(text, |found: &regex::Captures<'_>| {
         let whole = found.get(0).map_or(0..0, |found| found.range());
         let target = found.get(1).map_or("", |target| target.as_str());
-        if code.iter().any(|code| code.contains(&whole.start)) {
+        let is_code = code.iter().any(|code| code.contains(&whole.start));
+        if is_code || target.chars().count() > target::MAX_BRACKETED {
             text.get(whole).unwrap_or_default().to_owned()
         } else {
             let target = target

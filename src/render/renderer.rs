@@ -3,7 +3,7 @@
 //! Not concerned with pacing (`answer`, `status`) or with clients (`screen`). Invariant: after
 //! `Finished` or `Aborted` everything that came has its final form on the screen, once.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,7 +60,7 @@ pub struct Renderer {
     saved: Vec<FetchedFile>,
     sources: Sources,
     /// Blocks that are done, by ordinal.
-    done: HashSet<usize>,
+    done: BTreeSet<usize>,
     /// The block that is coming in, by ordinal.
     growing: Option<usize>,
 }
@@ -98,7 +98,7 @@ impl Renderer {
             pending_files: Vec::new(),
             saved: Vec::new(),
             sources: Sources::default(),
-            done: HashSet::new(),
+            done: BTreeSet::new(),
             growing: None,
         }
     }

@@ -16,9 +16,12 @@ static DEFINITION: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"^\[[^\[\]<>`$\\]+\]:[ \t]*([^\s<>"'`\\$]+)(?:[ \t]+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*$"#)
         .ok()
 });
+/// Characters of a target in angle brackets that is taken for one. Counted apart: said in the
+/// pattern, it would be compiled to more than a megabyte.
+pub(crate) const MAX_BRACKETED: usize = 500;
 /// A target in angle brackets.
 pub(crate) static BRACKETED: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\]\(<([^<>\n\\`$]{1,500})>").ok());
+    LazyLock::new(|| Regex::new(r"\]\(<([^<>\n\\`$]+)>").ok());
 
 /// Returns the address in angle brackets that `text` begins with, brackets included.
 pub(crate) fn autolink(text: &str) -> Option<&str> {

@@ -154,6 +154,12 @@ fn only_harmless_links_are_links() {
         "[x](claude_files/my%20file.csv)",
     );
     check("[x](<javascript:1>)", "&#91;x]&#40;javascript:1&#41;");
+    let long = "a".repeat(500);
+    check(&format!("[x](<{long}>)"), &format!("[x]({long})"));
+    check(
+        &format!("[x](<{long}a>)"),
+        &format!("&#91;x]&#40;&#60;{}…&#41;", "a".repeat(58)),
+    );
     check(
         "[a [b](https://e.x) c](javascript:1)",
         "[a [b](https://e.x) c]&#40;javascript:1)",
