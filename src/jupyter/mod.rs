@@ -9,6 +9,7 @@ mod in_flight;
 pub mod iopub;
 pub mod memory;
 pub mod mime;
+mod outbox;
 pub mod request;
 pub mod session;
 pub mod sockets;

@@ -24,10 +24,10 @@ use zeromq::{
     Socket, SocketRecv, SocketSend, ZmqError, ZmqMessage,
 };
 
-use super::connection::{Channel, Connection, Outgoing, Parcel, Queues, REQUEST_QUEUE, SEND_QUEUE};
+use super::connection::{Channel, Connection, Outgoing, Queues, REQUEST_QUEUE, SEND_QUEUE};
 use super::connection_file::{ConnectionFile, ConnectionFileError, Endpoint};
-use super::in_flight::InFlight;
 use super::iopub;
+use super::outbox::Outbox;
 use super::session::{ReplayWindow, Session, UnsupportedScheme};
 use super::wire::{self, Message};
 use crate::host::Host;
@@ -175,13 +175,15 @@ pub(super) async fn bind(
     let closing = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let (iopub_queue, parcels) = mpsc::channel(SEND_QUEUE);
-    tasks.spawn(iopub::publish(iopub, parcels, closing.clone()));
+    let outbox = Outbox::new(parcels, closing.clone());
+    tasks.spawn(iopub::publish(iopub, outbox));
     tasks.spawn(echo_heartbeats(heartbeat, closing.clone()));
 
     let mut serve = |socket: RouterSocket, channel| {
         let (sender, receiver) = socket.split();
         let (queue, parcels) = mpsc::channel(SEND_QUEUE);
-        tasks.spawn(write_replies(channel, sender, parcels, closing.clone()));
+        let outbox = Outbox::new(parcels, closing.clone());
+        tasks.spawn(write_replies(channel, sender, outbox));
         let (requests, received) = mpsc::channel(REQUEST_QUEUE);
         let intake = Intake {
             channel,
@@ -380,41 +382,13 @@ async fn receive(intakes: [Intake; 3], session: Arc<Session>, closing: Cancellat
     }
 }
 
-/// Sends the replies of one ROUTER until `closing`.
-async fn write_replies(
-    channel: Channel,
-    mut socket: RouterSendHalf,
-    mut queue: mpsc::Receiver<Parcel>,
-    closing: CancellationToken,
-) {
-    let in_flight = InFlight::default();
-    loop {
-        let parcel = tokio::select! {
-            () = closing.cancelled() => return,
-            parcel = queue.recv() => parcel,
-        };
-        match parcel {
-            None => return,
-            Some(Parcel::Barrier(done)) => {
-                tokio::select! {
-                    () = closing.cancelled() => return,
-                    () = in_flight.landed() => {}
-                }
-                // Whoever asked may have stopped waiting.
-                done.send(()).ok();
-            }
-            Some(Parcel::Frames(_, frames)) => {
-                let Some(message) = in_flight.track(frames) else {
-                    continue;
-                };
-                match tokio::time::timeout(REPLY_LIMIT, socket.send(message)).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, ?channel, "a reply found no peer");
-                    }
-                    Err(_) => tracing::warn!(?channel, "dropped a reply: its peer does not read"),
-                }
-            }
+/// Sends the replies of one ROUTER.
+async fn write_replies(channel: Channel, mut socket: RouterSendHalf, mut outbox: Outbox) {
+    while let Some(message) = outbox.next().await {
+        match tokio::time::timeout(REPLY_LIMIT, socket.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, ?channel, "a reply found no peer"),
+            Err(_) => tracing::warn!(?channel, "dropped a reply: its peer does not read"),
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 use crate::chat::turn::TurnEnd;
 use crate::chat::turn_loop::TurnLoop;
-use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::renderer::Renderer;
 
 use super::error::{CellError, INTERRUPTED};
@@ -116,24 +115,13 @@ pub(super) async fn compact(
         .into());
     };
     desktop.state.record(record);
-    let told = shown(turns, summary(&blocks));
-    let plain = told.plain.clone();
-    desktop
-        .scene
-        .show(vec![Output::Display(Display {
-            data: MimeBundle::markdown(told.markdown, told.plain),
-            ..Display::default()
-        })])
-        .await;
+    let outcome = desktop.tell(shown(turns, summary(&blocks))).await;
     match leave {
         Some(leave) => Err(Stopped {
             error: CellError::interrupted(),
             leave: Some(leave),
         }),
-        None => Ok(Outcome {
-            shown: plain,
-            ..Outcome::default()
-        }),
+        None => Ok(outcome),
     }
 }
 

@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use crate::cell::magic::Job;
 use crate::cell::magics::files::FilesJob;
+use crate::cell::shown::Shown;
 use crate::chat::settings::Settings;
 use crate::jupyter::connection::Channel;
+use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::renderer::Client as FrontEnd;
 
 use super::actor::Signal;
@@ -70,6 +72,22 @@ pub struct Desktop<'a> {
     pub is_dry: bool,
     /// Blocks that a cell which only shows its request would send before its prompt.
     pub planned: &'a mut Vec<Value>,
+}
+
+impl Desktop<'_> {
+    /// Shows what a magic has to say, which is all it leaves.
+    pub(super) async fn tell(&self, shown: Shown) -> Outcome {
+        let plain = shown.plain.clone();
+        let display = Display {
+            data: MimeBundle::markdown(shown.markdown, shown.plain),
+            ..Display::default()
+        };
+        self.scene.show(vec![Output::Display(display)]).await;
+        Outcome {
+            shown: plain,
+            ..Outcome::default()
+        }
+    }
 }
 
 /// Does one job.

@@ -2,7 +2,6 @@
 
 use crate::cell::magics::models;
 use crate::cell::shown::Part;
-use crate::jupyter::mime::{Display, MimeBundle, Output};
 
 use super::jobs::{Desktop, Outcome, Stopped, unless_stopped};
 
@@ -30,17 +29,6 @@ pub async fn list(desktop: &mut Desktop<'_>) -> Result<Outcome, Stopped> {
             (table, Vec::new())
         }
     };
-    let shown = table.plain.clone();
-    desktop
-        .scene
-        .show(vec![Output::Display(Display {
-            data: MimeBundle::markdown(table.markdown, table.plain),
-            ..Display::default()
-        })])
-        .await;
     desktop.state.models = ids;
-    Ok(Outcome {
-        shown,
-        ..Outcome::default()
-    })
+    Ok(desktop.tell(table).await)
 }

@@ -3,10 +3,8 @@
 use crate::anthropic::block::{Block, View};
 use crate::cell::magics::packages::PackagesJob;
 use crate::cell::packages::{self, Installed};
-use crate::cell::shown::Shown;
 use crate::chat::record::Record;
 use crate::chat::turn::FinishedTurn;
-use crate::jupyter::mime::{Display, MimeBundle, Output};
 
 use super::aside;
 use super::error::CellError;
@@ -49,16 +47,7 @@ pub(super) async fn run(job: PackagesJob, desktop: &mut Desktop<'_>) -> Result<O
             packages::list(&desktop.state.packages)
         }
     };
-    let Shown { markdown, plain } = shown;
-    let display = Display {
-        data: MimeBundle::markdown(markdown, plain.clone()),
-        ..Display::default()
-    };
-    desktop.scene.show(vec![Output::Display(display)]).await;
-    Ok(Outcome {
-        shown: plain,
-        ..Outcome::default()
-    })
+    Ok(desktop.tell(shown).await)
 }
 
 async fn ask(desktop: &mut Desktop<'_>) -> Result<Vec<Installed>, Stopped> {

@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::anthropic::upload::Upload;
 use crate::cell::shown::Shown;
 use crate::chat::replay::{NAME, Replay, Went};
-use crate::jupyter::mime::{Display, MimeBundle, Output};
 
 use super::attach;
 use super::error::CellError;
@@ -80,16 +79,9 @@ async fn show(
     prompt: Option<String>,
     desktop: &Desktop<'_>,
 ) -> Result<Outcome, Stopped> {
-    let Shown { markdown, plain } = Shown::default().paragraph(text);
-    let display = Display {
-        data: MimeBundle::markdown(markdown, plain.clone()),
-        ..Display::default()
-    };
-    desktop.scene.show(vec![Output::Display(display)]).await;
     Ok(Outcome {
-        shown: plain,
         prompt,
-        ..Outcome::default()
+        ..desktop.tell(Shown::default().paragraph(text)).await
     })
 }
 

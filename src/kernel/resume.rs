@@ -13,7 +13,6 @@ use crate::chat::question::Question;
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 use crate::chat::turn::{Receipt, TurnUsage};
-use crate::jupyter::mime::{Display, MimeBundle, Output};
 
 use super::error::CellError;
 use super::inputs::Inputs;
@@ -41,16 +40,7 @@ pub(super) async fn run(which: &ResumeJob, desktop: &mut Desktop<'_>) -> Result<
         ResumeJob::Last => go_on(None, desktop).await?,
         ResumeJob::Id(id) => go_on(Some(id), desktop).await?,
     };
-    let plain = shown.plain.clone();
-    let display = Display {
-        data: MimeBundle::markdown(shown.markdown, shown.plain),
-        ..Display::default()
-    };
-    desktop.scene.show(vec![Output::Display(display)]).await;
-    Ok(Outcome {
-        shown: plain,
-        ..Outcome::default()
-    })
+    Ok(desktop.tell(shown).await)
 }
 
 async fn go_on(id: Option<&str>, desktop: &mut Desktop<'_>) -> Result<Shown, Stopped> {

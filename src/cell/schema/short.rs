@@ -172,11 +172,13 @@ impl Reader {
         {
             self.at += 1;
         }
-        self.chars
-            .get(start..self.at)
-            .unwrap_or_default()
-            .iter()
-            .collect()
+        self.since(start)
+    }
+
+    /// Returns the text from `start` to here.
+    fn since(&self, start: usize) -> String {
+        let chars = self.chars.get(start..self.at).unwrap_or_default();
+        chars.iter().collect()
     }
 
     /// `"…"`, with `\"` and `\\` inside.
@@ -382,11 +384,7 @@ impl Reader {
                 }
                 self.at += 1;
             }
-            self.chars
-                .get(start..self.at)
-                .unwrap_or_default()
-                .iter()
-                .collect()
+            self.since(start)
         };
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if text.is_empty() {

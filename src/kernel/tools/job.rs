@@ -10,7 +10,7 @@ use super::worker::Definition;
 use super::{Kind, Tool, Tools, command, names};
 use crate::cell::magics::own_tools::{CommandLine, ToolJob, ToolOptions};
 use crate::cell::shown::{Part, Shown, clip};
-use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
+use crate::jupyter::mime::{Output, StreamName};
 use crate::kernel::error::CellError;
 use crate::kernel::jobs::{Desktop, Outcome, Stopped, unless_stopped};
 use crate::kernel::show::notes;
@@ -79,16 +79,7 @@ pub async fn run(job: ToolJob, desktop: &mut Desktop<'_>) -> Result<Outcome, Sto
         ToolJob::RemoveServers(names) => remove_servers(desktop, &names).await?,
     };
     put_in_force(desktop);
-    let plain = shown.plain.clone();
-    let output = Output::Display(Display {
-        data: MimeBundle::markdown(shown.markdown, shown.plain),
-        ..Display::default()
-    });
-    desktop.scene.show(vec![output]).await;
-    Ok(Outcome {
-        shown: plain,
-        ..Outcome::default()
-    })
+    Ok(desktop.tell(shown).await)
 }
 
 /// Takes over what servers changed in their lists since the last turn.
