@@ -107,6 +107,9 @@ pub struct CountTokensRequest<'a> {
     thinking: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_config: Option<&'a Value>,
+    /// Counts nothing; says why the last message is no person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compaction: Option<&'a Value>,
     messages: &'a [MessageParam],
 }
 
@@ -120,6 +123,7 @@ impl<'a> CountTokensRequest<'a> {
             tools: &request.tools,
             thinking: request.thinking.as_ref(),
             output_config: request.output_config.as_ref(),
+            compaction: request.compaction.as_ref(),
             messages: &request.messages,
         }
     }

@@ -104,7 +104,7 @@ class Follow:
             return None if thinks(body) else "tools"
         if rest != same:
             return None
-        if refused.status in (400, 404) and before.get("container") and not container(body):
+        if refused.status in (400, 404) and container(before) and not container(body):
             return "container" if only_told_more(core(before["messages"]), core(body["messages"])) else None
         thoughts = [("assistant", kind) for kind in THINKING]
         if refused.status == 400 and not thinks(body) and thinks(before):

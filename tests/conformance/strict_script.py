@@ -82,7 +82,8 @@ class Script:
         texts = [block["text"] for block in blocks(messages[at]["content"]) if block["type"] == "text"]
         self.words, self.prompt = texts[-1].split(), texts[-1]
         self.round = sum(message["role"] == "assistant" for message in messages[at + 1 :])
-        self.names = set(self.judge.available(body))
+        self.tools = self.judge.available(body)
+        self.names = set(self.tools)
         scene = getattr(self, f"on_{self.words[0].lower().strip('.,?!:')}", None)
         played = scene and scene()
         if played:
@@ -108,6 +109,10 @@ class Script:
 
     def runs(self):
         return "code_execution" in self.names
+
+    def calls_by_code(self, name):
+        tool = self.tools.get(name) or {}
+        return self.runs() and BY_CODE in tool.get("allowed_callers", [])
 
     def on_compute(self):
         if self.runs():
@@ -272,14 +277,14 @@ class Script:
 
     def on_code(self):
         """`Code NAME`: code in the sandbox calls the tool."""
-        if self.round or self.words[1] not in self.names:
+        if self.round or not self.calls_by_code(self.words[1]):
             return None
         code = self.use("code_execution", code="await f()")
         return Play([*self.thought(), code, self.own(self.words[1], by=code["id"])], "tool_use")
 
     def on_mixed(self):
         """Code calls twice, one after the other; in between Claude calls as well."""
-        if self.words[1] not in self.names or self.round > 1:
+        if not self.calls_by_code(self.words[1]) or self.round > 1:
             return None
         if not self.round:
             code = self.use("code_execution", code="await f(); await f()")

@@ -155,7 +155,8 @@ class Strict:
             return None
         if play.stop is not None or sent:
             self.judge.expected_container = sent or self.script.id("container")
-        container = self.judge.expected_container
+        container = sent or self.judge.expected_container
+        self.judge.containers.add(container)
         return container and {"id": container, "expires_at": "2026-11-23T12:00:00Z", "skills": None}
 
     def upload(self, kind, read):

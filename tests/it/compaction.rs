@@ -125,6 +125,21 @@ async fn compact_puts_a_summary_in_the_place_of_the_turns() {
 }
 
 #[tokio::test]
+async fn a_budget_counts_the_request_for_a_summary_as_one() {
+    let mut rig = rig().await;
+    check_ok(&rig.cell("Say hello").await);
+    check_ok(&rig.cell("%budget 5\n%compact").await);
+    let requests = rig.emulator.faults().requests().await.unwrap();
+    let counted = requests
+        .iter()
+        .rfind(|r| r.target.ends_with("/count_tokens"))
+        .unwrap();
+    let messages = counted.body["messages"].as_array().unwrap();
+    assert_eq!(messages.last().unwrap()["role"], "assistant");
+    assert_eq!(counted.body["compaction"], json!({"type": "summarize"}));
+}
+
+#[tokio::test]
 async fn a_compaction_that_fails_leaves_the_conversation_as_it_was() {
     let mut rig = rig().await;
     check_ok(&rig.cell("Say hello").await);
