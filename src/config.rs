@@ -12,6 +12,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::host::unnumbered;
+
 pub use keys::{KEYS, Key};
 
 /// A value that never shows itself: `Debug` and `Display` print dots.
@@ -283,7 +285,9 @@ impl Config {
         let text = match read_small(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => return,
-            Err(error) => return self.problem(&place, format!("cannot be read ({error})")),
+            Err(error) => {
+                return self.problem(&place, format!("cannot be read ({})", unnumbered(&error)));
+            }
         };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,

@@ -27,6 +27,24 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }
 
+/// Returns what an error of the system says to people: without its number, not as the beginning of a
+/// sentence, such as `no such file or directory`.
+#[must_use]
+pub fn unnumbered(error: &dyn fmt::Display) -> String {
+    let text = error.to_string();
+    // A caption of the system's own, with its number behind it: `No such file… (os error 2)`.
+    let Some((said, rest)) = text.split_once(" (os error ") else {
+        return text;
+    };
+    let rest = rest.split_once(')').map_or("", |(_, rest)| rest);
+    let begin = said.rfind(": ").map_or(0, |at| at + 2);
+    let (before, caption) = said.split_at_checked(begin).unwrap_or(("", said));
+    let mut letters = caption.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    let caption: String = first.into_iter().chain(letters).collect();
+    format!("{before}{caption}{rest}")
+}
+
 /// The real clock, operating-system randomness, tokio's timer.
 #[derive(Debug)]
 pub struct SystemHost {
@@ -70,5 +88,23 @@ impl Host for SystemHost {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn errors_of_the_system_are_said_without_their_numbers() {
+        let missing = io::Error::from_raw_os_error(2);
+        assert_eq!(unnumbered(&missing), "no such file or directory");
+        assert_eq!(
+            unnumbered(&format!("`a`: {missing} at path \"b\"")),
+            "`a`: no such file or directory at path \"b\""
+        );
+        assert_eq!(unnumbered(&"it has no end"), "it has no end");
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
 use crate::config::{Environment, Secret};
+use crate::host::unnumbered;
 
 /// The beta every call with a profile's token carries.
 pub const OAUTH_BETA: &str = "oauth-2025-04-20";
@@ -352,7 +353,9 @@ enum Exposure {
 
 fn read_object(path: &Path, forbidden: Exposure) -> Result<Map<String, Value>, ApiError> {
     let shown = path.display();
-    let unreadable = |error| refused(format!("`{shown}` cannot be read ({error})"));
+    let unreadable = |error: std::io::Error| {
+        refused(format!("`{shown}` cannot be read ({})", unnumbered(&error)))
+    };
     check_exposure(path, forbidden)?;
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     serde_json::from_str(&text).map_err(|_| refused(format!("`{shown}` is no JSON object")))
@@ -366,7 +369,7 @@ fn check_exposure(path: &Path, forbidden: Exposure) -> Result<(), ApiError> {
         Exposure::Readable => std::fs::symlink_metadata(path),
         Exposure::Writable => std::fs::metadata(path),
     }
-    .map_err(|error| refused(format!("`{shown}` cannot be read ({error})")))?;
+    .map_err(|error| refused(format!("`{shown}` cannot be read ({})", unnumbered(&error))))?;
     if metadata.is_symlink() {
         return Err(refused(format!(
             "`{shown}` is a link; move the file itself there"

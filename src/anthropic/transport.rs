@@ -21,6 +21,7 @@ use super::error::{ApiError, ErrorResponse};
 use super::headers::headers;
 use super::upload::Form;
 use crate::config::{Config, Environment, Secret};
+use crate::host::unnumbered;
 
 /// The version of the API this client speaks.
 pub const API_VERSION: &str = "2026-10-21";
@@ -386,7 +387,8 @@ fn proxies(environment: &Environment) -> Result<Vec<reqwest::Proxy>, String> {
 
 fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
     let shown = path.display();
-    let pem = std::fs::read(path).map_err(|error| format!("`{shown}` cannot be read ({error})"))?;
+    let pem = std::fs::read(path)
+        .map_err(|error| format!("`{shown}` cannot be read ({})", unnumbered(&error)))?;
     match reqwest::Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(format!("`{shown}` holds no PEM certificate")),

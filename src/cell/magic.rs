@@ -377,6 +377,13 @@ fn check_form(magic: &Magic, call: &MagicCall) -> Result<(), MagicError> {
 fn check_body(name: &str, body: &str) -> Result<(), MagicError> {
     let first = body.split('\n').next().unwrap_or_default();
     match super::parse::magic_line(first) {
+        Some((2, inner, _)) if takes_body(inner) => Err(MagicError::new(
+            match inner == name {
+                true => format!("a cell has one `%%{name}`, and this one has two"),
+                false => format!("a cell has either `%%{name}` or `%%{inner}`, not both"),
+            },
+            "Give each a cell of its own.",
+        )),
         Some((_, inner, _)) if find(inner).is_some() => Err(MagicError::new(
             format!(
                 "`%%{name}` takes the rest of the cell as its text, so `%{inner}` below it would become text"

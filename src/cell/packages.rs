@@ -2,6 +2,7 @@
 //! serves instead of what it lacks. Pure.
 
 use super::shown::{Part, Shown};
+use super::unknown::{nearest, quoted};
 
 /// The documented packages, by what they are for.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -226,6 +227,16 @@ fn is_documented(name: &str) -> bool {
     GROUPS.iter().any(|(_, names)| names.contains(&name))
 }
 
+/// Returns a question that names the packages a name is nearly that of, or nothing.
+fn did_you_mean(wanted: &str, installed: Option<&[Installed]>) -> String {
+    let documented = GROUPS.iter().flat_map(|(_, names)| *names).copied();
+    let near = match installed {
+        Some(all) => nearest(wanted, all.iter().map(|one| one.name.as_str())),
+        None => nearest(wanted, documented),
+    };
+    quoted(&near, "").map_or_else(String::new, |names| format!(" Did you mean {names}?"))
+}
+
 /// Returns what serves instead of a package the sandbox lacks, as a clause.
 #[must_use]
 pub fn instead(name: &str) -> Option<&'static str> {
@@ -243,6 +254,7 @@ pub fn about(name: &str, installed: Option<&[Installed]>) -> Shown {
     let shown = Part::code(name.trim());
     let shown = shown.as_markdown();
     let found = installed.and_then(|all| all.iter().find(|one| normal(&one.name) == wanted));
+    let near = did_you_mean(&wanted, installed);
     let text = match (found, installed) {
         (Some(package), _) => format!(
             "{shown} is in the sandbox: {} {}.",
@@ -253,7 +265,7 @@ pub fn about(name: &str, installed: Option<&[Installed]>) -> Shown {
             "{shown} is in the sandbox, as documented. `%packages` asks the sandbox for the versions, once."
         ),
         (None, None) if instead(name).is_none() => format!(
-            "{shown} is not among the documented packages of the sandbox, and nothing can be installed there. \
+            "{shown} is not among the documented packages of the sandbox, and nothing can be installed there.{near} \
 `%packages` asks the sandbox what it has, once."
         ),
         (None, _) => {
@@ -261,7 +273,7 @@ pub fn about(name: &str, installed: Option<&[Installed]>) -> Shown {
                 || "Nothing can be installed there: ask Claude to do without".to_owned(),
                 |clause| format!("Instead: {clause}"),
             );
-            format!("{shown} is not in the sandbox. {instead}.")
+            format!("{shown} is not in the sandbox.{near} {instead}.")
         }
     };
     Shown::default().paragraph(&text)
@@ -363,6 +375,16 @@ mod tests {
                 "plotly.express is not in the sandbox. Instead:",
             ),
             ("cv2", None, "cv2 is not in the sandbox. Instead: pillow"),
+            (
+                "numpyy",
+                None,
+                "numpyy is not among the documented packages of the sandbox, and nothing can be installed there. Did you mean numpy?",
+            ),
+            (
+                "scikit-lern",
+                Some(&found),
+                "scikit-lern is not in the sandbox. Did you mean scikit_learn?",
+            ),
             (
                 "frobnicate",
                 None,

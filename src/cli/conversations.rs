@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use crate::config::{Config, Environment};
-use crate::host::{Host as _, SystemHost};
+use crate::host::{Host as _, SystemHost, unnumbered};
 use crate::kernel::journal::folder::{self, Folder};
 use crate::kernel::journal::read::Contents;
 use crate::kernel::journal::summary::{self, Overview, Summary};
@@ -91,8 +91,9 @@ fn find(folders: &[Folder]) -> Result<Vec<Overview>, Failure> {
     for folder in folders {
         let read = summary::overviews(folder).map_err(|error| {
             Failure::new(format!(
-                "cannot read `{}`: {error}",
-                folder.path().display()
+                "cannot read `{}`: {}",
+                folder.path().display(),
+                unnumbered(&error)
             ))
         })?;
         found.extend(read);
@@ -250,8 +251,12 @@ fn in_json(one: &Overview) -> Value {
 fn show(one: &Overview, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     let path = &one.file.path;
     let contents = folder::read(path).map_err(|error| {
-        Failure::new(format!("cannot read `{}`: {error}", path.display()))
-            .with_hint("the file stays as it is")
+        Failure::new(format!(
+            "cannot read `{}`: {}",
+            path.display(),
+            unnumbered(&error)
+        ))
+        .with_hint("the file stays as it is")
     })?;
     let summary = Summary::of(&contents);
     if json {

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::chat::ledger::{Ledger, Totals};
+use crate::host::unnumbered;
 use crate::notebook::receipts;
 
 use super::failure::Failure;
@@ -86,10 +87,10 @@ fn read(path: &Path) -> anyhow::Result<Ledger> {
             .with_hint("give the path of a saved notebook, such as `analysis.ipynb`")
     };
     let mut text = Vec::new();
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let file = File::open(path).map_err(|error| unreadable(unnumbered(&error)))?;
     file.take(MAX_NOTEBOOK_BYTES)
         .read_to_end(&mut text)
-        .map_err(|error| unreadable(error.to_string()))?;
+        .map_err(|error| unreadable(unnumbered(&error)))?;
     let notebook: Value = serde_json::from_slice(&text)
         .map_err(|error| unreadable(format!("it is no notebook ({error})")))?;
     receipts::ledger(&notebook).ok_or_else(|| unreadable("it has no cells".to_owned()).into())

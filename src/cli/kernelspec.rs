@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, json};
 
 use super::Failure;
-use crate::jupyter::spec::{CONNECTION_FILE, InterruptMode, KERNEL_JSON, KernelSpec};
+use crate::host::unnumbered;
+use crate::jupyter::spec::{
+    CONNECTION_FILE, InterruptMode, JUPYTER_PREFIX, KERNEL_JSON, KernelSpec,
+};
 
 /// The protocol version that the kernel announces.
 const PROTOCOL_VERSION: &str = "5.4";
@@ -89,6 +92,7 @@ impl Installation {
         if let Some(python) = &self.python {
             argv.extend(["--python", python]);
         }
+        argv.extend(["--jupyter-prefix", JUPYTER_PREFIX]);
         let mut metadata = Map::new();
         metadata.insert(
             OWNER_KEY.to_owned(),
@@ -109,7 +113,11 @@ impl Installation {
     /// last: Jupyter never sees half a kernel.
     pub(super) fn write(&self, dir: &Path) -> Result<(), Failure> {
         let failed = |e: io::Error| {
-            let failure = Failure::new(format!("cannot write `{}`: {e}", dir.display()));
+            let failure = Failure::new(format!(
+                "cannot write `{}`: {}",
+                dir.display(),
+                unnumbered(&e)
+            ));
             if e.kind() == io::ErrorKind::PermissionDenied {
                 failure.with_hint("install for this user (`--user`) or into an environment of your own (`--prefix PREFIX`)")
             } else {

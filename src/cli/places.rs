@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::Failure;
 use crate::config::Environment;
+use crate::host::unnumbered;
 use crate::jupyter::spec::{Platform, SpecEnv, prefix_data_dir};
 
 /// The location flags of ipykernel's installer, shared by `install` and `uninstall`.
@@ -104,8 +105,13 @@ impl Places {
             Location::Prefix(prefix) => prefix_data_dir(prefix),
         };
         let dir = root.join("kernels");
-        std::path::absolute(&dir)
-            .map_err(|e| Failure::new(format!("no absolute path for `{}`: {e}", dir.display())))
+        std::path::absolute(&dir).map_err(|e| {
+            Failure::new(format!(
+                "no absolute path for `{}`: {}",
+                dir.display(),
+                unnumbered(&e)
+            ))
+        })
     }
 
     /// Returns what the flags ask for.
@@ -142,7 +148,12 @@ impl Places {
     /// Returns an absolute path of the running binary that outlives an upgrade: the entry of
     /// `PATH` that leads to it, else its own place.
     pub(super) fn stable_binary(&self) -> Result<PathBuf, Failure> {
-        let cannot = |e| Failure::new(format!("cannot tell where this binary is: {e}"));
+        let cannot = |e: std::io::Error| {
+            Failure::new(format!(
+                "cannot tell where this binary is: {}",
+                unnumbered(&e)
+            ))
+        };
         let running = std::env::current_exe().map_err(cannot)?;
         let canonical = running.canonicalize().map_err(cannot)?;
         let Some(name) = running.file_name() else {

@@ -31,6 +31,7 @@ use crate::kernel::notebook::Notebook;
 use crate::kernel::state::Initial;
 use crate::kernel::store::Store;
 use crate::kernel::tools::Setup;
+use crate::kernel::tools::environment::Interpreter;
 
 /// How often the parent is looked for: below one wake-up a second.
 const PARENT_INTERVAL: Duration = Duration::from_millis(1_250);
@@ -55,6 +56,9 @@ pub struct Args {
     /// With --offline: the interpreter that runs Python steps
     #[arg(long, value_name = "PATH", requires = "offline")]
     python: Option<PathBuf>,
+    /// Where the Python lies that Jupyter runs in: own tools run in it
+    #[arg(long, value_name = "DIR")]
+    jupyter_prefix: Option<PathBuf>,
 }
 
 /// Serves one kernel until it is told to leave.
@@ -93,6 +97,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
             Failure::new(error.to_string()).with_hint(hint)
         })?;
     let environment = Environment::from_process();
+    hide_memory();
     watch_parent(&environment, signals.0);
     let config = Config::load(&environment, &[]);
     logging::start(&config);
@@ -136,11 +141,8 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         complaint: complaint(&config, problems),
         tools: Setup {
             host: tools_host,
-            python: config
-                .python
-                .clone()
-                .or_else(|| args.python.clone())
-                .or_else(python_beside_us),
+            python: config.python.clone(),
+            nearby: nearby(args),
             directory: working_directory,
             allow_tools: config.allow_tools,
             allow_mcp: config.allow_mcp,
@@ -205,12 +207,40 @@ fn notebook(session: &Path, working_directory: &Path) -> Option<PathBuf> {
     })
 }
 
+/// Returns the interpreters that own tools may run in where the settings name none, the best first.
+fn nearby(args: &Args) -> Vec<Interpreter> {
+    let of_jupyter = args
+        .jupyter_prefix
+        .as_ref()
+        .map(|prefix| prefix.join("bin").join("python"));
+    [
+        (of_jupyter, "of the environment that Jupyter runs in"),
+        (args.python.clone(), "named by the kernelspec"),
+        (
+            python_beside_us(),
+            "of the environment that claude-kernel is installed in",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(path, which)| Some(Interpreter { path: path?, which }))
+    .collect()
+}
+
 /// Returns the interpreter of the virtual environment that this program is installed in.
 fn python_beside_us() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let bin = program.parent()?;
     let python = bin.join("python");
     (bin.parent()?.join("pyvenv.cfg").is_file() && python.is_file()).then_some(python)
+}
+
+/// Keeps the processes that own tools start from reading this one's memory and environment, where the
+/// API key is: they have the same user, and `/proc` would show them.
+fn hide_memory() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!(%error, "own tools could read the kernel's memory");
+    }
 }
 
 /// Catches SIGINT and SIGTERM from here on. SIGINT never ends the process: managers send it before

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::host::unnumbered;
+
 use super::Failure;
 use super::install::spec_name;
 use super::kernelspec::{Backend, Owner, owner, remove};
@@ -55,8 +57,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         }
         Owner::Us(_) => {}
     }
-    let emptied = remove(&dir)
-        .map_err(|e| Failure::new(format!("cannot remove `{}`: {e}", dir.display())))?;
+    let emptied = remove(&dir).map_err(|e| {
+        Failure::new(format!(
+            "cannot remove `{}`: {}",
+            dir.display(),
+            unnumbered(&e)
+        ))
+    })?;
     writeln!(out, "Removed kernelspec `{name}` from {}", dir.display())?;
     if !emptied {
         writeln!(out, "Files that are not ours were left there")?;

@@ -154,7 +154,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "python",
-        default: "the active environment's, else the first `python3`",
+        default: "that of the environment Jupyter runs in, else the active one, else the first `python3`",
         help: "the interpreter that runs Python tools (`%%tool`)",
         set: |config, value| {
             config.python = Some(config.path(value)?);

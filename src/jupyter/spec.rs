@@ -18,6 +18,10 @@ pub const KERNEL_JSON: &str = "kernel.json";
 /// In `argv`, replaced by the path of the connection file.
 pub const CONNECTION_FILE: &str = "{connection_file}";
 
+/// In `argv`, replaced by `sys.prefix` of the Python that Jupyter runs in. Front ends with a launcher
+/// of their own leave it as it stands.
+pub const JUPYTER_PREFIX: &str = "{prefix}";
+
 /// The content of `kernel.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KernelSpec {

@@ -230,8 +230,8 @@ impl Kernel {
     }
 
     fn status(&self) -> Vec<(String, String)> {
-        let now = self.edges.host.now();
-        status::lines(&self.state, &self.about, &self.journal, now)
+        let (now, python) = (self.edges.host.now(), self.edges.tools.python());
+        status::lines(&self.state, &self.about, &self.journal, &python, now)
     }
 
     async fn execute(&mut self, request: Message) -> Option<Leave> {

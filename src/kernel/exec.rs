@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::anthropic::upload::{Progress, Upload};
 use crate::chat::turn::FinishedTurn;
 use crate::chat::verbatim::{Failure, Language, Mismatch, Verbatim, failure};
+use crate::host::unnumbered;
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::foreign;
 
@@ -51,7 +52,10 @@ pub(super) async fn send(
     let unwritable = |error: std::io::Error| {
         CellError::new(
             "UploadError",
-            format!("the code of this cell cannot be written to a temporary file: {error}"),
+            format!(
+                "the code of this cell cannot be written to a temporary file: {}",
+                unnumbered(&error)
+            ),
             "Check the disk and `TMPDIR`, then run the cell again.",
         )
     };

@@ -13,6 +13,7 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::files::retrying;
 use crate::cell::path_at::Fits;
 use crate::cell::shown::{Part, Shown};
+use crate::host::unnumbered;
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::foreign;
 use crate::render::kind::kind;
@@ -208,7 +209,7 @@ fn not_copied(shown: &str, error: &io::Error) -> CellError {
         ),
         _ => CellError::new(
             "FileError",
-            format!("`{shown}` cannot be written: {error}"),
+            format!("`{shown}` cannot be written: {}", unnumbered(error)),
             "Choose another place with `-o PATH`.",
         ),
     }

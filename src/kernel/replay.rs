@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::anthropic::upload::Upload;
 use crate::cell::shown::Shown;
 use crate::chat::replay::{NAME, Replay, Went};
+use crate::host::unnumbered;
 
 use super::attach;
 use super::error::CellError;
@@ -58,7 +59,10 @@ async fn upload(replay: &Replay, desktop: &mut Desktop<'_>) -> Result<(), Stoppe
     let unwritable = |error: std::io::Error| {
         CellError::new(
             "FileError",
-            format!("the recorded steps cannot be written to a file: {error}"),
+            format!(
+                "the recorded steps cannot be written to a file: {}",
+                unnumbered(&error)
+            ),
             "Check the disk and the folder for temporary files.",
         )
     };

@@ -78,7 +78,7 @@ pub(super) fn error(result: &Structured) -> Option<CellError> {
         many => format!(", and {many} more problems"),
     };
     let hint = if value.is_some() {
-        "What arrived is shown above, and `%set` did not change. Ask for it again in words that name the place, or make the schema more lenient there."
+        "What arrived is shown above and was not kept. Ask for it again in words that name the place, or make the schema more lenient there."
     } else {
         "What arrived is shown above. If it was cut off, raise `%max_tokens` or ask for less; then run the cell again."
     };

@@ -103,7 +103,7 @@ async fn list(desktop: &mut Desktop<'_>) -> Result<Shown, Stopped> {
     let place = folder.path().display().to_string();
     let read = tokio::task::spawn_blocking(move || overviews(&folder)).await;
     let overviews = read
-        .map_err(|error| error.to_string())
+        .map_err(|error| crate::host::unnumbered(&error))
         .and_then(|read| read)
         .map_err(|why| {
             CellError::new(
@@ -139,7 +139,7 @@ async fn list(desktop: &mut Desktop<'_>) -> Result<Shown, Stopped> {
 }
 
 fn overviews(folder: &Folder) -> Result<Vec<Overview>, String> {
-    summary::overviews(folder).map_err(|error| error.to_string())
+    summary::overviews(folder).map_err(|error| crate::host::unnumbered(&error))
 }
 
 fn row(found: &Overview, current: Option<&str>) -> Vec<Part> {

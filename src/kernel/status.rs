@@ -7,6 +7,7 @@ use crate::cell::{fill, variables};
 
 use super::journal::Journal;
 use super::state::State;
+use super::tools::environment::Interpreter;
 
 /// What `%status` needs beside the state.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ pub fn lines(
     state: &State,
     about: &About,
     journal: &Journal,
+    python: &Result<Interpreter, String>,
     now: DateTime<Utc>,
 ) -> Vec<(String, String)> {
     let conversations = &state.conversations;
@@ -39,7 +41,12 @@ pub fn lines(
     };
     let container = conversations.current().container();
     let sandbox = state.sandboxes.describe(container, now, about.offline);
+    let python = match python {
+        Ok(python) => format!("{} ({})", python.path.display(), python.which),
+        Err(why) => why.clone(),
+    };
     [
+        ("python of tools", python),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("backend", backend),
         ("turns", conversations.turns().len().to_string()),

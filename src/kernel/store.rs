@@ -20,7 +20,7 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::files::retrying;
 use crate::chat::structured::NewFile;
 use crate::chat::turn::{FetchedFile, Origin};
-use crate::host::Host;
+use crate::host::{Host, unnumbered};
 use crate::render::foreign;
 
 pub use index::Artifact;
@@ -156,7 +156,7 @@ impl Store {
             .ok_or_else(|| format!("there is no file `{name}` in `{FOLDER}`"))?;
         std::fs::remove_file(path)
             .and_then(|()| index::removed(&self.directory, name, now))
-            .map_err(|error| format!("cannot remove `{FOLDER}/{name}`: {error}"))
+            .map_err(|error| format!("cannot remove `{FOLDER}/{name}`: {}", unnumbered(&error)))
     }
 
     /// Fetches a file of the Files API into a hidden file; a broken download is tried again.
@@ -389,7 +389,7 @@ impl Store {
 }
 
 fn unwritable(error: &std::io::Error) -> String {
-    format!("cannot write to `{FOLDER}`: {error}")
+    format!("cannot write to `{FOLDER}`: {}", unnumbered(error))
 }
 
 /// Reads a text file that a person named in a magic.
@@ -398,14 +398,14 @@ fn unwritable(error: &std::io::Error) -> String {
 /// A clause that says why not.
 pub fn read_text(path: &str) -> Result<String, String> {
     let size_bytes = std::fs::metadata(path)
-        .map_err(|error| error.to_string())?
+        .map_err(|error| unnumbered(&error))?
         .len();
     if size_bytes > MAX_TEXT_BYTES {
         return Err(format!(
             "it has {size_bytes} bytes, more than {MAX_TEXT_BYTES}"
         ));
     }
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
+    std::fs::read_to_string(path).map_err(|error| unnumbered(&error))
 }
 
 /// Whether there is a file itself, not a link to one.

@@ -31,6 +31,28 @@ pub(crate) fn tool_images(result: &Block, tool: &str) -> Vec<Form> {
     images.collect()
 }
 
+/// Says what a result holds that is no text: `Result: 2 images, 1 document`.
+pub(crate) fn what(content: &Value, kind: &str) -> String {
+    let count = |kind: &str| {
+        let blocks = content.as_array().into_iter().flatten();
+        let of_kind =
+            blocks.filter(|block| block.get("type").and_then(Value::as_str) == Some(kind));
+        match of_kind.count() {
+            0 => None,
+            1 => Some(format!("1 {kind}")),
+            many => Some(format!("{many} {kind}s")),
+        }
+    };
+    let all: Vec<String> = [count("image"), count("document")]
+        .into_iter()
+        .flatten()
+        .collect();
+    match all.is_empty() {
+        true => format!("A result of kind {kind}"),
+        false => format!("Result: {}", all.join(", ")),
+    }
+}
+
 fn image(data: &str, tool: &str) -> Option<Form> {
     let bytes = STANDARD.decode(data).ok()?;
     let mime = match imagesize::image_type(&bytes).ok()? {

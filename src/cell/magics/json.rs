@@ -93,12 +93,7 @@ fn apply(call: &MagicCall, _: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
         }
         (Source::File(path.to_owned()), body)
     } else if spec.is_empty() {
-        let (schema, prompt) = leading_fence(body).ok_or_else(|| {
-            MagicError::new(
-                format!("`%%json {name}` has no schema"),
-                "Write its fields after the name (`city str, people int`), or a JSON Schema in a fenced `json` block below.",
-            )
-        })?;
+        let (schema, prompt) = leading_fence(body).ok_or_else(|| no_schema(name, body))?;
         (
             Source::Cell(Box::new(of_text(schema, "the block below `%%json`")?)),
             prompt,
@@ -154,6 +149,20 @@ pub fn of_text(text: &str, place: &str) -> Result<Fit, MagicError> {
 
 fn refused(error: SchemaError) -> MagicError {
     MagicError::new(error.message, error.hint)
+}
+
+fn no_schema(name: &str, body: &str) -> MagicError {
+    let first = body.trim_start().lines().next().unwrap_or_default();
+    let fence = first.strip_prefix("```").or(first.strip_prefix("~~~"));
+    let what = match fence.map(str::trim) {
+        Some("json" | "jsonschema") => "its fenced block is not closed",
+        Some(_) => "the fenced block below it is not marked `json`",
+        None => "none stands after the name or below",
+    };
+    MagicError::new(
+        format!("`%%json {name}` has no schema: {what}"),
+        "Write its fields after the name (`city str, people int`), or a JSON Schema in a block that begins with ` ```json ` and ends with ` ``` `.",
+    )
 }
 
 /// The content of a fenced `json` block at the start of a text, and what follows it.

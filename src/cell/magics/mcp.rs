@@ -114,6 +114,15 @@ fn add(mut words: Options) -> Result<Vec<Effect>, MagicError> {
             "Options such as `--only` stand before it.",
         ));
     }
+    if let Some(address) = command
+        .first()
+        .filter(|word| !is_url && word.contains("://"))
+    {
+        return Err(MagicError::new(
+            format!("`{address}` is no address of an MCP server"),
+            "It begins with `https://`, or `http://`.",
+        ));
+    }
     if token_variable.is_some() && !is_url {
         return Err(MagicError::new(
             "`--token-env` is for servers with a URL",

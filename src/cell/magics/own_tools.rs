@@ -4,7 +4,6 @@
 
 use serde_json::{Value, json};
 
-use super::arguments::no_value;
 use crate::cell::magic::{Candidate, Context, Effect, Form, Job, Magic, MagicError};
 use crate::cell::parse::{MagicCall, unescape};
 use crate::cell::schema::parse_short;
@@ -36,7 +35,13 @@ call; `--timeout` is 120 s unless set; `--direct` keeps code in the sandbox from
         ("%tool rm disk", "remove"),
     ],
     values,
-    now: no_value,
+    now: |context| {
+        let names = names(context);
+        Some(match names.is_empty() {
+            true => "none".to_owned(),
+            false => names.join(", "),
+        })
+    },
     apply,
 };
 
@@ -127,7 +132,7 @@ pub enum CommandLine {
 
 fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
     match before {
-        ["rm", ..] => Candidate::list("tool", own_names(context)),
+        ["rm", ..] => Candidate::list("tool", names(context)),
         [] => Candidate::list(
             "value",
             ["rm", "--command", "--ask", "--timeout", "--direct"],
@@ -136,7 +141,8 @@ fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
     }
 }
 
-fn own_names(context: &Context<'_>) -> Vec<String> {
+/// The names of the tools in force that are not the API's.
+pub(super) fn names(context: &Context<'_>) -> Vec<String> {
     let names = context.settings.client_tools.iter();
     names
         .filter_map(|tool| tool.get("name")?.as_str().map(str::to_owned))
@@ -167,7 +173,10 @@ fn apply(call: &MagicCall, _: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
         match word.as_str() {
             "--command" => command = true,
             word if word.starts_with('-') => reader.common(word, &mut options)?,
-            name => names.push(name.trim_end_matches("()").to_owned()),
+            listed => {
+                let each = listed.split(',').filter(|name| !name.is_empty());
+                names.extend(each.map(|name| name.trim_end_matches("()").to_owned()));
+            }
         }
     }
     let body = unescape(body);
@@ -294,29 +303,33 @@ fn command_body(name: &str, body: &str) -> Result<(String, Value, CommandLine), 
                 "bash" | "sh" if line.is_none() => line = Some(CommandLine::Script(fenced)),
                 "bash" | "sh" => return Err(twice("commands")),
                 other => {
+                    let what = match other {
+                        "" => "of no language".to_owned(),
+                        other => format!("of `{other}`"),
+                    };
                     return Err(MagicError::new(
-                        format!("`{name}` has a fence `{other}`"),
+                        format!("`{name}` has a fenced block {what}"),
                         "A `json` fence holds the schema, a `bash` fence the command.",
                     ));
                 }
             }
-        } else if let Some(command) = text.strip_prefix("$ ") {
+        } else if let Some(command) = text.trim_start().strip_prefix("$ ") {
             if line.is_some() {
                 return Err(twice("commands"));
             }
-            let words = shlex::split(command).filter(|words| !words.is_empty());
-            line = Some(CommandLine::Words(words.ok_or_else(|| {
-                MagicError::new(
-                    format!("the command of `{name}` has a quote that does not end"),
-                    "Close it, or put the command into a fenced `bash` block.",
-                )
-            })?));
+            line = Some(CommandLine::Words(words_of(name, command)?));
         } else if let Some(spec) = text.strip_prefix("takes:") {
             if schema.is_some() {
                 return Err(twice("schemas"));
             }
             schema = Some(match spec.trim() {
                 "" | "nothing" => json!({"type": "object", "properties": {}}),
+                spec if spec.starts_with('[') => {
+                    return Err(MagicError::new(
+                        format!("`takes:` of `{name}` is a list, and arguments have names"),
+                        format!("Give it one: `takes: items {spec}`."),
+                    ));
+                }
                 spec => parse_short(spec).map_err(|error| {
                     MagicError::new(
                         format!(
@@ -347,6 +360,53 @@ fn command_body(name: &str, body: &str) -> Result<(String, Value, CommandLine), 
         ));
     }
     Ok((description, schema, line))
+}
+
+/// Splits the words of a command; what only a shell would understand is refused.
+fn words_of(name: &str, command: &str) -> Result<Vec<String>, MagicError> {
+    let words = shlex::split(command).filter(|words| !words.is_empty());
+    let words = words.ok_or_else(|| {
+        MagicError::new(
+            format!("the command of `{name}` has a quote that does not end"),
+            "Close it, or put the command into a fenced `bash` block.",
+        )
+    })?;
+    // A word in quotes is meant as it stands; only the text as typed shows the quotes.
+    let unquoted = |word: &&String| command.split_whitespace().any(|typed| typed == *word);
+    if let Some(word) = words
+        .iter()
+        .filter(unquoted)
+        .find(|word| is_of_a_shell(word))
+    {
+        return Err(MagicError::new(
+            format!("the command of `{name}` runs without a shell, which `{word}` would need"),
+            "Put it into a fenced `bash` block, where arguments are variables: `\"$city\"`. To pass it on as it stands, write it in quotes.",
+        ));
+    }
+    if let Some(place) = words.first().filter(|word| places(word).next().is_some()) {
+        return Err(MagicError::new(
+            format!("the program of `{name}` is `{place}`, so Claude would choose what runs"),
+            "Name the program; arguments stand behind it.",
+        ));
+    }
+    Ok(words)
+}
+
+/// Whether a word does something in a shell that it does not do here.
+fn is_of_a_shell(word: &str) -> bool {
+    let variable = |at: usize| {
+        let next = word.get(at + 1..).and_then(|rest| rest.chars().next());
+        next.is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '(' | '{'))
+    };
+    matches!(
+        word,
+        "|" | "||" | "&" | "&&" | ";" | ">" | ">>" | "<" | "<<" | "<<<" | "2>" | "2>&1" | "&>"
+    ) || word.ends_with(';')
+        || word == "~"
+        || word.starts_with("~/")
+        || word.contains('*')
+        || word.contains('`')
+        || word.match_indices('$').any(|(at, _)| variable(at))
 }
 
 fn read_schema(name: &str, text: &str) -> Result<Value, MagicError> {

@@ -29,6 +29,7 @@ const LINES: &[(&str, &[&str])] = &[
     ("max_tokens", &["max_tokens"]),
     ("languages", &["bash", "python", "tools"]),
     ("tools", &["tools", "bash", "python"]),
+    ("own tools", &["tool"]),
     ("web", &["web"]),
     ("skills", &["skills"]),
     ("system", &["system"]),

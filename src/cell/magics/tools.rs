@@ -1,6 +1,7 @@
 //! `%tools`: what Claude may use, down to the dated type on the wire.
 
 use super::arguments::put;
+use super::own_tools;
 use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
 use crate::cell::parse::MagicCall;
 use crate::cell::shown::{Part, Shown, with_origin};
@@ -243,9 +244,21 @@ fn show(context: &Context<'_>) -> Effect {
             )),
         )
         .line("languages", &Part::ours(languages))
+        .line("own tools", &own(context))
         .line("anthropic-beta", &betas)
         .table(&["", "type", "name", "beta", "what"], &rows)
         .effect()
+}
+
+/// The person's own tools, which are sent beside the API's.
+fn own(context: &Context<'_>) -> Part {
+    let names = own_tools::names(context);
+    let Some((first, others)) = names.split_first() else {
+        return Part::ours("none");
+    };
+    others.iter().fold(Part::code(first), |all, name| {
+        all.then(&Part::ours(", ")).then(&Part::code(name))
+    })
 }
 
 fn row(tool: &ToolType, on: bool) -> Vec<Part> {

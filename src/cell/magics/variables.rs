@@ -3,12 +3,11 @@
 use serde_json::Value;
 
 use super::arguments::{no_value, no_values, none};
-use crate::cell::fill::lookup;
 use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
 use crate::cell::parse::{MagicCall, unescape};
 use crate::cell::secret;
 use crate::cell::shown::{Part, Shown, clip};
-use crate::cell::variables::{is_name, kind, text};
+use crate::cell::variables::{Found, is_name, kind, text};
 
 pub(super) const SET: Magic = Magic {
     name: "set",
@@ -28,10 +27,11 @@ sets variables too.",
         ("%set city", "show one"),
     ],
     values: |context, before| {
-        if before.is_empty() {
-            Candidate::list("variable", context.variables.iter().map(|(name, _)| name))
-        } else {
-            Vec::new()
+        match before {
+            [] => Candidate::list("variable", context.variables.iter().map(|(name, _)| name)),
+            // The value there is, to be changed.
+            [name] => Candidate::list("value", value_of(name, context)),
+            _ => Vec::new(),
         }
     },
     now: |context| Some(count(context)),
@@ -59,6 +59,13 @@ const CLIP: usize = 80;
 /// Longest name taken, in characters.
 const LONGEST: usize = 64;
 
+/// The value of a text variable of one line, for completion.
+fn value_of(name: &str, context: &Context<'_>) -> Option<String> {
+    let value = context.variables.get(name)?.as_str()?;
+    let fits = !value.is_empty() && !value.contains('\n') && value.chars().count() <= CLIP;
+    fits.then(|| value.to_owned())
+}
+
 fn count(context: &Context<'_>) -> String {
     match context.variables.len() {
         0 => "no variables".to_owned(),
@@ -74,12 +81,22 @@ fn set(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicErro
         .unwrap_or((&call.args, ""));
     let inline = inline.trim();
     let inline = inline.strip_prefix("= ").map_or(inline, str::trim_start);
+    // `name=value`, as in a shell; no name has the sign in it.
+    let (name, inline) = match name.split_once('=') {
+        Some((name, begin)) if !name.is_empty() && !begin.is_empty() && call.body.is_none() => (
+            name,
+            call.args.get(name.len() + 1..).unwrap_or(begin).trim(),
+        ),
+        _ => (name, inline),
+    };
     if name.is_empty() && call.body.is_none() {
         return Ok(vec![list(context)]);
     }
+    if call.body.is_none() && inline.is_empty() {
+        return show(name, context);
+    }
     check_name(name)?;
     let value = match call.body.as_deref() {
-        None if inline.is_empty() => return show(name, context),
         None => inline,
         Some(body) if inline.is_empty() && !body.is_empty() => unescape(body),
         Some("") if inline.is_empty() => {
@@ -119,13 +136,20 @@ pub(super) fn check_name(name: &str) -> Result<(), MagicError> {
 }
 
 fn show(name: &str, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
-    let value = lookup(name, context.variables).ok_or_else(|| {
-        MagicError::new(
-            format!("there is no variable `{name}`"),
-            format!("`%set {name} VALUE` sets it; `%vars` lists what is set."),
-        )
-    })?;
-    Ok(vec![shown(name, &value).effect()])
+    match context.variables.find(name) {
+        Found::Value(value) => Ok(vec![shown(name, &value).effect()]),
+        Found::NoPlace { name: known, why } => Err(MagicError::new(
+            format!("`{name}` leads nowhere: in `{known}`, {why}"),
+            format!("`%set {known}` shows all of it."),
+        )),
+        Found::NoName => {
+            check_name(name)?;
+            Err(MagicError::new(
+                format!("there is no variable `{name}`"),
+                format!("`%set {name} VALUE` sets it; `%vars` lists what is set."),
+            ))
+        }
+    }
 }
 
 /// Shows a value under its name: a text as it is, everything else as JSON.

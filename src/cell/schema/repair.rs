@@ -125,6 +125,10 @@ struct Repair {
     closed: Vec<String>,
     /// (keyword, where it stood).
     moved: Vec<(String, String)>,
+    /// Objects that were open.
+    opened: Vec<String>,
+    /// (keyword, where it stood), beside a reference.
+    dropped: Vec<(String, String)>,
     typed: Vec<String>,
     any_of: Vec<String>,
 }
@@ -150,15 +154,22 @@ impl Repair {
                 places(&self.any_of)
             ));
         }
+        if !self.opened.is_empty() {
+            notes.push(format!(
+                "`additionalProperties` was sent as `false` at {}: the API takes no open objects, so only the fields named there will come.",
+                places(&self.opened)
+            ));
+        }
         if !self.moved.is_empty() {
-            let named: Vec<String> = self
-                .moved
-                .iter()
-                .map(|(keyword, place)| format!("`{keyword}` at `{}`", shown(place)))
-                .collect();
             notes.push(format!(
                 "The API takes no {}: sent as a description, and checked in the answer.",
-                listed(&named)
+                keywords(&self.moved)
+            ));
+        }
+        if !self.dropped.is_empty() {
+            notes.push(format!(
+                "The API takes nothing beside a `$ref`: {} was left out, and is checked in the answer.",
+                keywords(&self.dropped)
             ));
         }
         notes
@@ -186,7 +197,7 @@ impl Repair {
                 if !matches!(keyword.as_str(), "title" | "description")
                     && !HINTS.contains(&keyword.as_str())
                 {
-                    self.moved.push((keyword.clone(), at.to_owned()));
+                    self.dropped.push((keyword.clone(), at.to_owned()));
                 }
             }
             return Ok(Value::Object(sent));
@@ -303,9 +314,7 @@ impl Repair {
         match open {
             Some(Value::Bool(false)) => {}
             None => self.closed.push(at.to_owned()),
-            Some(_) => self
-                .moved
-                .push(("additionalProperties".to_owned(), at.to_owned())),
+            Some(_) => self.opened.push(at.to_owned()),
         }
         let properties = self.each(&properties, &format!("{at}/properties"))?;
         sent.insert("properties".to_owned(), properties);
@@ -382,6 +391,14 @@ fn allows(schema: &Map<String, Value>, wanted: &str) -> bool {
         Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == wanted),
         _ => false,
     }
+}
+
+fn keywords(found: &[(String, String)]) -> String {
+    let named: Vec<String> = found
+        .iter()
+        .map(|(keyword, place)| format!("`{keyword}` at `{}`", shown(place)))
+        .collect();
+    listed(&named)
 }
 
 fn places(places: &[String]) -> String {

@@ -113,12 +113,20 @@ impl Reader {
                     "Give each field of an object a name of its own.",
                 ));
             }
+            self.blanks();
             let mut optional = self.take('?');
             self.blanks();
+            if self.peek() == Some(':') {
+                return Err(self.error(
+                    format!("the field `{name}` has no type before the colon"),
+                    format!("A blank stands between name and type, `{name} str`; a colon begins a description."),
+                ));
+            }
             if matches!(self.peek(), None | Some(',' | ':' | '}' | ']' | ')')) {
                 return Err(self.error(format!("the field `{name}` has no type"), ALLOWED));
             }
             let schema = self.kind()?;
+            self.blanks();
             optional |= self.take('?');
             let schema = self.described(schema)?;
             if !optional {
@@ -240,13 +248,14 @@ impl Reader {
         self.blanks();
         let inner = self.at;
         let items = self.kind().map_err(|error| SpecError {
-            hint: if error.column == inner + 1 {
+            hint: if error.column == inner + 1 && self.depth < DEEPEST {
                 format!("{ALLOWED} A list of objects is `[{{name type, …}}]`.")
             } else {
                 error.hint
             },
             ..error
         })?;
+        self.blanks();
         if self.take('?') {
             self.at -= 1;
             return Err(self.error(
@@ -278,7 +287,7 @@ impl Reader {
         ))
     }
 
-    /// `(a|b|c)`: whole numbers when all of them are, else texts.
+    /// `(a|b|c)`: numbers when all of them are, yes or no for `true` and `false`, else texts.
     fn choice(&mut self) -> Result<Value, SpecError> {
         let start = self.at;
         self.at += 1;
@@ -300,6 +309,13 @@ impl Reader {
                     .unwrap_or_default()
                     .iter()
                     .collect();
+                if let Some(comma) = run.find(',') {
+                    self.at = at + run.get(..comma).map_or(0, |run| run.chars().count());
+                    return Err(self.error(
+                        "a comma stands where a bar should",
+                        "One of several is `(a|b|c)`; a value with a comma in it goes into double quotes.",
+                    ));
+                }
                 run.trim().to_owned()
             };
             self.blanks();
@@ -328,12 +344,23 @@ impl Reader {
             }
             return Err(self.error("a bar or `)` is missing", "One of several is `(a|b|c)`."));
         }
+        let fractions: Option<Vec<serde_json::Number>> = texts
+            .iter()
+            .map(|text| serde_json::from_str(text).ok().filter(|_| bare))
+            .collect();
+        let is_switch = bare
+            && texts.len() == 2
+            && ["true", "false"]
+                .iter()
+                .all(|word| texts.iter().any(|text| text == word));
         let numbers: Option<Vec<i64>> = texts
             .iter()
             .map(|text| text.parse().ok().filter(|_| bare))
             .collect();
         Ok(match numbers {
             Some(numbers) => json!({"type": "integer", "enum": distinct(numbers)}),
+            None if fractions.is_some() => json!({"type": "number", "enum": fractions}),
+            None if is_switch => json!({"type": "boolean"}),
             None => json!({"type": "string", "enum": texts}),
         })
     }

@@ -10,6 +10,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::paths::Refused;
+use crate::host::unnumbered;
 use crate::kernel::store::MAX_FILE_BYTES;
 use crate::render::foreign;
 
@@ -78,7 +79,7 @@ pub(super) fn examine(path: &Path, shown: &str) -> Result<Examined, Refused> {
             "Check its permissions.",
         ),
         _ => Refused::new(
-            format!("`{shown}` cannot be read: {error}"),
+            format!("`{shown}` cannot be read: {}", unnumbered(&error)),
             "Check that it is still there.",
         ),
     };

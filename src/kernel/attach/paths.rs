@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::cell::mention::Mention;
+use crate::host::unnumbered;
 
 /// Files that one pattern, or one cell, may bring.
 pub(super) const MAX_FILES: usize = 100;
@@ -130,7 +131,7 @@ fn missing(directory: &Path, typed: &str, error: &io::Error) -> Refused {
             "Check its permissions and those of its folder.",
         ),
         _ => Refused::new(
-            format!("`{typed}` cannot be found: {error}"),
+            format!("`{typed}` cannot be found: {}", unnumbered(error)),
             "Check the path; it is relative to the notebook's folder.",
         ),
     }

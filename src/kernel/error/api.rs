@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::anthropic::error::ApiError;
+use crate::host::unnumbered;
 
 use super::CellError;
 
@@ -59,7 +60,7 @@ impl CellError {
         };
         Self {
             request_id: error.request_id().map(str::to_owned),
-            ..Self::new(ename, error.to_string(), hint)
+            ..Self::new(ename, unnumbered(error), hint)
         }
     }
 }

@@ -30,7 +30,7 @@ use serde_json::Value;
 use crate::chat::record::Record;
 use crate::chat::turn::Update;
 use crate::config::Resume;
-use crate::host::Host;
+use crate::host::{Host, unnumbered};
 
 use entry::{Entry, How, RecordLine, line};
 use folder::Folder;
@@ -361,7 +361,8 @@ impl Journal {
                 let path = writer.path.display();
                 tracing::warn!(%path, why, "a conversation is not being written");
                 Some(format!(
-                    "This conversation is not being saved: {why}. It goes on, but a restarted kernel will not know it. (`{path}`)"
+                    "This conversation is not being saved: {}. It goes on, but a restarted kernel will not know it. (`{path}`)",
+                    unnumbered(&why)
                 ))
             }
             Err(Unwritten(why)) => {

@@ -18,6 +18,7 @@ use super::read::{Contents, Unreadable};
 use super::summary::{self, Summary};
 use super::writer::Writer;
 use crate::config::Resume;
+use crate::host::unnumbered;
 
 /// Journals of a notebook that are looked at to find one in which something was said.
 const LOOKED_AT: usize = 10;
@@ -186,7 +187,8 @@ fn earlier(folder: &Folder, notebook: &str) -> Option<Result<(Listed, Contents),
         Err(error) => {
             let path = folder.path().display();
             return Some(Err(format!(
-                "Earlier conversations cannot be read: {error}. (`{path}`)"
+                "Earlier conversations cannot be read: {}. (`{path}`)",
+                unnumbered(&error)
             )));
         }
     };
@@ -220,11 +222,13 @@ fn refused(path: &Path, error: &Refused) -> String {
     match error {
         Refused::InUse => "Another kernel is using the conversation of this notebook: this one begins a conversation of its own.".to_owned(),
         Refused::Unreadable(Unreadable::Newer { .. } | Unreadable::Kind { .. }) => format!(
-            "The earlier conversation of this notebook is left as it is: {error}. This kernel begins a new one. Update claude-kernel to continue it. (`{}`)",
+            "The earlier conversation of this notebook is left as it is: {}. This kernel begins a new one. Update claude-kernel to continue it. (`{}`)",
+            unnumbered(error),
             path.display()
         ),
         Refused::Unreadable(Unreadable::Foreign) | Refused::TooLarge(_) | Refused::Disk(_) => format!(
-            "The earlier conversation of this notebook cannot be continued: {error}. This kernel begins a new one. (`{}`)",
+            "The earlier conversation of this notebook cannot be continued: {}. This kernel begins a new one. (`{}`)",
+            unnumbered(error),
             path.display()
         ),
     }
@@ -240,7 +244,8 @@ fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
             let path = folder.path().display();
             tracing::warn!(%error, %path, "conversations are not saved");
             let unsaved = format!(
-                "This conversation is not being saved: {error}. It goes on, but a restarted kernel will not know it. (`{path}`)"
+                "This conversation is not being saved: {}. It goes on, but a restarted kernel will not know it. (`{path}`)",
+                unnumbered(&error)
             );
             (
                 None,
@@ -312,8 +317,9 @@ fn continued(
             trouble: Some(error.to_string()),
             chosen: Chosen {
                 notice: Some(format!(
-                    "{} It is not being saved: {error}.",
-                    chosen.notice.unwrap_or_default()
+                    "{} It is not being saved: {}.",
+                    chosen.notice.unwrap_or_default(),
+                    unnumbered(&error)
                 )),
                 ..chosen
             },
@@ -354,7 +360,10 @@ fn go_on(opening: &Opening, id: Option<&str>, current: Option<&str>) -> Result<B
         ));
     }
     let refusal = |error: Refused| {
-        let what = format!("this conversation cannot be continued: {error}");
+        let what = format!(
+            "this conversation cannot be continued: {}",
+            unnumbered(&error)
+        );
         let next = match error {
             Refused::InUse => "Shut that kernel down first, or `%resume list` for another one.",
             Refused::Unreadable(Unreadable::Newer { .. } | Unreadable::Kind { .. }) => {

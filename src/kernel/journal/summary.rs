@@ -10,6 +10,7 @@ use super::read::Contents;
 use super::running::block_text;
 use crate::anthropic::block::Block;
 use crate::chat::conversation::Conversations;
+use crate::host::unnumbered;
 
 /// Characters of an id.
 pub const ID_LENGTH: usize = 8;
@@ -121,7 +122,7 @@ pub fn overview(file: Listed) -> Overview {
         is_damaged: damage.is_some(),
         read: match contents {
             Ok(contents) => Ok((contents.header.clone(), Summary::of(&contents))),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(unnumbered(&error)),
         },
         file,
     }
@@ -142,7 +143,7 @@ pub fn id_of(path: &Path) -> String {
 pub fn find(folder: &Folder, id: &str) -> Result<PathBuf, (String, String)> {
     let listed = folder.list().map_err(|error| {
         (
-            format!("conversations cannot be read: {error}"),
+            format!("conversations cannot be read: {}", unnumbered(&error)),
             format!("They are in `{}`.", folder.path().display()),
         )
     })?;

@@ -4,6 +4,7 @@
 //! shell) or variables of a script (never part of its text): what Claude sends cannot become a
 //! command.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -18,12 +19,14 @@ use super::group::Group;
 use super::limits::{MAX_IMAGE_BASE64, cut, text_limit};
 use super::worker::Answer;
 use crate::cell::magics::own_tools::{CommandLine, places};
-use crate::host::Host;
+use crate::host::{Host, unnumbered};
 
 /// What is kept of a program's output: an image, or text for the sandbox.
 const MAX_OUTPUT_BYTES: usize = 8_000_000;
 /// What is kept of its error output.
 const MAX_STDERR_BYTES: usize = 20_000;
+/// How long output may still come once the program has ended: what is in the pipes is there at once.
+const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
 /// What a command runs with.
 #[derive(Debug, Clone)]
@@ -91,7 +94,7 @@ pub async fn run(
         .into_owned();
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return Answer::failed(format!("`{program}` cannot be started: {error}")),
+        Err(error) => return Answer::failed(not_started(&program, &error)),
     };
     let _group = Group::of(&child);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -99,32 +102,84 @@ pub async fn run(
         return Answer::failed(format!("`{program}` has no pipes"));
     };
     let input = format!("{arguments}\n");
-    let work = async {
-        let ((), out, err) = tokio::join!(
-            feed(stdin, input),
-            read(stdout, MAX_OUTPUT_BYTES),
-            read(stderr, MAX_STDERR_BYTES)
-        );
-        (child.wait().await, out, err)
-    };
-    tokio::select! {
-        (status, out, err) = work => {
-            let err = String::from_utf8_lossy(&err).into_owned();
-            match status {
-                Ok(status) if status.success() => Answer {
-                    content: vec![block(&out, direct)],
-                    is_error: false,
-                    printed: err,
-                },
-                Ok(status) => Answer::failed(failure(&status.to_string(), &out, &err)),
-                Err(error) => Answer::failed(format!("`{program}`: {error}")),
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = {
+        let reading = async {
+            tokio::join!(
+                feed(stdin, input),
+                read(stdout, &mut out, MAX_OUTPUT_BYTES),
+                read(stderr, &mut err, MAX_STDERR_BYTES)
+            )
+        };
+        tokio::pin!(reading);
+        let work = async {
+            let mut is_read = false;
+            let status = tokio::select! {
+                status = child.wait() => status,
+                _ = &mut reading => {
+                    is_read = true;
+                    child.wait().await
+                }
+            };
+            if !is_read {
+                // What it left running in the background may hold the pipes for ever.
+                tokio::select! {
+                    _ = &mut reading => {}
+                    () = host.sleep(LAST_OUTPUT) => {}
+                }
             }
+            status
+        };
+        tokio::select! {
+            status = work => Some(status),
+            () = host.sleep(limit) => None,
         }
-        () = host.sleep(limit) => Answer::failed(format!(
-            "`{program}` was ended after {} s, its time limit",
-            limit.as_secs()
-        )),
+    };
+    let err = String::from_utf8_lossy(&err).into_owned();
+    match status {
+        Some(Ok(status)) if status.success() => Answer {
+            content: vec![block(&out, direct)],
+            is_error: false,
+            printed: err,
+        },
+        Some(Ok(status)) => {
+            let how = format!("The command failed ({status}).");
+            Answer::failed(failure(&how, &out, &err))
+        }
+        Some(Err(error)) => Answer::failed(format!("`{program}`: {}", unnumbered(&error))),
+        None => {
+            let how = format!(
+                "`{program}` was ended after {} s, its time limit.",
+                limit.as_secs()
+            );
+            Answer::failed(failure(&how, &out, &err))
+        }
     }
+}
+
+/// Says why a program did not start.
+pub(super) fn not_started(program: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound if program.contains('/') => {
+            format!("there is no program `{program}`")
+        }
+        io::ErrorKind::NotFound => format!("there is no program `{program}` on the `PATH`"),
+        io::ErrorKind::InvalidInput => {
+            format!("`{program}` cannot be started: an argument holds a NUL character")
+        }
+        _ => format!("`{program}` cannot be started: {}", unnumbered(error)),
+    }
+}
+
+/// Returns whether a program can be found, as far as can be told beforehand.
+#[must_use]
+pub fn is_there(program: &str, around: &Surroundings) -> bool {
+    if program.contains('/') {
+        return around.directory.join(program).is_file();
+    }
+    let path = around.environment.iter().find(|(name, _)| name == "PATH");
+    let path = path.map_or("/usr/bin:/bin", |(_, path)| path.as_str());
+    std::env::split_paths(path).any(|directory| directory.join(program).is_file())
 }
 
 fn prepare(line: &CommandLine, arguments: &Value) -> Command {
@@ -201,11 +256,11 @@ async fn feed(mut stdin: ChildStdin, input: String) {
 }
 
 /// Reads to the end and keeps the beginning.
-async fn read(mut from: impl AsyncRead + Unpin, most: usize) -> Vec<u8> {
-    let (mut kept, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
+async fn read(mut from: impl AsyncRead + Unpin, kept: &mut Vec<u8>, most: usize) {
+    let mut buffer = vec![0; 64 * 1024];
     loop {
         match from.read(&mut buffer).await {
-            Ok(0) | Err(_) => return kept,
+            Ok(0) | Err(_) => return,
             Ok(length) => {
                 let room = most.saturating_sub(kept.len()).min(length);
                 kept.extend_from_slice(buffer.get(..room).unwrap_or_default());
@@ -243,8 +298,8 @@ fn block(out: &[u8], direct: bool) -> Value {
     json!({"type": "text", "text": text})
 }
 
-fn failure(status: &str, out: &[u8], err: &str) -> String {
-    let mut text = format!("The command failed ({status}).");
+fn failure(how: &str, out: &[u8], err: &str) -> String {
+    let mut text = how.to_owned();
     for (word, said) in [
         ("Error output", err),
         ("Output", &String::from_utf8_lossy(out)),

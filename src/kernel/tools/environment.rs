@@ -45,35 +45,56 @@ fn is_secret_name(name: &str) -> bool {
         .any(|word| name.contains(word))
 }
 
-/// Finds the interpreter of Python tools: the configured one, else the environment that is active,
-/// else the first `python3`.
+/// A Python.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interpreter {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which of those there are: words after its path.
+    pub which: &'static str,
+}
+
+/// Finds the interpreter of Python tools: the configured one, else one `nearby`, else that of the
+/// environment that is active, else the first `python3`.
 ///
 /// # Errors
 /// A sentence when the configured one is no file, or when there is none at all.
 pub fn interpreter(
     configured: Option<&Path>,
+    nearby: &[Interpreter],
     environment: &Environment,
-) -> Result<PathBuf, String> {
+) -> Result<Interpreter, String> {
     if let Some(path) = configured {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         return match path.is_file() {
-            true => Ok(path),
+            true => Ok(Interpreter {
+                path,
+                which: "named by the setting `python`",
+            }),
             false => Err(format!(
                 "the configuration names `{}` as `python`, and there is no such file",
                 path.display()
             )),
         };
     }
+    let of = |which: &'static str| move |path: PathBuf| Interpreter { path, which };
     let active = ["VIRTUAL_ENV", "CONDA_PREFIX"]
         .iter()
         .filter_map(|name| environment.get(name))
-        .map(|prefix| Path::new(prefix).join("bin").join("python"));
+        .map(|prefix| Path::new(prefix).join("bin").join("python"))
+        .map(of("of the active environment"));
     let on_path = environment.get("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(on_path).map(|directory| directory.join("python3"));
-    active
+    let on_path = std::env::split_paths(on_path)
+        .map(|directory| directory.join("python3"))
+        .map(of("the first on the `PATH`"));
+    let standard = STANDARD.map(PathBuf::from).map(of("of the system"));
+    nearby
+        .iter()
+        .cloned()
+        .chain(active)
         .chain(on_path)
-        .chain(STANDARD.map(PathBuf::from))
-        .find(|path| path.is_absolute() && path.is_file())
+        .chain(standard)
+        .find(|one| one.path.is_absolute() && one.path.is_file())
         .ok_or_else(|| "there is no `python3` on this machine".to_owned())
 }
 
@@ -101,7 +122,31 @@ mod tests {
     #[test]
     fn the_configured_interpreter_must_exist() {
         let environment = Environment::default();
-        let missing = interpreter(Some(Path::new("/no/such/python")), &environment);
+        let missing = interpreter(Some(Path::new("/no/such/python")), &[], &environment);
         assert!(missing.unwrap_err().contains("/no/such/python"));
+    }
+
+    #[test]
+    fn jupyters_environment_comes_before_the_active_one() {
+        let place = tempfile::tempdir().unwrap();
+        let python = |name: &str| {
+            let bin = place.path().join(name).join("bin");
+            std::fs::create_dir_all(&bin).unwrap();
+            std::fs::File::create(bin.join("python")).unwrap();
+            bin.join("python")
+        };
+        let (jupyters, active) = (python("jupyter"), python("active"));
+        let prefix = place.path().join("active");
+        let environment: Environment = [("VIRTUAL_ENV", prefix.to_str().unwrap())]
+            .into_iter()
+            .collect();
+        let which = "of the environment that Jupyter runs in";
+        let near = |path: PathBuf| [Interpreter { path, which }];
+        let found = interpreter(None, &near(jupyters.clone()), &environment).unwrap();
+        assert_eq!((found.path, found.which), (jupyters, which));
+        // A launcher that does not know the placeholder leaves it as it is.
+        let literal = near(PathBuf::from("{prefix}/bin/python"));
+        let found = interpreter(None, &literal, &environment).unwrap();
+        assert_eq!(found.path, active);
     }
 }

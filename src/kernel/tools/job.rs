@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::worker::Definition;
-use super::{Kind, Tool, Tools, command, names};
+use super::{Kind, Tool, Tools, command, names, schema};
 use crate::cell::magics::own_tools::{CommandLine, ToolJob, ToolOptions};
 use crate::cell::shown::{Part, Shown, clip};
 use crate::jupyter::mime::{Output, StreamName};
@@ -15,7 +15,7 @@ use crate::kernel::error::CellError;
 use crate::kernel::jobs::{Desktop, Outcome, Stopped, unless_stopped};
 use crate::kernel::show::notes;
 
-use servers::{add_server, address, list_servers, remove_servers, take};
+use servers::{add_server, address, list_servers, remove_servers, say_left, take};
 
 /// How long a cell of definitions may run: it may open connections and read files.
 const DEFINE_LIMIT: Duration = Duration::from_secs(600);
@@ -46,7 +46,7 @@ pub async fn run(job: ToolJob, desktop: &mut Desktop<'_>) -> Result<Outcome, Sto
             options,
         } => {
             allow(desktop, What::Tools)?;
-            define_command(desktop, &name, &description, schema, line, options)?
+            define_command(desktop, &name, &description, schema, line, options).await?
         }
         ToolJob::List => list(&desktop.edges.tools),
         ToolJob::Remove(names) => {
@@ -100,8 +100,9 @@ pub async fn refresh(desktop: &mut Desktop<'_>) -> Result<(), Stopped> {
         match listed {
             Ok(listing) => {
                 let mut tools = desktop.edges.tools.clone();
-                take(&mut tools, &server, listing.tools);
+                let taken = take(&mut tools, &server, listing.tools);
                 desktop.edges.tools = tools;
+                say_left(desktop, &taken.left).await;
                 quiet(
                     desktop,
                     &format!("The tools of the MCP server {} have changed.", server.name),
@@ -159,6 +160,9 @@ fn allow(desktop: &Desktop<'_>, what: What) -> Result<(), Stopped> {
 fn refused(evalue: impl Into<String>, hint: impl Into<String>) -> Stopped {
     CellError::new("ToolError", evalue, hint).into()
 }
+
+/// How many tools are announced one by one; a server may have a hundred.
+const ANNOUNCED: usize = 24;
 
 async fn define_python(
     desktop: &mut Desktop<'_>,
@@ -222,13 +226,13 @@ async fn define_python(
             options,
             Kind::Python,
         );
-        shown = announce(shown, &tool);
+        shown = announce(shown, &tool, &desktop.edges.tools);
         desktop.edges.tools.put(tool);
     }
     Ok(shown)
 }
 
-fn define_command(
+async fn define_command(
     desktop: &mut Desktop<'_>,
     name: &str,
     description: &str,
@@ -236,9 +240,10 @@ fn define_command(
     line: CommandLine,
     options: ToolOptions,
 ) -> Result<Shown, Stopped> {
-    let tools = &mut desktop.edges.tools;
+    let tools = &desktop.edges.tools;
     vacant(tools, name, |kind| matches!(kind, Kind::Command(_)))?;
-    command::check(&line, &schema, &tools.surroundings())
+    let around = tools.surroundings();
+    command::check(&line, &schema, &around)
         .map_err(|why| refused(why, "Change the schema of the tool."))?;
     let Value::Object(schema) = schema else {
         return Err(refused(
@@ -246,9 +251,27 @@ fn define_command(
             "Change it.",
         ));
     };
+    schema::check(&schema).map_err(|why| {
+        refused(
+            format!("the schema of `{name}` cannot be sent: {why}"),
+            "Mend it, or write the short form: `takes: city str, unit (c|f)?`.",
+        )
+    })?;
+    if let CommandLine::Words(words) = &line
+        && let Some(program) = words.first()
+        && !command::is_there(program, &around)
+    {
+        quiet(
+            desktop,
+            &format!(
+                "There is no program {program} on this machine now; calls of {name} will fail."
+            ),
+        )
+        .await;
+    }
     let tool = Tool::new(name, description, schema, options, Kind::Command(line));
-    let shown = announce(Shown::default(), &tool);
-    tools.put(tool);
+    let shown = announce(Shown::default(), &tool, &desktop.edges.tools);
+    desktop.edges.tools.put(tool);
     Ok(shown)
 }
 
@@ -264,7 +287,8 @@ fn vacant(tools: &Tools, name: &str, same: impl Fn(&Kind) -> bool) -> Result<(),
     }
 }
 
-fn announce(shown: Shown, tool: &Tool) -> Shown {
+/// Says what a tool is, and that it takes the place of another one of `before`.
+fn announce(shown: Shown, tool: &Tool, before: &Tools) -> Shown {
     let call = format!("{}({})", tool.name(), tool.takes());
     let description = clip(
         tool.text("description").lines().next().unwrap_or_default(),
@@ -275,6 +299,10 @@ fn announce(shown: Shown, tool: &Tool) -> Shown {
         said = said
             .then(&Part::ours(" - "))
             .then(&Part::text(&description));
+    }
+    let is_other = |old: &std::sync::Arc<Tool>| old.entry != tool.entry;
+    if before.find(tool.name()).is_some_and(is_other) {
+        said = said.then(&Part::ours(" (in place of the one before)"));
     }
     shown.line("Tool", &said)
 }
@@ -327,11 +355,12 @@ fn list(tools: &Tools) -> Shown {
         .collect();
     let shown =
         Shown::default().table(&["tool", "runs as", "asks", "limit", "what it does"], &rows);
-    match &tools.worker {
-        Some(worker) => shown.line(
+    match tools.python() {
+        Ok(python) => shown.line(
             "Python",
-            &Part::code(&worker.interpreter().display().to_string()),
+            &Part::code(&python.path.display().to_string())
+                .then(&Part::text(&format!(" ({})", python.which))),
         ),
-        None => shown,
+        Err(_) => shown,
     }
 }

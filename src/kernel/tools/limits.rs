@@ -7,6 +7,10 @@ pub const MAX_TEXT: usize = 50_000;
 pub const MAX_SANDBOX_TEXT: usize = 5_000_000;
 /// The largest image in base64 (`claude-api.md` 6.1).
 pub const MAX_IMAGE_BASE64: usize = 10_000_000;
+/// The widest and highest image, in pixels (6.1).
+pub const MAX_IMAGE_SIDE: usize = 8_000;
+/// The largest PDF in base64: a request takes 32 MB, and the conversation needs room too.
+pub const MAX_PDF_BASE64: usize = 20_000_000;
 
 /// Returns how long a text may be.
 #[must_use]

@@ -3,6 +3,7 @@
 //! A registry by name: Python functions (`worker`), commands, MCP servers. Whatever goes wrong in a
 //! tool is an answer to Claude, never the end of the turn.
 
+mod admit;
 pub mod ask;
 pub mod command;
 pub mod environment;
@@ -11,6 +12,7 @@ pub mod job;
 pub mod limits;
 pub mod mcp;
 pub mod names;
+mod schema;
 pub mod worker;
 
 use std::path::PathBuf;
@@ -26,6 +28,7 @@ use crate::config::Environment;
 use crate::host::Host;
 
 use command::Surroundings;
+use environment::Interpreter;
 use mcp::Server;
 use worker::{Answer, Call, Program, Worker};
 
@@ -39,6 +42,9 @@ pub struct Setup {
     pub host: Arc<dyn Host>,
     /// The interpreter, where one was named.
     pub python: Option<PathBuf>,
+    /// Interpreters to prefer to the active environment's, the best first; those that are not there
+    /// are passed over.
+    pub nearby: Vec<Interpreter>,
     /// The kernel's own environment; tools get it without the kernel's keys.
     pub environment: Environment,
     /// The working directory.
@@ -142,7 +148,7 @@ impl Tool {
             .into_iter()
             .flatten()
             .map(|(name, of)| {
-                let kind = of.get("type").and_then(Value::as_str).unwrap_or("any");
+                let kind = schema::brief(of);
                 let mark = if is_required(name) { "" } else { "?" };
                 format!("{name}{mark}: {kind}")
             })
@@ -223,7 +229,7 @@ impl Tools {
                 printed,
             } = work.await;
             ToolResult {
-                content: plain(content),
+                content: plain(admit::admit(content)),
                 is_error,
                 printed,
                 elapsed: host.elapsed().saturating_sub(began),
@@ -261,6 +267,10 @@ impl Tools {
                 Box::pin(async move { worker.call(call).await })
             }
             Kind::Command(line) => {
+                let schema = tool.entry.get("input_schema").unwrap_or(&Value::Null);
+                if let Some(why) = schema::misfit(schema, &call.input) {
+                    return Box::pin(async move { Answer::failed(why) });
+                }
                 let (line, around) = (line.clone(), self.surroundings());
                 let host = Arc::clone(&self.setup.host);
                 Box::pin(async move {
@@ -288,13 +298,22 @@ impl Tools {
         }
     }
 
+    /// Returns the interpreter that Python tools run in.
+    ///
+    /// # Errors
+    /// A sentence when there is none.
+    pub fn python(&self) -> Result<Interpreter, String> {
+        let setup = &self.setup;
+        environment::interpreter(setup.python.as_deref(), &setup.nearby, &setup.environment)
+    }
+
     /// Returns the worker, which is made with the first Python tool.
     fn worker(&mut self) -> Result<Worker, String> {
         if let Some(worker) = &self.worker {
             return Ok(worker.clone());
         }
+        let interpreter = self.python()?.path;
         let setup = &self.setup;
-        let interpreter = environment::interpreter(setup.python.as_deref(), &setup.environment)?;
         let Surroundings {
             environment,
             directory,

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::anthropic::block::{Block, Edited, Executed, ToolError, View};
 use crate::render::foreign;
 use crate::render::sources::source_link;
+use crate::render::tool_image;
 
 /// Sources listed.
 const MAX_SOURCES: usize = 20;
@@ -237,7 +238,7 @@ fn other(result: &Block, content: &Value) -> Report {
     } else if !references.is_empty() {
         Section::line(&format!("Found: {}", references.join(", ")))
     } else {
-        Section::line(&format!("A result of kind {}", result.kind()))
+        Section::line(&tool_image::what(content, result.kind()))
     };
     Report {
         failed,

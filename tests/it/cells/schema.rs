@@ -29,7 +29,7 @@ fn the_short_form_says_what_json_schema_says() {
         ),
     );
     check(
-        "tags [str], at {lat float, lon float}?, level (low | mid|high), stars (1|2|3): as shown, note? str,",
+        "tags [str], at {lat float, lon float}?, level (low | mid|high), stars (1|2|3): as shown, note? str, b ? [int], c str ?, price (0.5|1), open (true|false)",
         &object(
             json!({
                 "tags": {"type": "array", "items": {"type": "string"}},
@@ -37,8 +37,12 @@ fn the_short_form_says_what_json_schema_says() {
                 "level": {"type": "string", "enum": ["low", "mid", "high"]},
                 "stars": {"type": "integer", "enum": [1, 2, 3], "description": "as shown"},
                 "note": {"type": "string"},
+                "b": {"type": "array", "items": {"type": "integer"}},
+                "c": {"type": "string"},
+                "price": {"type": "number", "enum": [0.5, 1]},
+                "open": {"type": "boolean"},
             }),
-            &["tags", "level", "stars"],
+            &["tags", "level", "stars", "price", "open"],
         ),
     );
     let row = object(json!({"name": {"type": "string"}}), &["name"]);
@@ -99,6 +103,8 @@ fn an_error_names_the_column() {
         "level (low|)",
         "level (low|low)",
         "level (low",
+        "level (low, mid)",
+        "level: str",
         "note str: ",
         "\"note str",
         "[str] more",
@@ -129,6 +135,8 @@ fn an_error_names_the_column() {
         level (low|)                    12 nothing stands between the bars
         level (low|low)                 12 the same twice stands between the bars
         level (low                       7 `(` is not closed
+        level (low, mid)                11 a comma stands where a bar should
+        level: str                       6 the field `level` has no type before the colon
         note str:                       11 no description follows the colon
         "note str                        1 a quote is not closed
         [str] more                       7 `m` follows the end
@@ -237,7 +245,8 @@ fn what_the_api_cannot_take_is_repaired_and_said() {
             `additionalProperties: false` was added to the schema at `/`: the API takes no open objects.
             A missing `type` was added to the schema at `/properties/at`.
             `oneOf` was sent as `anyOf` at `/properties/kind`: the API takes no `oneOf`. The answer is still checked against it.
-            The API takes no `minimum` at `/properties/age`, `maximum` at `/properties/age`, `maxLength` at `/properties/name`, `minItems` at `/properties/tags` and 1 more: sent as a description, and checked in the answer."#]],
+            `additionalProperties` was sent as `false` at `/properties/at`: the API takes no open objects, so only the fields named there will come.
+            The API takes no `minimum` at `/properties/age`, `maximum` at `/properties/age`, `maxLength` at `/properties/name`, `minItems` at `/properties/tags`: sent as a description, and checked in the answer."#]],
     );
 }
 

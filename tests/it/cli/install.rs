@@ -36,7 +36,7 @@ fn a_user_installs_looks_and_uninstalls() {
     assert_eq!(
         machine.spec(USER_KERNELS, "claude"),
         json!({
-            "argv": [binary(), "run", "-f", "{connection_file}"],
+            "argv": [binary(), "run", "-f", "{connection_file}", "--jupyter-prefix", "{prefix}"],
             "display_name": "Claude",
             "language": "claude",
             "interrupt_mode": "message",
@@ -102,7 +102,7 @@ fn the_offline_kernel_has_a_language_of_its_own_and_its_prefixs_python() {
         json!({
             "argv": [
                 binary(), "run", "-f", "{connection_file}", "--offline",
-                "--python", machine.path("env/bin/python"),
+                "--python", machine.path("env/bin/python"), "--jupyter-prefix", "{prefix}",
             ],
             "display_name": "Claude (offline)",
             "language": "claude-offline",
@@ -157,7 +157,7 @@ fn every_flag_reaches_the_file() {
         })
     );
     let argv = spec["argv"].as_array().unwrap();
-    assert_eq!(argv[5..], [json!("--python"), json!(BINARY)]);
+    assert_eq!(argv[5..7], [json!("--python"), json!(BINARY)]);
 }
 
 #[test]

@@ -35,6 +35,10 @@ fn variables_of_one_line_and_of_many() {
         run("%%set city Bergen").unwrap().1,
         [variable("city", "Bergen")]
     );
+    assert_eq!(
+        run("%set city=New York").unwrap().1,
+        [variable("city", "New York")]
+    );
     refused(
         "%set 1st x",
         "`1st` is not a name for a variable",
@@ -54,6 +58,16 @@ fn variables_of_one_line_and_of_many() {
         "%set nowhere",
         "there is no variable `nowhere`",
         "`%set nowhere VALUE` sets it; `%vars` lists what is set.",
+    );
+    refused(
+        "%%json a b str\n%%json c d str\nGo",
+        "a cell has one `%%json`, and this one has two",
+        "Give each a cell of its own.",
+    );
+    refused(
+        "%%json a\n```json\n{}\nGo",
+        "`%%json a` has no schema: its fenced block is not closed",
+        "Write its fields after the name (`city str, people int`), or a JSON Schema in a block that begins with ` ```json ` and ends with ` ``` `.",
     );
 }
 

@@ -213,22 +213,23 @@ fn tools_show_types_and_betas() {
         "%tools",
         &Context::new(&settings),
         &expect![[r#"
-        tools: code_execution_20250522, web_search_20260318
-        languages: bash and Python
-        anthropic-beta: code-execution-2025-05-22
+            tools: code_execution_20250522, web_search_20260318
+            languages: bash and Python
+            own tools: none
+            anthropic-beta: code-execution-2025-05-22
 
-            type                     name            beta                       what
-            code_execution_20260521  code_execution  -                          bash, file editing, Python; knows its 90 s limit (default)
-            code_execution_20260120  code_execution  -                          bash, file editing, Python
-            code_execution_20250825  code_execution  -                          bash and file editing; no persistent Python
-        on  code_execution_20250522  code_execution  code-execution-2025-05-22  Python only; legacy, the API may refuse it
-        on  web_search_20260318      web_search      -                          web search
-            web_search_20260209      web_search      -                          web search
-            web_search_20250305      web_search      -                          web search, first version
-            web_fetch_20260318       web_fetch       -                          reads pages whose address is in the conversation
-            web_fetch_20260309       web_fetch       -                          reads pages
-            web_fetch_20260209       web_fetch       -                          reads pages
-            web_fetch_20250910       web_fetch       -                          reads pages, first version"#]],
+                type                     name            beta                       what
+                code_execution_20260521  code_execution  -                          bash, file editing, Python; knows its 90 s limit (default)
+                code_execution_20260120  code_execution  -                          bash, file editing, Python
+                code_execution_20250825  code_execution  -                          bash and file editing; no persistent Python
+            on  code_execution_20250522  code_execution  code-execution-2025-05-22  Python only; legacy, the API may refuse it
+            on  web_search_20260318      web_search      -                          web search
+                web_search_20260209      web_search      -                          web search
+                web_search_20250305      web_search      -                          web search, first version
+                web_fetch_20260318       web_fetch       -                          reads pages whose address is in the conversation
+                web_fetch_20260309       web_fetch       -                          reads pages
+                web_fetch_20260209       web_fetch       -                          reads pages
+                web_fetch_20250910       web_fetch       -                          reads pages, first version"#]],
     );
 }
 
@@ -425,6 +426,7 @@ fn status_is_one_table() {
             max_tokens  32000
             languages   Python only (set in In [4])
             tools       code_execution_20260521 (set in In [4])
+            own tools   none
             web         off
             skills      none
             system      preset fast

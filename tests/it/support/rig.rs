@@ -116,6 +116,7 @@ impl Rig {
         let tools = Setup {
             host: Arc::clone(&host),
             python: Some(python()),
+            nearby: Vec::new(),
             environment: [
                 ("PATH", "/usr/bin:/bin"),
                 ("ANTHROPIC_API_KEY", "sk-ant-rig"),

@@ -12,7 +12,7 @@ use claude_kernel::kernel::tools::worker::Answer;
 use serde_json::{Map, Value, json};
 
 use crate::support::host::FixedHost;
-use crate::support::rig::python;
+use crate::support::rig::{Asks, Rig, python};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -104,7 +104,9 @@ async fn a_servers_tools_over_streamable_http() {
 async fn a_server_that_does_not_start_says_why() {
     let host: Arc<dyn Host> = Arc::new(SystemHost::new());
     for (words, why) in [
-        (vec!["/no/such/server"], "cannot be started"),
+        (vec!["/no/such/server"], "there is no program"),
+        (vec!["no-such-server"], "on the `PATH`"),
+        (vec!["true"], "ended before it introduced itself"),
         (
             vec!["sh", "-c", "echo 'config.toml is missing' >&2; exit 3"],
             "config.toml is missing",
@@ -120,13 +122,61 @@ async fn a_server_that_does_not_start_says_why() {
     ] {
         let error = stdio(&words, Arc::clone(&host)).tools().await.unwrap_err();
         assert!(error.contains(why), "{words:?}: {error}");
+        for internal in ["os error", "rmcp", "::"] {
+            assert!(!error.contains(internal), "{words:?}: {error}");
+        }
     }
     let nowhere = Address::Url {
         url: "http://127.0.0.1:9/mcp".to_owned(),
         token: None,
     };
     let error = Server::new(nowhere, host).tools().await.unwrap_err();
-    assert!(!error.is_empty());
+    assert_eq!(error, "nobody answers there (connection refused)");
+}
+
+/// Schemas that the API would refuse, in a server's list: mended, or their tool left out with a word.
+#[tokio::test]
+async fn a_tool_whose_schema_the_api_refuses_is_left_out() {
+    let script = r#"
+import json, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["method"] == "initialize":
+        result = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}}
+    elif message["method"] == "tools/list":
+        schemas = {"bare": {}, "bad": {"type": "object", "properties": {"a": {"type": "strnig"}}},
+                   "odd": {"type": "object", "properties": {"a b": {}}},
+                   "any": {"type": "object", "anyOf": [{"properties": {"a": {"type": "string"}}}]}}
+        result = {"tools": [{"name": name, "inputSchema": schema} for name, schema in schemas.items()]}
+    elif message["method"] == "tools/call":
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32602, "message": "no such row"}}), flush=True)
+        continue
+    else:
+        continue
+    print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"#;
+    let mut rig = Rig::start("# Go\n\n```json block\n{\"type\": \"tool_use\", \"name\": \"s_bare\", \"input\": {}}\n```\n\nDone.\n").await;
+    std::fs::write(rig.directory.path().join("server.py"), script).unwrap();
+    let add = format!("%mcp add s {} server.py", python().display());
+    let ran = rig.cell_as(Asks::Lab, &add).await;
+    let text = ran.text();
+    assert!(text.contains("s: 2 tools"), "{text}");
+    assert!(
+        text.contains("s_bare()") && text.contains("s_any(a?: string)"),
+        "{text}"
+    );
+    assert!(text.contains("The tool bad of s is left out"), "{text}");
+    assert!(
+        text.contains("`a b` cannot be an argument's name"),
+        "{text}"
+    );
+    let ran = rig.cell("Go").await;
+    assert!(
+        ran.text()
+            .contains("the MCP server answered with an error: no such row"),
+        "{}",
+        ran.text()
+    );
 }
 
 /// With a clock on which every wait is over at once.

@@ -128,7 +128,7 @@ async fn what_is_wrong_with_a_tool_is_said_and_nothing_is_defined() {
         ),
         ("%tool rm nothing", "no tool `nothing`"),
         ("%mcp add", "needs a name"),
-        ("%mcp add x /no/such/server", "cannot be started"),
+        ("%mcp add x /no/such/server", "there is no program"),
         (
             "%mcp add x --token-env NOT_SET https://127.0.0.1:9/mcp",
             "no variable `NOT_SET`",

@@ -160,6 +160,19 @@ async fn what_cannot_be_a_tool_is_refused_with_what_to_write() {
             "contain themselves",
         ),
         ("raise SystemExit", "sys.exit"),
+        (
+            "def f(x: int): ...\ndef g(): ...\ndef f(x: str): ...",
+            "`f` is defined twice, in lines 1 and 3",
+        ),
+        ("def f(größe: int): ...", "rename `größe`"),
+        (
+            "%pip install x\ndef f(): ...",
+            "A cell of tools is plain Python",
+        ),
+        (
+            "def d(f):\n  def inner(*a): ...\n  return inner\n@d\ndef f(x: int): ...",
+            "functools.wraps",
+        ),
     ] {
         let error = define(&worker, source).await.unwrap_err();
         assert!(error.contains(why), "{source}: {error}");
@@ -323,6 +336,90 @@ def here(): return "here"
         () = tokio::time::sleep(Duration::from_millis(100)) => {}
     }
     assert_eq!(text(&call(&worker, "here", json!({})).await), "here");
+}
+
+/// What a plain function returns may be something to await, and a decorator may hide that it is.
+#[tokio::test]
+async fn whatever_is_to_be_awaited_is() {
+    let worker = worker();
+    let source = r#"
+import asyncio, functools
+def returns():
+    async def inner():
+        await asyncio.sleep(0)
+        return "inner"
+    return inner()
+def traced(function):
+    @functools.wraps(function)
+    def inner(*arguments, **named):
+        return function(*arguments, **named)
+    return inner
+@traced
+async def wrapped(x: int):
+    return x + 1
+async def streams():
+    yield 1
+    yield {"two": 2}
+async def raises():
+    raise KeyError("k")
+def _helper(): ...
+def _helper(): ...
+"#;
+    let defined = define(&worker, source).await.unwrap();
+    let names: Vec<&str> = defined
+        .tools
+        .iter()
+        .map(|tool| tool.name.as_str())
+        .collect();
+    assert_eq!(names, ["returns", "traced", "wrapped", "streams", "raises"]);
+    assert_eq!(text(&call(&worker, "returns", json!({})).await), "inner");
+    assert_eq!(text(&call(&worker, "wrapped", json!({"x": 1})).await), "2");
+    assert_eq!(
+        text(&call(&worker, "streams", json!({})).await),
+        r#"[1, {"two": 2}]"#
+    );
+    let failed = call(&worker, "raises", json!({})).await;
+    assert!(failed.is_error && text(&failed).contains("KeyError: 'k'"));
+}
+
+/// The child shares the worker's pipes, and comes back from the same function.
+#[tokio::test]
+async fn a_forked_child_that_returns_does_not_answer() {
+    let worker = worker();
+    let source = r#"
+import os
+def forks():
+    child = os.fork()
+    if child == 0:
+        return "child"
+    os.waitpid(child, 0)
+    return "parent"
+def sum_up(n: int): return n
+"#;
+    define(&worker, source).await.unwrap();
+    for _ in 0..3 {
+        let answer = call(&worker, "forks", json!({})).await;
+        assert_eq!((text(&answer), answer.printed.as_str()), ("parent", ""));
+    }
+    assert_eq!(text(&call(&worker, "sum_up", json!({"n": 3})).await), "3");
+}
+
+#[tokio::test]
+async fn a_long_recursion_is_told_in_a_few_lines() {
+    let worker = worker();
+    let source = "def down(): return down()\ndef from_cause():\n  try: {}['k']\n  except KeyError as e: raise ValueError('v') from e";
+    define(&worker, source).await.unwrap();
+    let answer = call(&worker, "down", json!({})).await;
+    let said = text(&answer);
+    assert!(
+        said.lines().count() < 15 && said.contains("the same again"),
+        "{said}"
+    );
+    let answer = call(&worker, "from_cause", json!({})).await;
+    assert!(
+        text(&answer).ends_with("(caused by KeyError: 'k')"),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

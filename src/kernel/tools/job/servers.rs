@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{SHORT, announce, quiet, refused};
+use super::{ANNOUNCED, SHORT, announce, quiet, refused};
 use crate::cell::magics::mcp::is_url;
 use crate::cell::magics::own_tools::ToolOptions;
 use crate::cell::shown::{Part, Shown, clip};
 use crate::config::Secret;
 use crate::kernel::jobs::{Desktop, Stopped, unless_stopped};
 use crate::kernel::tools::mcp::{Address, MAX_TOOLS, Offered, Server};
-use crate::kernel::tools::{Kind, Named, Setup, Tool, Tools, environment, names};
+use crate::kernel::tools::{Kind, Named, Setup, Tool, Tools, environment, names, schema};
 
 pub(super) fn address(
     setup: &Setup,
@@ -91,14 +91,22 @@ pub(super) async fn add_server(
     let mut tools = desktop.edges.tools.clone();
     forget_server(&mut tools, &name);
     tools.servers.push(Arc::clone(&named));
-    let taken = take(&mut tools, &named, listing.tools);
-    desktop.edges.tools = tools;
-    if listing.is_cut {
+    let offered = listing.tools.len();
+    let Taken {
+        names: taken,
+        left,
+        is_cut,
+    } = take(&mut tools, &named, listing.tools);
+    let before = std::mem::replace(&mut desktop.edges.tools, tools);
+    say_left(desktop, &left).await;
+    if is_cut || listing.is_cut {
+        let offered = match listing.is_cut {
+            true => format!("more than {offered}"),
+            false => offered.to_string(),
+        };
         quiet(
             desktop,
-            &format!(
-                "{name} offers more than {MAX_TOOLS} tools; the rest is left out. `--only` chooses."
-            ),
+            &format!("{name} offers {offered} tools, of which the first {} are taken. --only chooses others.", taken.len()),
         )
         .await;
     }
@@ -106,28 +114,60 @@ pub(super) async fn add_server(
         "MCP server",
         &Part::code(&name).then(&Part::text(&format!(": {}", count(taken.len())))),
     );
-    for tool in &taken {
+    for tool in taken.iter().take(ANNOUNCED) {
         if let Some(tool) = desktop.edges.tools.find(tool) {
-            shown = announce(shown, tool);
+            shown = announce(shown, tool, &before);
         }
+    }
+    if taken.len() > ANNOUNCED {
+        let more = taken.len() - ANNOUNCED;
+        shown = shown.paragraph(&format!(
+            "And {more} more: `%tool` lists all of them; `--only` takes some."
+        ));
     }
     Ok(shown)
 }
 
 fn count(tools: usize) -> String {
     match tools {
+        0 => "no tools, so far".to_owned(),
         1 => "1 tool".to_owned(),
         many => format!("{many} tools"),
     }
 }
 
-/// Puts the tools of a server in force, in place of those it had; returns their names.
-pub(super) fn take(tools: &mut Tools, server: &Arc<Named>, offered: Vec<Offered>) -> Vec<String> {
+/// What was taken of a server.
+pub(super) struct Taken {
+    /// The tools' names here.
+    pub(super) names: Vec<String>,
+    /// A sentence for each that the API would refuse.
+    pub(super) left: Vec<String>,
+    /// Whether there are more than are taken.
+    pub(super) is_cut: bool,
+}
+
+/// Says which tools of a server were left out.
+pub(super) async fn say_left(desktop: &Desktop<'_>, left: &[String]) {
+    for sentence in left {
+        quiet(desktop, sentence).await;
+    }
+}
+
+/// Puts the tools of a server in force, in place of those it had.
+pub(super) fn take(tools: &mut Tools, server: &Arc<Named>, offered: Vec<Offered>) -> Taken {
     tools.own.retain(|tool| !belongs(tool, &server.name));
-    let mut taken = Vec::new();
+    let mut taken = Taken {
+        names: Vec::new(),
+        left: Vec::new(),
+        is_cut: false,
+    };
     for offer in offered {
         if !server.only.is_empty() && !server.only.contains(&offer.name) {
             continue;
+        }
+        if taken.names.len() == MAX_TOOLS {
+            taken.is_cut = true;
+            break;
         }
         let used: Vec<String> = tools
             .own
@@ -135,6 +175,17 @@ pub(super) fn take(tools: &mut Tools, server: &Arc<Named>, offered: Vec<Offered>
             .map(|tool| tool.name().to_owned())
             .collect();
         let name = names::compose(&server.name, &offer.name, &used);
+        let input_schema = match schema::mend(offer.input_schema) {
+            Ok(schema) => schema,
+            Err(why) => {
+                let offered = clip(&offer.name, SHORT);
+                taken.left.push(format!(
+                    "The tool {offered} of {} is left out: its schema cannot be sent, {why}.",
+                    server.name
+                ));
+                continue;
+            }
+        };
         let kind = Kind::Server {
             server: Arc::clone(server),
             tool: offer.name,
@@ -142,11 +193,11 @@ pub(super) fn take(tools: &mut Tools, server: &Arc<Named>, offered: Vec<Offered>
         tools.put(Tool::new(
             &name,
             &offer.description,
-            offer.input_schema,
+            input_schema,
             server.options,
             kind,
         ));
-        taken.push(name);
+        taken.names.push(name);
     }
     taken
 }

@@ -19,7 +19,9 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use super::Address;
+use super::{Address, said};
+use crate::host::unnumbered;
+use crate::kernel::tools::command::not_started;
 use crate::kernel::tools::group::Group;
 
 /// The longest message of a server: a result with images fits.
@@ -97,7 +99,7 @@ pub(super) fn start(address: &Address) -> Result<Option<Started>, String> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
+        .map_err(|error| not_started(program, &error))?;
     let group = Group::of(&child);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let running = Running {
@@ -124,7 +126,7 @@ pub(super) async fn over_pipes(
         .with_max_line_length(MAX_MESSAGE_BYTES);
     serve_client(listener, transport)
         .await
-        .map_err(|error| error.to_string())
+        .map_err(|error| said::opening(&error))
 }
 
 /// Speaks MCP over HTTP.
@@ -145,7 +147,7 @@ pub(super) async fn over_http(
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
         .build()
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| unnumbered(&error))?;
     let mut config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
         .max_json_response_size(MAX_MESSAGE_BYTES)
         .max_sse_event_size(MAX_MESSAGE_BYTES);
@@ -155,13 +157,7 @@ pub(super) async fn over_http(
     let transport = StreamableHttpClientTransport::with_client(client, config);
     serve_client(listener, transport)
         .await
-        .map_err(|error| without_types(&error.to_string()))
-}
-
-/// The SDK's words without the names of its transport's types, which stand first, in brackets.
-fn without_types(said: &str) -> String {
-    let rest = said.split_once("] error: ").map_or(said, |(_, rest)| rest);
-    rest.trim_start_matches("Client error: ").to_owned()
+        .map_err(|error| said::opening(&error))
 }
 
 /// How much a server may still send.

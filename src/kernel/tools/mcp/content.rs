@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::limits::{MAX_IMAGE_BASE64, cut, text_limit};
+use super::super::limits::{cut, text_limit};
 use super::super::worker::Answer;
 
 /// Media types that the API takes as images.
@@ -41,18 +41,22 @@ fn convert(block: &Value, direct: bool) -> Value {
     let kind = text(block, "type");
     let said = match kind.as_str() {
         "text" => text(block, "text"),
-        "image" => {
-            let (media_type, data) = (text(block, "mimeType"), text(block, "data"));
-            if direct && IMAGES.contains(&media_type.as_str()) && data.len() <= MAX_IMAGE_BASE64 {
-                return json!({
-                    "type": "image",
-                    "source": {"type": "base64", "media_type": media_type, "data": data},
-                });
-            }
-            format!("(an image of type {media_type} that cannot be shown here)")
-        }
+        "image" => match image(block, "data", direct) {
+            Some(image) => return image,
+            None => format!(
+                "(an image of type {} that cannot be shown here)",
+                text(block, "mimeType")
+            ),
+        },
+        "audio" => format!(
+            "(sound of type {}, which Claude cannot hear)",
+            text(block, "mimeType")
+        ),
         "resource" => {
             let resource = block.get("resource").unwrap_or(&Value::Null);
+            if let Some(image) = image(resource, "blob", direct) {
+                return image;
+            }
             match resource.get("text").and_then(Value::as_str) {
                 Some(text) => text.to_owned(),
                 None => format!(
@@ -79,6 +83,18 @@ fn convert(block: &Value, direct: bool) -> Value {
     json!({"type": "text", "text": said})
 }
 
+/// An image of a kind that the API takes; whether it is one is seen later.
+fn image(of: &Value, key: &str, direct: bool) -> Option<Value> {
+    let media_type = of.get("mimeType").and_then(Value::as_str)?;
+    let data = of.get(key).and_then(Value::as_str)?;
+    (direct && IMAGES.contains(&media_type)).then(|| {
+        json!({
+            "type": "image",
+            "source": {"type": "base64", "media_type": media_type, "data": data},
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +109,9 @@ mod tests {
             {"type": "resource", "resource": {"uri": "a:b", "text": "inside"}},
             {"type": "resource_link", "name": "n", "uri": "a:c"},
             {"type": "hologram"},
+            {"type": "audio", "mimeType": "audio/wav", "data": "AAAA"},
+            {"type": "resource", "resource": {"uri": "a:d", "mimeType": "image/png", "blob": "AAAA"}},
+            {"type": "resource", "resource": {"uri": "a:e", "mimeType": "x/y", "blob": "AAAA"}},
         ], "isError": true});
         let answer = answer(&result, true);
         assert!(answer.is_error);
@@ -110,9 +129,12 @@ mod tests {
                 "inside",
                 "(a resource: n a:c)",
                 "(content of a kind that is not known here: hologram)",
+                "(sound of type audio/wav, which Claude cannot hear)",
+                "(a binary resource: a:e, x/y)",
             ]
         );
         assert_eq!(answer.content[2]["type"], "image");
+        assert_eq!(answer.content[8]["type"], "image");
         let from_code = super::answer(&result, false);
         assert!(
             from_code

@@ -14,7 +14,7 @@ use tokio::process::ChildStderr;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connect::{Budget, Connection, Listener, over_http, over_pipes, start};
-use super::{Address, Listing, MAX_TOOLS, Offered, Request, content};
+use super::{Address, Listing, MAX_LISTED, Offered, Request, content, said};
 use crate::host::Host;
 use crate::kernel::tools::limits::cut;
 use crate::kernel::tools::worker::Answer;
@@ -128,11 +128,11 @@ impl Desk {
                                 Err(error) => Err(format!("its answer cannot be read: {error}")),
                             },
                             // An error of the tool, not of the connection.
-                            Err(ServiceError::McpError(error)) => Ok(Answer::failed(error.to_string())),
-                            Err(error) => Err(error.to_string()),
+                            Err(error @ ServiceError::McpError(_)) => Ok(Answer::failed(said::of_tool(&error))),
+                            Err(error) => Err(said::asking(&error)),
                         },
                         () = host.sleep(limit) => Ok(Answer::failed(format!(
-                            "the call was given up after {} s, its time limit",
+                            "the MCP server did not answer within {} s, the time limit of the call",
                             limit.as_secs()
                         ))),
                         // Dropping the call tells the server.
@@ -147,7 +147,14 @@ impl Desk {
     async fn finish(&mut self, finished: Finished) {
         let answer = match finished.result {
             Ok(answer) => answer,
-            Err(why) => Answer::failed(self.with_last_words(why).await),
+            Err(why) => {
+                let said = self.with_last_words(why).await;
+                // Claude knows the tool, not that a server is behind it.
+                Answer::failed(match said.strip_prefix("it ") {
+                    Some(rest) => format!("the MCP server {rest}"),
+                    None => said,
+                })
+            }
         };
         let _unwanted = finished.reply.send(answer);
     }
@@ -254,9 +261,9 @@ async fn pages(peer: &Peer<RoleClient>) -> Result<Listing, String> {
         let page = peer
             .list_tools(Some(params))
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| said::asking(&error))?;
         for tool in page.tools {
-            if listing.tools.len() == MAX_TOOLS {
+            if listing.tools.len() == MAX_LISTED {
                 listing.is_cut = true;
                 return Ok(listing);
             }

@@ -7,6 +7,7 @@
 mod connect;
 mod content;
 mod desk;
+mod said;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use crate::host::Host;
 const QUEUE: usize = 64;
 /// Tools taken of one server. More would leave no room for the conversation.
 pub const MAX_TOOLS: usize = 128;
+/// Tools read of one server's list, to choose from.
+const MAX_LISTED: usize = 2_000;
 
 /// Where a server is.
 #[derive(Debug, Clone)]
@@ -85,7 +88,7 @@ enum Request {
 /// What a server offers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Listing {
-    /// Its tools, at most [`MAX_TOOLS`].
+    /// Its tools, at most 2,000.
     pub tools: Vec<Offered>,
     /// Whether there are more.
     pub is_cut: bool,

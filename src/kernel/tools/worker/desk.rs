@@ -311,7 +311,12 @@ impl Desk {
                 }
                 Pending::Again(_) => {}
                 pending if begun || give_up => {
-                    self.answer(pending, Err(lost(job.stopping, job.limit, why)));
+                    let lost = lost(job.stopping, job.limit, why);
+                    let lost = match &pending {
+                        Pending::Define(..) => format!("the cell did not run to its end: {lost}"),
+                        Pending::Again(_) | Pending::Call(..) => lost,
+                    };
+                    self.answer(pending, Err(lost));
                 }
                 pending => waiting.push((number, pending, job.limit)),
             }

@@ -342,6 +342,9 @@ def describe(function, name):
     description, notes = read_docstring(function, names)
     properties, required, untyped, extra = {}, [], [], False
     for parameter in signature.parameters.values():
+        if not re.match(r"^[a-zA-Z0-9_.-]{1,64}$", parameter.name):
+            raise Mistake("the API takes only letters a-z, digits and `_` in a parameter's name, at most 64: "
+                          "rename `%s`" % parameter.name)
         if parameter.kind is parameter.VAR_POSITIONAL:
             raise Mistake("Claude passes arguments by name, so `*%s` cannot be a parameter: "
                           "write `%s: list`" % (parameter.name, parameter.name))

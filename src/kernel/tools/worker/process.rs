@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
+use crate::host::unnumbered;
 use crate::kernel::tools::group::Group;
 
 /// The worker's program, in the order in which its parts need each other.
@@ -80,8 +81,9 @@ impl Process {
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| {
             format!(
-                "cannot start the interpreter `{}`: {error}",
-                program.interpreter.display()
+                "cannot start the interpreter `{}`: {}",
+                program.interpreter.display(),
+                unnumbered(&error)
             )
         })?;
         let group = Group::of(&child);
@@ -143,7 +145,7 @@ impl Process {
     async fn death(&mut self) -> String {
         let status = match self.child.wait().await {
             Ok(status) => status.to_string(),
-            Err(error) => error.to_string(),
+            Err(error) => unnumbered(&error),
         };
         let mut rest = Vec::new();
         let reading = self.stderr.read_to_end(&mut rest);

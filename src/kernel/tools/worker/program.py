@@ -7,7 +7,8 @@
 #
 # Plain functions run one at a time, in the main thread, which is also where they are defined:
 # connections that belong to a thread stay usable, and an interrupt reaches them. `async def`
-# functions overlap.
+# functions, and whatever else returns something to await, overlap.
+import ast
 import asyncio
 import faulthandler
 import linecache
@@ -28,10 +29,19 @@ MAX_FRAME = 48_000_000
 FLUSH_SECONDS = 2.0
 # After a mark in what was printed comes its number.
 DIGITS = 9
+# Lines of a traceback that are alike, such as those of a recursion, are shown so often.
+MAX_ALIKE = 3
 
 
 class Interrupted(KeyboardInterrupt):
     """The kernel wants this call to stop."""
+
+
+class Later:
+    """What a plain function returned is to be awaited first."""
+
+    def __init__(self, value):
+        self.value = value
 
 
 class Printed:
@@ -85,6 +95,7 @@ class Printed:
 
     def take(self):
         """What was printed since the last time."""
+        end_if_forked()
         try:
             sys.stdout.flush()
         except Exception:
@@ -106,7 +117,7 @@ class Worker:
         self.incoming = open(os.dup(0), "rb")
         self.outgoing = os.dup(1)
         # What the interpreter says when it crashes goes to the kernel.
-        faulthandler.enable(os.fdopen(os.dup(2), "w"))
+        faulthandler.enable(os.fdopen(os.dup(2), "w"), all_threads=False)
         empty = os.open(os.devnull, os.O_RDONLY)
         os.dup2(empty, 0)
         os.close(empty)
@@ -123,6 +134,7 @@ class Worker:
         self.loop = asyncio.new_event_loop()
 
     def send(self, answer):
+        end_if_forked()
         data = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
         if len(data) > MAX_FRAME:
             answer = {"op": "result", "id": answer.get("id"), "is_error": True, "printed": "",
@@ -189,18 +201,25 @@ class Worker:
             self.send(answer)
             return
         function = self.tools.get(request["name"])
-        if inspect.iscoroutinefunction(function):
-            task = self.loop.create_task(self.call_async(request, function))
-            self.tasks[number] = task
-            task.add_done_callback(lambda _: self.tasks.pop(number, None))
-            return
         if number in self.unwanted:
             self.unwanted.discard(number)
             self.send(self.failure(number, "The call was stopped before it began."))
             return
+        if inspect.iscoroutinefunction(function):
+            self.send({"op": "started", "id": number})
+            return self.overlap(request, lambda: self.call(request, function))
         self.send({"op": "started", "id": number})
-        self.send(self.guarded(number, lambda: self.call(request, function)))
+        answer = self.guarded(number, lambda: self.call(request, function))
+        if isinstance(answer, Later):
+            return self.overlap(request, lambda: answer)
+        self.send(answer)
         self.unwanted.discard(number)
+
+    def overlap(self, request, begin):
+        number = request["id"]
+        task = self.loop.create_task(self.finish(request, begin))
+        self.tasks[number] = task
+        task.add_done_callback(lambda _: self.tasks.pop(number, None))
 
     def guarded(self, number, action):
         """Runs the person's code; whatever it does becomes an answer."""
@@ -225,14 +244,17 @@ class Worker:
                           "new process. Run the cell again." % request["name"])
         positional, named = bind(function, request["arguments"])
         value = function(*positional, **named)
+        if inspect.isawaitable(value) or inspect.isasyncgen(value):
+            return Later(value)
         return self.answer(request, value)
 
-    async def call_async(self, request, function):
+    async def finish(self, request, begin):
         number = request["id"]
-        self.send({"op": "started", "id": number})
         try:
-            positional, named = bind(function, request["arguments"])
-            answer = self.answer(request, await function(*positional, **named))
+            begun = begin()
+            if number in self.unwanted:
+                raise asyncio.CancelledError()
+            answer = self.answer(request, await settled(begun.value)) if isinstance(begun, Later) else begun
         except asyncio.CancelledError:
             answer = self.failure(number, "The call was stopped.")
         except BaseException as problem:
@@ -253,7 +275,9 @@ class Worker:
         space = self.module.__dict__
         before = dict(space)
         try:
-            exec(compile(source, file, "exec", dont_inherit=True), space)
+            code = compile(source, file, "exec", dont_inherit=True)
+            refuse_twice(source, wanted)
+            exec(code, space)
             made = {name: value for name, value in space.items()
                     if inspect.isfunction(value) and before.get(name) is not value
                     and value.__code__.co_filename == file}
@@ -274,7 +298,10 @@ class Worker:
                 try:
                     described.append(describe(made[name], name))
                 except Mistake as problem:
-                    raise Mistake("`%s`: %s" % (name, problem))
+                    hidden = getattr(made[name], "__name__", name) not in (name, "<lambda>")
+                    raise Mistake("`%s`: %s%s" % (name, problem, "" if not hidden else (
+                        " (a decorator hides the function: put `@functools.wraps(function)` above what it "
+                        "returns)")))
         except BaseException:
             # All or nothing: the tools that were there stay what they were.
             space.clear()
@@ -284,6 +311,41 @@ class Worker:
         return {"op": "defined", "id": request["id"], "tools": described, "printed": self.printed.take()}
 
 
+def refuse_twice(source, wanted):
+    """Two functions of one name in one cell: the second would silently stand for both."""
+    lines = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            # What registers itself or adds to the one before, such as `@overload`, means it.
+            if not node.decorator_list:
+                lines.setdefault(node.name, []).append(node.lineno)
+    for name, places in lines.items():
+        if len(places) > 1 and (name in wanted or not (wanted or name.startswith("_"))):
+            raise Mistake("`%s` is defined twice, in lines %s: a tool has one definition; rename one of them" % (
+                name, " and ".join(str(place) for place in places)))
+
+
+async def settled(value):
+    """What is behind something to await; an asynchronous generator gives a list."""
+    if inspect.isawaitable(value):
+        value = await value
+    if inspect.isasyncgen(value):
+        items = []
+        async for item in value:
+            if len(items) == MAX_ITEMS:
+                items.append("(more than %d items: the rest was not asked for)" % MAX_ITEMS)
+                break
+            items.append(item)
+        return items
+    return value
+
+
+def end_if_forked():
+    """A child that a tool forked and that returns into this program must not answer for it."""
+    if os.getpid() != PROCESS:
+        os._exit(0)
+
+
 def explain(problem):
     """An error as the person and Claude should read it: only the lines of the tool's own code."""
     if isinstance(problem, Mistake):
@@ -291,7 +353,7 @@ def explain(problem):
     if isinstance(problem, Interrupted):
         return "The call was stopped."
     if isinstance(problem, SystemExit):
-        return "The function called `sys.exit`: a tool returns its result instead."
+        return "The code called `sys.exit`: a tool returns its result instead."
     if isinstance(problem, EOFError) and "reading a line" in str(problem):
         return "EOFError: a tool cannot ask with `input()`; make it a parameter."
     frames = traceback.extract_tb(problem.__traceback__)
@@ -307,7 +369,12 @@ def explain(problem):
         frame.filename, frame.lineno, frame.name, "    %s\n" % frame.line if frame.line else "")
         for frame in shown]
     head = ["Traceback (most recent call last):\n"] if lines else []
-    text = "".join(head + lines + traceback.format_exception_only(type(problem), problem)).rstrip()
+    text = "".join(head + without_repeats(lines) + traceback.format_exception_only(type(problem), problem)).rstrip()
+    cause = problem.__cause__
+    if cause is not None:
+        text += "\n(caused by %s)" % "".join(traceback.format_exception_only(type(cause), cause)).strip()
+    if isinstance(problem, SyntaxError) and (problem.text or "").lstrip()[:1] in ("%", "!"):
+        text += "\n(A cell of tools is plain Python: the `%` and `!` commands of other kernels do not run here.)"
     if isinstance(problem, ModuleNotFoundError):
         text += "\n(Tools run in %s: install the package there, or choose another interpreter with " \
                 "the configuration key `python`.)" % sys.executable
@@ -316,6 +383,19 @@ def explain(problem):
     return text
 
 
+def without_repeats(lines):
+    """Lines of a traceback, of those that repeat only the first few."""
+    kept, alike = [], 0
+    for i, line in enumerate(lines):
+        alike = alike + 1 if i and line == lines[i - 1] else 0
+        if alike < MAX_ALIKE:
+            kept.append(line)
+        elif i + 1 == len(lines) or lines[i + 1] != line:
+            kept.append("  (the same again, %d times)\n" % (alike - MAX_ALIKE + 1))
+    return kept
+
+
+PROCESS = os.getpid()
 worker = Worker()
 # The person's names live in a module of their own, under the name that pickle expects.
 sys.modules["claude_kernel_worker"] = sys.modules["__main__"]

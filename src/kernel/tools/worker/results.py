@@ -16,6 +16,8 @@ MAX_TEXT = 50_000
 MAX_SANDBOX_TEXT = 5_000_000
 # The API takes images up to 10 MB in base64.
 MAX_IMAGE_BYTES = 7_500_000
+# A request takes 32 MB; a PDF in it grows by a third, and the conversation needs room too.
+MAX_PDF_BYTES = 15_000_000
 # Items taken from a generator.
 MAX_ITEMS = 10_000
 
@@ -30,14 +32,19 @@ def blocks_of(value, direct, printed):
         said = printed.strip()
         text = cut(said, limit) if said else "The function returned nothing; it ran without an error."
         return [{"type": "text", "text": text}]
-    if isinstance(value, (list, tuple)) and value and any(image_of(item) for item in value):
-        found = []
+    if isinstance(value, (list, tuple)) and any(is_image(item) for item in value):
+        found, figures = [], []
         for item in value:
+            figure = figure_of(item)
+            # `return figure, axes` means one picture.
+            if figure is not None and any(figure is other for other in figures):
+                continue
+            figures.append(figure)
             found.extend(blocks_of(item, direct, ""))
         return found
     image = image_of(value)
     if image is not None:
-        media_type, data, size = image
+        media_type, data = image
         if not direct:
             return [{"type": "text", "text": "(An image, %s, %d bytes: it can be shown only when "
                      "the tool is called directly, not from the sandbox.)" % (media_type, len(data))}]
@@ -45,17 +52,16 @@ def blocks_of(value, direct, printed):
             return [{"type": "text", "text": "(An image of %.1f MB: more than the API takes. Save "
                      "it smaller, for example with a lower dpi.)" % (len(data) / 1e6)}]
         encoded = base64.b64encode(data).decode("ascii")
-        block = {"type": "image",
-                 "source": {"type": "base64", "media_type": media_type, "data": encoded}}
-        return [block] + ([{"type": "text", "text": size}] if size else [])
+        return [{"type": "image",
+                 "source": {"type": "base64", "media_type": media_type, "data": encoded}}]
     if isinstance(value, pathlib.PurePath):
         return file_blocks(pathlib.Path(value), direct, limit)
     if isinstance(value, (bytes, bytearray)):
         data = bytes(value)
-        if data[:5] == b"%PDF-" and direct:
+        if data[:5] == b"%PDF-" and direct and len(data) <= MAX_PDF_BYTES:
             return [pdf_block(data)]
         try:
-            return [{"type": "text", "text": cut(data.decode("utf-8"), limit)}]
+            return [{"type": "text", "text": cut(data.decode("utf-8"), limit) or "(no bytes)"}]
         except UnicodeDecodeError:
             return [{"type": "text", "text": "(%d bytes that are neither text nor an image.)" % len(data)}]
     table = table_of(value, direct, limit)
@@ -77,33 +83,43 @@ def kind_of(value):
     return [((base.__module__ or "").split(".")[0], base.__name__) for base in type(value).__mro__]
 
 
-def image_of(value):
-    """(media type, bytes, note) of whatever is an image."""
+def figure_of(value):
+    """The figure of matplotlib that a value is, or belongs to as its axes."""
     kinds = kind_of(value)
-    if ("matplotlib", "Artist") in kinds and ("matplotlib", "Figure") not in kinds:
-        figure = getattr(value, "figure", None)
-        if figure is None or ("matplotlib", "Axes") not in kinds:
-            return None
-        value, kinds = figure, kind_of(figure)
     if ("matplotlib", "Figure") in kinds:
+        return value
+    return getattr(value, "figure", None) if ("matplotlib", "Axes") in kinds else None
+
+
+def is_image(value):
+    if figure_of(value) is not None or ("PIL", "Image") in kind_of(value):
+        return True
+    return isinstance(value, (bytes, bytearray)) and image_of(value) is not None
+
+
+def image_of(value):
+    """(media type, bytes) of whatever is an image."""
+    kinds = kind_of(value)
+    figure = figure_of(value)
+    if figure is not None:
         buffer = io.BytesIO()
-        value.savefig(buffer, format="png", bbox_inches="tight")
+        figure.savefig(buffer, format="png", bbox_inches="tight")
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is not None:
-            pyplot.close(value)
-        return "image/png", buffer.getvalue(), ""
+            pyplot.close(figure)
+        return "image/png", buffer.getvalue()
     if ("PIL", "Image") in kinds:
         buffer = io.BytesIO()
         whole = value if value.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else value.convert("RGB")
         whole.save(buffer, format="PNG")
-        return "image/png", buffer.getvalue(), ""
+        return "image/png", buffer.getvalue()
     if isinstance(value, (bytes, bytearray)):
         data = bytes(value)
         for start, media_type in IMAGES:
             if data.startswith(start):
-                return media_type, data, ""
+                return media_type, data
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return "image/webp", data, ""
+            return "image/webp", data
     return None
 
 
@@ -129,7 +145,7 @@ def file_blocks(path, direct, limit):
     name = {"type": "text", "text": "File %s (%d bytes)" % (path, size)}
     if direct and image_of(data):
         return [name] + blocks_of(data, direct, "")
-    if direct and data[:5] == b"%PDF-":
+    if direct and data[:5] == b"%PDF-" and size <= MAX_PDF_BYTES:
         return [name, pdf_block(data)]
     try:
         text = data.decode("utf-8")
