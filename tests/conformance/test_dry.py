@@ -10,6 +10,7 @@ from kernel_process import KernelProcess
 from notebook_runs import NAMES, NOTEBOOKS
 from strict_judge import Judge
 from strict_transport import KEY
+from strict_values import container_id
 from test_sdk import Backend
 
 # Cells whose text defines something for later ones: they run as they are.
@@ -76,7 +77,7 @@ def test_what_would_be_sent_could_be_sent(backend, tmp_path, name):
         body, betas = uploaded(request[0], backend.file), request[1]
         judge = Judge()
         # `%packages` really looks into a sandbox.
-        judge.expected_container = body.get("container")
+        judge.expected_container = container_id(body)
         judge.files = Anything()
         headers = {"anthropic-version": "2026-10-21", "content-type": "application/json"}
         headers |= {"accept": "application/json", "user-agent": "claude-kernel/0"}

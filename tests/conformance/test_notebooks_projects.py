@@ -6,7 +6,9 @@ import importlib.metadata
 import importlib.util
 import re
 import sys
+import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -331,3 +333,43 @@ def test_v24_the_list_is_true_and_kept(runs):
     assert "not in the sandbox" in run.cell("none").markdown and "`matplotlib`" in run.cell("none").markdown
     assert run.cell("again").markdown == shown
     assert "turn 1" in run.cell("check").blocks("receipt")[0], "the list is no turn"
+
+
+def sheet(path: Path, number: int) -> pd.DataFrame:
+    """A worksheet of a workbook, read as the format says."""
+    space = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+    with zipfile.ZipFile(path) as book:
+        assert book.testzip() is None
+        root = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))
+    rows = [[cell.findtext(".//m:t", None, space) or float(cell.findtext("m:v", None, space)) for cell in row] for row in root.iter(f"{{{space['m']}}}row")]
+    return pd.DataFrame(rows[1:], columns=rows[0])
+
+
+def test_a_report_in_one_cell(runs):
+    run = runs["report"]
+    loans = pd.read_csv(run.file("loans.csv"))
+    assert len(loans) == 36 and loans.branch.nunique() == 3
+    month = loans.month.str[5:].astype(int)
+    first, last = (loans[part].groupby("branch").loans.sum() for part in (month <= 3, month >= 10))
+    growth = 100 * (last / first - 1)
+    best = growth.idxmax()
+    assert run.cell("loans").answer.startswith(f"**{best} grew most:** {growth.max():+.1f} % more loans")
+    assert f"lent {loans.loans.sum():,} items" in run.cell("loans").answer
+
+    book = run.file("library_loans.xlsx")
+    assert sheet(book, 1).astype(loans.dtypes).equals(loans)
+    sums = loans.groupby("branch")[["loans", "new_readers"]].sum()
+    assert sheet(book, 2).set_index("branch").astype(int).equals(sums)
+    cell = run.cell("report")
+    assert f"the {len(loans)} rows" in cell.answer and f"{best} grew most ({growth.max():+.1f} %)" in cell.answer
+    assert f"{sums.loans.sum():,} loans and {sums.new_readers.sum():,} new readers" in cell.answer
+    # A preview, although nobody here has a library for workbooks.
+    assert re.search(rf"\| *2025-01 *\| *Centre *\| *{loans.loans[0]} *\|", cell.markdown), cell.markdown
+    report = run.file("library_loans.pdf").read_bytes()
+    assert report.startswith(b"%PDF-") and report.rstrip().endswith(b"%%EOF")
+    assert len(re.findall(rb"/Type /Page\b", report)) == 2
+    assert "claude_files/library_loans.pdf" in cell.markdown
+
+    request = request_shown(run.cell("dry"))
+    assert request["container"]["skills"] == [{"type": "anthropic", "skill_id": "docx", "version": "latest"}]
+    assert request["container"]["id"], "the sandbox is the same"

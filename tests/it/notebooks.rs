@@ -77,10 +77,7 @@ fn scripts() -> Scripts {
 fn every_notebook_has_a_script() {
     let notebooks = stems(".ipynb");
     assert_eq!(notebooks, stems(".claude.md"));
-    for id in [
-        "v01", "v02", "v03", "v04", "v05", "v06", "v07", "v08", "v09", "v10", "v11", "v14", "v25",
-        "v26",
-    ] {
+    for id in (1..=26).map(|number| format!("v{number:02}")) {
         assert!(
             notebooks
                 .iter()
