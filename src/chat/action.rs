@@ -11,6 +11,7 @@ use crate::anthropic::request::MessagesRequest;
 use super::budget::Allowance;
 use super::conversation::Standing;
 use super::question::Question;
+use super::record::Prefix;
 use super::structured::{NewFile, Wanted};
 use super::turn::{FetchedFile, ToolCall, ToolResult, TurnEnd, Update};
 
@@ -27,6 +28,8 @@ pub struct Plan {
     pub wanted: Option<Wanted>,
     /// Where it stands among the others.
     pub standing: Standing,
+    /// What to send in the place of tool changes, should the API refuse them.
+    pub up_front: Option<UpFront>,
     /// Effort set by the person.
     pub effort: Option<Effort>,
     /// Whether the offline backend answers.
@@ -35,6 +38,25 @@ pub struct Plan {
     pub prices: Arc<Prices>,
     /// What the turn may spend, if that is limited.
     pub allowance: Option<Allowance>,
+}
+
+/// What takes the place of tools that change in mid-conversation.
+#[derive(Debug)]
+pub struct UpFront {
+    /// `system` and `tools`.
+    pub prefix: Prefix,
+    /// How many tokens are read again without the cache.
+    pub tokens: u64,
+}
+
+impl UpFront {
+    /// Returns what a person is told when `tools` are new.
+    #[must_use]
+    pub fn cost(tokens: u64) -> String {
+        format!(
+            "Claude's tools have changed: about {tokens} tokens are read again without the cache, and without Claude's earlier thinking."
+        )
+    }
 }
 
 /// What happened.

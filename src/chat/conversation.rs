@@ -11,15 +11,19 @@ pub mod mark;
 mod message;
 pub mod order;
 mod plan;
+mod prefix;
 mod turn;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::anthropic::request::{MessageParam, MessagesRequest};
+use serde_json::Value;
+
+use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
 
 use super::record::{Prefix, Record, TurnId, TurnRecord};
 use super::settings::Settings;
+use super::tool_changes;
 use order::{CellKey, Order};
 
 pub use compact::Compaction;
@@ -51,6 +55,8 @@ pub struct Conversation {
 struct Summary {
     message: MessageParam,
     turns: Vec<TurnId>,
+    /// The tools in force after it, if it brings changes.
+    tools: Option<Vec<Value>>,
 }
 
 impl Conversation {
@@ -107,6 +113,8 @@ pub struct Conversations {
     /// The greatest number of a turn.
     turns: TurnId,
     settings: Option<Settings>,
+    /// Models whose API refused tools that change in mid-conversation.
+    no_tool_changes: Vec<String>,
 }
 
 impl Default for Conversations {
@@ -117,6 +125,7 @@ impl Default for Conversations {
             order: Order::default(),
             turns: 0,
             settings: None,
+            no_tool_changes: Vec::new(),
         }
     }
 }
@@ -161,9 +170,14 @@ impl Conversations {
                 thread,
                 message,
                 turns,
+                tools,
             } => {
                 if let Some(thread) = self.find_mut(&thread) {
-                    thread.summary = Some(Summary { message, turns });
+                    thread.summary = Some(Summary {
+                        message,
+                        turns,
+                        tools,
+                    });
                 }
             }
             Record::Uncompacted { thread } => {
@@ -305,6 +319,11 @@ impl Conversations {
     fn commit(&mut self, record: TurnRecord) {
         self.turns = self.turns.max(record.id);
         self.order.run(record.cell.clone());
+        if let Some(model) = &record.no_tool_changes
+            && !self.no_tool_changes.contains(model)
+        {
+            self.no_tool_changes.push(model.clone());
+        }
         let Some(thread) = self.find_mut(&record.thread) else {
             return;
         };
@@ -375,6 +394,27 @@ impl Conversations {
             .chain(&mut self.others)
             .find(|thread| thread.name == name)
     }
+}
+
+/// Puts tools that a request tells of in mid-conversation where they can stand in any: `system` and
+/// `tools` are new, so no thinking goes along and no notice. False when it tells of none.
+pub(super) fn put_up_front(request: &mut MessagesRequest, prefix: &Prefix) -> bool {
+    // What a summary brings cannot be taken out of it: it is sent back as it came.
+    let is_summed = |said: &MessageParam| {
+        let blocks = message::blocks(said).into_iter();
+        said.role == Role::Assistant && blocks.into_iter().any(|b| b.get("tool_changes").is_some())
+    };
+    if !tool_changes::are_in(request) || request.messages.first().is_some_and(is_summed) {
+        return false;
+    }
+    request.system.clone_from(&prefix.system);
+    request.tools.clone_from(&prefix.tools);
+    request.messages.retain(|said| said.role != Role::System);
+    request
+        .betas
+        .retain(|beta| !tool_changes::BETAS.contains(&beta.as_str()));
+    strip_request(request);
+    true
 }
 
 /// Takes the thinking out of every assistant message of a request, as the last repair before its

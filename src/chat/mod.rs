@@ -17,6 +17,7 @@ pub mod settings;
 pub mod skills;
 pub mod spending;
 pub mod structured;
+pub mod tool_changes;
 pub mod tool_types;
 pub mod turn;
 pub mod turn_loop;

@@ -86,6 +86,9 @@ pub enum Record {
         message: MessageParam,
         /// The turns it stands for, in order.
         turns: Vec<TurnId>,
+        /// The tools in force after it, when it brings changes to those of `tools`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tools: Option<Vec<Value>>,
     },
     /// The API refused the summary of a conversation: its turns are sent again.
     Uncompacted {
@@ -192,6 +195,10 @@ pub struct TurnRecord {
     /// Turns that lost their thinking for good when this one was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stripped: Vec<TurnId>,
+    /// The model whose API refused tools that change in mid-conversation: it gets new `tools` from
+    /// here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_tool_changes: Option<String>,
 }
 
 /// What stands before all messages of a conversation, and does not change while it can be helped
@@ -206,11 +213,15 @@ pub struct Prefix {
     pub instructions: String,
 }
 
-/// A change of settings, told in mid-conversation (`claude-api.md` 2.6).
+/// A change of settings or tools, told in mid-conversation (`claude-api.md` 2.6).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Notice {
-    /// The instructions in force from here on.
-    pub instructions: String,
+    /// The instructions in force from here on, if they changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
+    /// The tools in force from here on, if they changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<Value>>,
     /// `content` of the `system` message.
     pub content: Arc<RawValue>,
 }

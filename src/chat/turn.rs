@@ -200,6 +200,18 @@ pub enum Cut {
     Failed,
 }
 
+/// What became of tools that change in mid-conversation (`claude-api.md` 2.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ToolChanges {
+    /// There were none, or the API took them.
+    #[default]
+    Taken,
+    /// The API did not take these: `tools` is new, and all that was told of tools is gone.
+    Replaced,
+    /// The same, and the API takes none with this model.
+    Refused,
+}
+
 /// What a turn leaves to the conversation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FinishedTurn {
@@ -215,6 +227,8 @@ pub struct FinishedTurn {
     pub receipt: Receipt,
     /// Whether the API took the history only without thinking.
     pub thinking_refused: bool,
+    /// What became of tools that changed.
+    pub tool_changes: ToolChanges,
     /// Why the answer is not whole; `None` for one that is.
     pub cut: Option<Cut>,
     /// The structured result, if the cell wanted one.

@@ -23,7 +23,7 @@ use super::hints;
 use super::history::Said;
 use super::spending::Spending;
 use super::structured::Structured;
-use super::turn::{Activity, Cut, FetchedFile, ToolCall, TurnEnd, Update};
+use super::turn::{Activity, Cut, FetchedFile, ToolCall, ToolChanges, TurnEnd, Update};
 
 mod end;
 mod money;
@@ -79,6 +79,7 @@ pub struct TurnLoop {
     /// Whether the new sandbox gets the files of earlier turns.
     files_again: bool,
     thinking_refused: bool,
+    tool_changes: ToolChanges,
     pending_fetches: usize,
     spending: Spending,
     /// Tokens in the context at the end of the last call.
@@ -126,6 +127,7 @@ impl TurnLoop {
             doubted: None,
             files_again: false,
             thinking_refused: false,
+            tool_changes: ToolChanges::Taken,
             pending_fetches: 0,
             spending: Spending::new(Arc::clone(&plan.prices), plan.allowance),
             context_tokens: 0,

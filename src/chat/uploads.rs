@@ -8,6 +8,8 @@ use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
 use super::conversation::{self, EMPTY};
 use super::question::Question;
 use super::record::TurnRecord;
+use super::tool_changes;
+use super::tool_types::is_code_execution;
 
 /// Returns the ids of the files that `blocks` put into a sandbox, in order.
 pub fn in_blocks<'a>(blocks: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
@@ -118,10 +120,9 @@ pub fn without(request: &mut MessagesRequest, gone: &[Gone]) -> bool {
 /// block works only in the turn it is sent with (`claude-api.md` 3.5). False without a sandbox, or
 /// when there is nothing to add.
 pub fn again(request: &mut MessagesRequest, question: &mut Question, ids: &[&str]) -> bool {
-    let has_sandbox = request
-        .tools
+    let has_sandbox = tool_changes::in_force(request)
         .iter()
-        .any(|tool| tool.get("name").and_then(Value::as_str) == Some("code_execution"));
+        .any(is_code_execution);
     let blocks = ids
         .iter()
         .map(|id| json!({"type": "container_upload", "file_id": id}));

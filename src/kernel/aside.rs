@@ -66,6 +66,7 @@ pub(super) async fn ask(
         request,
         question,
         turn: 1,
+        up_front: None,
         wanted: None,
         standing: Standing::default(),
         effort: settings.effort,

@@ -72,6 +72,7 @@ pub(super) async fn compact(
         question: Question::default(),
         turn: u32::try_from(turns).unwrap_or(u32::MAX),
         standing: Standing::default(),
+        up_front: None,
         wanted: None,
         effort: settings.effort,
         offline: desktop.offline,

@@ -13,6 +13,7 @@ use crate::anthropic::client::API_VERSION;
 use crate::anthropic::model::{Prices, SEARCH_USD};
 use crate::anthropic::request::MessagesRequest;
 use crate::cell::shown::{Part, Shown};
+use crate::chat::tool_changes;
 use crate::chat::tool_types::{is_code_execution, is_web_by_code};
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::kernel::inputs::Input;
@@ -104,7 +105,8 @@ fn facts(
         true => "none".to_owned(),
         false => items.join(", "),
     };
-    let tools = request.tools.iter().map(|tool| {
+    let in_force = tool_changes::in_force(request);
+    let tools = in_force.iter().map(|tool| {
         let text = |key: &str| tool.get(key).and_then(Value::as_str);
         text("type").or(text("name")).unwrap_or_default().to_owned()
     });

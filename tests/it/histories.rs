@@ -1,5 +1,5 @@
 //! Random histories of a notebook: cells run, run again, inserted, moved, deleted, stopped; turns
-//! taken back; conversations forked and switched; settings and models changed; kernels restarted.
+//! taken back; tools added, edited and taken away; conversations forked and switched; settings and models changed; kernels restarted.
 //!
 //! Whatever happened, the strictest account takes every request at once: thinking is bound to what
 //! it saw for every model, calls are paired, roles alternate, the sandbox is named. And Claude sees
@@ -116,10 +116,11 @@ fn no_history_is_refused() {
     };
     let rng = TestRng::deterministic_rng(config.rng_algorithm);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let histories = (saves(), prop::collection::vec(ops(), 1..24));
+    let takes_changes = prop::bool::weighted(0.75);
+    let histories = (saves(), takes_changes, prop::collection::vec(ops(), 1..24));
     let seen = std::cell::RefCell::new(kernel::Seen::default());
-    let outcome = runner.run(&histories, |(saves, ops)| {
-        let mut kernel = Kernel::new(saves);
+    let outcome = runner.run(&histories, |(saves, takes_changes, ops)| {
+        let mut kernel = Kernel::new(saves, takes_changes);
         for op in &ops {
             if let Err(why) = kernel.take(op) {
                 return Err(TestCaseError::fail(why));

@@ -1,5 +1,6 @@
 //! Tools of this machine: the Python worker, commands, MCP servers, and what a turn makes of them.
 
+mod changes;
 mod commands;
 mod mcp;
 mod reset;

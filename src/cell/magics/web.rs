@@ -19,8 +19,7 @@ pub(super) const WEB: Magic = Magic {
     details: "The answer cites its sources by number; the list is folded below it. `max_uses` bounds the searches of one \
 request, each of which costs a cent, and as many pages with `fetch`, which reads those whose address is in the \
 conversation. `allow` keeps to some domains, `block` leaves some out; a domain stands for all below it, and a path may \
-follow. Each `%web` says all of it anew: what a line leaves out is not kept. Claude's sandbox itself has no network. Turning the web \
-on or off in mid-conversation changes the tools: the cache begins anew.",
+follow. Each `%web` says all of it anew: what a line leaves out is not kept. Claude's sandbox itself has no network.",
     examples: &[
         ("%web on", "from here on"),
         ("%web max_uses=3", "at most three searches for a prompt"),

@@ -10,7 +10,8 @@ use crate::chat::record::{Record, TurnId};
 use crate::chat::settings::Settings;
 
 use super::order::CellKey;
-use super::plan::{Form, beta_of};
+use super::plan::{Form, Sequence, add_betas};
+use super::prefix::Ground;
 use super::{Conversations, message};
 
 /// The header that a compaction, and every history with a summary, needs.
@@ -34,6 +35,7 @@ pub struct Compaction {
     /// The turns, from the top.
     pub turns: Vec<TurnId>,
     thread: String,
+    in_force: Vec<Value>,
 }
 
 impl Compaction {
@@ -46,8 +48,12 @@ impl Compaction {
             kind(block) == Some("compaction") && content.is_some()
         };
         let summary = blocks.iter().find(is_summary)?.clone();
+        // Without them the tools after the summary are those of `tools`, and Claude is told anew.
+        let changes = summary.get("tool_changes").and_then(Value::as_array);
+        let brings_tools = changes.is_some_and(|changes| !changes.is_empty());
         Some(Record::Compacted {
             thread: self.thread,
+            tools: brings_tools.then_some(self.in_force),
             message: message::message(Role::Assistant, &[summary])?,
             turns: self.turns,
         })
@@ -69,25 +75,19 @@ impl Conversations {
         if unsummed.unwrap_or(&above).is_empty() {
             return None;
         }
-        let (prefix, _, is_new) = self.prefix(settings, &above);
+        let Ground { prefix, is_new, .. } = self.ground(settings, &above);
         let form = if is_new { Form::Bare } else { Form::Bound };
-        let mut messages = self
-            .sequence(&settings.model, &prefix, &above, form)
-            .messages;
+        let Sequence {
+            mut messages,
+            in_force,
+            betas: needed,
+            ..
+        } = self.sequence(&settings.model, &prefix, &above, form);
         if let Some(last) = messages.iter_mut().rfind(|said| said.role == Role::User) {
             *last = message::marked(last);
         }
         let mut betas = settings.all_betas();
-        for beta in prefix
-            .tools
-            .iter()
-            .filter_map(beta_of)
-            .chain([COMPACT_BETA])
-        {
-            if !betas.iter().any(|known| known == beta) {
-                betas.push(beta.to_owned());
-            }
-        }
+        add_betas(&mut betas, needed.into_iter().chain([COMPACT_BETA]));
         let plain = Settings {
             format: None,
             ..settings.clone()
@@ -116,6 +116,7 @@ impl Conversations {
             request,
             turns: above.iter().map(|turn| turn.id).collect(),
             thread: self.current.name.clone(),
+            in_force,
         })
     }
 
@@ -143,7 +144,7 @@ impl Conversations {
         let sent = unsummed
             .iter()
             .flat_map(|turn| turn.messages())
-            .chain(summary);
+            .chain(summary.map(|summary| &summary.message));
         let bytes: usize = sent.map(size).sum();
         let is_full = window.is_some_and(|window| {
             tokens.saturating_mul(100) >= window.saturating_mul(NEARLY_FULL_PERCENT)

@@ -11,18 +11,19 @@ use serde_json::{Value, json};
 use crate::anthropic::model;
 use crate::anthropic::request::{Container, MessageParam, MessagesRequest, Role};
 use crate::chat::params;
-use crate::chat::prompt::{NO_CODE, changed, instructions, system_blocks};
 use crate::chat::question::Question;
 use crate::chat::record::{Notice, Prefix, Record, TurnId, TurnRecord};
 use crate::chat::settings::Settings;
 use crate::chat::skills;
+use crate::chat::tool_changes;
 use crate::chat::tool_types::{is_code_execution, tool_type};
-use crate::chat::turn::FinishedTurn;
+use crate::chat::turn::{FinishedTurn, ToolChanges};
 
 use super::compact::COMPACT_BETA;
 use super::mark::{Mark, follow};
 use super::order::CellKey;
-use super::{Conversations, Turn, message};
+use super::prefix::{self, Ground};
+use super::{Conversations, Summary, Turn, message};
 
 /// What Claude is told when its sandbox holds what it does not see.
 const AHEAD: &str = "\
@@ -61,6 +62,8 @@ pub struct Opening {
     prefix: Option<Prefix>,
     stripped: Vec<TurnId>,
     notice: Option<Notice>,
+    /// What is sent in the place of tool changes, should the API refuse them; `None` without any.
+    pub up_front: Option<Prefix>,
 }
 
 /// Where a turn stands among the others.
@@ -80,6 +83,12 @@ pub(super) struct Sequence {
     pub(super) messages: Vec<MessageParam>,
     bound: Mark,
     stripped: Vec<TurnId>,
+    /// The tools in force at its end.
+    pub(super) in_force: Vec<Value>,
+    /// The instructions told last, if any were.
+    pub(super) told: Option<String>,
+    /// The headers that it needs.
+    pub(super) betas: Vec<&'static str>,
 }
 
 /// How much of the thinking goes along.
@@ -99,13 +108,29 @@ impl Conversations {
     pub fn plan(&self, cell: &CellKey, settings: &Settings, question: &Question) -> Planned {
         let above = self.above(cell);
         let standing = self.stand(cell, &above);
-        let (prefix, notice, is_new) = self.prefix(settings, &above);
-        let form = if is_new { Form::Bare } else { Form::Bound };
+        let ground = self.ground(settings, &above);
+        let form = if ground.is_new {
+            Form::Bare
+        } else {
+            Form::Bound
+        };
+        let sequence = self.sequence(&settings.model, &ground.prefix, &above, form);
+        let notice = prefix::notice(&ground, &sequence);
+        let Ground {
+            prefix,
+            wanted,
+            is_new,
+        } = ground;
         let Sequence {
             mut messages,
             bound,
             stripped,
-        } = self.sequence(&settings.model, &prefix, &above, form);
+            in_force,
+            betas: needed,
+            ..
+        } = sequence;
+        let new_tools = notice.as_ref().and_then(|notice| notice.tools.as_ref());
+        let tools = new_tools.unwrap_or(&in_force);
         let mut question = question.clone();
         question.before.splice(0..0, self.notes(&standing, &above));
 
@@ -118,16 +143,10 @@ impl Conversations {
             role: Role::System,
             content: Arc::clone(&notice.content),
         }));
-        let summary = self
-            .summary_of(&settings.model, &above)
-            .map(|_| COMPACT_BETA);
+        let changes = new_tools.iter().flat_map(|_| tool_changes::BETAS);
+        let needed = needed.into_iter().chain(changes);
         let mut betas = settings.all_betas();
-        // Tools that stay although the settings no longer ask for them still need theirs.
-        for beta in prefix.tools.iter().filter_map(beta_of).chain(summary) {
-            if !betas.iter().any(|known| known == beta) {
-                betas.push(beta.to_owned());
-            }
-        }
+        add_betas(&mut betas, needed.chain(prefix::betas(tools)));
         let request = MessagesRequest {
             model: settings.model.clone(),
             max_tokens: settings.max_tokens,
@@ -141,7 +160,7 @@ impl Conversations {
                 skills: settings
                     .skills
                     .iter()
-                    .filter(|_| prefix.tools.iter().any(is_code_execution))
+                    .filter(|_| tools.iter().any(is_code_execution))
                     .map(|name| skills::entry(name))
                     .collect(),
             },
@@ -158,6 +177,7 @@ impl Conversations {
             model: settings.model.clone(),
             bound,
             above: above.iter().fold(0, |chain, turn| follow(chain, turn.id)),
+            up_front: tool_changes::are_in(&request).then_some(wanted),
             prefix: is_new.then_some(prefix),
             stripped,
             notice,
@@ -192,12 +212,17 @@ impl Conversations {
             model,
             mut bound,
             above,
-            prefix,
+            mut prefix,
             mut stripped,
             notice,
+            up_front,
             ..
         } = opening;
-        if turn.thinking_refused {
+        let notice = notice.filter(|_| turn.tool_changes == ToolChanges::Taken);
+        if turn.tool_changes != ToolChanges::Taken {
+            prefix = up_front.or(prefix);
+        }
+        if turn.thinking_refused || turn.tool_changes != ToolChanges::Taken {
             let turns = self.above(&cell);
             let in_force = prefix.as_ref().or(self.current.prefix.as_ref());
             if let Some(in_force) = in_force {
@@ -209,6 +234,7 @@ impl Conversations {
                 (bound, stripped) = (sequence.bound, sequence.stripped);
             }
         }
+        let no_tool_changes = (turn.tool_changes == ToolChanges::Refused).then_some(model);
         Some(Record::Turn(Box::new(TurnRecord {
             thread,
             id: self.turns + 1,
@@ -225,19 +251,26 @@ impl Conversations {
             above,
             prefix,
             stripped,
+            no_tool_changes,
         })))
     }
 
-    /// Returns how many tokens are about to be read again without the cache because tools of this
-    /// machine changed in mid-conversation; `None` when they did not.
+    /// Returns how many tokens of what stands above a turn the API has in its cache at best: those
+    /// it read last. New `tools` have them read again.
     #[must_use]
-    pub fn cost_of_new_tools(&self, opening: &Opening) -> Option<u64> {
-        let (new, old) = (opening.prefix.as_ref()?, self.current.prefix.as_ref()?);
+    pub fn cached_above(&self, opening: &Opening) -> u64 {
         let turns = self.turns();
-        let above = turns
-            .iter()
-            .rev()
-            .find(|turn| opening.standing.saw.contains(&turn.cell))?;
+        let mut above = turns.iter().rev();
+        let above = above.find(|turn| opening.standing.saw.contains(&turn.cell));
+        above.map_or(0, |turn| {
+            let usage = turn.receipt.usage;
+            usage.input_tokens + usage.cache_read_tokens + usage.cache_creation_tokens
+        })
+    }
+
+    /// Returns whether a turn replaces `tools` that were sent before by others of this machine.
+    #[must_use]
+    pub fn replaces_tools(&self, opening: &Opening) -> bool {
         let own = |prefix: &Prefix| -> Vec<Value> {
             let own = prefix
                 .tools
@@ -245,58 +278,8 @@ impl Conversations {
                 .filter(|tool| tool.get("input_schema").is_some());
             own.cloned().collect()
         };
-        let usage = above.receipt.usage;
-        let tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_creation_tokens;
-        (own(new) != own(old)).then_some(tokens)
-    }
-
-    /// Decides on `system` and `tools`: as they were, while it can be helped. The last value says
-    /// that they are new.
-    pub(super) fn prefix(
-        &self,
-        settings: &Settings,
-        above: &[&Arc<Turn>],
-    ) -> (Prefix, Option<Notice>, bool) {
-        let wanted = Prefix {
-            system: system_blocks(settings),
-            tools: params::tools(settings),
-            instructions: instructions(settings),
-        };
-        let Some(frozen) = &self.current.prefix else {
-            return (wanted, None, true);
-        };
-        if above.is_empty() {
-            let is_new = *frozen != wanted;
-            return (wanted, None, is_new);
-        }
-        let Some(told_off) = stand_in(&frozen.tools, &wanted.tools) else {
-            return (wanted, None, true);
-        };
-        let mut instructions = wanted.instructions.clone();
-        if told_off {
-            instructions = [NO_CODE, &instructions].join("\n\n").trim_end().to_owned();
-        }
-        let takes_notices = model::lookup(&settings.model).is_some_and(|m| m.system_messages);
-        // What was told before a summary is not sent any more.
-        let (_, sent) = self.summary_of(&settings.model, above).unzip();
-        let sent = sent.unwrap_or(above);
-        let told = sent.iter().rev().find_map(|turn| turn.told());
-        if !takes_notices && told.is_some() {
-            return (wanted, None, true);
-        }
-        if told.unwrap_or(&frozen.instructions) == instructions {
-            return (frozen.clone(), None, false);
-        }
-        if !takes_notices {
-            return (wanted, None, true);
-        }
-        let text = changed(&instructions);
-        let content = message::message(Role::System, &[json!({"type": "text", "text": text})]);
-        let notice = content.map(|said| Notice {
-            instructions,
-            content: said.content,
-        });
-        (frozen.clone(), notice, false)
+        let prefixes = opening.prefix.as_ref().zip(self.current.prefix.as_ref());
+        prefixes.is_some_and(|(new, old)| own(new) != own(old))
     }
 
     /// Puts together what is sent of the turns above a cell.
@@ -310,9 +293,17 @@ impl Conversations {
         let mut bound = Mark::of_prefix(prefix);
         let mut messages = Vec::with_capacity(above.len() * 2 + 3);
         let mut rest = above;
+        let mut in_force = prefix.tools.clone();
+        let mut told = None;
+        let mut betas: Vec<&'static str> = prefix::betas(&prefix.tools).collect();
         if let Some((summary, left)) = self.summary_of(model, above) {
-            bound = bound.then(Mark::of_messages(std::iter::once(summary)));
-            messages.push(summary.clone());
+            bound = bound.then(Mark::of_messages(std::iter::once(&summary.message)));
+            messages.push(summary.message.clone());
+            betas.push(COMPACT_BETA);
+            if let Some(tools) = &summary.tools {
+                in_force.clone_from(tools);
+                betas.extend(tool_changes::BETAS.into_iter().chain(prefix::betas(tools)));
+            }
             rest = left;
         }
         let mut stripped = Vec::new();
@@ -327,6 +318,12 @@ impl Conversations {
                 }
                 Form::Bound | Form::Stripped => Arc::clone(turn),
             };
+            let sent = sent.after(&in_force).map_or(sent, Arc::new);
+            if let Some(tools) = sent.told_tools() {
+                in_force = tools.to_vec();
+                betas.extend(tool_changes::BETAS.into_iter().chain(prefix::betas(tools)));
+            }
+            told = sent.told().map(str::to_owned).or(told);
             bound = bound.then(sent.mark);
             messages.extend(sent.messages().cloned());
         }
@@ -334,23 +331,29 @@ impl Conversations {
             messages,
             bound,
             stripped,
+            in_force,
+            told,
+            betas,
         }
     }
 
     /// The summary that stands for the first of these turns, and the turns after them; `None` also
-    /// for a model that takes no summaries, which is sent the turns themselves.
+    /// for a model that takes no summaries, or none that brings tools: it is sent the turns
+    /// themselves.
     pub(super) fn summary_of<'a>(
         &self,
         model: &str,
         above: &'a [&'a Arc<Turn>],
-    ) -> Option<(&MessageParam, &'a [&'a Arc<Turn>])> {
+    ) -> Option<(&Summary, &'a [&'a Arc<Turn>])> {
         let summary = self.current.summary.as_ref()?;
-        if model::lookup(model).is_some_and(|spec| !spec.compacts) {
+        if model::lookup(model).is_some_and(|spec| !spec.compacts)
+            || summary.tools.is_some() && !self.takes_tool_changes(model)
+        {
             return None;
         }
         let (covered, rest) = above.split_at_checked(summary.turns.len())?;
         let ids = covered.iter().map(|turn| &turn.id);
-        ids.eq(&summary.turns).then_some((&summary.message, rest))
+        ids.eq(&summary.turns).then_some((summary, rest))
     }
 
     fn stand(&self, cell: &CellKey, above: &[&Arc<Turn>]) -> Standing {
@@ -389,22 +392,13 @@ impl Conversations {
     }
 }
 
-/// Whether tools that were sent may stay in the place of those wanted: `Some(false)` when they are
-/// the same, `Some(true)` when only code execution is to rest, which Claude can be told.
-fn stand_in(frozen: &[Value], wanted: &[Value]) -> Option<bool> {
-    if frozen == wanted {
-        return Some(false);
-    }
-    // Who may call a tool matters only while there is code that could.
-    let plain = |tool: &Value| {
-        let mut tool = tool.clone();
-        if let Some(fields) = tool.as_object_mut() {
-            fields.remove("allowed_callers");
+/// Adds headers that are not there yet.
+pub(super) fn add_betas(betas: &mut Vec<String>, more: impl Iterator<Item = &'static str>) {
+    for beta in more {
+        if !betas.iter().any(|known| known == beta) {
+            betas.push(beta.to_owned());
         }
-        tool
-    };
-    let rest = frozen.iter().filter(|tool| !is_code_execution(tool));
-    rest.map(plain).eq(wanted.iter().map(plain)).then_some(true)
+    }
 }
 
 pub(super) fn beta_of(tool: &Value) -> Option<&'static str> {

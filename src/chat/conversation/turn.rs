@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::anthropic::request::{MessageParam, Role};
 use crate::chat::record::{TurnId, TurnRecord};
+use crate::chat::tool_changes;
 use crate::chat::turn::{Cut, Receipt};
 
 use super::mark::Mark;
@@ -40,17 +41,26 @@ pub struct Turn {
     /// Whether it holds thinking.
     pub(super) thinks: bool,
     question: MessageParam,
-    notice: Option<(Arc<str>, MessageParam)>,
+    notice: Option<Told>,
     answers: Vec<MessageParam>,
+}
+
+/// What Claude was told with a turn, after the question.
+#[derive(Debug, Clone)]
+struct Told {
+    instructions: Option<Arc<str>>,
+    tools: Option<Arc<[Value]>>,
+    message: MessageParam,
 }
 
 impl Turn {
     /// Makes a turn of what was recorded.
     pub(super) fn of(record: TurnRecord) -> Self {
         let said = |role, content| MessageParam { role, content };
-        let notice = record.notice.map(|notice| {
-            let message = said(Role::System, notice.content);
-            (Arc::from(notice.instructions), message)
+        let notice = record.notice.map(|notice| Told {
+            instructions: notice.instructions.map(Arc::from),
+            tools: notice.tools.map(Arc::from),
+            message: said(Role::System, notice.content),
         });
         let (mut texts, mut thinks) = (Vec::new(), false);
         for block in record.answers.iter().flat_map(message::blocks) {
@@ -82,9 +92,8 @@ impl Turn {
 
     /// Returns what is sent of it, in order.
     pub fn messages(&self) -> impl Iterator<Item = &MessageParam> {
-        let notice = self.notice.as_ref().filter(|_| self.is_answered());
         std::iter::once(&self.question)
-            .chain(notice.map(|(_, message)| message))
+            .chain(self.notice().map(|told| &told.message))
             .chain(&self.answers)
     }
 
@@ -118,8 +127,35 @@ impl Turn {
     /// Returns the instructions that Claude was told with this turn, if they changed with it.
     #[must_use]
     pub fn told(&self) -> Option<&str> {
-        let notice = self.notice.as_ref().filter(|_| self.is_answered());
-        notice.map(|(instructions, _)| &**instructions)
+        self.notice()?.instructions.as_deref()
+    }
+
+    /// Returns the tools that are in force from this turn on, if they changed with it.
+    #[must_use]
+    pub fn told_tools(&self) -> Option<&[Value]> {
+        self.notice()?.tools.as_deref()
+    }
+
+    /// Returns it as it is sent where these tools are in force before it, if that is not as it is:
+    /// what it tells of tools is a change to others when turns above it are gone or new.
+    pub(super) fn after(&self, in_force: &[Value]) -> Option<Self> {
+        let told = self.notice()?;
+        let tools = told.tools.as_deref()?;
+        let texts = message::blocks(&told.message).into_iter();
+        let texts = texts.filter(|block| !tool_changes::is_change(block));
+        let mut blocks = tool_changes::blocks(in_force, tools);
+        blocks.extend(texts);
+        let message = message::message(Role::System, &blocks);
+        if message.as_ref().map(|said| said.content.get()) == Some(told.message.content.get()) {
+            return None;
+        }
+        let mut turn = self.clone();
+        turn.notice = message.map(|message| Told {
+            message,
+            ..told.clone()
+        });
+        turn.mark = turn.marked();
+        Some(turn)
     }
 
     /// Returns it without thinking.
@@ -144,8 +180,8 @@ impl Turn {
 
     /// A `system` message must be followed by an answer (`claude-api.md` 2.6), and an answer that
     /// was thinking alone may be gone.
-    fn is_answered(&self) -> bool {
-        !self.answers.is_empty()
+    fn notice(&self) -> Option<&Told> {
+        self.notice.as_ref().filter(|_| !self.answers.is_empty())
     }
 
     fn marked(&self) -> Mark {

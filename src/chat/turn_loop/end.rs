@@ -126,6 +126,7 @@ impl TurnLoop {
             message_id: self.message_id.take(),
             receipt: self.receipt(),
             thinking_refused: self.thinking_refused,
+            tool_changes: self.tool_changes,
             cut: self.cut,
             result: self.result.take(),
         }

@@ -2,9 +2,10 @@
 
 use crate::anthropic::error::ApiError;
 use crate::anthropic::retry;
-use crate::chat::action::Action;
-use crate::chat::conversation::strip_request;
-use crate::chat::turn::Activity;
+use crate::chat::action::{Action, UpFront};
+use crate::chat::conversation::{put_up_front, strip_request};
+use crate::chat::tool_changes;
+use crate::chat::turn::{Activity, ToolChanges};
 use crate::chat::uploads;
 
 use super::{Phase, TurnLoop};
@@ -49,6 +50,12 @@ impl TurnLoop {
         if *should_retry == Some(true) {
             return false;
         }
+        // A change that the API sees for the first time is the likelier cause than the sandbox.
+        let is_suspect =
+            tool_changes::is_about_one(error) || tool_changes::are_new_in(&self.plan.request);
+        if *status == 400 && is_suspect && self.put_tools_up_front(error) {
+            return true;
+        }
         // A file that expired is no reason to doubt the sandbox.
         if matches!(status, 400 | 404)
             && error.code() != Some("file_expired")
@@ -57,7 +64,14 @@ impl TurnLoop {
             self.container = None;
             self.doubted = Some(container);
             self.sandbox_lost = true;
+            // Then it was not the tools.
+            if self.tool_changes == ToolChanges::Refused {
+                self.tool_changes = ToolChanges::Replaced;
+            }
             self.files_again = uploads::all_again(&mut self.plan.request, &mut self.plan.question);
+            return true;
+        }
+        if *status == 400 && self.put_tools_up_front(error) {
             return true;
         }
         if *status == 400 && !self.thinking_refused && strip_request(&mut self.plan.request) {
@@ -65,5 +79,22 @@ impl TurnLoop {
             return true;
         }
         false
+    }
+
+    /// Sends the tools that changed in `tools`, for an API that does not take them where they were.
+    fn put_tools_up_front(&mut self, error: &ApiError) -> bool {
+        let Some(up_front) = &self.plan.up_front else {
+            return false;
+        };
+        if !put_up_front(&mut self.plan.request, &up_front.prefix) {
+            return false;
+        }
+        let told = UpFront::cost(up_front.tokens);
+        self.tool_changes = match tool_changes::is_about_one(error) {
+            true => ToolChanges::Replaced,
+            false => ToolChanges::Refused,
+        };
+        self.notice(&told);
+        true
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::anthropic::error::ApiError;
-use crate::chat::action::Plan;
+use crate::chat::action::{Plan, UpFront};
 use crate::chat::conversation::Planned;
 use crate::chat::question::Question;
 use crate::chat::record::Record;
@@ -88,12 +88,10 @@ impl Kernel {
             count: self.state.count,
             asks: execute.allow_stdin.then_some(request),
         };
-        let new_tools = self.state.conversations.cost_of_new_tools(&opening);
-        let new_tools = new_tools.map(|tokens| {
-            format!(
-                "Claude's tools have changed: about {tokens} tokens are read again without the cache, and without Claude's earlier thinking."
-            )
-        });
+        let conversations = &self.state.conversations;
+        let cached = conversations.cached_above(&opening);
+        let new_tools = conversations.replaces_tools(&opening);
+        let new_tools = (new_tools && cached > 0).then(|| UpFront::cost(cached));
         let mended = mend::files(
             &asked,
             &mut self.state,
@@ -121,6 +119,10 @@ impl Kernel {
             wanted,
             turn: opening.number,
             standing: opening.standing.clone(),
+            up_front: opening.up_front.clone().map(|prefix| UpFront {
+                prefix,
+                tokens: cached,
+            }),
             effort: settings.effort,
             offline: self.about.offline,
             prices: Arc::clone(&self.state.prices),

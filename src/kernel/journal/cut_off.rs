@@ -9,7 +9,7 @@ use crate::chat::conversation::{Conversations, Opening, message};
 use crate::chat::history;
 use crate::chat::question::Question;
 use crate::chat::record::{Record, TurnRecord};
-use crate::chat::turn::{Cut, FinishedTurn, Receipt, TurnMessage};
+use crate::chat::turn::{Cut, FinishedTurn, Receipt, ToolChanges, TurnMessage};
 
 /// Returns the record that a turn would be kept by if nothing came, for the journal.
 #[must_use]
@@ -32,6 +32,7 @@ pub fn asked(
         message_id: None,
         receipt,
         thinking_refused: false,
+        tool_changes: ToolChanges::Taken,
         cut: Some(Cut::Failed),
         result: None,
     };

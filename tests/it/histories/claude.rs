@@ -2,6 +2,7 @@
 
 use claude_kernel::anthropic::event::StreamEvent;
 use claude_kernel::anthropic::request::MessagesRequest;
+use claude_kernel::chat::tool_changes;
 use claude_kernel::emulator::judge::{self, Taken};
 use serde_json::{Value, json};
 
@@ -80,7 +81,8 @@ impl Claude {
         answer: &Answer,
         number: usize,
     ) -> Vec<StreamEvent> {
-        let has = |name: &str| request.tools.iter().any(|tool| tool["name"] == name);
+        let tools = tool_changes::in_force(request);
+        let has = |name: &str| tools.iter().any(|tool| tool["name"] == name);
         let (runs, calls_back) = (has("code_execution"), has("mine"));
         let (pieces, then) = answer
             .calls

@@ -6,14 +6,16 @@ use std::collections::VecDeque;
 use claude_kernel::anthropic::error::ApiError;
 use claude_kernel::anthropic::model::{self, Effort};
 use claude_kernel::anthropic::request::{MessagesRequest, Role};
-use claude_kernel::chat::action::{Action, Input, Plan};
+use claude_kernel::chat::action::{Action, Input, Plan, UpFront};
 use claude_kernel::chat::conversation::order::CellKey;
 use claude_kernel::chat::conversation::{Conversations, Planned};
 use claude_kernel::chat::question::Question;
 use claude_kernel::chat::record::Record;
 use claude_kernel::chat::settings::{Languages, Settings, ThinkingShow};
+use claude_kernel::chat::tool_changes;
 use claude_kernel::chat::turn::{ToolResult, TurnEnd, Update};
 use claude_kernel::chat::turn_loop::TurnLoop;
+use claude_kernel::chat::web::Web;
 use serde_json::{Value, json};
 
 use super::Op;
@@ -42,6 +44,8 @@ pub(super) struct Seen {
     restarts: u32,
     rounds: u32,
     summaries: u32,
+    tool_changes: u32,
+    tool_changes_refused: u32,
 }
 
 impl Seen {
@@ -55,6 +59,8 @@ impl Seen {
         self.restarts += other.restarts;
         self.rounds += other.rounds;
         self.summaries += other.summaries;
+        self.tool_changes += other.tool_changes;
+        self.tool_changes_refused += other.tool_changes_refused;
     }
 
     pub(super) fn check(&self, histories: u32) {
@@ -68,6 +74,8 @@ impl Seen {
             self.restarts * 4,
             self.rounds,
             self.summaries * 10,
+            self.tool_changes * 4,
+            self.tool_changes_refused * 20,
         ];
         assert!(all.iter().all(|count| *count > histories / 2), "{self:?}");
     }
@@ -85,11 +93,13 @@ pub(super) struct Kernel {
     claude: Claude,
     prompts: u32,
     forks: u32,
+    /// Whether the API takes tools that change in mid-conversation.
+    changes_tools: bool,
     pub(super) seen: Seen,
 }
 
 impl Kernel {
-    pub(super) fn new(saves: Saves) -> Self {
+    pub(super) fn new(saves: Saves, changes_tools: bool) -> Self {
         Self {
             conversations: Conversations::default(),
             journal: Vec::new(),
@@ -100,6 +110,7 @@ impl Kernel {
             claude: Claude::default(),
             prompts: 0,
             forks: 0,
+            changes_tools,
             seen: Seen::default(),
         }
     }
@@ -179,8 +190,13 @@ impl Kernel {
                 if let Some(plan) = plan.filter(|_| compacts) {
                     self.claude.begin();
                     self.claude.judge(&plan.request)?;
-                    let block =
+                    let mut block =
                         json!({"type": "compaction", "content": "So far.", "signature": "s"});
+                    if at % 3 > 0 {
+                        let in_force = tool_changes::in_force(&plan.request);
+                        let changes = tool_changes::blocks(&plan.request.tools, &in_force);
+                        block["tool_changes"] = json!(changes);
+                    }
                     self.seen.summaries += 1;
                     self.record_all(plan.record(&[block]));
                 }
@@ -211,17 +227,30 @@ impl Kernel {
         let settings = &mut self.settings;
         let languages = |bash, python| Languages { bash, python };
         let toggle = |is_on: bool| (!is_on).then(|| format!("Be brief, {number}."));
-        match number % 12 {
+        let own = |name: &str, about: &str| json!({"name": name, "description": about, "input_schema": {"type": "object"}});
+        let is = |name: &'static str| move |tool: &Value| tool["name"] == name;
+        match number % 15 {
             0 => settings.system = toggle(settings.system.is_some()),
             1 if settings.presets.is_empty() => settings.presets.push("analyst".to_owned()),
             1 => settings.presets.clear(),
             2 => settings.languages = languages(true, true),
             3 => settings.languages = languages(true, false),
             4 => settings.languages = languages(false, false),
-            5 | 6 if settings.client_tools.is_empty() => settings
-                .client_tools
-                .push(json!({"name": "mine", "input_schema": {"type": "object"}})),
-            5 => settings.client_tools.clear(),
+            // Tools are added, edited and taken away.
+            5 | 6 | 12 if !settings.client_tools.iter().any(is("mine")) => {
+                settings.client_tools.push(own("mine", "first"));
+            }
+            5 => settings.client_tools.retain(|tool| tool["name"] != "mine"),
+            12 => {
+                let mine = settings
+                    .client_tools
+                    .iter_mut()
+                    .find(|tool| is("mine")(tool));
+                *mine.unwrap() = own("mine", &format!("edited {number}"));
+            }
+            13 if settings.client_tools.iter().any(is("yours")) => settings.client_tools.clear(),
+            13 => settings.client_tools.push(own("yours", "other")),
+            14 => settings.web = settings.web.is_none().then(Web::default),
             7 if settings.dated_tools.is_empty() => settings
                 .dated_tools
                 .push("code_execution_20250825".to_owned()),
@@ -280,6 +309,10 @@ impl Kernel {
             question,
             turn: opening.number,
             standing: opening.standing.clone(),
+            up_front: opening
+                .up_front
+                .clone()
+                .map(|prefix| UpFront { prefix, tokens: 0 }),
             wanted: None,
             effort: self.settings.effort,
             offline: false,
@@ -327,12 +360,18 @@ impl Kernel {
             while let Some(action) = turn.poll() {
                 match action {
                     Action::Call(request) => {
+                        if tool_changes::are_in(&request) && !self.changes_tools {
+                            self.seen.tool_changes_refused += 1;
+                            inputs.push_back(failed(400, "invalid_request_error"));
+                            continue;
+                        }
                         let taken = self.claude.judge(&request)?;
                         self.seen.requests += 1;
+                        self.seen.tool_changes += u32::from(tool_changes::are_in(&request));
                         self.seen.rounds += u32::from(calls > 0);
                         inputs.clear();
                         if answer.end == End::Forbidden {
-                            inputs.push_back(forbidden());
+                            inputs.push_back(failed(403, "permission_error"));
                         } else {
                             let events = self.claude.answer(&request, taken, answer, calls);
                             inputs.extend(events.into_iter().map(Input::Event));
@@ -402,11 +441,11 @@ impl Kernel {
     }
 }
 
-fn forbidden() -> Input {
+fn failed(status: u16, kind: &str) -> Input {
     Input::Failed {
         error: ApiError::Status {
-            status: 403,
-            kind: "permission_error".to_owned(),
+            status,
+            kind: kind.to_owned(),
             message: "no".to_owned(),
             code: None,
             request_id: None,

@@ -1,7 +1,7 @@
 //! A conversation without a kernel: every question comes from a new cell below the others.
 
 use claude_kernel::anthropic::request::MessagesRequest;
-use claude_kernel::chat::action::Plan;
+use claude_kernel::chat::action::{Plan, UpFront};
 use claude_kernel::chat::conversation::{Conversations, Opening, Planned};
 use claude_kernel::chat::question::Question;
 use claude_kernel::chat::record::Record;
@@ -37,6 +37,7 @@ impl Talk {
             .conversations
             .plan(&cell, settings, &Question::of(prompt));
         let (turn, standing) = (opening.number, opening.standing.clone());
+        let up_front = opening.up_front.clone();
         self.opening = Some(opening);
         TurnLoop::start(Plan {
             request,
@@ -44,6 +45,7 @@ impl Talk {
             turn,
             wanted: None,
             standing,
+            up_front: up_front.map(|prefix| UpFront { prefix, tokens: 0 }),
             effort: None,
             offline: false,
             prices: std::sync::Arc::default(),

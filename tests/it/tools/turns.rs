@@ -469,22 +469,3 @@ First {{tool_result_1}} of {{n}}, then {{tool_result_2}}
     let text = ran.text();
     assert!(text.contains("First abab of 4, then 4.4."), "{text}");
 }
-
-/// A tool that is defined in mid-conversation: no history is refused, and the cost is said, once.
-#[tokio::test]
-async fn a_new_tool_in_mid_conversation_says_what_it_costs() {
-    let mut rig = Rig::start(SCRIPT).await;
-    let said = |ran: &Ran| ran.text().contains("Claude's tools have changed: about ");
-    succeeded(&rig.cell("Hello").await);
-    succeeded(&rig.cell_as(Asks::Lab, FETCH).await);
-    let second = rig.cell("Hello").await;
-    succeeded(&second);
-    assert!(said(&second), "{}", second.text());
-    let third = rig.cell("Hello").await;
-    assert!(!said(&third), "{}", third.text());
-    // Code execution that rests for a cell leaves the tools as they are.
-    let fourth = rig.cell("%%tools none\nHello").await;
-    succeeded(&fourth);
-    assert!(!said(&fourth), "{}", fourth.text());
-    assert_eq!(requests(&rig).await.len(), 4, "each was taken at once");
-}

@@ -1,0 +1,201 @@
+//! Tools that change in mid-conversation, told in a `system` message so that `tools`, and with it
+//! the cache and the thinking, stays as it is (`claude-api.md` 2.6, 14.1). Pure.
+//!
+//! A history names the tools in force after each change, not the change: when turns are taken back
+//! or put elsewhere, the change that is sent is made anew from what then stands above it.
+
+use serde_json::{Value, json};
+
+use crate::anthropic::error::ApiError;
+use crate::anthropic::request::{MessagesRequest, Role};
+
+use super::tool_types::is_code_execution;
+
+/// The headers that a request with tool changes needs, on every later request too: the first for
+/// tools named by reference, the second for tools defined by value.
+pub const BETAS: [&str; 2] = [
+    "mid-conversation-tool-changes-2026-07-01",
+    "inline-tools-2026-09-15",
+];
+
+/// Refusals of one change, by `details.error_code`; they say nothing of others.
+const OF_ONE_CHANGE: [&str; 3] = [
+    "tool_name_conflict",
+    "tool_reference_unresolved",
+    "available_tools_limit_exceeded",
+];
+
+/// Returns whether two lists hold the same tools. Their order means nothing to Claude.
+#[must_use]
+pub fn same(one: &[Value], other: &[Value]) -> bool {
+    one.len() == other.len() && one.iter().all(|tool| other.contains(tool))
+}
+
+/// Returns the tools to have in force when those `wanted` follow those `in_force`, and whether the
+/// sandbox's only rests: then it stays, and Claude is told not to use it.
+#[must_use]
+pub fn resting(in_force: &[Value], wanted: &[Value]) -> (Vec<Value>, bool) {
+    let sandbox = in_force.iter().find(|tool| is_code_execution(tool));
+    let Some(sandbox) = sandbox.filter(|_| !wanted.iter().any(is_code_execution)) else {
+        return (wanted.to_vec(), false);
+    };
+    // Who may call a tool matters only while there is code that could.
+    let plain = |tool: &Value| {
+        let mut tool = tool.clone();
+        if let Some(fields) = tool.as_object_mut() {
+            fields.remove("allowed_callers");
+        }
+        tool
+    };
+    let others = wanted.iter().map(|tool| {
+        let known = in_force.iter().find(|known| plain(known) == plain(tool));
+        known.unwrap_or(tool).clone()
+    });
+    let others: Vec<Value> = others.collect();
+    (
+        std::iter::once(sandbox.clone()).chain(others).collect(),
+        true,
+    )
+}
+
+/// Returns the blocks that turn the tools `from` into the tools `to`.
+#[must_use]
+pub fn blocks(from: &[Value], to: &[Value]) -> Vec<Value> {
+    // A tool takes the place of one of its name, unless that is of another kind.
+    let stays = |old: &Value| {
+        let mut heirs = to.iter().filter(|new| name(new) == name(old));
+        heirs.any(|new| is_own(new) == is_own(old))
+    };
+    let gone = from.iter().filter(|tool| !stays(tool)).map(name);
+    let gone = gone.map(
+        |name| json!({"type": "tool_removal", "tool": {"type": "tool_reference", "name": name}}),
+    );
+    let new = to.iter().filter(|tool| !from.contains(tool));
+    let new = new.map(|tool| {
+        json!({"type": "tool_addition", "tool": {"type": "tool_definition", "definition": tool}})
+    });
+    gone.chain(new).collect()
+}
+
+/// Returns whether a block of a `system` message changes tools.
+#[must_use]
+pub fn is_change(block: &Value) -> bool {
+    matches!(
+        block.get("type").and_then(Value::as_str),
+        Some("tool_addition" | "tool_removal")
+    )
+}
+
+/// Returns the tools that are in force at the end of a request.
+#[must_use]
+pub fn in_force(request: &MessagesRequest) -> Vec<Value> {
+    let mut tools = request.tools.clone();
+    for change in changes(request) {
+        let Some(tool) = change.get("tool") else {
+            continue;
+        };
+        let definition = tool.get("definition");
+        let named = definition.map_or_else(|| name(tool), name);
+        if change.get("type").and_then(Value::as_str) == Some("tool_removal") {
+            tools.retain(|known| name(known) != named);
+        } else if let Some(definition) = definition {
+            match tools.iter_mut().find(|known| name(known) == named) {
+                Some(known) => known.clone_from(definition),
+                None => tools.push(definition.clone()),
+            }
+        }
+    }
+    tools
+}
+
+/// Returns whether a request holds tool changes.
+#[must_use]
+pub fn are_in(request: &MessagesRequest) -> bool {
+    !changes(request).is_empty()
+}
+
+/// Returns whether a request ends in a tool change: one that the API has not taken before.
+#[must_use]
+pub fn are_new_in(request: &MessagesRequest) -> bool {
+    let last = request.messages.last();
+    last.is_some_and(|said| said.role == Role::System && said.content.get().contains("\"tool_"))
+        && are_in(request)
+}
+
+/// Returns whether a refusal is about one change, not about changes as such.
+#[must_use]
+pub fn is_about_one(error: &ApiError) -> bool {
+    error
+        .code()
+        .is_some_and(|code| OF_ONE_CHANGE.contains(&code))
+}
+
+/// The changes of a request in order: those that a summary of earlier turns brings, then those told.
+fn changes(request: &MessagesRequest) -> Vec<Value> {
+    let mut changes = Vec::new();
+    for (at, said) in request.messages.iter().enumerate() {
+        let tells = said.role == Role::System || (at == 0 && said.role == Role::Assistant);
+        // Most messages are long and hold none: their text tells.
+        if !tells || !said.content.get().contains("\"tool_") {
+            continue;
+        }
+        let blocks: Vec<Value> = serde_json::from_str(said.content.get()).unwrap_or_default();
+        for block in blocks {
+            if is_change(&block) {
+                changes.push(block);
+            } else if let Some(summed) = block.get("tool_changes").and_then(Value::as_array) {
+                changes.extend(summed.iter().filter(|block| is_change(block)).cloned());
+            }
+        }
+    }
+    changes
+}
+
+/// Whether a tool runs on this machine.
+fn is_own(tool: &Value) -> bool {
+    tool.get("input_schema").is_some()
+}
+
+fn name(tool: &Value) -> Option<&str> {
+    tool.get("name").and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool(name: &str, about: &str) -> Value {
+        json!({"name": name, "description": about, "input_schema": {"type": "object"}})
+    }
+
+    fn sandbox() -> Value {
+        json!({"type": "code_execution_20260521", "name": "code_execution"})
+    }
+
+    #[test]
+    fn what_is_gone_is_removed_by_name_and_what_is_new_or_changed_is_defined() {
+        let from = [tool("a", "1"), tool("b", "1"), tool("c", "1")];
+        let to = [tool("d", "1"), tool("b", "2"), tool("c", "1")];
+        let told = blocks(&from, &to);
+        let expected = [
+            json!({"type": "tool_removal", "tool": {"type": "tool_reference", "name": "a"}}),
+            json!({"type": "tool_addition", "tool": {"type": "tool_definition", "definition": tool("d", "1")}}),
+            json!({"type": "tool_addition", "tool": {"type": "tool_definition", "definition": tool("b", "2")}}),
+        ];
+        assert_eq!(told, expected);
+        assert!(blocks(&to, &to).is_empty());
+    }
+
+    #[test]
+    fn a_sandbox_that_rests_stays_and_who_may_call_a_tool_does_not_matter_meanwhile() {
+        let mut called_by_code = tool("a", "1");
+        called_by_code["allowed_callers"] = json!(["direct", "code_execution_20260120"]);
+        let in_force = [sandbox(), called_by_code.clone()];
+        let (tools, rests) = resting(&in_force, &[tool("a", "1"), tool("b", "1")]);
+        assert!(rests);
+        assert_eq!(tools, [sandbox(), called_by_code, tool("b", "1")]);
+        let (tools, rests) = resting(&in_force, &[sandbox()]);
+        assert!(!rests);
+        assert_eq!(tools, [sandbox()]);
+    }
+}
