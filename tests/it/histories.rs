@@ -21,6 +21,8 @@ use page::Saves;
 
 /// How many histories are tried when nobody says otherwise.
 const HISTORIES: u32 = 1_000;
+/// How many of them are about tools alone.
+const TOOL_HISTORIES: u32 = 250;
 
 /// Something that happens.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ enum Op {
     Fork(u8),
     Thread(u8),
     Setting(u8),
+    /// A tool of the person's is added, edited or taken away.
+    Tool(u8),
     Model(u8),
     Restart,
     ResetChat,
@@ -86,11 +90,37 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => any::<u8>().prop_map(Op::Fork),
         1 => any::<u8>().prop_map(Op::Thread),
         4 => any::<u8>().prop_map(Op::Setting),
+        1 => any::<u8>().prop_map(Op::Tool),
         1 => any::<u8>().prop_map(Op::Model),
         1 => Just(Op::Restart),
         1 => Just(Op::ResetSandbox),
         1 => any::<u8>().prop_map(Op::Compact),
         1 => any::<bool>().prop_map(|chat| if chat { Op::ResetChat } else { Op::Save }),
+    ]
+}
+
+/// What happens while somebody works on tools.
+fn tool_ops() -> impl Strategy<Value = Op> {
+    let short = || {
+        let call = (vec![Piece::Think, Piece::Text], Then::Tool);
+        let calls = prop::collection::vec(Just(call), 1..3);
+        calls.prop_map(|calls| Answer {
+            calls,
+            end: End::Whole,
+        })
+    };
+    prop_oneof![
+        6 => (any::<u8>(), short()).prop_map(|(at, answer)| Op::Run(at, answer)),
+        6 => (any::<u8>(), short()).prop_map(|(at, answer)| Op::Insert(at, answer)),
+        8 => any::<u8>().prop_map(Op::Tool),
+        3 => any::<u8>().prop_map(Op::Delete),
+        1 => any::<u8>().prop_map(Op::Restore),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(from, to)| Op::Move(from, to)),
+        2 => Just(Op::Undo),
+        1 => any::<u8>().prop_map(Op::Fork),
+        1 => any::<u8>().prop_map(Op::Thread),
+        1 => any::<u8>().prop_map(Op::Compact),
+        1 => Just(Op::Restart),
     ]
 }
 
@@ -108,6 +138,19 @@ fn no_history_is_refused() {
         .ok()
         .and_then(|number| number.parse().ok())
         .unwrap_or(HISTORIES);
+    let seen = try_histories(cases, ops(), 24);
+    // A test that never met what it is about would pass as well.
+    seen.check(cases);
+}
+
+#[test]
+fn no_history_of_tools_is_refused() {
+    let seen = try_histories(TOOL_HISTORIES, tool_ops(), 40);
+    seen.check_tools(TOOL_HISTORIES);
+}
+
+/// Tries so many histories of fewer than `length` things that happen.
+fn try_histories(cases: u32, ops: impl Strategy<Value = Op>, length: usize) -> kernel::Seen {
     let config = Config {
         cases,
         failure_persistence: None,
@@ -117,7 +160,8 @@ fn no_history_is_refused() {
     let rng = TestRng::deterministic_rng(config.rng_algorithm);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let takes_changes = prop::bool::weighted(0.75);
-    let histories = (saves(), takes_changes, prop::collection::vec(ops(), 1..24));
+    let ops = prop::collection::vec(ops, 1..length);
+    let histories = (saves(), takes_changes, ops);
     let seen = std::cell::RefCell::new(kernel::Seen::default());
     let outcome = runner.run(&histories, |(saves, takes_changes, ops)| {
         let mut kernel = Kernel::new(saves, takes_changes);
@@ -132,6 +176,5 @@ fn no_history_is_refused() {
     if let Err(error) = outcome {
         panic!("{error}");
     }
-    // A test that never met what it is about would pass as well.
-    seen.borrow().check(cases);
+    seen.into_inner()
 }

@@ -74,8 +74,16 @@ impl Seen {
             self.restarts * 4,
             self.rounds,
             self.summaries * 10,
-            self.tool_changes * 4,
-            self.tool_changes_refused * 20,
+        ];
+        assert!(all.iter().all(|count| *count > histories / 2), "{self:?}");
+    }
+
+    pub(super) fn check_tools(&self, histories: u32) {
+        let all = [
+            self.tool_changes,
+            self.tool_changes_refused * 4,
+            self.summaries * 4,
+            self.thinking_sent,
         ];
         assert!(all.iter().all(|count| *count > histories / 2), "{self:?}");
     }
@@ -169,6 +177,7 @@ impl Kernel {
                 self.record(Record::Thread { name });
             }
             Op::Setting(number) => self.set(*number),
+            Op::Tool(number) => self.change_tool(*number),
             Op::Model(number) => {
                 self.settings.model = MODELS[usize::from(*number) % MODELS.len()].to_owned();
                 self.settings.effort = None;
@@ -227,30 +236,14 @@ impl Kernel {
         let settings = &mut self.settings;
         let languages = |bash, python| Languages { bash, python };
         let toggle = |is_on: bool| (!is_on).then(|| format!("Be brief, {number}."));
-        let own = |name: &str, about: &str| json!({"name": name, "description": about, "input_schema": {"type": "object"}});
-        let is = |name: &'static str| move |tool: &Value| tool["name"] == name;
-        match number % 15 {
+        match number % 12 {
             0 => settings.system = toggle(settings.system.is_some()),
             1 if settings.presets.is_empty() => settings.presets.push("analyst".to_owned()),
             1 => settings.presets.clear(),
             2 => settings.languages = languages(true, true),
             3 => settings.languages = languages(true, false),
             4 => settings.languages = languages(false, false),
-            // Tools are added, edited and taken away.
-            5 | 6 | 12 if !settings.client_tools.iter().any(is("mine")) => {
-                settings.client_tools.push(own("mine", "first"));
-            }
-            5 => settings.client_tools.retain(|tool| tool["name"] != "mine"),
-            12 => {
-                let mine = settings
-                    .client_tools
-                    .iter_mut()
-                    .find(|tool| is("mine")(tool));
-                *mine.unwrap() = own("mine", &format!("edited {number}"));
-            }
-            13 if settings.client_tools.iter().any(is("yours")) => settings.client_tools.clear(),
-            13 => settings.client_tools.push(own("yours", "other")),
-            14 => settings.web = settings.web.is_none().then(Web::default),
+            5 | 6 => settings.web = settings.web.is_none().then(Web::default),
             7 if settings.dated_tools.is_empty() => settings
                 .dated_tools
                 .push("code_execution_20250825".to_owned()),
@@ -259,6 +252,23 @@ impl Kernel {
             9 => settings.thinking = ThinkingShow::Off,
             10 => settings.thinking = ThinkingShow::Show,
             _ => settings.max_tokens = 8_000,
+        }
+    }
+
+    fn change_tool(&mut self, number: u8) {
+        let tools = &mut self.settings.client_tools;
+        let name = if number.is_multiple_of(2) {
+            "mine"
+        } else {
+            "yours"
+        };
+        let about = format!("version {}", number / 8);
+        let tool = json!({"name": name, "description": about, "input_schema": {"type": "object"}});
+        let known = tools.iter().position(|tool| tool["name"] == name);
+        match known {
+            Some(at) if number % 8 < 4 => drop(tools.remove(at)),
+            Some(at) => tools[at] = tool,
+            None => tools.push(tool),
         }
     }
 

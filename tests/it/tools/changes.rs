@@ -121,7 +121,8 @@ async fn tools_that_change_are_told_and_cost_neither_the_cache_nor_the_thinking(
         definition(&told[0])["allowed_callers"],
         json!(["direct", "code_execution_20260120"])
     );
-    assert_eq!(definition(&told[1])["description"], "Asks anew.");
+    let about = definition(&told[1])["description"].as_str().unwrap();
+    assert!(about.starts_with("Asks anew."), "{about}");
     let gone = json!({"type": "tool_removal", "tool": {"type": "tool_reference", "name": "ask"}});
     assert_eq!(told[2], gone);
 }
@@ -180,7 +181,7 @@ async fn where_the_api_refuses_changes_tools_are_sent_anew_and_that_is_remembere
     let sandbox = |at: usize| asked[at].body["container"].clone();
     assert_eq!(sandbox(2), sandbox(1), "it was not the sandbox");
     let thoughts: Vec<usize> = asked.iter().map(Asked::thoughts).collect();
-    assert_eq!(thoughts, [0, 1, 0, 1, 0, 1, 2]);
+    assert_eq!(thoughts, [0, 1, 0, 1, 0, 1, 1]);
 }
 
 /// A model that takes no messages of the system gets new tools, as before.
