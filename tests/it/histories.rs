@@ -22,7 +22,7 @@ use page::Saves;
 /// How many histories are tried when nobody says otherwise.
 const HISTORIES: u32 = 1_000;
 /// How many of them are about tools alone.
-const TOOL_HISTORIES: u32 = 250;
+const TOOL_HISTORIES: u32 = 500;
 
 /// Something that happens.
 #[derive(Debug, Clone)]
@@ -110,10 +110,10 @@ fn tool_ops() -> impl Strategy<Value = Op> {
         })
     };
     prop_oneof![
-        6 => (any::<u8>(), short()).prop_map(|(at, answer)| Op::Run(at, answer)),
-        6 => (any::<u8>(), short()).prop_map(|(at, answer)| Op::Insert(at, answer)),
+        3 => (any::<u8>(), short()).prop_map(|(at, answer)| Op::Run(at, answer)),
+        9 => (any::<u8>(), short()).prop_map(|(at, answer)| Op::Insert(at, answer)),
         8 => any::<u8>().prop_map(Op::Tool),
-        3 => any::<u8>().prop_map(Op::Delete),
+        6 => any::<u8>().prop_map(Op::Delete),
         1 => any::<u8>().prop_map(Op::Restore),
         1 => (any::<u8>(), any::<u8>()).prop_map(|(from, to)| Op::Move(from, to)),
         2 => Just(Op::Undo),

@@ -10,6 +10,7 @@ use crate::chat::action::{Plan, UpFront};
 use crate::chat::conversation::Planned;
 use crate::chat::question::Question;
 use crate::chat::record::Record;
+use crate::chat::tool_changes;
 use crate::chat::settings::Settings;
 use crate::chat::structured::Wanted;
 use crate::chat::turn::{Origin, TurnEnd};
@@ -91,7 +92,15 @@ impl Kernel {
         let conversations = &self.state.conversations;
         let cached = conversations.cached_above(&opening);
         let new_tools = conversations.replaces_tools(&opening);
-        let new_tools = (new_tools && cached > 0).then(|| UpFront::cost(cached));
+        // Told behind `tools` that were empty, they change how the prompt begins.
+        let first_tools = asked.tools.is_empty() && tool_changes::are_new_in(&asked);
+        let new_tools = match cached {
+            0 => None,
+            _ if new_tools => Some(UpFront::cost(cached)),
+            _ => first_tools.then(|| {
+                format!("Claude has its first tools: about {cached} tokens are read again without the cache.")
+            }),
+        };
         let mended = mend::files(
             &asked,
             &mut self.state,
