@@ -175,7 +175,8 @@ fn price(request: &MessagesRequest, counted: &Counted, prices: Option<&Prices>) 
         return format!("not known for {model}");
     };
     let output = output * f64::from(request.max_tokens);
-    let searches = searches(request);
+    let tools = tool_changes::in_force(request);
+    let searches = searches(&tools);
     let most = f64::from(searches.unwrap_or(0)) * SEARCH_USD;
     let mut parts = Vec::new();
     if matches!(counted, Counted::Yes(_)) {
@@ -198,10 +199,10 @@ fn price(request: &MessagesRequest, counted: &Counted, prices: Option<&Prices>) 
         (Counted::Yes(_), None) => format!("at most {parts}"),
         (Counted::No(_), _) => format!("at most {parts}, and the prompt"),
     };
-    if !request.tools.is_empty() {
+    if !tools.is_empty() {
         text.push_str(". Each round of tools is a call");
     }
-    if bills_sandbox(request) {
+    if bills_sandbox(&tools) {
         text.push_str(
             ". Sandbox time is free for 1,550 hours a month in an organization, then $0.05 an hour",
         );
@@ -210,11 +211,8 @@ fn price(request: &MessagesRequest, counted: &Counted, prices: Option<&Prices>) 
 }
 
 /// The most searches a call may make; `None` for any number.
-fn searches(request: &MessagesRequest) -> Option<u32> {
-    let mut searches = request
-        .tools
-        .iter()
-        .filter(|tool| name_of(tool) == "web_search");
+fn searches(tools: &[Value]) -> Option<u32> {
+    let mut searches = tools.iter().filter(|tool| name_of(tool) == "web_search");
     match searches.next() {
         None => Some(0),
         Some(tool) => u32::try_from(tool.get("max_uses")?.as_u64()?).ok(),
@@ -222,12 +220,9 @@ fn searches(request: &MessagesRequest) -> Option<u32> {
 }
 
 /// Whether sandbox time is billed: not beside the newer types of the web (`claude-api.md` 3.8).
-fn bills_sandbox(request: &MessagesRequest) -> bool {
-    let types = || {
-        let types = request.tools.iter().filter_map(|tool| tool.get("type"));
-        types.filter_map(Value::as_str)
-    };
-    request.tools.iter().any(is_code_execution) && !types().any(is_web_by_code)
+fn bills_sandbox(tools: &[Value]) -> bool {
+    let mut types = tools.iter().filter_map(|tool| tool.get("type")?.as_str());
+    tools.iter().any(is_code_execution) && !types.any(is_web_by_code)
 }
 
 fn name_of(tool: &Value) -> &str {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use claude_kernel::anthropic::request::{MessagesRequest, Role};
 use claude_kernel::chat::settings::Settings;
-use serde_json::json;
 
 use crate::support::talk::Talk;
 
@@ -65,33 +64,27 @@ fn where_settings_cannot_be_told_the_thinking_goes_once_and_for_good() {
         model: "claude-opus-4-7".to_owned(),
         ..brief.clone()
     };
-    let tools = Settings {
-        client_tools: vec![json!({"name": "mine", "input_schema": {"type": "object"}})],
-        ..brief.clone()
-    };
-    for changed in [old, tools] {
-        let mut talk = Talk::default();
-        let before = Settings::default();
-        think(&mut talk, &before, "one");
-        think(&mut talk, &brief, "two");
-        assert_eq!(thoughts(&talk.plan(&before, "three")), 2);
-        let request = talk.plan(&changed, "three");
-        assert_eq!(thoughts(&request), 0);
-        assert!(
-            request
-                .messages
-                .iter()
-                .all(|said| said.role != Role::System)
-        );
-        assert_eq!(
-            thoughts(&talk.plan(&before, "three")),
-            2,
-            "a plan changes nothing"
-        );
-        think(&mut talk, &changed, "three");
-        let request = talk.plan(&brief, "four");
-        assert!(thoughts(&request) <= 1, "what was sent without stays out");
-    }
+    let mut talk = Talk::default();
+    let before = Settings::default();
+    think(&mut talk, &before, "one");
+    think(&mut talk, &brief, "two");
+    assert_eq!(thoughts(&talk.plan(&before, "three")), 2);
+    let request = talk.plan(&old, "three");
+    assert_eq!(thoughts(&request), 0);
+    assert!(
+        request
+            .messages
+            .iter()
+            .all(|said| said.role != Role::System)
+    );
+    assert_eq!(
+        thoughts(&talk.plan(&before, "three")),
+        2,
+        "a plan changes nothing"
+    );
+    think(&mut talk, &old, "three");
+    let request = talk.plan(&brief, "four");
+    assert!(thoughts(&request) <= 1, "what was sent without stays out");
 }
 
 /// What makes a long notebook cheap: turns are serialised once, requests share their bytes.
