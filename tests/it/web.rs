@@ -120,10 +120,14 @@ async fn there_are_never_two_searches_or_two_sandboxes() {
         "{}",
         ran.text()
     );
-    rig.cell("%tools web_search_20250305\n%web off\nSay hello")
-        .await;
-    rig.cell("%tools python web_search_20260209\nSay hello")
-        .await;
+    // In a conversation of their own: tools that change are told in a message.
+    for tools in [
+        "%tools web_search_20250305\n%web off",
+        "%tools python web_search_20260209",
+    ] {
+        rig.cell("%reset chat").await;
+        rig.cell(&format!("{tools}\nSay hello")).await;
+    }
     let mut alone = Rig::start(SCRIPT).await;
     alone.cell("%tools web_search_20260209\nSay hello").await;
     let mut bodies = asked(&rig).await;
