@@ -45,16 +45,6 @@ pub(super) async fn ask(
     let nothing_said = Conversations::default();
     let cell = nothing_said.order().next_run();
     let question = Question::of(prompt);
-    let allowance = money::admit(
-        desktop.state,
-        &cell,
-        &mut settings,
-        &question,
-        desktop.edges,
-        desktop.interruptions,
-        desktop.scene.desk,
-    )
-    .await?;
     let Planned {
         mut request,
         question,
@@ -62,6 +52,15 @@ pub(super) async fn ask(
     } = nothing_said.plan(&cell, &settings, &question);
     let container = desktop.state.conversations.current().container();
     request.container.id = container.map(str::to_owned);
+    let allowance = money::admit(
+        desktop.state,
+        &mut request,
+        &mut settings,
+        desktop.edges,
+        desktop.interruptions,
+        desktop.scene.desk,
+    )
+    .await?;
     let mut turn = TurnLoop::start(Plan {
         request,
         question,

@@ -56,16 +56,15 @@ pub(super) async fn compact(
         )
         .into());
     };
-    let allowance = money::admit_request(
+    let allowance = money::admit(
         desktop.state,
-        &compaction.request,
+        &mut compaction.request,
         &mut settings,
         desktop.edges,
         desktop.interruptions,
         desktop.scene.desk,
     )
     .await?;
-    compaction.request.max_tokens = settings.max_tokens;
     let turns = compaction.turns.len();
     let mut turn = TurnLoop::start(Plan {
         request: compaction.request.clone(),

@@ -3,9 +3,8 @@
 use crate::anthropic::request::MessagesRequest;
 use crate::cell::shown::clip;
 use crate::chat::budget::Allowance;
-use crate::chat::conversation::order::CellKey;
 use crate::chat::ledger::Entry;
-use crate::chat::question::Question;
+use crate::chat::params;
 use crate::chat::settings::Settings;
 use crate::chat::turn::Receipt;
 
@@ -20,33 +19,14 @@ const BYTES_PER_TOKEN: usize = 3;
 /// How much of a prompt a line of the ledger keeps, in characters.
 const CLIP: usize = 80;
 
-/// Lowers `settings.max_tokens` to what the budget pays for; returns what the turn may spend.
+/// Lowers `max_tokens` of `request`, and of the settings it was made of, to what the budget pays
+/// for; returns what the turn may spend. The request must be what will be sent: it is counted.
 ///
 /// # Errors
 /// When the rest of the budget is no room for an answer, or the cell was stopped.
 pub async fn admit(
     state: &State,
-    cell: &CellKey,
-    settings: &mut Settings,
-    question: &Question,
-    edges: &Edges,
-    interruptions: &mut Interruptions,
-    desk: &Desk,
-) -> Result<Option<Allowance>, Stopped> {
-    if settings.budget.is_off() {
-        return Ok(None);
-    }
-    let request = state.conversations.plan(cell, settings, question).request;
-    admit_request(state, &request, settings, edges, interruptions, desk).await
-}
-
-/// As [`admit`], of a request that is planned already.
-///
-/// # Errors
-/// As [`admit`].
-pub async fn admit_request(
-    state: &State,
-    request: &MessagesRequest,
+    request: &mut MessagesRequest,
     settings: &mut Settings,
     edges: &Edges,
     interruptions: &mut Interruptions,
@@ -70,6 +50,11 @@ pub async fn admit_request(
             settings.max_tokens,
         )
         .map_err(|over| CellError::no_budget(&over))?;
+    request.max_tokens = settings.max_tokens;
+    if request.thinking.is_some() {
+        // How long thinking may be depends on how long the answer may be.
+        request.thinking = params::thinking(settings);
+    }
     Ok(Some(allowance))
 }
 

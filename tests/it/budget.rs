@@ -139,3 +139,24 @@ async fn an_answer_that_goes_over_is_stopped_and_what_came_is_kept() {
     let said = asked(&rig).await.last().unwrap()["messages"].to_string();
     assert!(said.contains("Step 1 is done."));
 }
+
+/// What the budget pays for is what goes out: with the files that a new sandbox gets again.
+#[tokio::test]
+async fn what_is_counted_is_what_is_sent() {
+    let mut rig = Rig::start(SCRIPT).await;
+    std::fs::write(rig.directory.path().join("a.csv"), "1\n").unwrap();
+    rig.cell("%budget $1\n%attach a.csv\nLoop").await;
+    rig.cell("%reset sandbox\nSay hello").await;
+    let sent = rig.emulator.faults().requests().await.unwrap();
+    let body = |target: &str| {
+        let mut found = sent.iter().rev();
+        let found = found.find(|request| request.target == target).unwrap();
+        found.body.clone()
+    };
+    let (counted, asked) = (body("/v1/messages/count_tokens"), body("/v1/messages"));
+    let last = asked["messages"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["content"][0]["type"], "container_upload", "{last}");
+    for part in ["messages", "system", "tools", "thinking"] {
+        assert_eq!(counted[part], asked[part], "{part}");
+    }
+}

@@ -64,19 +64,6 @@ impl Kernel {
         if let Some(record) = self.state.conversations.ran(&cell) {
             self.state.record(record);
         }
-        let allowed = money::admit(
-            &self.state,
-            &cell,
-            &mut settings,
-            &question,
-            &self.edges,
-            &mut self.interruptions,
-            &self.desk,
-        );
-        let allowance = match allowed.await {
-            Ok(allowance) => allowance,
-            Err(stopped) => return Ran::stopped(stopped),
-        };
         let prompt = question.prompt.clone();
         let Planned {
             request: mut asked,
@@ -113,6 +100,18 @@ impl Kernel {
             Err(stopped) => return Ran::stopped(stopped),
         };
         let told = self.state.inputs.fit(&mut asked, &mut question);
+        let allowed = money::admit(
+            &self.state,
+            &mut asked,
+            &mut settings,
+            &self.edges,
+            &mut self.interruptions,
+            &self.desk,
+        );
+        let allowance = match allowed.await {
+            Ok(allowance) => allowance,
+            Err(stopped) => return Ran::stopped(stopped),
+        };
         let has_files = !uploads::files_in(&asked).is_empty();
         resume::begin_turn(
             &mut self.state,
