@@ -7,9 +7,12 @@ mod caching;
 mod code_results;
 mod compaction;
 mod history;
+mod images;
 mod output;
 mod tool_changes;
 mod tools;
+
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::headers::Version;
@@ -38,6 +41,7 @@ pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result
     compaction::check(request, paused)?;
     history::check(request, version, paused)?;
     tool_changes::check(request)?;
+    images::check(request)?;
     code_results::check(request)?;
     caching::check(request)
 }
@@ -118,24 +122,41 @@ fn thinking(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// The effort of the request, and of `system` messages that change it.
 fn effort(request: &Request) -> Result<(), ApiError> {
-    let levels = request.model.efforts;
-    if !request.effort_given || levels.contains(&request.effort.as_str()) {
-        return Ok(());
+    let model = request.model;
+    if request.has_budget && !model.takes_budgets() {
+        return Err(ApiError::invalid(format!(
+            "output_config.task_budget: {} does not support task budgets",
+            model.id
+        )));
     }
-    Err(ApiError::invalid(if levels.is_empty() {
-        format!(
-            "output_config.effort: {} does not support effort",
-            request.model.id
-        )
-    } else {
-        format!(
-            "output_config.effort: '{}' is not supported by {}. Supported levels: {}",
-            request.effort,
-            request.model.id,
-            levels.join(", ")
-        )
-    }))
+    let given = request.effort_given.then_some(request.effort.as_str());
+    let messages = request.messages.iter().enumerate();
+    let changes =
+        messages.filter_map(|(i, message)| Some((format!("messages.{i}."), message.effort()?)));
+    let all = given.into_iter().map(|effort| (String::new(), effort));
+    for (path, effort) in all.chain(changes) {
+        if !path.is_empty() && request.thinking.kind == "between_tools" {
+            return Err(ApiError::invalid(format!(
+                "{path}output_config.effort: cannot change with \"thinking.type.between_tools\""
+            )));
+        }
+        if model.efforts.is_empty() {
+            return Err(ApiError::invalid(format!(
+                "{path}output_config.effort: {} does not support effort",
+                model.id
+            )));
+        }
+        if !model.efforts.contains(&effort) {
+            return Err(ApiError::invalid(format!(
+                "{path}output_config.effort: '{effort}' is not supported by {}. Supported levels: {}",
+                model.id,
+                model.efforts.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn tool_choice(request: &Request) -> Result<(), ApiError> {
@@ -148,12 +169,23 @@ fn tool_choice(request: &Request) -> Result<(), ApiError> {
         ));
     }
     let kind = text(choice, "type").unwrap_or_default();
+    let by_code = !request.tools_for_code().is_empty();
+    if by_code && choice.get("disable_parallel_tool_use") == Some(&Value::Bool(true)) {
+        return Err(ApiError::invalid(
+            "tool_choice.disable_parallel_tool_use: not supported with programmatic `allowed_callers`",
+        ));
+    }
     if !matches!(kind, "any" | "tool") {
         return Ok(());
     }
     if request.model.refuses_forced_tools {
         return Err(ApiError::invalid(
             "tool_choice: type \"tool\" and \"any\" are not supported for this model.",
+        ));
+    }
+    if by_code {
+        return Err(ApiError::invalid(
+            "tool_choice: type \"tool\" and \"any\" are not supported with programmatic `allowed_callers`",
         ));
     }
     if request.thinking.kind == "enabled" {

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A refused request: what becomes the status line and the JSON body.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,8 @@ pub(super) struct ApiError {
     pub(super) message: String,
     /// `error.details.error_code`.
     pub(super) code: Option<String>,
+    /// The rest of `error.details`.
+    pub(super) details: Map<String, Value>,
     pub(super) headers: Vec<(String, String)>,
 }
 
@@ -23,6 +25,7 @@ impl ApiError {
             kind,
             message: message.into(),
             code: None,
+            details: Map::new(),
             headers: Vec::new(),
         }
     }
@@ -90,11 +93,20 @@ impl ApiError {
         self
     }
 
+    /// Adds a field to `error.details`.
+    #[must_use]
+    pub(super) fn detail(mut self, name: &str, value: Value) -> Self {
+        self.details.insert(name.to_owned(), value);
+        self
+    }
+
     /// Returns the JSON body.
     pub(super) fn body(&self, request_id: &str) -> Value {
         let mut error = json!({"type": self.kind, "message": self.message});
         if let (Some(code), Some(map)) = (&self.code, error.as_object_mut()) {
-            map.insert("details".into(), json!({"error_code": code}));
+            let mut details = Map::from_iter([("error_code".to_owned(), json!(code))]);
+            details.extend(self.details.clone());
+            map.insert("details".into(), details.into());
         }
         json!({"type": "error", "error": error, "request_id": request_id})
     }

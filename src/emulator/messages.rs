@@ -173,7 +173,13 @@ pub(super) async fn count_tokens(
         })
         .await??;
     let tokens = usage::of_request(&request);
-    Ok(json_response(&json!({"input_tokens": tokens})))
+    let mut counted = json!({"input_tokens": tokens});
+    if let (true, Some(map)) = (request.edits_context, counted.as_object_mut()) {
+        // Nothing here grows long enough to be cleared.
+        let original = json!({"original_input_tokens": tokens});
+        map.insert("context_management".into(), original);
+    }
+    Ok(json_response(&counted))
 }
 
 async fn read(

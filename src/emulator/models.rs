@@ -283,7 +283,18 @@ const MODELS: &[Model] = &[
 impl Model {
     /// Whether `compaction` is taken (2.5).
     pub(super) fn compacts(&self) -> bool {
-        self.line != "haiku" && self.max_input_tokens > 200_000
+        self.line != "haiku" && !self.has_small_window()
+    }
+
+    /// Whether `output_config.task_budget` is taken (2.2).
+    pub(super) fn takes_budgets(&self) -> bool {
+        let opus = [
+            "claude-opus-4-7",
+            "claude-opus-4-8",
+            "claude-opus-5",
+            "claude-opus-5-5",
+        ];
+        self.line == "fable" || opus.contains(&self.id)
     }
 
     /// Whether a thinking block made by `producer` can be read (14.1); unreadable ones are dropped.
@@ -302,6 +313,17 @@ impl Model {
             "claude-fable-5-1" | "claude-fable-5-2" => producer == "claude-opus-5-5",
             _ => classic,
         }
+    }
+
+    /// Whether its context window is the small one, to which smaller limits belong.
+    pub(super) fn has_small_window(&self) -> bool {
+        self.max_input_tokens <= 200_000
+    }
+
+    /// Pixels of an image's longer side that are looked at; larger ones are made smaller (6.1).
+    pub(super) fn seen_side(&self) -> usize {
+        // The same models hide their thinking: 4.7 and later.
+        if self.hides_thinking { 2576 } else { 1568 }
     }
 
     /// Whether the REPL of the newer code execution tools works.

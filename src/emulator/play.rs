@@ -161,7 +161,8 @@ impl Player {
             stop = Some(why);
         } else {
             for (i, part) in scene.parts.iter().enumerate() {
-                let calls_on = matches!(scene.parts.get(i + 1), Some(Part::Block(next)) if kind(next) == "tool_use");
+                let calls_on = self.request.calls_together()
+                    && matches!(scene.parts.get(i + 1), Some(Part::Block(next)) if kind(next) == "tool_use");
                 match self.part(part, &scene, i).await? {
                     Next::Stop(why) => stop = Some(why),
                     Next::Part if self.last_is("tool_use") && !calls_on => {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::error::ApiError;
 use super::models::{self, Model};
-use super::toolset::Toolset;
+use super::toolset::{Toolset, definition_in};
 
 /// A checked `POST /v1/messages` or `count_tokens` body.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub(super) struct Request {
     /// `output_config.effort`, or the model's default.
     pub(super) effort: String,
     pub(super) effort_given: bool,
+    /// `output_config.task_budget` was given.
+    pub(super) has_budget: bool,
     pub(super) format: Option<Value>,
     pub(super) container: Option<String>,
     pub(super) skills: Vec<Value>,
@@ -47,8 +49,10 @@ pub(super) struct Request {
 pub(super) struct Message {
     pub(super) role: Role,
     pub(super) blocks: Vec<Value>,
-    /// `clear_at` says that it is gone with the next `user` message.
-    pub(super) is_cleared: bool,
+    /// `clear_at`, of `system` messages alone.
+    pub(super) clear_at: Option<String>,
+    /// `output_config`, likewise.
+    pub(super) config: Option<Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +127,7 @@ impl Request {
             thinking: Thinking::read(body.get("thinking"), model),
             effort: effort.unwrap_or(model.default_effort).to_owned(),
             effort_given: effort.is_some(),
+            has_budget: config.is_some_and(|config| present(config, "task_budget").is_some()),
             format: config.and_then(|config| present(config, "format")),
             container: container.0,
             skills: container.1,
@@ -147,12 +152,42 @@ impl Request {
         self.betas.iter().any(|beta| beta == name)
     }
 
+    /// Returns every tool that is given by value, and where.
+    pub(super) fn definitions(&self) -> impl Iterator<Item = (String, &Value)> {
+        let tools = self.tools.iter().enumerate();
+        let messages = self.messages.iter().enumerate();
+        let blocks = messages.flat_map(|(i, message)| {
+            let blocks = message.blocks.iter().enumerate();
+            blocks.map(move |(j, block)| (format!("messages.{i}.content.{j}"), block))
+        });
+        let inline = blocks.filter_map(|(path, block)| {
+            Some((format!("{path}.tool.definition"), definition_in(block)?))
+        });
+        tools
+            .map(|(i, tool)| (format!("tools.{i}"), tool))
+            .chain(inline)
+    }
+
     /// Returns the `type` of the code execution tool, if there is one.
     pub(super) fn code_execution(&self) -> Option<&str> {
         self.offered
             .iter()
             .filter_map(|tool| text(tool, "type"))
             .find(|kind| kind.starts_with("code_execution_"))
+    }
+
+    /// Whether `tool_choice` is of this type.
+    pub(super) fn chooses(&self, word: &str) -> bool {
+        self.tool_choice
+            .as_ref()
+            .is_some_and(|choice| kind(choice) == word)
+    }
+
+    /// Whether the model may call several tools at once.
+    pub(super) fn calls_together(&self) -> bool {
+        let choice = self.tool_choice.as_ref();
+        choice.and_then(|choice| choice.get("disable_parallel_tool_use"))
+            != Some(&Value::Bool(true))
     }
 
     /// Whether a tool of this name is in effect.
@@ -182,6 +217,11 @@ impl Request {
 }
 
 impl Message {
+    /// The effort from here on, if it changes here.
+    pub(super) fn effort(&self) -> Option<&str> {
+        text(self.config.as_ref()?, "effort")
+    }
+
     fn read(value: &Value) -> Self {
         Self {
             role: match text(value, "role") {
@@ -190,7 +230,8 @@ impl Message {
                 _ => Role::User,
             },
             blocks: blocks(value.get("content")),
-            is_cleared: text(value, "clear_at") == Some("next_user_message"),
+            clear_at: text(value, "clear_at").map(str::to_owned),
+            config: present(value, "output_config"),
         }
     }
 }

@@ -256,5 +256,22 @@ pub(super) fn check(
         tools::check_all(given, &Path::Key(&Path::Root, "tools"), betas)?;
     }
     let messages = map.get("messages").unwrap_or(&Value::Null);
+    contents(messages)?;
     tools::check_inline(messages, &Path::Key(&Path::Root, "messages"), betas)
+}
+
+/// Every message has content but a `system` message that configures what follows (2.6).
+fn contents(messages: &Value) -> Result<(), ApiError> {
+    let messages = messages.as_array().into_iter().flatten();
+    let mut empty = messages.enumerate().filter(|(_, message)| {
+        let is_system = message.get("role").is_some_and(|role| role == "system");
+        let configures = is_system && message.get("output_config").is_some();
+        message.get("content").is_none() && !configures
+    });
+    match empty.next() {
+        Some((i, _)) => Err(ApiError::invalid(format!(
+            "messages.{i}.content: Field required"
+        ))),
+        None => Ok(()),
+    }
 }

@@ -66,7 +66,10 @@ fn opens_with_compaction(block: Option<&Value>) -> bool {
 
 fn turns(request: &Request) -> Vec<Turn<'_>> {
     let mut turns: Vec<Turn<'_>> = Vec::new();
-    for (message, value) in request.messages.iter().enumerate() {
+    let with_content = request.messages.iter().enumerate();
+    let with_content =
+        with_content.filter(|(_, value)| value.role != Role::System || !value.blocks.is_empty());
+    for (message, value) in with_content {
         let placed = value
             .blocks
             .iter()
@@ -92,7 +95,20 @@ fn turns(request: &Request) -> Vec<Turn<'_>> {
 fn contents(request: &Request, version: Version) -> Result<(), ApiError> {
     let last = request.messages.len() - 1;
     for (i, message) in request.messages.iter().enumerate() {
-        if message.blocks.is_empty() && (message.role != Role::Assistant || i != last) {
+        let of_system = [
+            (message.clear_at.is_some(), "clear_at"),
+            (message.config.is_some(), "output_config"),
+        ];
+        for (given, field) in of_system {
+            if given && message.role != Role::System {
+                return Err(ApiError::invalid(format!(
+                    "messages.{i}.{field}: only `system` messages have it"
+                )));
+            }
+        }
+        let configures = message.effort().is_some();
+        let may_be_empty = configures || (message.role == Role::Assistant && i == last);
+        if message.blocks.is_empty() && !may_be_empty {
             return Err(ApiError::invalid(format!(
                 "messages.{i}: all messages must have non-empty content except for the optional final assistant message"
             )));
@@ -111,7 +127,6 @@ fn contents(request: &Request, version: Version) -> Result<(), ApiError> {
                 return Err(ApiError::invalid(format!("{path}: {what}")));
             }
             place(message.role, block, &path, version)?;
-            image(block, &path)?;
         }
     }
     Ok(())
@@ -158,40 +173,6 @@ fn cites(block: &Value) -> bool {
     };
     let inner = block.get("content").and_then(Value::as_array);
     cited(block) || inner.into_iter().flatten().any(cited)
-}
-
-fn image(block: &Value, path: &str) -> Result<(), ApiError> {
-    use base64::Engine as _;
-    let Some(source) = block.get("source").filter(|_| kind(block) == "image") else {
-        return Ok(());
-    };
-    if kind(source) != "base64" {
-        return Ok(());
-    }
-    let data = text(source, "data").unwrap_or_default();
-    let bytes = base64::engine::general_purpose::STANDARD.decode(data);
-    let bytes = bytes.map_err(|_| {
-        ApiError::invalid(format!("{path}.image.source.base64: invalid base64 data"))
-    })?;
-    if data.len() > 10 * 1024 * 1024 {
-        return Err(ApiError::invalid(format!(
-            "{path}.image.source.base64: image exceeds 10 MB maximum: {} bytes > 10485760 bytes",
-            data.len()
-        )));
-    }
-    let media_type = text(source, "media_type").unwrap_or_default();
-    match infer::get(&bytes) {
-        Some(found) if found.mime_type() == media_type => Ok(()),
-        Some(found) if found.matcher_type() == infer::MatcherType::Image => {
-            Err(ApiError::invalid(format!(
-                "{path}.image.source.base64.media_type: the image was specified as {media_type} but appears to be {}",
-                found.mime_type()
-            )))
-        }
-        _ => Err(ApiError::invalid(format!(
-            "{path}.image.source.base64.data: Could not process image"
-        ))),
-    }
 }
 
 fn system_messages(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError> {

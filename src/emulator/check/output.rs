@@ -1,10 +1,12 @@
-//! Structured output (2.2): what a `json_schema` may hold, and citations, which exclude it.
+//! Structured output and strict tools (2.2): what their schemas may hold, and citations, which
+//! exclude the former.
 
 use serde_json::{Map, Value};
 
 use super::super::error::ApiError;
 use super::super::request::{Request, kind};
 use super::super::structured;
+use super::tools::{by_code, is_strict};
 
 /// Keywords that constrain numbers, lengths or counts.
 const CONSTRAINTS: &[&str] = &[
@@ -29,23 +31,41 @@ const MOST_UNIONS: usize = 16;
 
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     let cited = citations(request)?;
-    let Some(schema) = request
-        .format
-        .as_ref()
-        .and_then(|format| format.get("schema"))
-    else {
-        return Ok(());
-    };
-    if cited {
-        return Err(ApiError::invalid(
-            "output_config.format: structured output cannot be combined with citations",
-        ));
-    }
     let mut count = Count::default();
-    walk(schema, schema, "output_config.format.schema", 0, &mut count)?;
-    structured::validator(schema)
-        .map_err(|why| ApiError::invalid(format!("output_config.format.schema: {why}")))?;
+    for (path, tool) in request.definitions() {
+        let Some(schema) = tool.get("input_schema") else {
+            continue;
+        };
+        let path = format!("{path}.input_schema");
+        if is_strict(tool) {
+            walk(schema, schema, &path, 0, &mut count)?;
+        } else if by_code(tool) && refers_to_itself(schema) {
+            return Err(ApiError::invalid(format!(
+                "{path}: recursive schemas are not supported with programmatic `allowed_callers`"
+            )));
+        }
+    }
+    let format = request.format.as_ref();
+    if let Some(schema) = format.and_then(|format| format.get("schema")) {
+        if cited {
+            return Err(ApiError::invalid(
+                "output_config.format: structured output cannot be combined with citations",
+            ));
+        }
+        walk(schema, schema, "output_config.format.schema", 0, &mut count)?;
+        structured::validator(schema)
+            .map_err(|why| ApiError::invalid(format!("output_config.format.schema: {why}")))?;
+    }
     count.check()
+}
+
+/// Whether any reference in a schema has no end.
+fn refers_to_itself(schema: &Value) -> bool {
+    let mut found = Vec::new();
+    references(schema, &mut found);
+    found
+        .into_iter()
+        .any(|reference| recursive(schema, reference))
 }
 
 /// What a request may have only so many of.
@@ -78,7 +98,7 @@ impl Count {
         ] {
             if found > most {
                 return Err(ApiError::invalid(format!(
-                    "output_config.format.schema: {found} {what}, more than the {most} that are supported"
+                    "schemas: {found} {what}, more than the {most} that are supported"
                 )));
             }
         }

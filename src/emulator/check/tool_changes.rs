@@ -29,7 +29,7 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
             if after_assistant {
                 return wrong("are not allowed after a paused `assistant` turn");
             }
-            if message.is_cleared {
+            if message.clear_at.as_deref() == Some("next_user_message") {
                 return wrong("are not allowed in a message with `clear_at` \"next_user_message\"");
             }
             let marked = |value: &Value| value.get("cache_control").is_some_and(Value::is_object);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::error::ApiError;
 use super::super::request::{Request, text};
-use super::super::toolset::{definition_in, is_deferred, key_of};
+use super::super::toolset::{is_deferred, key_of};
 
 /// Most skills and strict tools in one request.
 const TWENTY: usize = 20;
@@ -15,7 +15,7 @@ const SKILLS: &[&str] = &["pptx", "xlsx", "docx", "pdf"];
 
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     let mut names = HashSet::new();
-    for (i, tool) in request.tools.iter().enumerate() {
+    for tool in &request.tools {
         let name = key_of(tool);
         if names.contains(&name) {
             return Err(
@@ -24,14 +24,9 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
             );
         }
         names.insert(name);
-        definition(tool, &format!("tools.{i}"))?;
     }
-    for (i, message) in request.messages.iter().enumerate() {
-        for (j, block) in message.blocks.iter().enumerate() {
-            if let Some(tool) = definition_in(block) {
-                definition(tool, &format!("messages.{i}.content.{j}.tool.definition"))?;
-            }
-        }
+    for (path, tool) in request.definitions() {
+        definition(tool, &path)?;
     }
     let strict = request.offered.iter().filter(|tool| is_strict(tool));
     if strict.count() > TWENTY {
@@ -50,12 +45,7 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
 
 /// A tool by itself.
 fn definition(tool: &Value, path: &str) -> Result<(), ApiError> {
-    let callers = tool.get("allowed_callers").and_then(Value::as_array);
-    let by_code = callers
-        .into_iter()
-        .flatten()
-        .any(|caller| caller != "direct");
-    if is_strict(tool) && by_code {
+    if is_strict(tool) && by_code(tool) {
         return Err(ApiError::invalid(format!(
             "{path}: `strict` cannot be combined with programmatic `allowed_callers`"
         )));
@@ -75,7 +65,16 @@ fn definition(tool: &Value, path: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn is_strict(tool: &Value) -> bool {
+/// Whether code in the sandbox may call a tool.
+pub(super) fn by_code(tool: &Value) -> bool {
+    let callers = tool.get("allowed_callers").and_then(Value::as_array);
+    callers
+        .into_iter()
+        .flatten()
+        .any(|caller| caller != "direct")
+}
+
+pub(super) fn is_strict(tool: &Value) -> bool {
     tool.get("strict") == Some(&Value::Bool(true))
 }
 

@@ -210,8 +210,12 @@ impl Player {
         }
     }
 
-    /// Whether a tool is in effect, or was withheld until this response's search found it.
+    /// Whether a tool may be called: it is in effect, or was withheld until this response's search
+    /// found it.
     fn offers(&self, name: &str) -> bool {
+        if self.request.chooses("none") {
+            return false;
+        }
         let found = || self.content.iter().flat_map(named_by);
         self.request.has_tool(name)
             || (self.request.toolset.withholds(name) && found().any(|found| found == name))

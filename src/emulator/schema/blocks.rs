@@ -28,7 +28,8 @@ const EFFORT: Shape = Nullable(&OneOf(super::EFFORTS));
 
 const MESSAGE: Shape = Object(&[
     must("role", &OneOf(&["user", "assistant", "system"])),
-    must("content", &TextOr(&List(&BLOCK))),
+    // `history` asks for it where a message must have some.
+    may("content", &TextOr(&List(&BLOCK))),
     beta(
         "clear_at",
         &OneOf(&["next_user_message", "never"]),

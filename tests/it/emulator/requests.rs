@@ -1,5 +1,6 @@
 //! What a request may hold: the shape, and the rules between its values.
 
+use base64::Engine as _;
 use serde_json::json;
 
 use super::{Backend, ask, check_accepted, check_refused, say};
@@ -227,6 +228,9 @@ async fn tools_and_the_choice_between_them() {
     let backend = Backend::start().await;
     let tool = json!({"name": "t", "input_schema": {"type": "object"}});
     let code = json!({"type": "code_execution_20260521", "name": "code_execution"});
+    let by_code = json!({"name": "u", "input_schema": {"type": "object"}, "allowed_callers": ["code_execution_20260120"]});
+    let mut endless = by_code.clone();
+    endless["input_schema"]["properties"] = json!({"child": {"$ref": "#"}});
     let tools = |tools: serde_json::Value| ask(json!({"tools": tools}));
     let choose = |model: &str, choice: serde_json::Value| {
         ask(json!({"model": model, "tools": [tool], "tool_choice": choice}))
@@ -238,10 +242,11 @@ async fn tools_and_the_choice_between_them() {
             tools(json!([tool, code])),
             tools(json!([{"type": "code_execution_20250825", "name": "code_execution", "cache_control": {"type": "ephemeral"}}])),
             tools(json!([{"type": "web_search_20260318", "name": "web_search", "max_uses": 3, "allowed_domains": ["a.b"]}])),
-            tools(json!([{"type": "custom", "name": "t", "input_schema": {"type": "object"}, "strict": true, "input_examples": [{}]}])),
+            tools(json!([{"type": "custom", "name": "t", "input_schema": {"type": "object", "additionalProperties": false}, "strict": true, "input_examples": [{}]}])),
             choose("claude-opus-5-5", json!({"type": "auto", "disable_parallel_tool_use": true})),
             choose("claude-opus-5-5", json!({"type": "none"})),
             choose("claude-opus-4-8", json!({"type": "tool", "name": "t"})),
+            ask(json!({"tools": [code, by_code], "tool_choice": {"type": "auto"}})),
         ],
     )
     .await;
@@ -265,6 +270,12 @@ async fn tools_and_the_choice_between_them() {
             (choose("claude-opus-5-5", json!({"type": "any"})), "tool_choice: type \"tool\" and \"any\" are not supported"),
             (choose("claude-opus-4-8", json!({"type": "tool", "name": "u"})), "tool_choice.name: Tool 'u' not found"),
             (choose("claude-opus-4-8", json!({"type": "some"})), "tool_choice: Input tag 'some'"),
+            (tools(json!([{"name": "t", "input_schema": {"type": "object"}, "strict": true}])), "tools.0.input_schema: For 'object' type, 'additionalProperties'"),
+            (tools(json!([{"name": "t", "input_schema": {"type": "object"}, "defer_loading": true, "cache_control": {"type": "ephemeral"}}, tool])), "tools: Tool names must be unique"),
+            (tools(json!([{"name": "d", "input_schema": {"type": "object"}, "defer_loading": true, "cache_control": {"type": "ephemeral"}}, tool])), "tools.0: a tool with `defer_loading`"),
+            (tools(json!([code, endless])), "tools.1.input_schema: recursive schemas"),
+            (ask(json!({"tools": [code, by_code], "tool_choice": {"type": "auto", "disable_parallel_tool_use": true}})), "tool_choice.disable_parallel_tool_use: not supported"),
+            (ask(json!({"model": "claude-opus-4-8", "tools": [code, by_code], "tool_choice": {"type": "any"}})), "tool_choice: type \"tool\" and \"any\" are not supported with programmatic"),
         ],
     )
     .await;
@@ -336,4 +347,179 @@ async fn counting_takes_no_more_than_it_needs() {
             format!("{name}: Extra inputs are not permitted")
         );
     }
+}
+
+/// A picture of this size, as far as its first bytes say.
+fn picture(width: u16, height: u16) -> serde_json::Value {
+    let size = [width.to_le_bytes(), height.to_le_bytes()].concat();
+    let bytes = [b"GIF89a".as_slice(), &size, &[0; 20]].concat();
+    let data = base64::engine::general_purpose::STANDARD.encode(bytes);
+    json!({"type": "image", "source": {"type": "base64", "media_type": "image/gif", "data": data}})
+}
+
+#[tokio::test]
+async fn pictures_have_their_limits_wherever_they_are() {
+    let backend = Backend::start().await;
+    let show = |blocks: serde_json::Value| say(json!([{"role": "user", "content": blocks}]));
+    let strict = |mut picture: serde_json::Value| {
+        picture["transformations"] = json!({"oversized_image": "error"});
+        picture
+    };
+    let answered = |result: serde_json::Value| {
+        say(json!([
+            {"role": "user", "content": "hello"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "t", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": [result]}]},
+        ]))
+    };
+    check_accepted(
+        &backend,
+        "",
+        vec![
+            show(json!([picture(8000, 1)])),
+            show(json!([strict(picture(2576, 1))])),
+            show(json!(vec![picture(1, 1); 600])),
+            answered(picture(8000, 8000)),
+        ],
+    )
+    .await;
+    let mut old = show(json!(vec![picture(1, 1); 101]));
+    old["model"] = json!("claude-haiku-4-5");
+    let mut wrong = picture(1, 1);
+    wrong["source"]["media_type"] = json!("image/png");
+    check_refused(
+        &backend,
+        "",
+        vec![
+            (
+                show(json!(vec![picture(1, 1); 601])),
+                "messages: 601 images",
+            ),
+            (old, "messages: 101 images"),
+            (
+                answered(wrong),
+                "messages.2.content.0.content.0.image.source.base64.media_type:",
+            ),
+        ],
+    )
+    .await;
+    let far = show(json!([picture(1, 1), picture(1, 8001), picture(8001, 1)]));
+    let both = json!(["messages.0.content.1", "messages.0.content.2"]);
+    let inside = json!(["messages.2.content.0.content.0"]);
+    for (body, most, paths) in [
+        (far, 8000, both),
+        (
+            show(json!([strict(picture(2577, 1))])),
+            2576,
+            json!(["messages.0.content.0"]),
+        ),
+        (answered(picture(1, 8001)), 8000, inside),
+    ] {
+        let answer = backend.post("/v1/messages", &body).await;
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        assert_eq!(
+            answer.json()["error"]["details"],
+            json!({"error_code": "image_dimensions_too_large", "max_side_length_pixels": most, "paths": paths})
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_may_change_the_effort_of_what_follows() {
+    let backend = Backend::start().await;
+    let betas =
+        "mid-conversation-output-config-2026-07-01,mid-conversation-system-clear-at-2026-08-21";
+    let low = json!({"effort": "low"});
+    let with = |role: &str, field: &str, value: &serde_json::Value, content: Option<&str>| {
+        let mut message = json!({"role": role, field: value});
+        if let Some(content) = content {
+            message["content"] = json!(content);
+        }
+        say(json!([{"role": "user", "content": "hello"}, message]))
+    };
+    let by = |model: &str, fields: serde_json::Value| {
+        let mut body = with("system", "output_config", &low, None);
+        body["model"] = json!(model);
+        let map = body.as_object_mut().unwrap();
+        map.extend(fields.as_object().unwrap().clone());
+        body
+    };
+    check_accepted(
+        &backend,
+        betas,
+        vec![
+            with("system", "output_config", &low, None),
+            with("system", "output_config", &low, Some("Be brief.")),
+            with("system", "output_config", &json!({}), Some("Be brief.")),
+            with("system", "clear_at", &json!("never"), Some("Be brief.")),
+            say(json!([
+                {"role": "user", "content": "hello"}, {"role": "system", "output_config": low},
+                {"role": "user", "content": "more"},
+            ])),
+        ],
+    )
+    .await;
+    let between = json!({"thinking": {"type": "between_tools"}});
+    check_refused(
+        &backend,
+        betas,
+        vec![
+            (
+                with("system", "output_config", &json!({}), None),
+                "messages.1: all messages must have non-empty content",
+            ),
+            (
+                with("user", "output_config", &low, None),
+                "messages.1.content: Field required",
+            ),
+            (
+                with("user", "output_config", &low, Some("x")),
+                "messages.1.output_config: only `system` messages",
+            ),
+            (
+                with("user", "clear_at", &json!("never"), Some("x")),
+                "messages.1.clear_at: only `system` messages",
+            ),
+            (
+                by("claude-sonnet-5-5", between),
+                "messages.1.output_config.effort: cannot change",
+            ),
+            (
+                by("claude-haiku-4-5", json!({})),
+                "messages.1.output_config.effort: claude-haiku-4-5 does not support effort",
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_task_budget_is_for_those_who_heed_it() {
+    let backend = Backend::start().await;
+    let body = |model: &str| {
+        let budget = json!({"task_budget": {"type": "tokens", "total": 20000}});
+        ask(json!({"model": model, "output_config": budget}))
+    };
+    let beta = "task-budgets-2026-03-13";
+    check_accepted(
+        &backend,
+        beta,
+        vec![body("claude-fable-5-1"), body("claude-opus-4-7")],
+    )
+    .await;
+    check_refused(
+        &backend,
+        beta,
+        vec![
+            (
+                body("claude-sonnet-5-5"),
+                "output_config.task_budget: claude-sonnet-5-5",
+            ),
+            (
+                body("claude-opus-4-6"),
+                "output_config.task_budget: claude-opus-4-6",
+            ),
+        ],
+    )
+    .await;
 }

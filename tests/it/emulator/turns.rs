@@ -212,3 +212,35 @@ async fn the_offline_backend_says_what_it_is() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn the_choice_of_tools_says_how_many_are_called() {
+    let script = "# hello\n\n```call t\n{}\n```\n\n```call t\n{\"n\": 2}\n```\n\nDone.\n";
+    let backend = Backend::with_script(script).await;
+    let tools = json!([{"name": "t", "input_schema": {"type": "object"}}]);
+    let mut body = ask(json!({"tools": tools, "tool_choice": {"type": "auto"}}));
+    let calls = |message: &Value| {
+        let content = message["content"].as_array().unwrap();
+        let calls = content.iter().filter(|block| block["type"] == "tool_use");
+        calls.map(|call| call["input"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        calls(&backend.message(&body).await),
+        [json!({}), json!({"n": 2})]
+    );
+    body["tool_choice"]["disable_parallel_tool_use"] = json!(true);
+    let first = backend.message(&body).await;
+    assert_eq!(calls(&first), [json!({})]);
+    let id = &first["content"][0]["id"];
+    body["messages"].as_array_mut().unwrap().extend([
+        json!({"role": "assistant", "content": first["content"]}),
+        json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "x"}]}),
+    ]);
+    assert_eq!(calls(&backend.message(&body).await), [json!({"n": 2})]);
+    let none = ask(json!({"tools": tools, "tool_choice": {"type": "none"}}));
+    let message = backend.message(&none).await;
+    assert_eq!(
+        (calls(&message), &message["stop_reason"]),
+        (vec![], &json!("end_turn"))
+    );
+}
