@@ -11,10 +11,8 @@ pub(super) struct ApiError {
     /// `error.type`.
     pub(super) kind: &'static str,
     pub(super) message: String,
-    /// `error.details.error_code`.
-    pub(super) code: Option<String>,
-    /// The rest of `error.details`.
-    pub(super) details: Map<String, Value>,
+    /// `error.details`: `error_code`, and what belongs to it.
+    pub(super) details: Vec<(&'static str, Value)>,
     pub(super) headers: Vec<(String, String)>,
 }
 
@@ -24,8 +22,7 @@ impl ApiError {
             status,
             kind,
             message: message.into(),
-            code: None,
-            details: Map::new(),
+            details: Vec::new(),
             headers: Vec::new(),
         }
     }
@@ -88,24 +85,27 @@ impl ApiError {
 
     /// Adds `details.error_code`.
     #[must_use]
-    pub(super) fn code(mut self, code: &str) -> Self {
-        self.code = Some(code.to_owned());
-        self
+    pub(super) fn code(self, code: &str) -> Self {
+        self.detail("error_code", code.into())
     }
 
     /// Adds a field to `error.details`.
     #[must_use]
-    pub(super) fn detail(mut self, name: &str, value: Value) -> Self {
-        self.details.insert(name.to_owned(), value);
+    pub(super) fn detail(mut self, name: &'static str, value: Value) -> Self {
+        self.details.push((name, value));
         self
     }
 
     /// Returns the JSON body.
     pub(super) fn body(&self, request_id: &str) -> Value {
         let mut error = json!({"type": self.kind, "message": self.message});
-        if let (Some(code), Some(map)) = (&self.code, error.as_object_mut()) {
-            let mut details = Map::from_iter([("error_code".to_owned(), json!(code))]);
-            details.extend(self.details.clone());
+        if !self.details.is_empty()
+            && let Some(map) = error.as_object_mut()
+        {
+            let details = self.details.iter();
+            let details: Map<String, Value> = details
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect();
             map.insert("details".into(), details.into());
         }
         json!({"type": "error", "error": error, "request_id": request_id})
