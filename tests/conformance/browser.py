@@ -240,10 +240,14 @@ class Notebook:
         self.menu("Run", "Run All Cells")
         self.wait_done()
 
-    def run_cell(self, index: int) -> None:
-        """Runs one cell, as Shift+Enter does, and waits for it."""
+    def start_cell(self, index: int) -> None:
+        """Runs one cell, as Shift+Enter does."""
         self.cell(index).locator(".jp-InputArea-editor").click()
         self.page.keyboard.press("Shift+Enter")
+
+    def run_cell(self, index: int) -> None:
+        """Runs one cell and waits for it."""
+        self.start_cell(index)
         expect(self.cell(index).locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"))
         self.wait_idle()
 

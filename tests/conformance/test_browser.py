@@ -330,6 +330,98 @@ def test_results_are_tables_and_notes_are_no_errors(lab, browser):
         check_console_is_clean(notebook)
 
 
+TOOLS = """
+# /^Where is Kiel/
+
+```call locate
+{"city": "Kiel"}
+```
+
+It lies at {{tool_result}}.
+
+# /^Wait/
+
+```bash
+# Take a while
+sleep 2 && echo rested
+```
+
+It has rested.
+"""
+TOOL = '%%tool --ask\ndef locate(city: str) -> str:\n    """Look a city up."""\n    return f"{city}: 54 N, 10 E"'
+
+
+def test_a_person_is_asked_before_a_tool_runs(lab, browser):
+    ask = "Where is Kiel?"
+    with browser.open(lab, lab.write("asked", TOOL, ask, ask, ask, "Wait.", script=TOOLS)) as notebook:
+        notebook.run_cell(0)
+        for index, answer in ((1, "y"), (2, "n")):
+            notebook.start_cell(index)
+            question = notebook.output(index).locator(".jp-Stdin")
+            expect(question).to_contain_text(re.compile(r"locate.*Kiel"))
+            question.locator("input").fill(answer)
+            notebook.page.keyboard.press("Enter")
+            expect(notebook.output(index)).to_contain_text(f"turn {index}")
+            notebook.wait_idle()
+        assert "It lies at Kiel: 54 N, 10 E." in notebook.text(1)
+        assert "54 N" not in notebook.text(2)
+        assert "The person did not allow this call." in notebook.text(2)
+
+        notebook.start_cell(3)
+        expect(notebook.output(3).locator(".jp-Stdin input")).to_be_visible()
+        notebook.interrupt()
+        expect(notebook.output(3).locator(ERROR)).to_contain_text("KeyboardInterrupt")
+        notebook.wait_idle()
+        # JupyterLab leaves the question there: an answer that comes too late is one to nothing.
+        notebook.output(3).locator(".jp-Stdin input").fill("y")
+        notebook.page.keyboard.press("Enter")
+        expect(notebook.page.locator(".jp-Stdin input")).to_have_count(0)
+        assert "54 N" not in notebook.text(3)
+
+        notebook.start_cell(4)
+        # Seen at every frame: it is there for less than two seconds.
+        notebook.page.wait_for_function(
+            "() => [...document.querySelectorAll('.jp-OutputArea')].some(area => area.innerText.includes('Running a command …'))"
+        )
+        expect(notebook.output(4)).to_contain_text("turn 3")
+        assert "…" not in notebook.text(4), "the line that says what is being done should be gone"
+        check_console_is_clean(notebook)
+
+
+def test_a_restarted_kernel_runs_all_again(lab, browser):
+    with browser.open(lab, lab.write("restarted", "%effort low", "Wait.", script=TOOLS)) as notebook:
+        notebook.run_all()
+        first = notebook.text(1)
+        notebook.menu("Kernel", "Restart Kernel and Run All Cells…")
+        notebook.page.get_by_role("button", name="Confirm Kernel Restart").click()
+        # What `%resume` would continue is said above the first answer, quietly.
+        expect(notebook.page.locator("sub", has_text="%resume")).to_have_count(1)
+        notebook.wait_done()
+        expect(notebook.page.locator(ERROR)).to_have_count(0)
+        assert notebook.text(1) == first
+        check_console_is_clean(notebook)
+
+
+def test_magics_complete_and_explain_themselves(lab, browser):
+    with browser.open(lab, lab.write("completed", "%effo", "%effort ")) as notebook:
+        keyboard, listed = notebook.page.keyboard, notebook.page.locator(".jp-Completer-item")
+        for index, (offered, taken, completed) in enumerate(
+            ((["%effort"], 0, "%effort"), (["low", "medium", "high", "xhigh", "max", "default"], 3, "%effort xhigh"))
+        ):
+            notebook.cell(index).locator(".jp-InputArea-editor").click()
+            keyboard.press("End")
+            keyboard.press("Tab")
+            expect(listed).to_contain_text(offered)
+            for _ in range(taken):
+                keyboard.press("ArrowDown")
+            keyboard.press("Enter")
+            expect(notebook.cell(index).locator(".cm-content")).to_have_text(completed)
+        keyboard.press("Shift+Tab")
+        expect(notebook.page.locator(".jp-Tooltip")).to_contain_text("how hard Claude works: low | medium | high | xhigh | max")
+        keyboard.press("Escape")
+        check_console_is_clean(notebook)
+
+
 def test_a_mistyped_magic_says_what_was_meant(lab, browser):
     name = lab.write("mistyped", "%efort high\n\nHello", "%effort")
     with browser.open(lab, name) as notebook:
@@ -337,6 +429,7 @@ def test_a_mistyped_magic_says_what_was_meant(lab, browser):
         error = notebook.output(0).locator(ERROR)
         expect(error).to_contain_text("MagicError")
         expect(error).to_contain_text("Did you mean `%effort`?")
+        assert len(error.inner_text().strip().splitlines()) == 2, "what happened, and what to do next"
         notebook.wait_idle()
         check_did_not_run(notebook, 1)
         notebook.run_cell(1)
