@@ -166,6 +166,23 @@ class Script:
             return Play([*self.thought(), self.text()], "refusal")
         return Play([*self.thought(), self.own(self.words[1])], "tool_use")
 
+    def on_declines(self):
+        """A refusal after a step in the sandbox, which may be a new one."""
+        if self.runs():
+            return Play([*self.thought(), *self.call(), self.text()], "refusal")
+
+    def on_hush(self):
+        """`Hush NAME`: nothing more to say after a call."""
+        if self.round:
+            return Play([])
+        return Play([*self.thought(), self.own(self.words[1])], "tool_use")
+
+    def on_rest(self):
+        """A pause without a word."""
+        self.rested = not getattr(self, "rested", False)
+        if self.rested:
+            return Play([], "pause_turn")
+
     def on_nothing(self):
         return Play([])
 

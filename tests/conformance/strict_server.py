@@ -118,6 +118,9 @@ class Strict:
                 return self.refuse(http, body, refused)
             self.judge.doubted = None
             play = self.script.answer(body)
+            if self.style == "sparse":
+                # What is null is left out, and not part of what was said.
+                play.blocks = [{name: value for name, value in block.items() if value is not None} for block in play.blocks]
             answer = self.judge.produced(body, play.blocks, None if play.breaks else play.stop)
             if play.stop == "pause_turn":
                 self.judge.paused.append(bare(play.blocks))
@@ -153,7 +156,7 @@ class Strict:
         ran = any(block["type"] == "server_tool_use" and "execution" in block["name"] for block in play.blocks)
         if not (ran or sent) or "compaction" in body:
             return None
-        if play.stop is not None or sent:
+        if play.stop is not None or sent or self.style == "early":
             self.judge.expected_container = sent or self.script.id("container")
         container = sent or self.judge.expected_container
         self.judge.containers.add(container)

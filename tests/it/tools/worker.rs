@@ -205,6 +205,8 @@ def text(): return "plain"
 def long(): return "x" * 60_000
 def odd(): return {"nan": float("nan"), "set": {2, 1}, "path": pathlib.Path("/x")}
 def raw(): return b"\xff\x00"
+def empty(): return b""
+def blank(): return " \n"
 def items(): return (i * i for i in range(4))
 def file(): 
     path = pathlib.Path("tool-result.txt"); path.write_text("in the file"); return path
@@ -234,6 +236,8 @@ def file():
         ("text", "plain"),
         ("odd", r#"{"nan": null, "set": [1, 2], "path": "/x"}"#),
         ("raw", "(2 bytes that are neither text nor an image.)"),
+        ("empty", "(no bytes)"),
+        ("blank", "(an empty text)"),
         ("items", "[0, 1, 4, 9]"),
         ("file", "File tool-result.txt:\nin the file"),
     ] {

@@ -29,8 +29,8 @@ def blocks_of(value, direct, printed):
     """The content of a tool result. `direct` is false when the sandbox asked: text only there."""
     limit = MAX_TEXT if direct else MAX_SANDBOX_TEXT
     if value is None:
-        said = printed.strip()
-        text = cut(said, limit) if said else "The function returned nothing; it ran without an error."
+        words = printed.strip()
+        text = cut(words, limit) if words else "The function returned nothing; it ran without an error."
         return [{"type": "text", "text": text}]
     if isinstance(value, (list, tuple)) and any(is_image(item) for item in value):
         found, figures = [], []
@@ -61,15 +61,20 @@ def blocks_of(value, direct, printed):
         if data[:5] == b"%PDF-" and direct and len(data) <= MAX_PDF_BYTES:
             return [pdf_block(data)]
         try:
-            return [{"type": "text", "text": cut(data.decode("utf-8"), limit) or "(no bytes)"}]
+            return [said(data.decode("utf-8"), limit, "(no bytes)")]
         except UnicodeDecodeError:
             return [{"type": "text", "text": "(%d bytes that are neither text nor an image.)" % len(data)}]
     table = table_of(value, direct, limit)
     if table is not None:
         return [{"type": "text", "text": table}]
     if isinstance(value, str):
-        return [{"type": "text", "text": cut(value, limit) or "(an empty text)"}]
+        return [said(value, limit)]
     return [{"type": "text", "text": cut(to_json(value), limit)}]
+
+
+def said(text, limit, instead="(an empty text)"):
+    """A text as it is; the API takes none that is empty or blank."""
+    return {"type": "text", "text": cut(text, limit) if text.strip() else instead}
 
 
 def cut(text, limit):
@@ -151,7 +156,7 @@ def file_blocks(path, direct, limit):
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return [{"type": "text", "text": "File %s (%d bytes, %s)." % (path, size, guessed)}]
-    return [{"type": "text", "text": cut("File %s:\n%s" % (path, text) if direct else text, limit)}]
+    return [said("File %s:\n%s" % (path, text) if direct else text, limit)]
 
 
 def table_of(value, direct, limit):
