@@ -1,13 +1,12 @@
 //! Files that the sandbox made: fetched, named, shown in order, found again; and what may go wrong.
 
 use claude_kernel::chat::turn::Origin;
-use claude_kernel::emulator::faults::Fault;
 use claude_kernel::jupyter::connection::Channel;
 use claude_kernel::kernel::store::{Artifact, Store};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::rig::{Asks, Ran, Rig};
+use crate::support::rig::{Asks, Rig, arm};
 
 const SCRIPT: &str = r#"
 # Make many
@@ -47,20 +46,6 @@ Made.
 Hello.
 "#;
 
-async fn arm(rig: &Rig, fault: &str) {
-    let fault = Fault::from_script(fault).unwrap();
-    rig.emulator.faults().add(fault).await.unwrap();
-}
-
-/// The machine data of the outputs that stand for files, in the order of the notebook.
-fn files(ran: &Ran) -> Vec<Value> {
-    ran.iopub("display_data")
-        .into_iter()
-        .map(|content| content["metadata"]["claude_kernel"].clone())
-        .filter(|data| data["block"] == "file")
-        .collect()
-}
-
 fn artifacts(rig: &Rig) -> Vec<Artifact> {
     Store::new(rig.directory.path(), 0, 0).artifacts()
 }
@@ -89,7 +74,8 @@ async fn many_files_are_shown_in_the_order_in_which_they_were_made() {
     // The first to be asked for is the last to come.
     arm(&rig, "slow_start ms=150 path=/content").await;
     let ran = rig.cell("Make many").await;
-    let paths: Vec<_> = files(&ran)
+    let paths: Vec<_> = ran
+        .files()
         .iter()
         .map(|file| file["path"].as_str().unwrap().to_owned())
         .collect();
@@ -146,13 +132,14 @@ async fn every_file_is_found_again_with_the_code_that_made_it() {
             [sha256(code), sha256(&with_break)].contains(&artifact.origin.code_sha256),
             "the code as it is shown"
         );
-        let shown = &files(&ran)[at];
+        let shown = &ran.files()[at];
         assert_eq!(shown["sha256"], artifact.sha256);
         assert_eq!(shown["step"], artifact.origin.step);
     }
     // A second run makes the same files: each is kept once.
     let again = rig.cell("Make two of a name").await;
-    let paths: Vec<_> = files(&again)
+    let paths: Vec<_> = again
+        .files()
         .iter()
         .map(|file| file["path"].clone())
         .collect();
@@ -174,7 +161,7 @@ async fn a_download_that_fails_is_a_line_and_the_others_come() {
         assert_eq!(ran.reply()["status"], "ok", "{fault}: {}", ran.transcript());
         let text = ran.text();
         assert!(text.contains("Made."), "{fault}: {text}");
-        let shown = files(&ran);
+        let shown = ran.files();
         assert_eq!(shown.len(), 3, "{fault}: {text}");
         if !fault.starts_with("reset") {
             assert_eq!(
@@ -228,12 +215,8 @@ async fn an_interrupt_while_files_come_ends_the_cell_and_leaves_no_half_a_file()
             .await
             .unwrap();
         let ran = rig.until_idle(&cell).await;
-        let reply = ran
-            .messages
-            .iter()
-            .find(|sent| sent.message.header.msg_type == "execute_reply")
-            .unwrap();
-        assert_eq!(reply.message.content["ename"], "KeyboardInterrupt");
+        let reply = ran.execute_reply();
+        assert_eq!(reply["ename"], "KeyboardInterrupt");
         assert_eq!(entries(&rig), Vec::<String>::new());
     }
     rig.emulator.faults().clear().await.unwrap();

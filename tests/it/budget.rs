@@ -2,20 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::rig::{Asks, Ran, Rig};
+use crate::support::rig::{Asks, Ran, Rig, asked};
 
 const SCRIPT: &str = "# Say hello\n\nHello.\n\n\
      # Talk for long\n\n<!-- deltas: 4000 every 0 ms -->\n\n\
      # Loop\n\n```bash\necho one\n```\n\nOne.\n\n<!-- stop: pause_turn -->\n\n```bash\necho two\n```\n\nTwo.\n";
-
-/// The bodies of the turns that were asked, counts left out.
-async fn asked(rig: &Rig) -> Vec<Value> {
-    let sent = rig.emulator.faults().requests().await.unwrap();
-    sent.into_iter()
-        .filter(|request| request.target == "/v1/messages")
-        .map(|request| request.body)
-        .collect()
-}
 
 fn refused(ran: &Ran) -> String {
     assert_eq!(

@@ -1,10 +1,9 @@
 //! `%continue` and `%compact`: going on after a cut, and going on in less room.
 
-use claude_kernel::emulator::faults::Fault;
 use claude_kernel::jupyter::connection::Channel;
 use serde_json::{Value, json};
 
-use crate::support::rig::{Ran, Rig};
+use crate::support::rig::{Ran, Rig, arm};
 
 const SCRIPT: &str = "# Say hello\n\n> A greeting.\n\nHello.\n\n\
     # Keep a file\n\n> A file.\n\n```bash\necho kept > kept.txt\n```\n\nKept.\n\n\
@@ -14,11 +13,6 @@ const SCRIPT: &str = "# Say hello\n\n> A greeting.\n\nHello.\n\n\
 
 async fn rig() -> Rig {
     Rig::start(SCRIPT).await
-}
-
-async fn arm(rig: &Rig, fault: &str) {
-    let fault = Fault::from_script(fault).unwrap();
-    rig.emulator.faults().add(fault).await.unwrap();
 }
 
 /// The bodies of all Messages requests, and the betas of the last.

@@ -257,12 +257,8 @@ async fn an_interrupt_by_message_or_signal_stops_the_cell_and_the_next_one_works
                 .unwrap();
         }
         let ran = rig.until_idle(&cell).await;
-        let reply = ran
-            .messages
-            .iter()
-            .find(|sent| sent.message.header.msg_type == "execute_reply")
-            .unwrap();
-        assert_eq!(reply.message.content["ename"], "KeyboardInterrupt");
+        let reply = ran.execute_reply();
+        assert_eq!(reply["ename"], "KeyboardInterrupt");
         let next = rig.cell("Say hello").await;
         assert!(next.text().contains("Hello."), "{}", next.text());
     }

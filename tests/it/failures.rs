@@ -1,10 +1,9 @@
 //! What goes wrong at the API, as a notebook sees it: one clear error, a next step, and a next cell
 //! that works.
 
-use claude_kernel::emulator::faults::Fault;
 use serde_json::{Value, json};
 
-use crate::support::rig::{Asks, Ran, Rig};
+use crate::support::rig::{Asks, Ran, Rig, arm};
 
 const SCRIPT: &str = "# Say hello\n\nHello.\n\n# Keep a file\n\n```bash\necho kept > kept.txt\n```\n\nDone.\n\n\
                       # Read the file\n\n```bash\ncat kept.txt\n```\n\nRead.\n\n\
@@ -12,15 +11,6 @@ const SCRIPT: &str = "# Say hello\n\nHello.\n\n# Keep a file\n\n```bash\necho ke
 
 async fn rig() -> Rig {
     Rig::start(SCRIPT).await
-}
-
-/// Arms a fault as the table in `emulator::faults` writes it.
-async fn arm(rig: &Rig, fault: &str) {
-    rig.emulator
-        .faults()
-        .add(Fault::from_script(fault).unwrap())
-        .await
-        .unwrap();
 }
 
 /// The cell failed in the right way and left the conversation as it was.

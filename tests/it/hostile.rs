@@ -11,7 +11,6 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pulldown_cmark::{Event, Options, Parser, Tag};
-use serde_json::Value;
 
 use crate::support::rig::Ran;
 
@@ -152,13 +151,4 @@ fn decoded(target: &str) -> String {
         }
     }
     String::from_utf8(bytes).unwrap()
-}
-
-/// The machine data of the outputs that stand for files.
-fn files(ran: &Ran) -> Vec<Value> {
-    ran.iopub("display_data")
-        .into_iter()
-        .map(|content| content["metadata"]["claude_kernel"].clone())
-        .filter(|data| data["block"] == "file")
-        .collect()
 }

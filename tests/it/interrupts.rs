@@ -3,13 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use claude_kernel::emulator::faults::Fault;
 use claude_kernel::jupyter::connection::Channel;
 use claude_kernel::jupyter::memory::Sent;
 use claude_kernel::kernel::actor::Signal;
 use serde_json::json;
 
-use crate::support::rig::{Asks, Ran, Rig};
+use crate::support::rig::{Asks, Ran, Rig, arm};
 
 const SCRIPT: &str = "# Say hello\n\nHello.\n\n\
     # Talk\n\nOne two three four five six seven eight nine ten eleven twelve.\n\n\
@@ -22,11 +21,6 @@ const SCRIPT: &str = "# Say hello\n\nHello.\n\n\
 /// An interrupt is answered and the cell over within this time (the benchmark holds 20 ms).
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-async fn arm(rig: &Rig, fault: &str) {
-    let fault = Fault::from_script(fault).unwrap();
-    rig.emulator.faults().add(fault).await.unwrap();
-}
-
 /// Interrupts the running cell; returns what came from then on, up to its idle.
 async fn interrupt(rig: &mut Rig, cell: &str) -> Ran {
     let began = Instant::now();
@@ -38,12 +32,8 @@ async fn interrupt(rig: &mut Rig, cell: &str) -> Ran {
     }
     let ran = rig.until_idle(cell).await;
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
-    let reply = ran
-        .messages
-        .iter()
-        .find(|sent| sent.message.header.msg_type == "execute_reply")
-        .expect("the cell is answered");
-    assert_eq!(reply.message.content["ename"], "KeyboardInterrupt");
+    let reply = ran.execute_reply();
+    assert_eq!(reply["ename"], "KeyboardInterrupt");
     ran
 }
 
@@ -62,17 +52,8 @@ async fn until_shown(rig: &mut Rig, what: &str) -> Vec<Sent> {
 
 async fn check_next_cell(rig: &mut Rig) {
     let next = rig.cell("Say hello").await;
-    let reply = next
-        .messages
-        .iter()
-        .find(|sent| sent.message.header.msg_type == "execute_reply")
-        .unwrap();
-    assert_eq!(
-        reply.message.content["status"],
-        "ok",
-        "{}",
-        next.transcript()
-    );
+    let reply = next.execute_reply();
+    assert_eq!(reply["status"], "ok", "{}", next.transcript());
     assert!(next.text().contains("Hello."), "{}", next.text());
 }
 

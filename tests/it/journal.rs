@@ -11,11 +11,10 @@ mod saved;
 use std::path::{Path, PathBuf};
 
 use claude_kernel::config::Resume;
-use claude_kernel::emulator::faults::Fault;
 use claude_kernel::kernel::journal::{Options, folder};
 use serde_json::Value;
 
-use crate::support::rig::{Asks, Ran, Rig};
+use crate::support::rig::{Asks, Ran, Rig, arm};
 
 const SCRIPT: &str = "\
 # Say hello
@@ -110,12 +109,6 @@ async fn shut_down(mut rig: Rig) {
 /// Runs a cell that somebody looks at.
 async fn run(rig: &mut Rig, code: &str) -> Ran {
     rig.cell_as(Asks::Console, code).await
-}
-
-/// Arms a fault of the backend.
-async fn arm(rig: &Rig, fault: &str) {
-    let fault = Fault::from_script(fault).unwrap();
-    rig.emulator.faults().add(fault).await.unwrap();
 }
 
 /// Returns what the last request for an answer said, as text.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::rig::{Ran, Rig};
+use crate::support::rig::{Ran, Rig, asked};
 
 const SCRIPT: &str = "# Research\n\n\
      ```search good practice\nhttps://a.org/one | First page | It says one.\nhttps://b.org/two | Second page | It says two.\n```\n\n\
@@ -13,14 +13,6 @@ const SCRIPT: &str = "# Research\n\n\
      # Read https://a.org/one\n\n```fetch https://a.org/one\nFirst page\nAll of it.\n```\n\nRead.\n\n\
      # Say hello\n\n> I will be brief.\n\nHello.\n\n\
      # Work\n\n> First I look.\n\n```bash\necho seen\n```\n\n> Now I know.\n\nDone.\n";
-
-async fn asked(rig: &Rig) -> Vec<Value> {
-    let sent = rig.emulator.faults().requests().await.unwrap();
-    sent.into_iter()
-        .filter(|request| request.target == "/v1/messages")
-        .map(|request| request.body)
-        .collect()
-}
 
 /// All that is shown, as Markdown.
 fn markdown(ran: &Ran) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{check_harmless, corpus, files, making, shown};
+use super::{check_harmless, corpus, making, shown};
 use crate::support::rig::{Asks, Rig};
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn pages_and_drawings_are_saved_as_they_are_and_nothing_of_them_is_in_the_
     let ran = rig.cell("Make them").await;
     assert_eq!(ran.reply()["status"], "ok", "{}", ran.transcript());
     check_harmless(&ran);
-    for file in files(&ran) {
+    for file in ran.files() {
         let path = file["path"].as_str().unwrap();
         let held = std::fs::read(rig.directory.path().join(path)).unwrap();
         assert!(held == page || held == drawing, "{path}");

@@ -1,8 +1,8 @@
-//! Names of files, and links in their place.
+//! Names of and links in their place.
 
 use std::collections::BTreeSet;
 
-use super::{check_harmless, corpus, decoded, files, making};
+use super::{check_harmless, corpus, decoded, making};
 use crate::support::rig::{Asks, Rig};
 
 /// Names a sandbox's file system can hold, and what they become.
@@ -81,7 +81,8 @@ async fn a_file_that_is_a_link_is_left_alone_and_the_new_one_stands_beside_it() 
     std::os::unix::fs::symlink(&target, rig.files().join("a.csv")).unwrap();
     std::os::unix::fs::symlink(elsewhere.path().join("new"), rig.files().join("b.csv")).unwrap();
     let ran = rig.cell("Make them").await;
-    let paths: Vec<_> = files(&ran)
+    let paths: Vec<_> = ran
+        .files()
         .into_iter()
         .map(|file| file["path"].clone())
         .collect();

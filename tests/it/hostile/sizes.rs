@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write as _};
 
-use super::{check_harmless, corpus, files, making, shown};
+use super::{check_harmless, corpus, making, shown};
 use crate::support::rig::{Ran, Rig};
 
 /// How much the notebook grew by.
@@ -20,7 +20,7 @@ async fn an_image_is_judged_by_its_header_and_never_decoded() {
     ]);
     let mut rig = Rig::start(&script).await;
     let ran = rig.cell("Make them").await;
-    assert_eq!(files(&ran).len(), 4, "{}", ran.transcript());
+    assert_eq!(ran.files().len(), 4, "{}", ran.transcript());
     check_harmless(&ran);
     assert!(
         shown(&ran)

@@ -158,7 +158,7 @@ fn only_harmless_links_are_links() {
     check(&format!("[x](<{long}>)"), &format!("[x]({long})"));
     check(
         &format!("[x](<{long}a>)"),
-        &format!("&#91;x]&#40;&#60;{}…&#41;", "a".repeat(58)),
+        &format!("&#91;x]&#40;&#60;{}…&#41;", "a".repeat(59)),
     );
     check(
         "[a [b](https://e.x) c](javascript:1)",

@@ -9,6 +9,7 @@ use claude_kernel::anthropic::client::{Client, ClientOptions};
 use claude_kernel::anthropic::model::Prices;
 use claude_kernel::chat::settings::Settings;
 use claude_kernel::config::Secret;
+use claude_kernel::emulator::faults::Fault;
 use claude_kernel::emulator::server::{self, Emulator, EmulatorConfig};
 use claude_kernel::host::{Host, SystemHost};
 use claude_kernel::jupyter::connection::{Channel, Connection, Route};
@@ -251,6 +252,21 @@ impl Rig {
     }
 }
 
+/// Has the backend do what a fault says, written as in a script.
+pub(crate) async fn arm(rig: &Rig, fault: &str) {
+    let fault = Fault::from_script(fault).unwrap();
+    rig.emulator.faults().add(fault).await.unwrap();
+}
+
+/// Returns the bodies of the requests for messages, in order.
+pub(crate) async fn asked(rig: &Rig) -> Vec<Value> {
+    let sent = rig.emulator.faults().requests().await.unwrap();
+    sent.into_iter()
+        .filter(|request| request.target == "/v1/messages")
+        .map(|request| request.body)
+        .collect()
+}
+
 /// Returns the interpreter for scripts: the project's own environment, where there is one.
 pub(crate) fn python() -> std::path::PathBuf {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
@@ -279,6 +295,29 @@ impl Ran {
         let reply = replies.next().expect("there is a reply");
         assert!(replies.next().is_none(), "there is only one reply");
         &reply.message.content
+    }
+
+    /// Returns the content of the cell's reply, where something else was answered meanwhile.
+    #[track_caller]
+    pub(crate) fn execute_reply(&self) -> &Value {
+        let mut replies = self
+            .messages
+            .iter()
+            .filter(|sent| sent.message.header.msg_type == "execute_reply");
+        &replies
+            .next()
+            .expect("the cell is answered")
+            .message
+            .content
+    }
+
+    /// Returns the machine data of the outputs that stand for files, in the order of the notebook.
+    pub(crate) fn files(&self) -> Vec<Value> {
+        self.iopub("display_data")
+            .into_iter()
+            .map(|content| content["metadata"]["claude_kernel"].clone())
+            .filter(|data| data["block"] == "file")
+            .collect()
     }
 
     /// Returns the contents of the iopub messages of a type.

@@ -4,7 +4,7 @@ use claude_kernel::jupyter::connection::{Channel, Route};
 use claude_kernel::kernel::actor::Signal;
 use serde_json::{Value, json};
 
-use crate::support::rig::{Asks, Ran, Rig};
+use crate::support::rig::{Asks, Ran, Rig, asked};
 
 const FETCH: &str = r#"%%tool
 import pandas as pd
@@ -35,15 +35,6 @@ Claude got:
 Hello.
 "#;
 
-/// The bodies of the requests for messages, in order.
-async fn requests(rig: &Rig) -> Vec<Value> {
-    let sent = rig.emulator.faults().requests().await.unwrap();
-    let bodies = sent
-        .iter()
-        .filter(|request| request.target == "/v1/messages");
-    bodies.map(|request| request.body.clone()).collect()
-}
-
 #[track_caller]
 fn succeeded(ran: &Ran) {
     assert_eq!(ran.reply()["status"], "ok", "{:#?}", ran.reply());
@@ -72,7 +63,7 @@ async fn a_function_of_a_cell_is_claudes_tool() {
         "{text}"
     );
     assert!(!text.contains("elapsed"), "{text}");
-    let requests = requests(&rig).await;
+    let requests = asked(&rig).await;
     let tools = &requests[0]["tools"];
     assert_eq!(tools[1]["name"], "fetch_data");
     assert_eq!(
@@ -184,10 +175,7 @@ async fn a_name_of_another_kind_is_taken_and_one_of_the_same_is_replaced() {
     succeeded(&rig.cell("%tool rm t").await);
     let ran = rig.cell("Hello").await;
     succeeded(&ran);
-    assert_eq!(
-        requests(&rig).await[0]["tools"].as_array().unwrap().len(),
-        1
-    );
+    assert_eq!(asked(&rig).await[0]["tools"].as_array().unwrap().len(), 1);
 }
 
 /// Arguments of Claude's reach a command as words and a script as variables, never as code.
@@ -353,7 +341,7 @@ Here it is.
         .count();
     assert_eq!(images, 1);
     assert!(ran.text().contains("Printed\ndrawing"), "{}", ran.text());
-    let sent = requests(&rig).await;
+    let sent = asked(&rig).await;
     let sent = &sent[1]["messages"].as_array().unwrap().last().unwrap()["content"][0]["content"][0];
     assert_eq!(sent["type"], "image");
 }
@@ -403,7 +391,7 @@ Done.
         text.contains("Directly: 2 rows x 1 column, CSV:\nx\n0\n1"),
         "{text}"
     );
-    let sent = requests(&rig).await;
+    let sent = asked(&rig).await;
     let last =
         |n: usize| sent[n]["messages"].as_array().unwrap().last().unwrap()["content"].clone();
     assert!(sent[0].get("container").is_none_or(Value::is_null));
@@ -430,7 +418,7 @@ async fn callers_are_sent_only_where_code_can_call() {
         ("%%tools code_execution_20250825\nHello", false),
     ] {
         succeeded(&rig.cell(cell).await);
-        let sent = requests(&rig).await;
+        let sent = asked(&rig).await;
         let tools = sent.last().unwrap()["tools"].as_array().unwrap().clone();
         let own = tools
             .iter()
