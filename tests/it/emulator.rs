@@ -8,6 +8,7 @@ mod files;
 mod guard;
 mod history;
 mod leftovers;
+mod limits;
 mod requests;
 mod tool_changes;
 mod turns;
