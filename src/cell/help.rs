@@ -16,6 +16,15 @@ const GAP: &str = "        ";
 /// When there is neither of that name; the hint names the nearest.
 pub fn about(topic: &str, context: &Context<'_>) -> Result<Shown, MagicError> {
     let name = topic.trim().trim_matches(['%', '?']).to_ascii_lowercase();
+    // What is looked for under another name than its magic's.
+    let name = match name.as_str() {
+        "preset" | "presets" => "system".to_owned(),
+        "search" => "web".to_owned(),
+        "schema" | "json schema" => "schemas".to_owned(),
+        "key" | "api key" => "keys".to_owned(),
+        "sandbox" => "limits".to_owned(),
+        _ => name,
+    };
     if name == "help" || name.is_empty() {
         return Ok(overview());
     }

@@ -129,7 +129,7 @@ tabula-py, reportlab, img2pdf; tqdm, python-dateutil, pytz, joblib. Neither plot
 `%packages` asks the sandbox for all with their versions, `%packages NAME` says what serves instead of one.
 - Commands: unzip, unrar, 7zip, bc, rg, fd, sqlite, and what a Linux system usually has.
 - Sandbox time is free for 1,550 hours a month in an organization; then an hour costs 5 US cents, at least five minutes \
-at a time.
+at a time. While `%web` is on it is free.
 
 ### What stays and what does not
 

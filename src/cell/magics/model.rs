@@ -57,8 +57,15 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
     let retires = abilities::spec(&settings.model)
         .and_then(|spec| spec.retires)
         .map(|day| format!("`{}` retires on {day}", settings.model));
+    let gated = abilities::spec(&settings.model).is_some_and(|spec| spec.gated);
+    let gated = gated.then(|| {
+        format!(
+            "`{}` answers only accounts that Anthropic approved for it",
+            settings.model
+        )
+    });
     let mut effects = vec![put(settings)];
-    let warnings = doubt.into_iter().chain(retires).chain(changes);
+    let warnings = doubt.into_iter().chain(retires).chain(gated).chain(changes);
     effects.extend(warnings.map(Effect::Warn));
     Ok(effects)
 }

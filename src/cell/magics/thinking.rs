@@ -48,6 +48,9 @@ pub(super) fn now(settings: &Settings) -> String {
         ThinkingShow::Show => "shown",
         ThinkingShow::Fold => "folded",
         ThinkingShow::Notes => "progress notes only",
+        ThinkingShow::Off if abilities::thinking_off(&settings.model) == Off::BetweenTools => {
+            "off but between tool calls"
+        }
         ThinkingShow::Off => "off",
     };
     if settings.interleaved {

@@ -88,6 +88,11 @@ fn thinking_off_only_where_the_model_can() {
         ],
     );
     assert_eq!(sonnet.thinking, ThinkingShow::Off);
+    let magic = find("thinking").unwrap();
+    assert_eq!(
+        (magic.now)(&Context::new(&sonnet)).as_deref(),
+        Some("off but between tool calls")
+    );
     refused(
         "%thinking loud",
         "`%thinking` does not take `loud`",
@@ -145,6 +150,10 @@ fn models_by_alias_id_and_unknown() {
     ] {
         assert_eq!(settings_after(&format!("%model {typed}")).model, id);
     }
+    warned(
+        "%model claude-mythos-5-2",
+        &["`claude-mythos-5-2` answers only accounts that Anthropic approved for it"],
+    );
     let unknown = warned(
         "%model claude-opos-5-5",
         &[

@@ -156,6 +156,14 @@ fn topics_are_found_and_others_are_not() {
             "{topic}"
         );
     }
+    for (word, line) in [
+        ("presets", "%system TEXT"),
+        ("%search", "%web ["),
+        ("key", "Keys"),
+    ] {
+        let text = shown(&format!("%help {word}"));
+        assert!(text.starts_with(line), "{word}: {text}");
+    }
     super::refused(
         "%help limit",
         "there is no help on `limit`",

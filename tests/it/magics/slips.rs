@@ -110,7 +110,6 @@ fn a_value_that_is_nearly_one_is_named() {
         ("%max_tokens defalt", "`default`"),
         ("%history al", "`all`"),
         ("%compact aut", "`auto`"),
-        ("%rerun stal", "`stale`"),
         ("%%exec bsh\nls", "`bash`"),
     ] {
         let error = run(source).unwrap_err();
