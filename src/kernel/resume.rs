@@ -204,6 +204,12 @@ pub(super) fn adopt(state: &mut State, journal: &mut Journal, contents: Contents
         state.set_in.clear();
     }
     state.unwritten.clear();
+    // First: the cell may have an address that means nothing from here on.
+    for running in &contents.cut_off {
+        if let Some(record) = cut_off::record(running) {
+            state.record(record);
+        }
+    }
     state.record(Record::Restarted);
     // What this kernel's cells set and attached goes where they go.
     for (name, value) in variables.iter() {
@@ -218,11 +224,6 @@ pub(super) fn adopt(state: &mut State, journal: &mut Journal, contents: Contents
     if !is_there {
         // A sandbox to come may have others.
         state.packages.clear();
-    }
-    for running in &contents.cut_off {
-        if let Some(record) = cut_off::record(running) {
-            state.record(record);
-        }
     }
     write(state, journal);
     for running in &contents.cut_off {

@@ -7,6 +7,7 @@ mod kept;
 mod lines;
 mod resume;
 mod saved;
+mod states;
 
 use std::path::{Path, PathBuf};
 

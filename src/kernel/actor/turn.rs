@@ -99,6 +99,7 @@ impl Kernel {
             Ok(mended) => mended,
             Err(stopped) => return Ran::stopped(stopped),
         };
+        scene.show(notes(mended.iter())).await;
         let told = self.state.inputs.fit(&mut asked, &mut question);
         let allowed = money::admit(
             &self.state,
@@ -146,9 +147,7 @@ impl Kernel {
         if let Some(verbatim) = &verbatim {
             renderer = renderer.running(verbatim.clone());
         }
-        scene
-            .show(notes(mended.iter().chain(&told).chain(&new_tools)))
-            .await;
+        scene.show(notes(told.iter().chain(&new_tools))).await;
         let (end, mut leave) = drive(
             &mut turn,
             &mut renderer,

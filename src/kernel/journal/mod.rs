@@ -46,6 +46,8 @@ use super::introspect::HistoryEntry;
 const MAX_OUTPUT: usize = 10_000;
 /// Lines that may wait for the first cell's file, or for a disk that does not keep up.
 const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// Why a file ends that the disk did not take in time, as a clause.
+const TOO_SLOW: &str = "the disk did not keep up with what was said";
 
 /// What the journal is told at start.
 #[derive(Debug, Clone)]
@@ -116,6 +118,8 @@ pub struct Journal {
     has_turns: bool,
     /// The running cell.
     last_cell: Option<(u32, String)>,
+    /// Whether lines were lost, which ends the file.
+    has_gap: bool,
     /// Why it is not being saved.
     trouble: Option<String>,
 }
@@ -146,6 +150,7 @@ impl Journal {
             next_turn: 1,
             has_turns: false,
             last_cell: None,
+            has_gap: false,
             trouble: None,
         }
     }
@@ -232,6 +237,7 @@ impl Journal {
             trouble,
         } = begun;
         self.trouble = trouble;
+        self.has_gap = false;
         self.next_turn = chosen.next_turn();
         self.has_turns = chosen.has_turns();
         self.phase = match writer {
@@ -348,6 +354,7 @@ impl Journal {
             return None;
         };
         let written = match writer.append_all(&mut self.waiting).await {
+            Ok(()) if self.has_gap => Err(Unwritten(TOO_SLOW.to_owned())),
             Ok(()) => writer.sync().await,
             Err(unwritten) => Err(unwritten),
         };
@@ -420,10 +427,17 @@ impl Journal {
     }
 
     fn push(&mut self, lines: &str) {
-        let is_open = matches!(self.phase, Phase::Open { .. });
-        if is_open && self.waiting.len() + lines.len() <= MAX_WAITING_BYTES {
-            self.waiting.push_str(&self.options.redactor.redact(lines));
+        if self.has_gap || !matches!(self.phase, Phase::Open { .. }) {
+            return;
         }
+        // One entry may be as large as it likes.
+        if !self.waiting.is_empty() && self.waiting.len() + lines.len() > MAX_WAITING_BYTES {
+            // What comes after a gap means something else without what was in it.
+            self.has_gap = true;
+            self.waiting = String::new();
+            return;
+        }
+        self.waiting.push_str(&self.options.redactor.redact(lines));
     }
 
     fn hand_over(&mut self) {

@@ -16,6 +16,9 @@ use crate::kernel::introspect::HistoryEntry;
 /// How a line with a record begins.
 const RECORD_START: &[u8] = b"{\"record\":";
 
+/// How every other line begins.
+const ENTRY_START: &[u8] = b"{\"t\":";
+
 /// Why a journal cannot be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -166,6 +169,11 @@ pub fn contents(bytes: &[u8]) -> Result<Contents, Unreadable> {
     Ok(contents)
 }
 
+/// Whether a line is JSON, and an entry by its first words.
+fn is_entry(line: &[u8]) -> bool {
+    line.starts_with(ENTRY_START) && serde_json::from_slice::<&RawValue>(line).is_ok()
+}
+
 impl Contents {
     /// Returns whether anything was said in it.
     #[must_use]
@@ -177,10 +185,15 @@ impl Contents {
     /// Takes a line of `bytes` in the file; false when it cannot be read.
     fn read_line(&mut self, line: &[u8], bytes: usize) -> Result<bool, Unreadable> {
         if !line.starts_with(RECORD_START) {
-            let entry = serde_json::from_slice(line).ok();
-            let is_read = entry.is_some();
-            entry.into_iter().for_each(|entry| self.take(entry, bytes));
-            return Ok(is_read);
+            return Ok(match serde_json::from_slice(line) {
+                Ok(entry) => {
+                    self.take(entry, bytes);
+                    true
+                }
+                // Nothing hangs on it but what a turn showed that was cut off: what is whole, and
+                // only of another make or nested too deeply to be taken apart, is passed over.
+                Err(_) => is_entry(line),
+            });
         }
         let Ok(RecordLine { record }) = serde_json::from_slice::<RecordLine<&RawValue>>(line)
         else {

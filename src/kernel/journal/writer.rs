@@ -150,8 +150,9 @@ impl Tail {
     }
 
     fn append(&mut self, lines: &str) {
-        if self.backlog.len() + lines.len() > MAX_BACKLOG_BYTES {
-            // A gap would make everything behind it wrong.
+        // What the disk took before is not in the backlog: one batch may be as large as it likes.
+        if !self.backlog.is_empty() && self.backlog.len() + lines.len() > MAX_BACKLOG_BYTES {
+            // A gap would make everything behind it wrong. Why it came to this stays.
             self.max_bytes = 0;
             self.backlog = String::new();
         }
@@ -248,6 +249,33 @@ mod tests {
         tail.append("two\n");
         assert_eq!(tail.sync(), Ok(()));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+    }
+
+    /// A turn may be as large as a request.
+    #[test]
+    fn a_batch_larger_than_the_backlog_is_written_and_a_longer_stop_is_said_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut tail = Tail {
+            file: File::create(&path).unwrap(),
+            good_bytes: 0,
+            max_bytes: u64::MAX,
+            backlog: String::new(),
+            trouble: None,
+        };
+        let large = "x".repeat(MAX_BACKLOG_BYTES + 1);
+        tail.append(&large);
+        assert_eq!(tail.sync(), Ok(()));
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), large.len() as u64);
+        tail.file = File::options().write(true).open("/dev/full").unwrap();
+        for _ in 0..3 {
+            tail.append(&large);
+        }
+        tail.file = File::options().write(true).open(&path).unwrap();
+        tail.append("later\n");
+        let error = tail.sync().unwrap_err();
+        assert!(error.0.contains("No space left"), "{error:?}");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), large.len() as u64);
     }
 
     #[tokio::test]

@@ -69,6 +69,39 @@ async fn a_turn_whose_end_was_lost_is_not_told_twice() {
     assert_eq!(read.cut_off, []);
 }
 
+/// What a turn shows may be nested more deeply than it is read, and a later version may write lines
+/// of ours differently: neither costs what stands around it.
+#[tokio::test]
+async fn a_line_that_is_whole_and_not_understood_is_passed_over() {
+    let bytes = journal().await;
+    let whole = contents(&bytes).unwrap();
+    let deep = format!("{}{}", "[".repeat(400), "]".repeat(400));
+    let odd = [
+        format!("{{\"t\":\"block\",\"turn\":9,\"at\":0,\"block\":{{\"input\":{deep}}}}}\n"),
+        "{\"t\":\"cell\",\"line\":\"nine\",\"input\":[]}\n".to_owned(),
+        "{\"t\":\"end\"}\n".to_owned(),
+    ];
+    let first = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let mut mixed = bytes[..first].to_vec();
+    mixed.extend(odd.concat().as_bytes());
+    mixed.extend(&bytes[first..]);
+    mixed.extend(odd.concat().as_bytes());
+    let read = contents(&mixed).unwrap();
+    assert_eq!((read.damage.clone(), read.torn), (None, false));
+    assert_eq!(read.records.len(), whole.records.len());
+    assert_eq!(read.good_bytes, mixed.len());
+    // What is not whole is damage, and a record must be understood.
+    for damage in [
+        "{\"t\":\"cell\",\"line\":\n",
+        "{\"record\":{\"turn\":{}}}\n",
+    ] {
+        let mut damaged = bytes[..first].to_vec();
+        damaged.extend(damage.as_bytes());
+        damaged.extend(&bytes[first..]);
+        assert!(contents(&damaged).unwrap().damage.is_some(), "{damage}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(
