@@ -41,6 +41,11 @@ pub(super) const TOPICS: &[Topic] = &[
         text: SCHEMAS,
     },
     Topic {
+        name: "tools",
+        summary: "your own tools: which Python runs them, what they may return, what they may do",
+        text: TOOLS,
+    },
+    Topic {
         name: "offline",
         summary: "the kernel that needs no key",
         text: OFFLINE,
@@ -69,6 +74,27 @@ description and checked in the answer.
 The answer is checked against the schema as you wrote it. One that does not fit, or broke off, fails the cell and says \
 where; what arrived is shown. A valid one is a variable: `{{NAME}}` inserts all of it in later prompts, \
 `{{NAME[0].city}}` a part, `%set NAME` shows it.
+";
+
+const TOOLS: &str = "\
+### Tools of your own
+
+What `%%tool` and `%mcp add` define runs on this machine, with your rights, when Claude calls it. `%tool` lists the \
+tools, `%tool?` and `%mcp?` say how to write them.
+
+- Python tools run in the Python of the environment that Jupyter runs in, else of the active one, else the first \
+`python3`. `%status` says which it is; the setting `python` (`CLAUDE_KERNEL_PYTHON`) names another. Packages are \
+installed there, not in the sandbox.
+- All Python tools of a notebook share one process: imports, variables and connections stay. Plain functions run one \
+after the other, `async def` functions overlap. If the process dies, a new one runs the cells again.
+- Types become what Claude may send: `int`, `list[str]`, `Literal`, `Optional`, data classes, `TypedDict`, `Enum`. \
+Arguments that do not fit are an error to Claude, and nothing runs.
+- Results may be text, JSON, a data frame (as CSV), a figure, an image, a PDF, a `Path`. Claude reads up to 50,000 \
+characters of one; code in the sandbox that calls the tool gets up to 5 million, which cost no tokens.
+- A command is `$ program {argument}`, without a shell: an argument is one word, whatever it holds. One that begins \
+with `-` may be read as an option; put `--` before it where the program knows that.
+- An error, an exit code or a time limit is told to Claude; the notebook goes on. Interrupting stops the calls.
+- Tools never get the API key. They can do all else that you can: `--ask` has you asked before each call.
 ";
 
 const CELLS: &str = "\

@@ -15,8 +15,8 @@ pub(super) const TOOL: Magic = Magic {
     form: Form::Body,
     summary: "tools of your own, run on this machine; `%tool` lists them",
     details: "Below `%%tool` stands Python: every public function, or those named, becomes a tool; its docstring and \
-type hints tell Claude what it does and takes. It runs with your rights in one process that lives as long as the \
-kernel, so imports, variables and connections stay; `async def` functions overlap. What it returns goes to Claude: \
+type hints tell Claude what it does and takes. It runs with your rights, in Jupyter's Python unless the setting \
+`python` says otherwise, in one process that lives as long as the kernel, so imports, variables and connections stay; `async def` functions overlap. What it returns goes to Claude: \
 text, JSON, a data frame (as CSV), a figure, a `Path`. With `--command` a description stands there, then \
 `takes: city str, unit (c|f)?` or a fenced JSON schema, then `$ program --city {city}` (no shell) or a fenced `bash` \
 script that gets the arguments as variables; both get them as JSON on standard input. `--ask` asks you before each \

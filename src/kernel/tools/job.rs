@@ -359,7 +359,9 @@ fn list(tools: &Tools) -> Shown {
         Ok(python) => shown.line(
             "Python",
             &Part::code(&python.path.display().to_string())
-                .then(&Part::text(&format!(" ({})", python.which))),
+                .then(&Part::ours(" ("))
+                .then(&Part::ours(python.which))
+                .then(&Part::ours(")")),
         ),
         Err(_) => shown,
     }

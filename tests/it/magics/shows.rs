@@ -121,6 +121,7 @@ fn the_overview() {
         %help keys          where the API key belongs
         %help conversation  what Claude sees, and what running a cell again does
         %help schemas       how to write what %%json shall answer with
+        %help tools         your own tools: which Python runs them, what they may return, what they may do
         %help offline       the kernel that needs no key"#]].assert_eq(&shown("%help"));
 }
 

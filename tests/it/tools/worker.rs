@@ -342,6 +342,38 @@ def here(): return "here"
     assert_eq!(text(&call(&worker, "here", json!({})).await), "here");
 }
 
+/// An `async` call over its time cannot hear of it while a plain one computes: both get their answer,
+/// and the process lives.
+#[tokio::test]
+async fn a_limit_waits_for_the_one_thread_to_be_free() {
+    let worker = worker();
+    let source = r#"
+import asyncio, time
+state = []
+async def waits():
+    state.append("kept")
+    await asyncio.sleep(60)
+async def ping(): return "pong"
+def computes():
+    time.sleep(4)
+    return state
+"#;
+    define(&worker, source).await.unwrap();
+    let (waited, computed) = tokio::join!(
+        call_for(&worker, "waits", json!({}), Duration::from_secs(1)),
+        async {
+            // The first has begun once this is answered.
+            call(&worker, "ping", json!({})).await;
+            call_for(&worker, "computes", json!({}), Duration::from_secs(50)).await
+        },
+    );
+    assert!(
+        waited.is_error && text(&waited).contains("stopped after 1 s"),
+        "{waited:?}"
+    );
+    assert_eq!(text(&computed), r#"["kept"]"#);
+}
+
 /// What a plain function returns may be something to await, and a decorator may hide that it is.
 #[tokio::test]
 async fn whatever_is_to_be_awaited_is() {

@@ -97,8 +97,16 @@ fn http(error: &StreamableHttpError<reqwest::Error>) -> String {
             "it answers with `{}`, as no MCP server does; is the path right?",
             kind.as_deref().unwrap_or("something unnamed")
         ),
-        StreamableHttpError::UnexpectedServerResponse(said) => {
-            format!("it does not answer as an MCP server does: {}", cut(said, LONGEST))
+        // What the address itself said of the request begins so; the rest is the SDK's.
+        StreamableHttpError::UnexpectedServerResponse(said) if said.starts_with("HTTP ") => {
+            let said = cut(said, LONGEST);
+            format!("it answers with {}", said.trim_end_matches([':', ' ']))
+        }
+        StreamableHttpError::UnexpectedServerResponse(_) => {
+            "it does not answer as an MCP server does; is the path right?".to_owned()
+        }
+        StreamableHttpError::ResponseBodyTooLarge { .. } => {
+            "it floods its answer, and was cut off".to_owned()
         }
         StreamableHttpError::UnexpectedEndOfStream => "its answer broke off".to_owned(),
         StreamableHttpError::TransportChannelClosed => "the connection is closed".to_owned(),

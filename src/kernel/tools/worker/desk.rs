@@ -39,6 +39,8 @@ struct Job {
     deadline: Option<Duration>,
     /// Interrupted: by the limit, or by the person.
     stopping: Option<Why>,
+    /// It holds the interpreter's one thread: until it lets go, no other job can react to anything.
+    blocking: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +167,7 @@ impl Desk {
                 limit,
                 deadline: None,
                 stopping: None,
+                blocking: false,
             },
         );
     }
@@ -197,6 +200,13 @@ impl Desk {
             let now = self.host.elapsed();
             if let Some(job) = self.jobs.get_mut(&number) {
                 job.deadline = Some(now + job.limit);
+                job.blocking = frame.get("blocking").and_then(Value::as_bool) == Some(true);
+            }
+            return;
+        }
+        if op == "waiting" {
+            if let Some(job) = self.jobs.get_mut(&number) {
+                job.blocking = false;
             }
             return;
         }
@@ -276,7 +286,23 @@ impl Desk {
             .filter(|(_, job)| job.deadline.is_some_and(|deadline| deadline <= now))
             .map(|(number, job)| (*number, job.stopping.is_some()))
             .collect();
+        // A call that only awaits cannot hear of its end while another one computes; that one has a
+        // limit of its own.
+        let busy = self
+            .jobs
+            .values()
+            .filter(|job| job.blocking)
+            .filter_map(|job| job.deadline)
+            .find(|deadline| *deadline > now);
         for (number, stopping) in over {
+            if stopping
+                && let Some(free) = busy
+                && let Some(job) = self.jobs.get_mut(&number)
+                && !job.blocking
+            {
+                job.deadline = Some(free + GRACE);
+                continue;
+            }
             if stopping {
                 return self.end("it did not react to an interrupt, so its process was ended");
             }

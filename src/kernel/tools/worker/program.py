@@ -193,7 +193,7 @@ class Worker:
     async def handle(self, request):
         number = request["id"]
         if request["op"] == "define":
-            self.send({"op": "started", "id": number})
+            self.send({"op": "started", "id": number, "blocking": True})
             answer = self.guarded(number, lambda: self.define(request))
             if "content" in answer:
                 answer = {"op": "failed", "id": number, "why": answer["content"][0]["text"],
@@ -206,11 +206,15 @@ class Worker:
             self.send(self.failure(number, "The call was stopped before it began."))
             return
         if inspect.iscoroutinefunction(function):
-            self.send({"op": "started", "id": number})
-            return self.overlap(request, lambda: self.call(request, function))
-        self.send({"op": "started", "id": number})
+            def begin():
+                self.send({"op": "started", "id": number})
+                return self.call(request, function)
+
+            return self.overlap(request, begin)
+        self.send({"op": "started", "id": number, "blocking": True})
         answer = self.guarded(number, lambda: self.call(request, function))
         if isinstance(answer, Later):
+            self.send({"op": "waiting", "id": number})
             return self.overlap(request, lambda: answer)
         self.send(answer)
         self.unwanted.discard(number)
