@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::anthropic::model::{self, ThinkingKind};
 
 use super::settings::{Settings, ThinkingShow};
-use super::tool_types::{is_web_by_code, tool_entry, tool_name};
+use super::tool_types::{is_web_by_code, tool_entry};
 use super::web::Web;
 
 /// Returns `tools`.
@@ -17,23 +17,21 @@ pub fn tools(settings: &Settings) -> Vec<Value> {
         .client_tools
         .iter()
         .map(|tool| own_entry(tool, by_code));
-    let has_sandbox = types.iter().any(|id| tool_name(id) == "code_execution");
     types
         .iter()
         .copied()
-        .map(|id| dated_entry(id, has_sandbox))
+        .map(dated_entry)
         .chain(settings.web.iter().flat_map(Web::tools))
         .chain(own)
         .collect()
 }
 
-/// A dated type as it is sent: exactly it. Only beside the sandbox a type that would bring one of its
-/// own (`claude-api.md` 4) is called by the model itself: there is one sandbox, and what was found
-/// can be read.
-fn dated_entry(id: &str, has_sandbox: bool) -> Value {
+/// A dated type as it is sent: exactly it, but that the newer ones of the web are called by the model
+/// itself. Left alone they bring a sandbox of their own, beside one that may be there already, and
+/// what they find can be read by Claude only (`claude-api.md` 4).
+fn dated_entry(id: &str) -> Value {
     let mut entry = tool_entry(id);
-    let brings_own = is_web_by_code(id);
-    if let (true, true, Some(fields)) = (has_sandbox, brings_own, entry.as_object_mut()) {
+    if let (true, Some(fields)) = (is_web_by_code(id), entry.as_object_mut()) {
         fields.insert("allowed_callers".to_owned(), json!(["direct"]));
     }
     entry

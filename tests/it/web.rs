@@ -122,8 +122,16 @@ async fn there_are_never_two_searches_or_two_sandboxes() {
     }
     let mut alone = Rig::start(SCRIPT).await;
     alone.cell("%tools web_search_20260209\nSay hello").await;
+    let mut oldest = Rig::start(SCRIPT).await;
+    oldest.cell("%tools web_search_20250305\nSay hello").await;
+    // The sandbox of the cells before stays, so that what comes later may not bring another.
+    let mut later = Rig::start(SCRIPT).await;
+    later.cell("Say hello").await;
+    later.cell("%tools web_search_20260209\nSay hello").await;
+    let told = asked(&later).await[1]["messages"].to_string();
     let mut bodies = asked(&rig).await;
     bodies.extend(asked(&alone).await);
+    bodies.extend(asked(&oldest).await);
     let tools: Vec<Value> = bodies.iter().map(|body| body["tools"].clone()).collect();
     let direct =
         json!({"type": "web_search_20260209", "name": "web_search", "allowed_callers": ["direct"]});
@@ -133,10 +141,11 @@ async fn there_are_never_two_searches_or_two_sandboxes() {
             json!([{"type": "web_search_20260318", "name": "web_search", "allowed_callers": ["direct"], "max_uses": 2}]),
             Value::Null,
             json!([{"type": "code_execution_20260521", "name": "code_execution"}, direct]),
-            // Nothing is beside it: exactly what was asked for.
-            json!([{"type": "web_search_20260209", "name": "web_search"}]),
+            json!([direct]),
+            json!([{"type": "web_search_20250305", "name": "web_search"}]),
         ]
     );
+    assert!(told.contains(&tools[3][0].to_string()), "{told}");
 }
 
 #[tokio::test]

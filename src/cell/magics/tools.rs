@@ -18,8 +18,8 @@ pub(super) const TOOLS: Magic = Magic {
     summary: "which tools Claude may use; alone: what is on, with types and betas",
     details: "Names choose tools: bash, python, web, fetch; `none` is no tool, `default` what the kernel starts with. \
 A dated type, such as `code_execution_20250825`, is sent exactly as written, with the beta header it needs, and \
-replaces the default; `%%dry` shows the request. A newer type of the web brings a sandbox of its own and searches from \
-code, with results that only Claude can read; beside Claude's sandbox it is called directly, so that there is one.",
+replaces the default; `%%dry` shows the request. The newer types of the web are called directly, so that what they \
+find can be read and there is one sandbox.",
     examples: &[
         ("%tools", "show"),
         ("%tools none", "from here on"),
