@@ -6,6 +6,7 @@
 //! conversation. The notebook knows the same things from its outputs' metadata; the index knows
 //! them for files whose cell is gone.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -88,24 +89,26 @@ pub(super) fn read(folder: &Path) -> io::Result<Vec<Artifact>> {
     file.seek(SeekFrom::Start(skipped))?;
     let mut bytes = Vec::new();
     file.take(MAX_INDEX_BYTES).read_to_end(&mut bytes)?;
-    let mut found: Vec<Artifact> = Vec::new();
-    for line in bytes.split(|byte| *byte == b'\n') {
-        let name = match serde_json::from_slice(line) {
+    // From the end: the last line about a name decides, and the others are passed over.
+    let (mut found, mut decided) = (Vec::new(), HashSet::new());
+    for line in bytes.split(|byte| *byte == b'\n').rev() {
+        match serde_json::from_slice(line) {
             Ok(Line::Saved(artifact)) => {
-                found.retain(|known| known.name != artifact.name);
-                found.push(artifact);
-                continue;
+                if decided.insert(artifact.name.clone()) {
+                    found.push(artifact);
+                }
             }
-            Ok(Line::Removed { name, .. }) => name,
+            Ok(Line::Removed { name, .. }) => {
+                decided.insert(name);
+            }
             Err(error) => {
                 if !line.is_empty() {
                     tracing::debug!(%error, "a line of the index cannot be read");
                 }
-                continue;
             }
-        };
-        found.retain(|known| known.name != name);
+        }
     }
+    found.reverse();
     Ok(found)
 }
 
@@ -161,6 +164,12 @@ mod tests {
         assert_eq!(
             read(folder.path()).unwrap(),
             [artifact("a.csv", 2), artifact("c.csv", 3)]
+        );
+        removed(folder.path(), "a.csv", DateTime::UNIX_EPOCH).unwrap();
+        saved(folder.path(), &artifact("a.csv", 4)).unwrap();
+        assert_eq!(
+            read(folder.path()).unwrap(),
+            [artifact("c.csv", 3), artifact("a.csv", 4)]
         );
         let text = std::fs::read_to_string(folder.path().join(INDEX)).unwrap();
         assert_eq!(
