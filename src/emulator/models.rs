@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::error::{ApiError, json_response};
 use super::query::Query;
 
+/// The header with which a model says whether it summarizes.
+const COMPACT: &str = "compact-2026-09-04";
+
 /// One model's row.
 #[derive(Debug, PartialEq)]
 pub(super) struct Model {
@@ -335,11 +338,11 @@ impl Model {
         self.alias_of.unwrap_or(self.id)
     }
 
-    fn json(&self) -> Value {
+    fn json(&self, betas: &[String]) -> Value {
         let is = |supported: bool| json!({"supported": supported});
         let effort = |level: &str| is(self.efforts.contains(&level));
         let new_edits = self.refuses_prefill;
-        json!({
+        let mut model = json!({
             "type": "model",
             "id": self.id,
             "display_name": self.display_name,
@@ -386,7 +389,16 @@ impl Model {
                     },
                 },
             },
-        })
+        });
+        let capabilities = model.get_mut("capabilities");
+        if betas.iter().any(|beta| beta == COMPACT)
+            && let Some(map) = capabilities.and_then(Value::as_object_mut)
+        {
+            let compaction =
+                json!({"supported": self.compacts(), "summarize": is(self.compacts())});
+            map.insert("compaction".into(), compaction);
+        }
+        model
     }
 }
 
@@ -401,13 +413,13 @@ pub(super) fn unknown(id: &str) -> ApiError {
 }
 
 /// `GET /v1/models/{id}`.
-pub(super) fn retrieve(id: &str) -> Result<Response<Body>, ApiError> {
+pub(super) fn retrieve(id: &str, betas: &[String]) -> Result<Response<Body>, ApiError> {
     let model = find(id).ok_or_else(|| unknown(id))?;
-    Ok(json_response(&model.json()))
+    Ok(json_response(&model.json(betas)))
 }
 
 /// `GET /v1/models`.
-pub(super) fn list(query: &Query) -> Result<Response<Body>, ApiError> {
+pub(super) fn list(query: &Query, betas: &[String]) -> Result<Response<Body>, ApiError> {
     query.only(&["limit", "after_id", "before_id", "lifecycle"])?;
     let limit = query.limit()?;
     let lifecycles = query.all("lifecycle");
@@ -451,7 +463,7 @@ pub(super) fn list(query: &Query) -> Result<Response<Body>, ApiError> {
         window.len() > limit
     };
     Ok(json_response(&json!({
-        "data": page.iter().map(|model| model.json()).collect::<Vec<_>>(),
+        "data": page.iter().map(|model| model.json(betas)).collect::<Vec<_>>(),
         "has_more": has_more,
         "first_id": page.first().map(|model| model.id),
         "last_id": page.last().map(|model| model.id),

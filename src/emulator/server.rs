@@ -267,8 +267,8 @@ async fn route(
         ("POST", ["v1", "messages", "count_tokens"], _) => {
             messages::count_tokens(app, &call, &bytes).await
         }
-        ("GET", ["v1", "models"], _) => models::list(&call.query),
-        ("GET", ["v1", "models", id], _) => models::retrieve(id),
+        ("GET", ["v1", "models"], _) => models::list(&call.query, &call.betas),
+        ("GET", ["v1", "models", id], _) => models::retrieve(id, &call.betas),
         ("POST", ["v1", "files"], Some(body)) => {
             files::upload(app, &call, &parts.headers, body).await
         }

@@ -4,6 +4,7 @@ The SDK is the outside judge: it sends requests the way real clients do and pars
 into its own types. Nothing of the kernel takes part.
 """
 
+import base64
 import datetime
 import json
 import os
@@ -676,6 +677,33 @@ def test_tokens_are_counted_as_they_are_billed(backend):
     assert counted.input_tokens == answered.usage.input_tokens
     more = backend.client.messages.count_tokens(model=MODEL, messages=messages, tools=[CODE])
     assert more.input_tokens > counted.input_tokens
+
+
+def test_counting_says_what_context_management_would_leave(backend):
+    counted = backend.client.beta.messages.count_tokens(
+        model=MODEL,
+        betas=["context-management-2025-06-27"],
+        context_management={"edits": [{"type": "clear_tool_uses_20250919"}]},
+        messages=[{"role": "user", "content": "Say hello"}],
+    )
+    assert counted.context_management.original_input_tokens == counted.input_tokens > 0
+
+
+def test_a_picture_that_is_too_large_is_named_with_its_limit(backend):
+    size = (8001).to_bytes(2, "little") * 2
+    data = base64.b64encode(b"GIF89a" + size + bytes(20)).decode()
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/gif", "data": data}}
+    with pytest.raises(anthropic.types.ImageDimensionsTooLargeError) as refused:
+        backend.ask([{"type": "text", "text": "Say hello"}, picture])
+    details = refused.value.details
+    assert (details.max_side_length_pixels, details.paths) == (8000, ["messages.0.content.1"])
+
+
+def test_models_say_with_the_header_whether_they_summarize(backend):
+    described = backend.client.beta.models.retrieve(MODEL, betas=["compact-2026-09-04"])
+    assert described.capabilities.compaction.supported
+    assert described.capabilities.compaction.summarize.supported
+    assert backend.client.beta.models.retrieve(MODEL).capabilities.compaction is None
 
 
 def test_models_are_listed_and_described(backend):
