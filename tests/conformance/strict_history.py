@@ -141,20 +141,38 @@ class History:
     def defined(self, body):
         """Every tool a request defines, in `tools` or on the way."""
         tools = list(body.get("tools", []))
-        for _, _, block in every_block(body):
+        every = [block for _, _, block in every_block(body)]
+        every += [change for block in every for change in (block.get("tool_changes") or [])]
+        for block in every:
             tool = block.get("tool") if block["type"] in CHANGES else None
             if tool and tool.get("type") == "tool_definition":
                 tools.append(tool["definition"])
         return tools
+
+    def summed_changes(self, body):
+        """What takes `tools` to the tools in effect at the end (the `tool_changes` of a summary)."""
+        effect = self.available(body)
+        first = self.available({"messages": [], "tools": body.get("tools", [])})
+        gone = [{"type": "tool_removal", "tool": {"type": "tool_reference", "name": name}} for name in first if name not in effect]
+        new = [
+            {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": bare(tool)}}
+            for name, tool in effect.items()
+            if bare(tool) != bare(first.get(name))
+        ]
+        return gone + new
 
     def available(self, body, judged=False):
         """The tools in effect at the end, by name; what is wrong with the changes when `judged`."""
         said = self.wrong if judged else lambda problem: None
         known = {tool.get("name") or tool.get("type"): tool for tool in body.get("tools", [])}
         effect = {name: tool for name, tool in known.items() if not tool.get("defer_loading")}
+        changes = []
         for i, _, block in every_block(body):
-            if block["type"] not in CHANGES:
-                continue
+            if block["type"] == "compaction":
+                changes += [(i, change) for change in block.get("tool_changes") or []]
+            elif block["type"] in CHANGES:
+                changes.append((i, block))
+        for i, block in changes:
             tool = block["tool"]
             if tool["type"] == "tool_definition":
                 new = tool["definition"]

@@ -75,6 +75,9 @@ class Judge(Transport, Body, History, Follow):
 
     def container(self, body):
         sent = container_id(body)
+        if sent and sent == self.doubted:
+            # Something else was tried first.
+            self.expected_container, self.doubted = sent, None
         if self.any_container:
             known = self.containers
         else:

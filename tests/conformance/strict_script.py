@@ -75,7 +75,8 @@ class Script:
     def answer(self, body):
         self.body = body
         if "compaction" in body:
-            summary = {"type": "compaction", "content": f"Summary {self.id('of')}.", "signature": self.id("sum"), "tool_changes": []}
+            summary = {"type": "compaction", "content": f"Summary {self.id('of')}.", "signature": self.id("sum"),
+                       "tool_changes": self.judge.summed_changes(body)}  # fmt: skip
             return Play([summary], "compaction")
         messages = [message for message in body["messages"] if message["role"] != "system"]
         at = max(i for i, m in enumerate(messages) if m["role"] == "user" and blocks(m["content"])[-1]["type"] != "tool_result")

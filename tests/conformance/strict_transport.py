@@ -85,11 +85,14 @@ class Transport:
             if "output_config" in message:
                 needed.add("mid-conversation-output-config-2026-07-01")
         changes = [block for _, _, block in every_block(body) if block["type"] in CHANGES]
-        if any(block["type"] == "compaction" for _, _, block in every_block(body)):
-            needed.add("compact-2026-09-04")
+        for _, _, block in every_block(body):
+            if block["type"] == "compaction":
+                needed.add("compact-2026-09-04")
+                # Whether tools that a summary brings along count is not said.
+                may |= {CHANGE, INLINE} if block.get("tool_changes") else set()
         if any((block.get("tool") or {}).get("type") == "tool_definition" for block in changes):
             needed.add(INLINE)
-            may = {CHANGE}
+            may.add(CHANGE)
         elif changes:
             (may if INLINE in betas else needed).add(CHANGE)
             may.add(INLINE)

@@ -57,6 +57,10 @@ def names(kind, name="square"):
     return {"type": f"tool_{kind}", "tool": {"type": "tool_reference", "name": name}}
 
 
+SUMMED = {**SUMMARY, "signature": "sum_2", "tool_changes": [adds(SQUARE)]}
+BOTH = {"anthropic-beta": f"compact-2026-09-04,{INLINE['anthropic-beta']}"}
+
+
 def result(schema):
     return {"format": {"type": "json_schema", "schema": schema}}
 
@@ -67,7 +71,7 @@ def judge():
     first = ask(user(TEXT))
     judge.produced(first, [THOUGHT, TEXT, LATER, TEXT])
     judge.produced(first, [THOUGHT, TEXT, LATER, TEXT, CALL, RAN])
-    for content in (THREE, [TEXT], [CALL], [CALL, RAN], [PYTHON, BY_CODE], [SUMMARY], [SUMMARY, SUMMARY], [{**THOUGHT}, TEXT]):
+    for content in (THREE, [TEXT], [CALL], [CALL, RAN], [PYTHON, BY_CODE], [SUMMARY], [SUMMARY, SUMMARY], [SUMMED], [{**THOUGHT}, TEXT]):
         judge.produced(first, content)
     for content in ([WANTED], [WANTED, WANTED], [CALL, WANTED], [TEXT, WANTED], [CALL, RAN, WANTED]):
         judge.produced(first, content, "tool_use")
@@ -111,6 +115,7 @@ def test_what_is_right_is_not_wrong():
         (ask(user(TEXT), system(names("removal")), tools=[SQUARE, CODE]), BY_NAME),
         (ask(user(TEXT), system(adds(SQUARE), names("removal"), adds(SQUARE))), INLINE),
         (ask(user(TEXT), system(adds(CODE)), tools=[{**CODE, "type": "code_execution_20250825"}]), INLINE),
+        (ask(said(SUMMED), user(TEXT), system(names("removal"))), BOTH),
         (ask(user(PAGES, {"type": "container_upload", "file_id": "file_csv"}, TEXT)), {}),
     ):
         assert problems(body, headers) == [], body
@@ -269,6 +274,8 @@ WITH_BETAS = [
     ("with stop_sequences", ask(user(TEXT), said(TEXT), compaction={"type": "summarize"}, stop_sequences=["x"]), COMPACT),
     ("no answer to", ask(user(TEXT), said(WANTED), compaction={"type": "summarize"}), COMPACT),
     ("tool_reference_unresolved", ask(user(TEXT), system(names("addition")), tools=[CODE]), BY_NAME),
+    ("tool_reference_unresolved", ask(said(SUMMED), user(TEXT), system(names("removal", "other"))), BOTH),
+    ("nobody said", ask(said({**SUMMED, "tool_changes": []}), user(TEXT)), COMPACT),
     ("tool_reference_unresolved", ask(user(TEXT), system(names("removal")), said(TEXT), user(TEXT), system(adds(SQUARE))), INLINE),
     ("tool_name_conflict", ask(user(TEXT), system(adds({**SQUARE, "name": "code_execution"})), tools=[CODE]), INLINE),
     ("a definition in a removal", ask(user(TEXT), system({**adds(SQUARE), "type": "tool_removal"})), INLINE),
