@@ -17,6 +17,7 @@ use crate::chat::tool_changes;
 use crate::chat::tool_types::{is_code_execution, is_web_by_code};
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::kernel::inputs::Input;
+use crate::render::foreign;
 
 /// The tokens of a prompt.
 #[derive(Debug)]
@@ -77,8 +78,10 @@ pub fn plan(
         .table(&["what", "as it would be sent"], &rows);
     let fence = "`".repeat(longest_run(&pretty).max(2) + 1);
     let markdown = format!(
-        "{}\n\n<div style=\"font-family: monospace\">\n\n{fence}http\n{head}{fence}\n\n{fence}json\n{pretty}\n{fence}\n\n</div>",
-        table.markdown
+        "{}\n\n<div style=\"font-family: monospace\">\n\n{fence}http\n{head}{fence}\n\n</div>\n\n\
+<details><summary>The body, {} of JSON</summary>\n\n<div style=\"font-family: monospace\">\n\n{fence}json\n{pretty}\n{fence}\n\n</div>\n\n</details>",
+        table.markdown,
+        foreign::size(pretty.len() as u64)
     );
     let plain = format!("{}\n\n{head}\n{pretty}", table.plain);
     let mut metadata = Map::new();

@@ -87,28 +87,25 @@ impl Table {
         summary
     }
 
-    /// Returns the table in Markdown and, tabs between its columns, as text.
+    /// Returns the table in Markdown and, with its columns below each other, as text.
     pub(crate) fn shown(&self) -> (String, String) {
         let columns = usize::try_from(self.columns.number).unwrap_or(usize::MAX);
         let shown = columns.min(MAX_COLUMNS);
         let is_cut = columns > shown;
-        let (mut markdown, mut plain) = (String::new(), String::new());
+        let (mut markdown, mut plain) = (String::new(), Vec::new());
         for (index, row) in self.rows.iter().enumerate() {
             let cell = |column: usize| row.get(column).map_or("", String::as_str);
             markdown.push('|');
             for column in 0..shown {
                 markdown.push_str(&format!(" {} |", foreign::inline(cell(column))));
-                if column > 0 {
-                    plain.push('\t');
-                }
-                plain.push_str(&foreign::line(cell(column)));
             }
+            let mut texts: Vec<String> = (0..shown).map(|at| foreign::line(cell(at))).collect();
             if is_cut {
                 markdown.push_str(" … |");
-                plain.push_str("\t…");
+                texts.push("…".to_owned());
             }
+            plain.push(texts);
             markdown.push('\n');
-            plain.push('\n');
             if index == 0 {
                 let rules = (0..shown).map(|column| match self.is_numeric(column) {
                     true => " --: |",
@@ -118,7 +115,32 @@ impl Table {
                 markdown.push_str(&format!("|{rules}\n"));
             }
         }
-        (markdown.trim_end().to_owned(), plain)
+        (markdown.trim_end().to_owned(), self.aligned(&plain))
+    }
+
+    /// Pads cells to the width of their column, numbers to the right.
+    fn aligned(&self, rows: &[Vec<String>]) -> String {
+        let width = |cell: &String| cell.chars().count();
+        let columns = rows.first().map_or(0, Vec::len);
+        let widths: Vec<(usize, bool)> = (0..columns)
+            .map(|at| {
+                let cells = rows.iter().filter_map(|row| row.get(at));
+                (cells.map(width).max().unwrap_or(0), self.is_numeric(at))
+            })
+            .collect();
+        let mut text = String::new();
+        for row in rows {
+            let cells = row.iter().zip(&widths);
+            let cells: Vec<String> = cells
+                .map(|(cell, &(width, is_numeric))| match is_numeric {
+                    true => format!("{cell:>width$}"),
+                    false => format!("{cell:<width$}"),
+                })
+                .collect();
+            text.push_str(cells.join("  ").trim_end());
+            text.push('\n');
+        }
+        text
     }
 
     /// Whether the rows shown have nothing but numbers in this column, and at least one.

@@ -2,4 +2,5 @@
 
 mod growth;
 mod hygiene;
+mod late_files;
 mod transcripts;

@@ -92,22 +92,6 @@ fn executed(result: &Executed<'_>) -> Report {
         sections.push(Section::line("No output"));
     }
     let failed = result.return_code != 0;
-    let missing = ["ModuleNotFoundError", "No module named"]
-        .iter()
-        .any(|sign| result.stderr.contains(sign));
-    if failed && missing {
-        sections.push(Section::line(
-            "The sandbox has no internet, so nothing can be installed: ask for a package that is \
-             there (see %help limits).",
-        ));
-    }
-    if failed
-        && result
-            .stdout
-            .is_some_and(|text| text.contains("detection_timeout"))
-    {
-        sections.push(Section::line(hint("execution_time_exceeded")));
-    }
     Report {
         status: match result.return_code {
             0 => "ok".to_owned(),

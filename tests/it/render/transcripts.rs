@@ -14,7 +14,7 @@ use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
 /// One pixel.
-const PNG: &[u8] = &[
+pub(super) const PNG: &[u8] = &[
     0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0,
     1, 0, 0, 0, 1, 8, 6, 0, 0, 0, 0x1f, 0x15, 0xc4, 0x89, 0, 0, 0, 0x0d, 0x49, 0x44, 0x41, 0x54,
     0x78, 0x9c, 0x63, 0xf8, 0xcf, 0xc0, 0xf0, 0x1f, 0, 5, 0, 1, 0xff, 0x89, 0x99, 0x3d, 0x1d, 0, 0,
@@ -22,25 +22,25 @@ const PNG: &[u8] = &[
 ];
 
 /// A turn, told by what happens: `wait` milliseconds pass, then the update.
-struct Story {
+pub(super) struct Story {
     updates: Vec<(u64, Update)>,
     ordinal: usize,
 }
 
 impl Story {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             updates: Vec::new(),
             ordinal: 0,
         }
     }
 
-    fn then(mut self, wait_ms: u64, update: Update) -> Self {
+    pub(super) fn then(mut self, wait_ms: u64, update: Update) -> Self {
         self.updates.push((wait_ms, update));
         self
     }
 
-    fn doing(self, wait_ms: u64, activity: Activity) -> Self {
+    pub(super) fn doing(self, wait_ms: u64, activity: Activity) -> Self {
         self.then(wait_ms, Update::Activity(activity))
     }
 
@@ -77,7 +77,7 @@ impl Story {
         )
     }
 
-    fn call(self, id: &str, name: &str, input: &Value) -> Self {
+    pub(super) fn call(self, id: &str, name: &str, input: &Value) -> Self {
         let block = |input: Value| json!({"type": "server_tool_use", "id": id, "name": name, "input": input});
         self.doing(0, Activity::WritingCode).block(
             block(json!({})),
@@ -90,7 +90,14 @@ impl Story {
         self.block(block.clone(), Vec::new(), block)
     }
 
-    fn bash_result(self, id: &str, stdout: &str, stderr: &str, code: i64, files: &[&str]) -> Self {
+    pub(super) fn bash_result(
+        self,
+        id: &str,
+        stdout: &str,
+        stderr: &str,
+        code: i64,
+        files: &[&str],
+    ) -> Self {
         let files: Vec<Value> = files
             .iter()
             .map(|id| json!({"type": "bash_code_execution_output", "file_id": id}))
@@ -102,7 +109,7 @@ impl Story {
         }))
     }
 
-    fn file(self, id: &str, name: &str, mime_type: &str, bytes: &'static [u8]) -> Self {
+    pub(super) fn file(self, id: &str, name: &str, mime_type: &str, bytes: &'static [u8]) -> Self {
         let file = FetchedFile {
             file_id: id.to_owned(),
             name: name.to_owned(),
@@ -116,7 +123,7 @@ impl Story {
         self.then(30, Update::FileFetched { ordinal, file })
     }
 
-    fn finished(self) -> Self {
+    pub(super) fn finished(self) -> Self {
         self.then(
             1,
             Update::Finished(Receipt {
@@ -204,7 +211,7 @@ fn print(published: &[(Duration, Output)]) -> String {
 }
 
 #[track_caller]
-fn check(story: Story, client: Client, expected: &Expect) {
+pub(super) fn check(story: Story, client: Client, expected: &Expect) {
     expected.assert_eq(&print(&story.play(client, ThinkingShow::Fold)));
 }
 
@@ -442,9 +449,9 @@ fn a_turn_in_jupyterlab() {
               | Feb | <span>&#36;</span>5 |
              text/plain
               claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns
-              month	<b>revenue
-              Jan	1|2
-              Feb	$5
+              month  <b>revenue
+              Jan    1|2
+              Feb    $5
              {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
             1941 ms display d-6
              text/markdown
@@ -582,9 +589,9 @@ fn a_turn_in_nbconvert() {
               | Feb | <span>&#36;</span>5 |
              text/plain
               claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns
-              month	<b>revenue
-              Jan	1|2
-              Feb	$5
+              month  <b>revenue
+              Jan    1|2
+              Feb    $5
              {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
             1963 ms display -
              text/markdown
@@ -630,165 +637,11 @@ fn a_turn_in_a_terminal() {
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
              {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
-            1916 ms stdout "claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns\nmonth\t<b>revenue\nJan\t1|2\nFeb\t$5\n"
+            1916 ms stdout "claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns\nmonth  <b>revenue\nJan    1|2\nFeb    $5\n"
             1941 ms stdout "## Result\n\nRevenue "
             1963 ms stdout "is **$5** to $6.\n"
             1963 ms stdout "Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)\nopus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4\n"
         "###]],
-    );
-}
-
-/// A file comes in the middle of a sentence.
-fn interrupted_by_a_file() -> Story {
-    let text = |text: &str| Block::from_raw(json!({"type": "text", "text": text}));
-    let (start, ordinal) = (text("It costs "), 2);
-    Story::new()
-        .call(
-            "toolu_1",
-            "bash_code_execution",
-            &json!({ "command": "draw" }),
-        )
-        .bash_result("toolu_1", "", "", 0, &["file_1", "file_2"])
-        .doing(0, Activity::Writing)
-        .then(
-            5,
-            Update::BlockStarted {
-                ordinal,
-                block: start,
-            },
-        )
-        .file("file_1", "revenue.png", "image/png", PNG)
-        .file("file_2", "a.txt", "text/plain", b"a\n")
-        .then(
-            1_900,
-            Update::BlockDelta {
-                ordinal,
-                delta: Delta::Text("$5.".to_owned()),
-            },
-        )
-        .then(
-            1,
-            Update::BlockFinished {
-                ordinal,
-                block: text("It costs $5."),
-            },
-        )
-        .finished()
-}
-
-#[test]
-fn a_file_that_comes_while_a_terminal_is_written_to_waits_for_the_end_of_the_text() {
-    check(
-        interrupted_by_a_file(),
-        Client::Terminal,
-        &expect![[r#"
-        26 ms stdout "[Bash - draw]\n    draw\n"
-        31 ms stdout "No output\n"
-        31 ms stdout "\n"
-        37 ms stdout "It costs "
-        1999 ms stdout "$5."
-        1999 ms stdout "\n"
-        1999 ms display -
-         image/png
-          iVBORw0KGgoAAAAN
-         text/plain
-          revenue.png (1 x 1 pixels, claude_files/revenue.png)
-         {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
-        1999 ms stdout "claude_files/a.txt (2 B)\n"
-        1999 ms stdout "Files: claude_files/revenue.png (70 B) · claude_files/a.txt (2 B)\nopus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4\n"
-    "#]],
-    );
-}
-
-#[test]
-fn a_file_that_comes_late_leaves_the_sentence_whole() {
-    check(
-        interrupted_by_a_file(),
-        Client::Live,
-        &expect![[r#"
-        26 ms display d-0
-         text/markdown
-          <details><summary>Bash - draw - running</summary>
-
-          <div style="font-family: monospace; margin-bottom: 1em">
-
-          ```bash
-          draw
-          ```
-
-          </div>
-
-          </details>
-        31 ms update d-0
-         text/markdown
-          <details><summary>Bash - draw - ok</summary>
-
-          <div style="font-family: monospace; margin-bottom: 1em">
-
-          ```bash
-          draw
-          ```
-
-          </div>
-
-          No output
-
-          </details>
-         text/plain
-          Bash - draw - ok
-
-          No output
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":0,"file_ids":["file_1","file_2"]}}
-        31 ms display d-1
-         text/markdown
-          <sub>Fetching a file …</sub>
-        31 ms display d-2
-         text/markdown
-          <sub>Fetching a file …</sub>
-        37 ms display d-3
-         text/markdown
-          It costs
-        67 ms update d-1
-         image/png
-          iVBORw0KGgoAAAAN
-         text/plain
-          revenue.png (1 x 1 pixels, claude_files/revenue.png)
-         {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
-        97 ms update d-2
-         text/markdown
-          <details><summary>a.txt (2 B)</summary>
-
-          [a.txt](claude_files/a.txt)
-
-          <div style="font-family: monospace; margin-bottom: 1em">
-
-          ```text
-          a
-          ```
-
-          </div>
-
-          </details>
-         text/plain
-          claude_files/a.txt (2 B)
-          a
-         {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a.txt","mime_type":"text/plain","size_bytes":2,"sha256":"","step":0}}
-        1999 ms update d-3
-         text/markdown
-          It costs <span>&#36;</span>5.
-         text/plain
-          It costs $5.
-         {"claude_kernel":{"block":"text"}}
-        1999 ms display d-4
-         text/markdown
-          Files: [revenue.png](claude_files/revenue.png) (70 B) · [a.txt](claude_files/a.txt) (2 B)
-
-          <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
-         text/plain
-          Files: claude_files/revenue.png (70 B) · claude_files/a.txt (2 B)
-          opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-         {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
-    "#]],
     );
 }
 
@@ -1489,8 +1342,8 @@ fn files_are_shown_by_what_they_are() {
               | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | … |
              text/plain
               claude_files/wide.tsv (36 B) - 1 row, 9 columns
-              a	b	c	d	e	f	g	h	…
-              1	2	3	4	5	6	7	8	…
+              a  b  c  d  e  f  g  h  …
+              1  2  3  4  5  6  7  8  …
              {"claude_kernel":{"block":"file","file_id":"f7","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36,"sha256":"","step":0}}
             240 ms display -
              text/markdown
