@@ -41,7 +41,7 @@ pub(super) const TOPICS: &[Topic] = &[
         text: SCHEMAS,
     },
     Topic {
-        name: "tools",
+        name: "own-tools",
         summary: "your own tools: which Python runs them, what they may return, what they may do",
         text: TOOLS,
     },

@@ -21,7 +21,7 @@ text, JSON, a data frame (as CSV), a figure, a `Path`. With `--command` a descri
 `takes: city str, unit (c|f)?` or a fenced JSON schema, then `$ program --city {city}` (no shell) or a fenced `bash` \
 script that gets the arguments as variables; both get them as JSON on standard input. `--ask` asks you before each \
 call; `--timeout` is 120 s unless set; `--direct` keeps code in the sandbox from calling it. Where nobody can be asked \
-(nbconvert, papermill) a tool is defined only with `CLAUDE_KERNEL_ALLOW=tools`.",
+(nbconvert, papermill) a tool is defined only with `CLAUDE_KERNEL_ALLOW=tools`. `%help own-tools` says more.",
     examples: &[
         (
             "%%tool\ndef fetch_data(name: str) -> str:\n    \"\"\"Return a data set as CSV.\"\"\"\n    return open(f\"{name}.csv\").read()",

@@ -64,11 +64,13 @@ Below` in the first of them does it.",
     },
     now: no_value,
     apply: |call, context| {
-        if word(call, "stale")?.as_deref() != Some("stale") {
-            return Err(MagicError::new(
-                "`%rerun` takes `stale` and nothing else",
-                "Write `%rerun stale`.",
-            ));
+        let given = word(call, "stale")?;
+        if given.as_deref() != Some("stale") {
+            let what = match given {
+                Some(other) => format!("`%rerun` takes `stale`, not `{other}`"),
+                None => "`%rerun` takes `stale` and nothing else".to_owned(),
+            };
+            return Err(MagicError::new(what, "Write `%rerun stale`."));
         }
         let mut shown = Shown::default();
         let mut count = 0;

@@ -121,7 +121,7 @@ fn the_overview() {
         %help keys          where the API key belongs
         %help conversation  what Claude sees, and what running a cell again does
         %help schemas       how to write what %%json shall answer with
-        %help tools         your own tools: which Python runs them, what they may return, what they may do
+        %help own-tools     your own tools: which Python runs them, what they may return, what they may do
         %help offline       the kernel that needs no key"#]].assert_eq(&shown("%help"));
 }
 
@@ -151,7 +151,7 @@ fn limits_can_be_read_in_a_terminal() {
 
 #[test]
 fn topics_are_found_and_others_are_not() {
-    for topic in ["cells", "limits", "keys", "offline", "LIMITS"] {
+    for topic in ["cells", "limits", "keys", "own-tools", "offline", "LIMITS"] {
         assert!(
             shown(&format!("%help {topic}")).lines().count() > 5,
             "{topic}"
