@@ -18,8 +18,9 @@ use super::{Interpreter, Job};
 /// Where the container's directories are.
 const BASE: &str = "/sandbox";
 
-/// Bound as they are; the linked ones (`/bin` → `usr/bin`) are linked again.
-const SYSTEM: [&str; 10] = [
+/// What programs need of the system: bound as it is; the linked ones (`/bin` → `usr/bin`) are linked
+/// again.
+pub(super) const SYSTEM: [&str; 10] = [
     "/usr",
     "/bin",
     "/sbin",

@@ -9,25 +9,10 @@ use landlock::{
 
 use super::Interpreter;
 use super::environment::DIRECTORIES;
-use super::root::{DEVICES, ETC};
+use super::root::{DEVICES, ETC, SYSTEM};
 
 /// The newest rules we ask for; an older system gives what it has.
 const NEWEST: ABI = ABI::V10;
-
-/// Readable where the root is the machine's.
-const SYSTEM: [&str; 11] = [
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/nix/store",
-    "/gnu/store",
-    "/run/current-system",
-    "/proc",
-    "/sys/devices/system",
-];
 
 /// Restricts this process and all its children for good.
 pub(super) fn restrict(
@@ -40,6 +25,8 @@ pub(super) fn restrict(
         read.push("/".into());
     } else {
         read.extend(SYSTEM.map(PathBuf::from));
+        // A private root has one of its own.
+        read.push("/proc".into());
         read.extend(ETC.map(|name| Path::new("/etc").join(name)));
         read.extend(["/etc/passwd", "/etc/group", "/etc/hosts"].map(PathBuf::from));
         for (from, to) in python.iter().flat_map(|python| &python.directories) {
