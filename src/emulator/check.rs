@@ -21,6 +21,9 @@ use super::request::{Request, text};
 /// Most messages in one request.
 const MESSAGES: usize = 100_000;
 
+/// Most models to fall back to.
+const FALLBACKS: usize = 3;
+
 /// Checks a request whose shape is right. `paused` says that its last message is a response that
 /// ended with `pause_turn`.
 ///
@@ -33,6 +36,7 @@ pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result
         )));
     }
     model(request)?;
+    fallbacks(request)?;
     thinking(request)?;
     effort(request)?;
     tools::check(request)?;
@@ -66,6 +70,30 @@ fn model(request: &Request) -> Result<(), ApiError> {
         return Err(ApiError::invalid(
             "inference_geo: Input should be 'us' or 'global'",
         ));
+    }
+    Ok(())
+}
+
+/// Who answers in place of a model that refuses (2.7).
+fn fallbacks(request: &Request) -> Result<(), ApiError> {
+    let wrong = |what: String| Err(ApiError::invalid(format!("fallbacks: {what}")));
+    match &request.fallbacks {
+        None => return Ok(()),
+        Some(Value::String(word)) if word != "default" => {
+            return wrong("Input should be 'default' or a list".to_owned());
+        }
+        Some(Value::Array(models)) if models.len() > FALLBACKS => {
+            return wrong(format!(
+                "List should have at most {FALLBACKS} items after validation"
+            ));
+        }
+        Some(_) => {}
+    }
+    if request.threads {
+        return wrong("cannot be combined with `thread`".to_owned());
+    }
+    if request.model.id == "claude-haiku-5-5" {
+        return wrong("not supported by claude-haiku-5-5".to_owned());
     }
     Ok(())
 }

@@ -39,6 +39,9 @@ pub(super) struct Request {
     pub(super) speed: String,
     /// A summary is asked for, with its `instructions`.
     pub(super) compaction: Option<Option<String>>,
+    pub(super) fallbacks: Option<Value>,
+    /// A `thread` was asked for.
+    pub(super) threads: bool,
     /// `context_management` was asked for.
     pub(super) edits_context: bool,
     pub(super) betas: Vec<String>,
@@ -142,6 +145,8 @@ impl Request {
             speed: text(body, "speed").unwrap_or("standard").to_owned(),
             compaction: present(body, "compaction")
                 .map(|given| text(&given, "instructions").map(str::to_owned)),
+            fallbacks: present(body, "fallbacks"),
+            threads: present(body, "thread").is_some(),
             edits_context: present(body, "context_management").is_some(),
             betas: betas.to_vec(),
         })

@@ -155,6 +155,14 @@ const CONTEXT_MANAGEMENT: Shape = Nullable(&Object(&[may(
     ])),
 )]));
 
+const FALLBACKS: Shape = TextOr(&List(&Object(&[
+    must("model", &Text),
+    may("max_tokens", &Int(1, i64::MAX)),
+    may("thinking", &THINKING),
+    may("output_config", &OUTPUT_CONFIG),
+    may("speed", &Nullable(&OneOf(&["standard", "fast"]))),
+])));
+
 const MCP_SERVERS: Shape = List(&Tagged(&[tag(
     "url",
     &[
@@ -196,7 +204,7 @@ const CREATE: &[Field] = &[
     beta("compaction", &COMPACTION, COMPACT),
     beta("context_management", &CONTEXT_MANAGEMENT, CONTEXT),
     beta("fallback_credit_token", &Any, CREDIT),
-    beta("fallbacks", &TextOr(&List(&Map)), FALLBACK),
+    beta("fallbacks", &FALLBACKS, FALLBACK),
     beta("mcp_servers", &MCP_SERVERS, MCP),
     beta("thread", &THREADS, THREAD),
 ];

@@ -54,7 +54,7 @@ pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result
     }
     contents(request, version)?;
     let turns = turns(request);
-    system_messages(request, &turns)?;
+    system_messages(&turns)?;
     tool_results(&turns)?;
     server_tools(request, &turns)?;
     ending(request, &turns, paused)
@@ -95,6 +95,12 @@ fn turns(request: &Request) -> Vec<Turn<'_>> {
 fn contents(request: &Request, version: Version) -> Result<(), ApiError> {
     let last = request.messages.len() - 1;
     for (i, message) in request.messages.iter().enumerate() {
+        if message.role == Role::System && !request.model.system_messages {
+            return Err(ApiError::invalid(format!(
+                "messages.{i}: `system` messages are not supported by {}",
+                request.model.id
+            )));
+        }
         let of_system = [
             (message.clear_at.is_some(), "clear_at"),
             (message.config.is_some(), "output_config"),
@@ -175,7 +181,7 @@ fn cites(block: &Value) -> bool {
     cited(block) || inner.into_iter().flatten().any(cited)
 }
 
-fn system_messages(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError> {
+fn system_messages(turns: &[Turn<'_>]) -> Result<(), ApiError> {
     for (i, turn) in turns.iter().enumerate() {
         if turn.role != Role::System {
             continue;
@@ -186,9 +192,6 @@ fn system_messages(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError
                 turn.first
             )))
         };
-        if !request.model.system_messages {
-            return wrong(&format!("are not supported by {}", request.model.id));
-        }
         let before = i.checked_sub(1).and_then(|i| turns.get(i));
         let fits = before.is_some_and(|before| match before.role {
             Role::User => true,

@@ -115,6 +115,8 @@ async fn a_message_may_change_the_effort_of_what_follows() {
         ],
     )
     .await;
+    let mut old = with("system", "output_config", &low, None);
+    old["model"] = json!("claude-opus-4-7");
     let between = json!({"thinking": {"type": "between_tools"}});
     check_refused(
         &backend,
@@ -144,6 +146,34 @@ async fn a_message_may_change_the_effort_of_what_follows() {
                 by("claude-haiku-4-5", json!({})),
                 "messages.1.output_config.effort: claude-haiku-4-5 does not support effort",
             ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn only_so_many_models_are_fallen_back_to() {
+    let backend = Backend::start().await;
+    let body = |fallbacks: serde_json::Value| ask(json!({"fallbacks": fallbacks}));
+    let some = |count: usize| json!(vec![json!({"model": "claude-opus-5"}); count]);
+    let mut haiku = body(json!("default"));
+    haiku["model"] = json!("claude-haiku-5-5");
+    let mut thread = body(json!("default"));
+    thread["thread"] = json!({"type": "create"});
+    let betas = "server-side-fallback-2026-07-01,message-threads-2026-08-12";
+    check_accepted(&backend, betas, vec![body(json!("default")), body(some(3))]).await;
+    check_refused(
+        &backend,
+        betas,
+        vec![
+            (body(some(4)), "fallbacks: List should have at most 3"),
+            (body(json!("any")), "fallbacks: Input should be 'default'"),
+            (
+                body(json!([{"max_tokens": 1}])),
+                "fallbacks.0.model: Field required",
+            ),
+            (haiku, "fallbacks: not supported by claude-haiku-5-5"),
+            (thread, "fallbacks: cannot be combined with `thread`"),
         ],
     )
     .await;
