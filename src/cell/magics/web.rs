@@ -27,11 +27,18 @@ follow. Each `%web` says all of it anew: what a line leaves out is not kept. Cla
         ("%web off", "no web"),
     ],
     values: |_, before| {
-        let mut words = vec!["max_uses=3", "fetch"];
+        let mut words = vec!["max_uses=3", "allow=", "block=", "fetch"];
         if before.is_empty() {
             words.splice(0..0, ["on", "off"]);
         }
-        words.retain(|word| !before.iter().any(|said| said.starts_with(word)));
+        let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
+        let said: Vec<String> = before.iter().map(|word| name(word)).collect();
+        let is_list = |name: &str| matches!(name, "allow" | "block");
+        words.retain(|word| {
+            let word = name(word);
+            // One list or the other.
+            !said.contains(&word) && !(is_list(&word) && said.iter().any(|said| is_list(said)))
+        });
         Candidate::list("value", words)
     },
     now: |context| Some(now(context)),

@@ -155,7 +155,8 @@ fn every_magic_is_completed_and_so_are_its_values() {
             continue;
         }
         for value in values.iter().filter(|value| {
-            !value.text.starts_with("--") && !matches!(value.text.as_str(), "add" | "rm")
+            let is_begun = value.text.ends_with('=') || value.text.starts_with("--");
+            !is_begun && !matches!(value.text.as_str(), "add" | "rm")
         }) {
             let call = MagicCall {
                 name: magic.name.to_owned(),

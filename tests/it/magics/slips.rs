@@ -92,6 +92,7 @@ fn a_value_that_is_nearly_one_is_named() {
         ("%web onn", "`on`"),
         ("%web max_use=3", "`max_uses`"),
         ("%web fecth", "`fetch`"),
+        ("%web max_uses=2 alow=a.org", "`allow`"),
         ("%tools wbe", "`web`"),
         ("%tools bash,pyhton", "`python`"),
         ("%effort hgih", "`high`"),
