@@ -15,7 +15,7 @@ mod prefix;
 mod turn;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
@@ -115,6 +115,9 @@ pub struct Conversations {
     settings: Option<Settings>,
     /// Models whose API refused tools that change in mid-conversation.
     no_tool_changes: Vec<String>,
+    /// Turns of the current conversation where they stand, from top to bottom: worked out when it is
+    /// asked for, and again after a change. It is asked for with every key that is pressed.
+    placed: OnceLock<Vec<(order::Place, Arc<Turn>)>>,
 }
 
 impl Default for Conversations {
@@ -126,6 +129,7 @@ impl Default for Conversations {
             turns: 0,
             settings: None,
             no_tool_changes: Vec::new(),
+            placed: OnceLock::new(),
         }
     }
 }
@@ -133,6 +137,7 @@ impl Default for Conversations {
 impl Conversations {
     /// Takes what was recorded. What fits nothing is ignored: a journal is a file like any other.
     pub fn apply(&mut self, record: Record) {
+        self.placed.take();
         match record {
             Record::Ran { cell } => self.order.run(cell),
             Record::Turn(turn) => self.commit(*turn),
@@ -215,6 +220,7 @@ impl Conversations {
 
     /// The saved notebook holds these cells, in this order.
     pub fn set_file_order(&mut self, ids: Vec<String>) {
+        self.placed.take();
         self.order.set_file(ids);
     }
 
@@ -306,14 +312,19 @@ impl Conversations {
 
     /// Turns of the current conversation at places that fit, from top to bottom.
     fn standing(&self, fits: impl Fn(order::Place) -> bool) -> Vec<&Arc<Turn>> {
+        let placed = self.placed.get_or_init(|| self.place_all()).iter();
+        let fitting = placed.filter(|(place, _)| fits(*place));
+        fitting.map(|(_, turn)| turn).collect()
+    }
+
+    fn place_all(&self) -> Vec<(order::Place, Arc<Turn>)> {
         let turns = self.current.turns.iter();
-        let mut placed: Vec<(order::Place, &Arc<Turn>)> = turns
+        let mut placed: Vec<(order::Place, Arc<Turn>)> = turns
             .filter(|turn| !self.order.is_detached(&turn.cell))
-            .map(|turn| (self.order.place(&turn.cell), turn))
-            .filter(|(place, _)| fits(*place))
+            .map(|turn| (self.order.place(&turn.cell), Arc::clone(turn)))
             .collect();
         placed.sort_by_key(|(place, _)| *place);
-        placed.into_iter().map(|(_, turn)| turn).collect()
+        placed
     }
 
     fn commit(&mut self, record: TurnRecord) {
