@@ -24,6 +24,7 @@ use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
 use super::record::{Prefix, Record, TurnId, TurnRecord};
 use super::settings::Settings;
 use super::tool_changes;
+use super::tool_types::is_code_execution;
 use order::{CellKey, Order};
 
 pub use compact::Compaction;
@@ -413,13 +414,18 @@ pub(super) fn put_up_front(request: &mut MessagesRequest, prefix: &Prefix) -> bo
     // What a summary brings cannot be taken out of it: it is sent back as it came.
     let is_summed = |said: &MessageParam| {
         let blocks = message::blocks(said).into_iter();
-        said.role == Role::Assistant && blocks.into_iter().any(|b| b.get("tool_changes").is_some())
+        let changes = |block: &Value| block.get("tool_changes")?.as_array().map(Vec::len);
+        said.role == Role::Assistant && blocks.into_iter().any(|b| changes(&b) > Some(0))
     };
     if !tool_changes::are_in(request) || request.messages.first().is_some_and(is_summed) {
         return false;
     }
     request.system.clone_from(&prefix.system);
     request.tools.clone_from(&prefix.tools);
+    if !request.tools.iter().any(is_code_execution) {
+        // Skills need it.
+        request.container.skills.clear();
+    }
     request.messages.retain(|said| said.role != Role::System);
     request
         .betas

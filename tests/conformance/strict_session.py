@@ -82,11 +82,11 @@ class Session:
                 return
             assert time.monotonic() < deadline
 
-    def killed(self, code, when="sleep 600"):
+    def killed(self, code, cell=None, when="sleep 600"):
         """Runs a cell, and kills the kernel in the middle of it; a new one takes its place."""
         self.cells += 1
         self.judge.begin()
-        self.client.start_in(f"cell-{self.cells}", code)
+        self.client.start_in(cell or f"cell-{self.cells}", code)
         self.until(when)
         time.sleep(0.4)  # What was shown is on disk after 250 ms.
         self.restart()

@@ -144,6 +144,18 @@ def test_where_changes_are_refused_tools_are_sent_anew(session):
     session.cell("Compute at the end")
 
 
+def test_tools_sent_anew_after_a_summary_and_without_a_sandbox(session):
+    session.strict.takes_changes = False
+    session.cell("%skills add docx\nCompute at first")
+    session.cell("%compact")
+    session.cell("Compute after it")
+    session.cell(SQUARE)
+    session.cell("%%tools none\nAsk square")
+    assert up_front(session) == {"square"}
+    session.cell("Ask square")
+    session.cell("Compute at the end")
+
+
 @pytest.mark.parametrize("status", [400, 404])
 def test_a_sandbox_that_is_gone_when_tools_change(session, status):
     session.cell("Compute at first")

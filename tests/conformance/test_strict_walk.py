@@ -7,7 +7,7 @@ import pytest
 from strict_follow import Refused
 from strict_session import Session
 
-STEPS = 70
+STEPS = int(os.environ.get("CLAUDE_KERNEL_TEST_STEPS", "70"))
 SEEDS = [int(seed) for seed in os.environ.get("CLAUDE_KERNEL_TEST_SEEDS", "1 5").split()]
 # Where a cell may end.
 ENDS = {
@@ -25,7 +25,8 @@ SETTINGS = [
     "%system Be brief.", "%system Be long.", "%system --clear", "%bash only", "%python only", "%bash on", "%python on",
     "%tools none", "%tools default", "%tools code_execution_20250825", "%web fetch", "%web max_uses=2", "%web off",
     "%skills add docx", "%skills clear", "%max_tokens 3000", "%%max_tokens 9000", "%%model haiku", "%%effort low", "%%tools none",
-    "%set word yes", "%budget 90",
+    "%set word yes", "%budget 90", "%model claude-opus-4-5\n%thinking fold --interleaved", "%%web fetch", "%%thinking off",
+    "%model claude-sonnet-5", "%model claude-opus-4-8", "%web allow=a.org fetch",
 ]  # fmt: skip
 ALONE = [
     "%undo", "%compact", "%compact Keep it short.", "%continue", "%fork", "%thread main", "%reset sandbox", "%rerun stale",
@@ -39,7 +40,7 @@ class Walk:
 
     def __init__(self, directory, seed):
         self.chance = random.Random(seed)
-        self.session = Session(directory)
+        self.session = Session(directory, JPY_SESSION_NAME=str(directory / "work.ipynb"))
         self.session.judge.any_container = True
         self.session.strict.takes_changes = seed % 5 > 0
         (directory / "table.csv").write_text("a,b\n1,2\n")
@@ -70,6 +71,9 @@ class Walk:
         return "\n".join([*lines, pick(PROMPTS)])
 
     def step(self):
+        if self.chance.random() < 0.03:
+            self.done.append("killed")
+            self.session.restart()
         code, cell = self.code(), self.cell()
         refusals = self.chance.choice([[]] * 8 + [[Refused(529, {"retry-after-ms": "5"})], [Refused(400)], [Refused(400)] * 2, [Refused(404)]])
         interrupt = not refusals and self.chance.random() < 0.06
@@ -77,7 +81,7 @@ class Walk:
             code = "%tools default\nSlow work"
         self.done.append((cell, code[:60], [refused.status for refused in refusals]))
         if interrupt:
-            return self.session.interrupted(code, cell)
+            return self.chance.choice([self.session.interrupted, self.session.killed])(code, cell)
         self.session.strict.refusals = refusals
         reply = self.session.run(code, cell, many=code == "%rerun stale")[0]
         self.session.strict.refusals = []
