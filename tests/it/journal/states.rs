@@ -124,3 +124,29 @@ async fn threads_and_forks_are_as_they_were() {
         "{request}"
     );
 }
+
+#[tokio::test]
+async fn a_summary_stands_for_its_turns_after_a_restart_too() {
+    let place = Place::new();
+    let mut rig = place.kernel().await;
+    run(&mut rig, "Say hello").await;
+    run(&mut rig, "And again").await;
+    let compacted = run(&mut rig, "%compact").await;
+    assert_eq!(
+        compacted.reply()["status"],
+        "ok",
+        "{}",
+        compacted.transcript()
+    );
+    crash(&place, rig).await;
+    let mut rig = place.kernel().await;
+    let next = run(&mut rig, "Count").await;
+    assert_eq!(next.reply()["status"], "ok", "{}", next.transcript());
+    let request = last_request(&rig).await;
+    assert!(
+        request.contains("\"type\":\"compaction\"") && !request.contains("Hello, world."),
+        "{request}"
+    );
+    let history = run(&mut rig, "%history").await.text();
+    assert!(history.contains("Say hello"), "{history}");
+}
