@@ -37,7 +37,7 @@ follow. Each `%web` says all of it anew: what a line leaves out is not kept. Cla
         words.retain(|word| {
             let word = name(word);
             // One list or the other.
-            !said.contains(&word) && !(is_list(&word) && said.iter().any(|said| is_list(said)))
+            !(said.contains(&word) || is_list(&word) && said.iter().any(|said| is_list(said)))
         });
         Candidate::list("value", words)
     },
