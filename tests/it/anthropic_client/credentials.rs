@@ -135,7 +135,7 @@ fn a_profile_that_cannot_be_used_says_why() {
         None,
         &[],
         expect![
-            "no credentials for the Claude API: `~/.config/anthropic/configs/work.json` cannot be read (No such file or directory (os error 2))"
+            "no credentials for the Claude API: `~/.config/anthropic/configs/work.json` cannot be read (no such file or directory)"
         ],
     );
     check(
@@ -167,7 +167,7 @@ fn a_profile_that_cannot_be_used_says_why() {
         None,
         &[],
         expect![
-            "no credentials for the Claude API: `~/.config/anthropic/credentials/work.json` cannot be read (No such file or directory (os error 2))"
+            "no credentials for the Claude API: `~/.config/anthropic/credentials/work.json` cannot be read (no such file or directory)"
         ],
     );
     check(

@@ -442,7 +442,7 @@ async fn what_is_set_up_wrongly_is_told_and_not_tried() {
         expect!["the Claude API cannot be called: the base URL must not hold a name or a password"],
     )
     .await;
-    check("https://example.invalid", Some("/nowhere.pem"), expect!["the Claude API cannot be called: `/nowhere.pem` cannot be read (No such file or directory (os error 2))"]).await;
+    check("https://example.invalid", Some("/nowhere.pem"), expect!["the Claude API cannot be called: `/nowhere.pem` cannot be read (no such file or directory)"]).await;
     let rust = concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs");
     let error =
         expect!["the Claude API cannot be called: `HOME/src/lib.rs` holds no PEM certificate"];

@@ -136,7 +136,7 @@ fn a_file_that_is_no_configuration_leaves_the_defaults() {
         .assert_eq(&problems(&config, broken.path()));
     let missing = Path::new("/nowhere/config.toml");
     let config = Config::load(&environment(missing, &[]), &[]);
-    expect!["FILE: cannot be read (No such file or directory (os error 2))"]
+    expect!["FILE: cannot be read (no such file or directory)"]
         .assert_eq(&problems(&config, missing));
     let large = file(&"#".repeat(2_000_000));
     let config = Config::load(&environment(large.path(), &[]), &[]);
