@@ -1,6 +1,6 @@
 """Rules of what may follow what: retries and their waits, repairs, tool calls and pauses (reference 1.5, 8, 9, 14)."""
 
-from strict_values import CHANGES, THINKING, bare, blocks, core, every_block
+from strict_values import CHANGES, THINKING, bare, core, every_block
 
 SPENT = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 # A wait may be shorter on this clock by what the answer took to arrive.

@@ -6,8 +6,6 @@ import json
 from strict_models import MODELS
 from strict_values import CHANGES, THINKING, bare, blocks, every_block, seal, written
 
-RESULTS = ("tool_result", "_tool_result")
-
 
 class History:
     """Rules that need to know what was answered before."""
