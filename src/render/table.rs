@@ -265,13 +265,13 @@ mod tests {
         check(
             of_text(b"a,b\n1,2\n", true, None),
             "1 row, 2 columns",
-            "a\tb\n1\t2\n",
+            "a  b\n1  2\n",
         );
-        check(of_text(b"a,b\n", true, None), "0 rows, 2 columns", "a\tb\n");
+        check(of_text(b"a,b\n", true, None), "0 rows, 2 columns", "a  b\n");
         check(
             of_text("\u{feff}a;b;c\r\n1,5;\"x;y\";\n".as_bytes(), true, None),
             "1 row, 3 columns",
-            "a\tb\tc\n1,5\tx;y\t\n",
+            "  a  b    c\n1,5  x;y\n",
         );
         check(
             of_text(b"a\tb,c\n1\t2\n", true, Some(b'\t')),
