@@ -28,7 +28,7 @@ use super::tool_types::is_code_execution;
 use order::{CellKey, Order};
 
 pub use compact::Compaction;
-pub use message::message;
+pub use message::{mark_newest, message};
 pub(super) use plan::EMPTY;
 pub use plan::{Opening, Planned, Standing};
 pub use turn::Turn;

@@ -18,7 +18,7 @@ use crate::anthropic::request::Role;
 use crate::anthropic::retry::Attempts;
 
 use super::action::{Action, Input, Plan};
-use super::conversation::message;
+use super::conversation::{mark_newest, message};
 use super::hints;
 use super::history::Said;
 use super::spending::Spending;
@@ -400,6 +400,7 @@ impl TurnLoop {
 
     fn call_again(&mut self) {
         self.plan.request.container.id.clone_from(&self.container);
+        mark_newest(&mut self.plan.request.messages);
         self.attempts = Attempts::default();
         if self.bound_by_budget() {
             self.call();

@@ -254,7 +254,9 @@ fn tools_of_this_machine_run_together_and_answer_together() {
         json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": "first"}),
         json!({"type": "tool_result", "tool_use_id": "toolu_2", "content": "second", "is_error": true}),
     ];
-    assert_eq!(said[1..], [blocks.to_vec(), results.clone()]);
+    let mut sent = results.clone();
+    sent[1]["cache_control"] = json!({"type": "ephemeral"});
+    assert_eq!(said[1..], [blocks.to_vec(), sent]);
     play(&mut turn, message(&[text("Done.")], "end_turn", None));
     let finished = finished(&mut turn);
     assert_eq!(
@@ -385,6 +387,38 @@ fn files_are_fetched_beside_the_stream_and_waited_for() {
         Some(Action::Show(Update::FileFailed { .. }))
     ));
     assert!(matches!(all.last(), Some(Action::Finish(_))));
+}
+
+/// Each round is read from the cache in the next; the marks are never more than two.
+#[test]
+fn cache_markers_go_along_with_rounds_of_tools() {
+    let mut turn = fresh();
+    for round in 0..4 {
+        let request = call(&mut turn);
+        let said = request.messages.iter().zip(content(&request));
+        let marks: Vec<bool> = said
+            .filter(|(said, _)| said.role == Role::User)
+            .map(|(_, blocks)| {
+                let marked = |block: &Value| block.get("cache_control").is_some();
+                assert!(!blocks[..blocks.len() - 1].iter().any(marked));
+                marked(blocks.last().unwrap())
+            })
+            .collect();
+        let newest = marks.len().saturating_sub(2);
+        let expected: Vec<bool> = (0..marks.len()).map(|at| at >= newest).collect();
+        assert_eq!(marks, expected, "round {round}");
+        let id = format!("toolu_{round}");
+        let call = json!({"type": "tool_use", "id": id, "name": "mine", "input": {}});
+        play(&mut turn, message(&[call], "tool_use", None));
+        actions(&mut turn);
+        turn.handle(Input::ToolDone {
+            id,
+            result: ToolResult {
+                content: json!("done"),
+                ..ToolResult::default()
+            },
+        });
+    }
 }
 
 #[test]

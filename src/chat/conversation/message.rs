@@ -44,6 +44,32 @@ pub(super) fn marked(message: &MessageParam) -> MessageParam {
     }
 }
 
+/// Marks the two newest messages of the person for the cache, tool results included, and none before
+/// them (`claude-api.md` 16.1): every round of tools is read from the cache in the next.
+pub fn mark_newest(messages: &mut [MessageParam]) {
+    /// One more than are marked: each round adds one.
+    const LOOKED_AT: usize = 3;
+    let newest = messages.iter_mut().rev();
+    let newest = newest.filter(|said| said.role == Role::User);
+    for (at, said) in newest.take(LOOKED_AT).enumerate() {
+        let is_marked = said.content.get().ends_with(MARKER);
+        if at < 2 && !is_marked {
+            *said = marked(said);
+        } else if at >= 2 && is_marked {
+            *said = unmarked(said);
+        }
+    }
+}
+
+fn unmarked(message: &MessageParam) -> MessageParam {
+    let head = message.content.get().strip_suffix(MARKER);
+    let plain = head.and_then(|head| RawValue::from_string(format!("{head}}}]")).ok());
+    MessageParam {
+        role: message.role,
+        content: plain.map_or_else(|| Arc::clone(&message.content), Arc::from),
+    }
+}
+
 /// Returns the message without thinking; `None` when nothing else is in it.
 #[must_use]
 pub(super) fn strip(message: MessageParam) -> Option<MessageParam> {
