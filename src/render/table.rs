@@ -276,7 +276,7 @@ mod tests {
         check(
             of_text(b"a\tb,c\n1\t2\n", true, Some(b'\t')),
             "1 row, 2 columns",
-            "a\tb,c\n1\t2\n",
+            "a  b,c\n1    2\n",
         );
         let long: String = (0..=25_000).map(|row| format!("{row}\n")).collect();
         let table = of_text(long.as_bytes(), true, None).unwrap();
