@@ -22,7 +22,7 @@ conversation. `allow` keeps to some domains, `block` leaves some out; a domain s
 follow. Each `%web` says all of it anew: what a line leaves out is not kept. Claude's sandbox itself has no network.",
     examples: &[
         ("%web on", "from here on"),
-        ("%web max_uses=3", "at most three searches for a prompt"),
+        ("%web max_uses=3", "at most three searches a request"),
         ("%%web allow=arxiv.org fetch", "this cell only"),
         ("%web off", "no web"),
     ],
@@ -165,10 +165,7 @@ fn now(context: &Context<'_>) -> String {
         (false, true) => "fetch",
     };
     let mut parts = vec![what.to_owned()];
-    parts.extend(
-        web.max_uses
-            .map(|uses| format!("at most {uses} for a prompt")),
-    );
+    parts.extend(web.max_uses.map(|uses| format!("at most {uses} a request")));
     for (word, domains) in [("only", &web.allow), ("not", &web.block)] {
         if !domains.is_empty() {
             parts.push(format!("{word} {}", domains.join(", ")));

@@ -64,6 +64,8 @@ const ANNOTATIONS: &[&str] = &[
 ];
 /// Keywords that help Claude but bind nothing: into the description without a word.
 const HINTS: &[&str] = &["default", "examples", "example"];
+/// A keyword of OpenAPI that people take for one of JSON Schema: it allows no null.
+const NULLABLE: &str = "nullable";
 /// The most places named in one note.
 const NAMED: usize = 4;
 /// The most characters of a constraint that go into a description.
@@ -130,6 +132,7 @@ struct Repair {
     /// (keyword, where it stood), beside a reference.
     dropped: Vec<(String, String)>,
     typed: Vec<String>,
+    nullable: Vec<String>,
     any_of: Vec<String>,
 }
 
@@ -158,6 +161,12 @@ impl Repair {
             notes.push(format!(
                 "`additionalProperties` was sent as `false` at {}: the API takes no open objects, so only the fields named there will come.",
                 places(&self.opened)
+            ));
+        }
+        if !self.nullable.is_empty() {
+            notes.push(format!(
+                "`nullable` at {} allows no null, it is no word of JSON Schema: write `\"type\": [\"string\", \"null\"]`.",
+                places(&self.nullable)
             ));
         }
         if !self.moved.is_empty() {
@@ -374,7 +383,9 @@ impl Repair {
             words.push(format!("({})", left.join(", ")));
         }
         for keyword in rest.keys() {
-            if !HINTS.contains(&keyword.as_str()) {
+            if keyword == NULLABLE {
+                self.nullable.push(at.to_owned());
+            } else if !HINTS.contains(&keyword.as_str()) {
                 self.moved.push((keyword.clone(), at.to_owned()));
             }
         }

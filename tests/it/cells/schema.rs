@@ -237,15 +237,17 @@ fn what_the_api_cannot_take_is_repaired_and_said() {
                 "tags": {"type": "array", "items": {"type": "string", "format": "uri"}, "minItems": 2},
                 "at": {"properties": {"lat": {"type": ["number", "null"]}}, "additionalProperties": true},
                 "kind": {"oneOf": [{"const": "a"}, {"const": "b"}]},
+                "note": {"type": "string", "nullable": true},
             },
             "required": ["age"],
         }),
         &expect![[r#"
-            {"type":"object","properties":{"age":{"type":"integer","description":"In years. (minimum: 0, maximum: 150)"},"name":{"type":"string","description":"(maxLength: 40, default: \"Ada\")"},"tags":{"type":"array","items":{"type":"string","format":"uri"},"description":"(minItems: 2)"},"at":{"type":"object","properties":{"lat":{"type":["number","null"]}},"additionalProperties":false},"kind":{"anyOf":[{"const":"a"},{"const":"b"}]}},"required":["age"],"additionalProperties":false}
+            {"type":"object","properties":{"age":{"type":"integer","description":"In years. (minimum: 0, maximum: 150)"},"name":{"type":"string","description":"(maxLength: 40, default: \"Ada\")"},"tags":{"type":"array","items":{"type":"string","format":"uri"},"description":"(minItems: 2)"},"at":{"type":"object","properties":{"lat":{"type":["number","null"]}},"additionalProperties":false},"kind":{"anyOf":[{"const":"a"},{"const":"b"}]},"note":{"type":"string","description":"(nullable: true)"}},"required":["age"],"additionalProperties":false}
             `additionalProperties: false` was added to the schema at `/`: the API takes no open objects.
             A missing `type` was added to the schema at `/properties/at`.
             `oneOf` was sent as `anyOf` at `/properties/kind`: the API takes no `oneOf`. The answer is still checked against it.
             `additionalProperties` was sent as `false` at `/properties/at`: the API takes no open objects, so only the fields named there will come.
+            `nullable` at `/properties/note` allows no null, it is no word of JSON Schema: write `"type": ["string", "null"]`.
             The API takes no `minimum` at `/properties/age`, `maximum` at `/properties/age`, `maxLength` at `/properties/name`, `minItems` at `/properties/tags`: sent as a description, and checked in the answer."#]],
     );
 }
