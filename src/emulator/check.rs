@@ -6,9 +6,11 @@
 mod caching;
 mod code_results;
 mod compaction;
+mod container;
 mod history;
 mod images;
 mod output;
+mod texts;
 mod tool_changes;
 mod tools;
 
@@ -40,10 +42,13 @@ pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result
     thinking(request)?;
     effort(request)?;
     tools::check(request)?;
+    container::check(request)?;
+    diagnostics(request)?;
     tool_choice(request)?;
     output::check(request)?;
     compaction::check(request, paused)?;
     history::check(request, version, paused)?;
+    texts::check(request)?;
     tool_changes::check(request)?;
     images::check(request)?;
     code_results::check(request)?;
@@ -185,6 +190,16 @@ fn effort(request: &Request) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+/// Only ids of this API's messages can be compared with (0.1, 4).
+fn diagnostics(request: &Request) -> Result<(), ApiError> {
+    match &request.diagnostics {
+        Some(Some(id)) if !id.starts_with("msg_") => Err(ApiError::invalid(
+            "diagnostics.previous_message_id: String should match pattern '^msg_'",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn tool_choice(request: &Request) -> Result<(), ApiError> {

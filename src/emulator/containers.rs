@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::error::ApiError;
+use super::faults::Told;
 use super::id;
 use super::sandbox::{Container, Limits, Sandbox};
 use super::server::EmulatorConfig;
@@ -37,6 +38,8 @@ pub(super) struct Containers {
     sandbox: Sandbox,
     parent: PathBuf,
     known: HashMap<String, Entry>,
+    /// Those that were made to expire, and how a request that names them learns it.
+    expired: HashMap<String, Told>,
     tasks: JoinSet<()>,
 }
 
@@ -56,6 +59,8 @@ type Job = Box<dyn for<'a> FnOnce(&'a mut Container) -> BoxFuture<'a, ()> + Send
 pub(super) struct Lease {
     id: String,
     jobs: mpsc::Sender<Job>,
+    /// It is found, but its steps learn that it has expired.
+    pub(super) is_dead: bool,
 }
 
 impl fmt::Debug for Lease {
@@ -76,6 +81,7 @@ impl Containers {
             },
             parent: root.join("containers"),
             known: HashMap::new(),
+            expired: HashMap::new(),
             tasks: JoinSet::new(),
         }
     }
@@ -97,7 +103,11 @@ impl Containers {
                 job(&mut container).await;
             }
         });
-        let lease = Lease { id, jobs };
+        let lease = Lease {
+            id,
+            jobs,
+            is_dead: false,
+        };
         self.known.insert(
             lease.id.clone(),
             Entry {
@@ -111,18 +121,30 @@ impl Containers {
     }
 
     /// Ends a container's life early.
-    pub(super) fn expire(&mut self, id: &str) {
-        self.known.remove(id);
+    pub(super) fn expire(&mut self, id: String, told: Told) {
+        self.known.remove(&id);
+        self.expired.insert(id, told);
     }
 
-    fn find(&mut self, id: &str, now: DateTime<Utc>) -> Option<Lease> {
-        let entry = self.known.get_mut(id)?;
+    /// Finds a container, or how a request that names it learns that there is none.
+    fn find(&mut self, id: &str, now: DateTime<Utc>) -> Result<Lease, Told> {
+        if let Some(told) = self.expired.get_mut(id) {
+            // A step tells it once; who asks again is refused.
+            return match std::mem::take(told) {
+                Told::Result => Ok(Lease::dead(id)),
+                other => {
+                    *told = other;
+                    Err(other)
+                }
+            };
+        }
+        let entry = self.known.get_mut(id).ok_or_else(Told::default)?;
         if now - entry.made > LIFE {
             self.known.remove(id);
-            return None;
+            return Err(Told::default());
         }
         entry.used = now;
-        Some(entry.lease.clone())
+        Ok(entry.lease.clone())
     }
 
     /// Notes that a file was put in; false when it was there.
@@ -143,13 +165,28 @@ impl Lease {
             .await?
     }
 
-    /// Finds the container a request names.
-    pub(super) async fn find(shared: &Shared, id: &str) -> Result<Self, ApiError> {
+    fn dead(id: &str) -> Self {
+        // Nobody listens at the other end.
+        let (jobs, _) = mpsc::channel(1);
+        Self {
+            id: id.to_owned(),
+            jobs,
+            is_dead: true,
+        }
+    }
+
+    /// Finds the container a request names, or how the request learns that it is gone.
+    pub(super) async fn find(shared: &Shared, id: &str) -> Result<Self, (ApiError, Told)> {
         let owned = id.to_owned();
         let now = shared.host.now();
         let found = shared.with(move |state| state.containers.find(&owned, now));
-        found.await?.ok_or_else(|| {
-            ApiError::invalid(format!("container: Container `{id}` not found or expired"))
+        let found = found.await.map_err(|error| (error, Told::NotFound))?;
+        found.map_err(|told| match told {
+            Told::Internal => (ApiError::internal("Internal server error"), told),
+            Told::Event | Told::NotFound | Told::Result => {
+                let text = format!("Container not found: {id}");
+                (ApiError::not_found(text), told)
+            }
         })
     }
 

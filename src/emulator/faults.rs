@@ -3,7 +3,7 @@
 //! A fault is armed by the Rust handle, by `POST /_emulator/faults`, or written in a script as
 //! `<!-- fault: … -->`. Each strikes `times` times. A request takes at most one armed fault of
 //! each kind (any number of gates), in the order they were armed; one that answers in place of the
-//! API (`status`, `reset`) takes none after it.
+//! API (`status`, `reset`, `first_event`, `refuse_…`) takes none after it.
 //!
 //! | kind | fields |
 //! |---|---|
@@ -17,7 +17,12 @@
 //! | `chunks` | `size` in bytes, or `split_utf8`: how the stream is cut into writes |
 //! | `unknown_event`, `unknown_block` | `at`: something the protocol may grow |
 //! | `unknown_beta` | `beta` (else `inline-tools-2026-09-15`): requests with this header are refused, as by an older deployment; `ignored`: the header is lost on the way. Strikes only them |
-//! | `expire_container` | the container in the request has expired |
+//! | `expire_container` | the container in the request has expired, for good. `told` says how: `event` (the first event of a stream, else 404), `not_found` (404), `internal` (a bare 500), `result` (in the results of its steps) |
+//! | `first_event` | `error_type`, `message`: an `error` event in place of all others, after HTTP 200; without a stream the status that belongs to it |
+//! | `refuse_thinking` | requests with thinking are refused. Strikes only them |
+//! | `other_organization` | from here on the account is another organization's, which cannot read what was thought so far |
+//! | `refuse_diagnostics` | requests with `diagnostics` are refused, as by other clouds. Strikes only them |
+//! | `old_version` | `anthropic-version: 2026-10-21` is refused, as by an older deployment. Strikes only it |
 //! | `fail_download` | `status`: downloading a file fails |
 //! | `deltas` | `count`, `size`, `every_ms`: the answer is this much generated text |
 //!
@@ -30,6 +35,8 @@ mod parse;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::headers::Version;
+use super::request::{is_thinking, text};
 pub use handle::{Ended, Faults};
 pub(in crate::emulator) use handle::{stand_before, strikes};
 use parse::Fields;
@@ -69,9 +76,45 @@ pub enum FaultKind {
         ignored: bool,
     },
     /// The request's container has expired.
-    ExpireContainer,
+    ExpireContainer(Told),
+    /// An `error` event in place of the stream's first.
+    FirstEvent {
+        /// `error.type`.
+        kind: String,
+        /// `error.message`; the usual one of the type when `None`.
+        message: Option<String>,
+    },
+    /// Something in the request is refused, whatever else it holds; others are not struck.
+    Refuse(Refused),
+    /// The account is another organization's from here on.
+    OtherOrganization,
     /// Generated text in place of a script's.
     Deltas(Deltas),
+}
+
+/// How a client learns that a container has expired (`claude-api.md` 0.1, 1 and 15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Told {
+    /// By the first event of a stream; by a 404 without one.
+    #[default]
+    Event,
+    /// By a 404.
+    NotFound,
+    /// By a 500 that says nothing.
+    Internal,
+    /// By the results of steps in it.
+    Result,
+}
+
+/// What is refused wherever it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Thinking in the history.
+    Thinking,
+    /// The field `diagnostics`.
+    Diagnostics,
+    /// The newest `anthropic-version`.
+    Version,
 }
 
 /// An HTTP error.
@@ -221,14 +264,51 @@ impl Fault {
     }
 }
 
+/// What of a request decides whether a fault strikes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent<'a> {
+    pub(super) betas: &'a [String],
+    pub(super) version: Option<Version>,
+    pub(super) body: &'a Value,
+}
+
 impl FaultKind {
-    /// Whether a request with these headers can be struck at all.
-    pub(super) fn concerns(&self, betas: &[String]) -> bool {
+    /// Whether a request can be struck at all.
+    pub(super) fn concerns(&self, sent: &Sent<'_>) -> bool {
         match self {
-            Self::UnknownBeta { beta, .. } => betas.contains(beta),
+            Self::UnknownBeta { beta, .. } => sent.betas.contains(beta),
+            Self::Refuse(Refused::Thinking) => thinks(sent.body),
+            Self::Refuse(Refused::Diagnostics) => sent.body.get("diagnostics").is_some(),
+            Self::Refuse(Refused::Version) => sent.version == Some(Version::New),
+            Self::ExpireContainer(_) => container_of(sent.body).is_some(),
             _ => true,
         }
     }
+}
+
+impl Refused {
+    /// The error this leads to.
+    pub(super) fn error(self) -> ApiError {
+        ApiError::invalid(match self {
+            Self::Thinking => "messages: `thinking` blocks of this conversation cannot be used",
+            Self::Diagnostics => "diagnostics: Extra inputs are not permitted",
+            Self::Version => "Invalid API version",
+        })
+    }
+}
+
+/// Returns the container that a body names.
+fn container_of(body: &Value) -> Option<&str> {
+    let container = body.get("container")?;
+    container.as_str().or_else(|| text(container, "id"))
+}
+
+/// Whether there is thinking in the messages of a body.
+fn thinks(body: &Value) -> bool {
+    let messages = body.get("messages").and_then(Value::as_array);
+    let contents = messages.into_iter().flatten();
+    let contents = contents.filter_map(|message| message.get("content")?.as_array());
+    contents.flatten().any(is_thinking)
 }
 
 impl Refusal {
@@ -257,19 +337,26 @@ impl Refusal {
 pub(super) struct Taken(pub(super) Vec<FaultKind>);
 
 impl Taken {
-    /// Takes what strikes a request to `path` with these headers from the armed ones.
-    pub(super) fn from(armed: &mut Vec<Fault>, path: &str, betas: &[String]) -> Self {
+    /// Takes what strikes a request to `path` from the armed ones.
+    pub(super) fn from(armed: &mut Vec<Fault>, path: &str, sent: &Sent<'_>) -> Self {
         let mut taken: Vec<FaultKind> = Vec::new();
         for fault in armed.iter_mut() {
             let gate = matches!(fault.kind, FaultKind::Stream(_, Disturbance::Gate { .. }));
             let again = taken.iter().any(|kind| same_kind(kind, &fault.kind));
-            let aimed = path.contains(&fault.path) && fault.kind.concerns(betas);
+            let aimed = path.contains(&fault.path) && fault.kind.concerns(sent);
             if fault.times == 0 || !aimed || (again && !gate) {
                 continue;
             }
             fault.times -= 1;
             taken.push(fault.kind.clone());
-            if matches!(fault.kind, FaultKind::Status(_) | FaultKind::Reset) {
+            let answers = matches!(
+                fault.kind,
+                FaultKind::Status(_)
+                    | FaultKind::Reset
+                    | FaultKind::FirstEvent { .. }
+                    | FaultKind::Refuse(_)
+            );
+            if answers {
                 break;
             }
         }
@@ -294,6 +381,7 @@ fn same_kind(one: &FaultKind, other: &FaultKind) -> bool {
         (FaultKind::UnknownBeta { beta: one, .. }, FaultKind::UnknownBeta { beta: other, .. }) => {
             one == other
         }
+        (FaultKind::Refuse(one), FaultKind::Refuse(other)) => one == other,
         _ => discriminant(one) == discriminant(other),
     }
 }

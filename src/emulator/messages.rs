@@ -8,12 +8,12 @@ use super::cache::{Charge, Prefix};
 use super::conn::Reset;
 use super::containers::Lease;
 use super::error::{ApiError, json_response};
-use super::faults::{Fault, FaultKind, Taken, strikes};
+use super::faults::{Fault, FaultKind, Sent, Taken, Told, strikes};
 use super::id;
 use super::play::{Opening, Player};
 use super::request::{Request, Role, kind, text};
 use super::scene::{Scene, scene_for};
-use super::server::{App, Call, struck};
+use super::server::{App, Asked, Call, struck};
 use super::sign::{self, BINDING_BETA};
 use super::stream::{Over, Sink, TurnBody};
 use super::usage::{self, Usage};
@@ -26,8 +26,10 @@ pub(super) async fn create(
     mut call: Call,
     body: &[u8],
 ) -> Result<Response<Body>, ApiError> {
-    let request = read(app, &call, body, schema::Endpoint::Create).await?;
-    let checked = sign::check(&request, app.enforced)?;
+    let body = parse(body)?;
+    let request = read(app, &call, &body, schema::Endpoint::Create).await?;
+    let organization = app.shared.with(|state| state.organization).await?;
+    let checked = sign::check(&request, app.enforced, organization)?;
     let files = files_of(&request);
     let now = app.shared.host.now();
     let files = app
@@ -45,11 +47,14 @@ pub(super) async fn create(
         None => Some(scene_for(app, &request).await?),
     };
     if let Some(scene) = &scene
-        && let Some(response) = script_faults(app, reset, scene, &mut call).await?
+        && let Some(response) = script_faults(app, reset, scene, &body, &mut call).await?
     {
         return Ok(response);
     }
-    let container = container(app, &request, &call).await?;
+    let container = match container(app, &request, &call).await {
+        Err((error, Told::Event)) if request.stream => return Ok(error.first_event(&call.id)),
+        found => found.map_err(|(error, _)| error)?,
+    };
     let prefix = Prefix::of(&request);
     let message_id = id::fresh(app.shared.host.as_ref(), "msg");
     let (answered, asked) = (message_id.clone(), request.diagnostics.clone());
@@ -161,8 +166,9 @@ pub(super) async fn count_tokens(
     call: &Call,
     body: &[u8],
 ) -> Result<Response<Body>, ApiError> {
-    let request = read(app, call, body, schema::Endpoint::CountTokens).await?;
-    sign::check(&request, app.enforced)?;
+    let request = read(app, call, &parse(body)?, schema::Endpoint::CountTokens).await?;
+    let organization = app.shared.with(|state| state.organization).await?;
+    sign::check(&request, app.enforced, organization)?;
     let (files, now) = (files_of(&request), app.shared.host.now());
     app.shared
         .with(move |state| {
@@ -182,22 +188,24 @@ pub(super) async fn count_tokens(
     Ok(json_response(&counted))
 }
 
+fn parse(body: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::invalid(format!("The request body is not valid JSON: {error}")))
+}
+
 async fn read(
     app: &App,
     call: &Call,
-    body: &[u8],
+    body: &Value,
     endpoint: schema::Endpoint,
 ) -> Result<Request, ApiError> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| {
-        ApiError::invalid(format!("The request body is not valid JSON: {error}"))
-    })?;
-    schema::check(&value, endpoint, call.version, &call.betas)?;
+    schema::check(body, endpoint, call.version, &call.betas)?;
     if endpoint == schema::Endpoint::Create {
-        beyond(&value)?;
+        beyond(body)?;
     }
     // Before what it says of tools is believed.
-    compaction::check(&value, &call.betas)?;
-    let request = Request::read(&value, &call.betas)?;
+    compaction::check(body, &call.betas)?;
+    let request = Request::read(body, &call.betas)?;
     let tail = sign::tail_of(&request);
     let asked = answered_calls(&request);
     let (paused, thoughts) = app
@@ -278,17 +286,27 @@ fn files_of(request: &Request) -> Vec<(String, String)> {
     found
 }
 
-async fn container(app: &App, request: &Request, call: &Call) -> Result<Option<Lease>, ApiError> {
-    let Some(id) = &request.container else {
+/// Finds the container that a request names, or why there is none and how that is told.
+async fn container(
+    app: &App,
+    request: &Request,
+    call: &Call,
+) -> Result<Option<Lease>, (ApiError, Told)> {
+    let Some(id) = request.container.clone() else {
         return Ok(None);
     };
-    if call.taken.0.contains(&FaultKind::ExpireContainer) {
+    let expires = call.taken.0.iter().find_map(|kind| match kind {
+        FaultKind::ExpireContainer(told) => Some(*told),
+        _ => None,
+    });
+    if let Some(told) = expires {
         let id = id.clone();
-        app.shared
-            .with(move |state| state.containers.expire(&id))
-            .await?;
+        let expired = app
+            .shared
+            .with(move |state| state.containers.expire(id, told));
+        expired.await.map_err(|error| (error, Told::NotFound))?;
     }
-    Lease::find(&app.shared, id).await.map(Some)
+    Lease::find(&app.shared, &id).await.map(Some)
 }
 
 /// Lets the faults of a script that come before any answer strike; the others stay in the scene.
@@ -296,9 +314,15 @@ async fn script_faults(
     app: &App,
     reset: &Reset,
     scene: &Scene,
+    body: &Value,
     call: &mut Call,
 ) -> Result<Option<Response<Body>>, ApiError> {
     for (place, text) in scene.faults() {
+        let sent = Sent {
+            betas: &call.betas,
+            version: Some(call.version),
+            body,
+        };
         let fault = Fault::from_script(text).map_err(|problem| {
             ApiError::invalid(format!(
                 "the offline backend cannot use a script: `{place}`: {problem}"
@@ -310,15 +334,21 @@ async fn script_faults(
                 | FaultKind::Reset
                 | FaultKind::SlowStart { .. }
                 | FaultKind::Chunks(_)
-                | FaultKind::ExpireContainer
+                | FaultKind::ExpireContainer(_)
+                | FaultKind::FirstEvent { .. }
+                | FaultKind::Refuse(_)
                 | FaultKind::Deltas(_)
                 | FaultKind::UnknownBeta { ignored: false, .. }
-        ) && fault.kind.concerns(&call.betas);
+        ) && fault.kind.concerns(&sent);
         if !early || !strikes(&app.shared, place, fault.times).await? {
             continue;
         }
         let now = Taken(vec![fault.kind]);
-        if let Some(response) = struck(&now, reset).await? {
+        let asked = Asked {
+            id: &call.id,
+            streams: body.get("stream") == Some(&Value::Bool(true)),
+        };
+        if let Some(response) = struck(&now, reset, asked).await? {
             return Ok(Some(response));
         }
         call.taken.0.extend(now.0);

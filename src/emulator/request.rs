@@ -29,6 +29,8 @@ pub(super) struct Request {
     pub(super) has_budget: bool,
     pub(super) format: Option<Value>,
     pub(super) container: Option<String>,
+    /// `container` was given as an object.
+    pub(super) container_is_object: bool,
     pub(super) skills: Vec<Value>,
     /// `None` when `diagnostics` is absent; inside, `previous_message_id`.
     pub(super) diagnostics: Option<Option<String>>,
@@ -133,6 +135,7 @@ impl Request {
             has_budget: config.is_some_and(|config| present(config, "task_budget").is_some()),
             format: config.and_then(|config| present(config, "format")),
             container: container.0,
+            container_is_object: body.get("container").is_some_and(Value::is_object),
             skills: container.1,
             diagnostics: present(body, "diagnostics")
                 .map(|given| text(&given, "previous_message_id").map(str::to_owned)),

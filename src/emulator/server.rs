@@ -19,7 +19,7 @@ use super::conn::{Loopback, Reset};
 use super::containers::Containers;
 use super::control;
 use super::error::ApiError;
-use super::faults::{FaultKind, Faults, Taken};
+use super::faults::{FaultKind, Faults, Sent, Taken};
 use super::files;
 use super::headers::{Version, betas, guard};
 use super::id;
@@ -241,22 +241,37 @@ async fn route(
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
     let (at, size) = (path.clone(), bytes.len());
+    let version = Version::of(&parts.headers);
     let mut betas = betas(&parts.headers);
-    let sent = betas.clone();
+    let (sent, newest) = (betas.clone(), version.as_ref().ok().copied());
+    let streams = recorded.body.get("stream") == Some(&Value::Bool(true));
     let taken = app
         .shared
         .with(move |state| {
+            let sent = Sent {
+                betas: &sent,
+                version: newest,
+                body: &recorded.body,
+            };
+            let taken = Taken::from(&mut state.faults, &at, &sent);
             state.record(recorded, size);
-            Taken::from(&mut state.faults, &at, &sent)
+            if taken.0.contains(&FaultKind::OtherOrganization) {
+                state.organization += 1;
+            }
+            taken
         })
         .await?;
-    if let Some(response) = struck(&taken, reset).await? {
+    let asked = Asked {
+        id: request_id,
+        streams,
+    };
+    if let Some(response) = struck(&taken, reset, asked).await? {
         return Ok(response);
     }
     betas.retain(|sent| !taken.hides(sent));
     let call = Call {
         id: request_id.to_owned(),
-        version: Version::of(&parts.headers)?,
+        version: version?,
         betas,
         query: Query::parse(parts.uri.query().unwrap_or_default()),
         taken,
@@ -291,10 +306,18 @@ async fn route(
     }
 }
 
+/// What an answer in place of the API's depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) id: &'a str,
+    pub(super) streams: bool,
+}
+
 /// Lets what strikes before any answer strike.
 pub(super) async fn struck(
     taken: &Taken,
     reset: &Reset,
+    asked: Asked<'_>,
 ) -> Result<Option<Response<Body>>, ApiError> {
     for kind in &taken.0 {
         match kind {
@@ -325,10 +348,19 @@ pub(super) async fn struck(
                     "Unexpected value(s) `{beta}` for the `anthropic-beta` header"
                 )));
             }
+            FaultKind::FirstEvent { kind, message } => {
+                let error = ApiError::of_kind(kind, message.clone());
+                return match asked.streams {
+                    true => Ok(Some(error.first_event(asked.id))),
+                    false => Err(error),
+                };
+            }
+            FaultKind::Refuse(what) => return Err(what.error()),
             FaultKind::UnknownBeta { ignored: true, .. }
             | FaultKind::Stream(..)
             | FaultKind::Chunks(_)
-            | FaultKind::ExpireContainer
+            | FaultKind::ExpireContainer(_)
+            | FaultKind::OtherOrganization
             | FaultKind::Deltas(_) => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{At, Chunking, Deltas, Disturbance, Fault, FaultKind, Refusal};
+use super::{At, Chunking, Deltas, Disturbance, Fault, FaultKind, Refusal, Refused, Told};
 
 /// The header that `unknown_beta` is about unless it says so.
 const INLINE_TOOLS: &str = "inline-tools-2026-09-15";
@@ -30,7 +30,17 @@ impl Fields {
                 beta: self.text("beta")?.unwrap_or_else(|| INLINE_TOOLS.into()),
                 ignored: self.flag("ignored")?.unwrap_or(false),
             },
-            "expire_container" => FaultKind::ExpireContainer,
+            "expire_container" => FaultKind::ExpireContainer(self.told()?),
+            "first_event" => FaultKind::FirstEvent {
+                kind: self
+                    .text("error_type")?
+                    .unwrap_or_else(|| "overloaded_error".into()),
+                message: self.text("message")?,
+            },
+            "refuse_thinking" => FaultKind::Refuse(Refused::Thinking),
+            "refuse_diagnostics" => FaultKind::Refuse(Refused::Diagnostics),
+            "old_version" => FaultKind::Refuse(Refused::Version),
+            "other_organization" => FaultKind::OtherOrganization,
             "deltas" => FaultKind::Deltas(Deltas {
                 count: self.needed("count")?,
                 size: usize::try_from(self.number("size")?.unwrap_or(20)).unwrap_or(20),
@@ -89,6 +99,16 @@ impl Fields {
             error_code: self.text("error_code")?,
             body: self.text("body")?,
         })
+    }
+
+    fn told(&mut self) -> Result<Told, String> {
+        match self.text("told")?.as_deref() {
+            None | Some("event") => Ok(Told::Event),
+            Some("not_found") => Ok(Told::NotFound),
+            Some("internal") => Ok(Told::Internal),
+            Some("result") => Ok(Told::Result),
+            Some(other) => Err(format!("an expired container is not told by `{other}`")),
+        }
     }
 
     fn chunking(&mut self) -> Result<Chunking, String> {

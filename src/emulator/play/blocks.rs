@@ -89,6 +89,10 @@ impl Player {
                 return Ok(Came::Result(failed));
             }
         };
+        if lease.is_dead {
+            let failed = steps::failed(call, id, "container_expired", "The container expired.");
+            return Ok(Came::Result(failed));
+        }
         self.container = Some(lease.clone());
         let tools = self.request.tools_for_code();
         let running = steps::run(&self.app.shared, &lease, call, id, tools);
