@@ -121,6 +121,16 @@ pub(super) enum Sandbox {
     InDoubt(String),
 }
 
+/// How a turn found its sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Alive,
+    /// A request with it was refused, and one without it taken.
+    Gone,
+    /// A step in it said that it has expired.
+    Dying,
+}
+
 impl Claude {
     pub(super) fn new(changes_tools: bool) -> Self {
         Self {
@@ -157,10 +167,14 @@ impl Claude {
         self.turn.first.as_ref()
     }
 
-    /// Returns what is known of the sandbox now, and whether the turn found it gone.
-    pub(super) fn end(&mut self) -> (Sandbox, bool) {
+    /// Returns what is known of the sandbox now, and how the turn found it.
+    pub(super) fn end(&mut self) -> (Sandbox, Found) {
         let turn = std::mem::take(&mut self.turn);
-        let found_gone = turn.refused.iter().any(|id| self.known_gone.contains(id));
+        let found = match turn.refused.iter().any(|id| self.known_gone.contains(id)) {
+            true => Found::Gone,
+            false if turn.died => Found::Dying,
+            false => Found::Alive,
+        };
         if turn.died
             && let Some(id) = &turn.container
         {
@@ -173,7 +187,7 @@ impl Claude {
             Some(id) => Sandbox::Is(id),
             None => Sandbox::None,
         };
-        (sandbox, found_gone)
+        (sandbox, found)
     }
 
     pub(super) fn upload(&mut self) -> String {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Op;
 use super::answer::{Answer, End};
-use super::claude::{Claude, Met, Sandbox};
+use super::claude::{Claude, Found, Met, Sandbox};
 use super::kernel::{Ended, How, Kernel, Stop};
 use super::page::{Page, Saves};
 
@@ -254,9 +254,9 @@ impl History {
             expected.push(prompt.clone());
             check_prompts(body, &expected)?;
         }
-        let (sandbox, found_gone) = self.claude.end();
+        let (sandbox, found) = self.claude.end();
         self.page.current().sandbox = sandbox;
-        check_end(&ended, answer.end, found_gone)?;
+        check_end(&ended, answer.end, found)?;
         if ended.is_kept {
             self.page.said(cell, &prompt);
             self.claude.thinking.kept();
@@ -291,9 +291,8 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// A turn ends as its answer does, and no sentence says what is not so. `found_gone` says that the
-/// sandbox was refused, and a request without it taken.
-fn check_end(ended: &Ended, end: End, found_gone: bool) -> Result<(), String> {
+/// A turn ends as its answer does, and no sentence says what is not so.
+fn check_end(ended: &Ended, end: End, found: Found) -> Result<(), String> {
     let may_fail = matches!(end, End::Break(_) | End::Forbidden);
     if let How::Failed(why) = &ended.how
         && !may_fail
@@ -306,8 +305,8 @@ fn check_end(ended: &Ended, end: End, found_gone: bool) -> Result<(), String> {
     };
     let says_new = |text: &&String| text.to_lowercase().contains("sandbox");
     match ended.notices.iter().find(says_gone) {
-        Some(text) if !found_gone => Err(format!("it is not so: {text}")),
-        None if found_gone && !ended.notices.iter().any(|text| says_new(&text)) => {
+        Some(text) if found == Found::Alive => Err(format!("it is not so: {text}")),
+        None if found == Found::Gone && !ended.notices.iter().any(|text| says_new(&text)) => {
             Err("nobody is told that the sandbox is new".to_owned())
         }
         _ => Ok(()),
