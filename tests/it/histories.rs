@@ -10,6 +10,7 @@
 //! `CLAUDE_KERNEL_HISTORIES` says how many histories are tried.
 
 mod answer;
+mod body;
 mod claude;
 mod history;
 mod kernel;

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use claude_kernel::emulator::judge::{self, Taken};
 use serde_json::Value;
 
-use super::claude::{Sent, brief};
+use super::body::brief;
+use super::claude::Sent;
 
 #[derive(Debug, Default)]
 pub(super) struct Thinking {
