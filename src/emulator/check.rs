@@ -71,7 +71,10 @@ fn model(request: &Request) -> Result<(), ApiError> {
             model.id
         )));
     }
-    if !matches!(request.inference_geo.as_str(), "us" | "global") {
+    if !matches!(
+        request.inference_geo.as_str(),
+        "us" | "global" | "not_available"
+    ) {
         return Err(ApiError::invalid(
             "inference_geo: Input should be 'us' or 'global'",
         ));
@@ -182,10 +185,11 @@ fn effort(request: &Request) -> Result<(), ApiError> {
             )));
         }
         if !model.efforts.contains(&effort) {
+            let mut levels = model.efforts.to_vec();
+            levels.sort_unstable();
             return Err(ApiError::invalid(format!(
-                "{path}output_config.effort: '{effort}' is not supported by {}. Supported levels: {}",
-                model.id,
-                model.efforts.join(", ")
+                "This model does not support effort level '{effort}'. Supported levels: {}.",
+                levels.join(", ")
             )));
         }
     }

@@ -22,8 +22,9 @@ use super::state::Shared;
 
 /// Unusable so long after it was made (3.6).
 const LIFE: TimeDelta = TimeDelta::days(30);
-/// What `expires_at` promises after each use.
-const ROLLING: TimeDelta = TimeDelta::minutes(30);
+/// What `expires_at` promises after each use, and where the tool has a REPL (0.2, 6).
+const ROLLING: TimeDelta = TimeDelta::hours(1);
+const ROLLING_WITH_REPL: TimeDelta = TimeDelta::minutes(270);
 /// Containers kept at once; the least recently used goes first.
 const MOST: usize = 64;
 /// What `latest` stands for (3.9).
@@ -190,12 +191,19 @@ impl Lease {
         })
     }
 
-    /// Returns the `container` of a response.
-    pub(super) fn json(&self, now: DateTime<Utc>, skills: &[Value]) -> Value {
-        let expires = (now + ROLLING).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
-        let skills: Vec<Value> = skills.iter().map(resolved).collect();
-        let skills = (!skills.is_empty()).then_some(skills);
-        json!({"id": self.id, "expires_at": expires, "skills": skills})
+    /// Returns the `container` of a response; `skills` is absent without any.
+    pub(super) fn json(&self, now: DateTime<Utc>, skills: &[Value], has_repl: bool) -> Value {
+        let rolling = match has_repl {
+            _ if self.is_dead => TimeDelta::zero(),
+            true => ROLLING_WITH_REPL,
+            false => ROLLING,
+        };
+        let expires = (now + rolling).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let mut container = json!({"id": self.id, "expires_at": expires});
+        if let (false, Some(map)) = (skills.is_empty(), container.as_object_mut()) {
+            map.insert("skills".into(), skills.iter().map(resolved).collect());
+        }
+        container
     }
 
     /// Copies a file into the input directory, once.

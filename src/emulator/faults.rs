@@ -15,6 +15,7 @@
 //! | `stall` | `at`, `ms`: nothing more for so long, or for ever |
 //! | `gate` | `at`, `name`: nothing more until the gate is opened |
 //! | `chunks` | `size` in bytes, or `split_utf8`: how the stream is cut into writes |
+//! | `surrogates` | characters beyond U+FFFF come as escapes, halved between two deltas; each `U+FFFD` as half a character |
 //! | `unknown_event`, `unknown_block` | `at`: something the protocol may grow |
 //! | `unknown_beta` | `beta` (else `inline-tools-2026-09-15`): requests with this header are refused, as by an older deployment; `ignored`: the header is lost on the way. Strikes only them |
 //! | `expire_container` | the container in the request has expired, for good. `told` says how: `event` (the first event of a stream, else 404), `not_found` (404), `internal` (a bare 500), `result` (in the results of its steps) |
@@ -68,6 +69,8 @@ pub enum FaultKind {
     Stream(At, Disturbance),
     /// How the bytes are cut.
     Chunks(Chunking),
+    /// How characters beyond U+FFFF are written.
+    Surrogates,
     /// A header that is not known here; other requests are not struck.
     UnknownBeta {
         /// The name in `anthropic-beta`.

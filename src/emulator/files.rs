@@ -368,10 +368,11 @@ pub(super) async fn content(app: &App, id: &str) -> Result<Response<Body>, ApiEr
         .with(move |state| state.files.usable(&owned, now))
         .await??;
     if !file.downloadable {
-        return Err(
-            ApiError::invalid(format!("File `{id}` is not downloadable."))
-                .code("file_not_downloadable"),
-        );
+        let mut error = ApiError::invalid(format!("File '{id}' is not downloadable"));
+        error
+            .headers
+            .push(("x-should-retry".into(), "false".into()));
+        return Err(error);
     }
     let blob = tokio::fs::File::open(&file.blob)
         .await

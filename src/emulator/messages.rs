@@ -86,7 +86,7 @@ pub(super) async fn create(
             opening,
         );
         return match perform(player, scene, &call.taken).await {
-            Ok(message) => Ok(json_response(&message)),
+            Ok(message) => Ok(with_retry_after(json_response(&message))),
             Err(_) => Err(ApiError::internal("the turn ended early")),
         };
     }
@@ -117,7 +117,14 @@ pub(super) async fn create(
         HeaderValue::from_static("text/event-stream; charset=utf-8"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    Ok(with_retry_after(response))
+}
+
+/// Many answers tell when to come again (0.2, 16); it means nothing on them.
+fn with_retry_after(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("17"));
+    response
 }
 
 /// Plays a scene, or without one a summary.
@@ -334,6 +341,7 @@ async fn script_faults(
                 | FaultKind::Reset
                 | FaultKind::SlowStart { .. }
                 | FaultKind::Chunks(_)
+                | FaultKind::Surrogates
                 | FaultKind::ExpireContainer(_)
                 | FaultKind::FirstEvent { .. }
                 | FaultKind::Refuse(_)

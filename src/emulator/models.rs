@@ -127,6 +127,8 @@ const OPUS_45: Model = Model {
     id: "claude-opus-4-5",
     display_name: "Claude Opus 4.5",
     created: "2025-11-24",
+    lifecycle: "deprecated",
+    retires: Some("2027-01-22"),
     max_input_tokens: 200_000,
     max_tokens: 64_000,
     thinking: MANUAL,
@@ -143,7 +145,6 @@ const SONNET_45: Model = Model {
     display_name: "Claude Sonnet 4.5",
     created: "2025-09-29",
     line: "sonnet",
-    lifecycle: "deprecated",
     retires: Some("2026-11-30"),
     efforts: &[],
     min_cacheable: 1024,
@@ -155,6 +156,8 @@ const HAIKU_45: Model = Model {
     display_name: "Claude Haiku 4.5",
     created: "2025-10-15",
     line: "haiku",
+    lifecycle: "active",
+    retires: None,
     efforts: &[],
     repl: false,
     ..OPUS_45
@@ -169,6 +172,7 @@ const MODELS: &[Model] = &[
         line: "fable",
         refuses_forced_tools: true,
         checks_prefix: true,
+        fast: true,
         ..CURRENT
     },
     Model {
@@ -177,7 +181,6 @@ const MODELS: &[Model] = &[
         created: "2026-10-07",
         line: "haiku",
         thinking: TO_HIGH,
-        efforts: NO_XHIGH,
         default_effort: "medium",
         checks_prefix: true,
         ..CURRENT
@@ -242,7 +245,6 @@ const MODELS: &[Model] = &[
         created: "2026-05-28",
         thinking: OFF_OR_ADAPTIVE,
         min_cacheable: 1024,
-        fast: true,
         ..CURRENT
     },
     Model {
@@ -286,18 +288,19 @@ const MODELS: &[Model] = &[
 impl Model {
     /// Whether `compaction` is taken (2.5).
     pub(super) fn compacts(&self) -> bool {
-        self.line != "haiku" && !self.has_small_window()
+        !self.has_small_window()
     }
 
     /// Whether `output_config.task_budget` is taken (2.2).
     pub(super) fn takes_budgets(&self) -> bool {
-        let opus = [
+        let others = [
             "claude-opus-4-7",
             "claude-opus-4-8",
             "claude-opus-5",
             "claude-opus-5-5",
+            "claude-haiku-5-5",
         ];
-        self.line == "fable" || opus.contains(&self.id)
+        self.line == "fable" || others.contains(&self.id)
     }
 
     /// Whether a thinking block made by `producer` can be read (14.1); unreadable ones are dropped.

@@ -144,7 +144,9 @@ impl Request {
                 .filter_map(|stop| stop.as_str().map(str::to_owned))
                 .collect(),
             cache_control: present(body, "cache_control"),
-            inference_geo: text(body, "inference_geo").unwrap_or("global").to_owned(),
+            inference_geo: text(body, "inference_geo")
+                .unwrap_or("not_available")
+                .to_owned(),
             speed: text(body, "speed").unwrap_or("standard").to_owned(),
             compaction: present(body, "compaction")
                 .map(|given| text(&given, "instructions").map(str::to_owned)),
@@ -182,6 +184,12 @@ impl Request {
             .iter()
             .filter_map(|tool| text(tool, "type"))
             .find(|kind| kind.starts_with("code_execution_"))
+    }
+
+    /// Whether code that keeps its variables can run.
+    pub(super) fn has_repl(&self) -> bool {
+        let tool = self.code_execution();
+        self.model.has_repl() && tool.is_some_and(|kind| kind >= "code_execution_20260120")
     }
 
     /// Whether `tool_choice` is of this type.

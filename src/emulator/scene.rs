@@ -128,7 +128,7 @@ fn stands_for(part: &Part, block: &Value) -> bool {
         Part::Search { .. } => text(block, "name") == Some("web_search"),
         Part::Fetch(_) => text(block, "name") == Some("web_fetch"),
         Part::Block(own) => kind(own) == kind(block) && text(own, "name") == text(block, "name"),
-        Part::Thinking(_) | Part::Stop(_) | Part::Fault(_) => false,
+        Part::Thinking(_) | Part::Stop(_) | Part::Fault(_) | Part::Together(_) => false,
     }
 }
 

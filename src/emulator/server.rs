@@ -359,6 +359,7 @@ pub(super) async fn struck(
             FaultKind::UnknownBeta { ignored: true, .. }
             | FaultKind::Stream(..)
             | FaultKind::Chunks(_)
+            | FaultKind::Surrogates
             | FaultKind::ExpireContainer(_)
             | FaultKind::OtherOrganization
             | FaultKind::Deltas(_) => {}

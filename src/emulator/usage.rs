@@ -115,6 +115,8 @@ pub(super) struct Usage {
     grown: u64,
     thinking: u64,
     server_tools: bool,
+    /// Pages can be read: only then are they counted (0.2, 11).
+    fetches_pages: bool,
     searches: u64,
     fetches: u64,
     iterations: bool,
@@ -150,6 +152,7 @@ impl Usage {
             grown: 0,
             thinking: 0,
             server_tools,
+            fetches_pages: request.has_tool("web_fetch"),
             searches: 0,
             fetches: 0,
             iterations: request
@@ -228,10 +231,11 @@ impl Usage {
             "output_tokens_details": {"thinking_tokens": self.thinking},
         });
         if self.server_tools {
-            self.add(
-                &mut usage,
-                json!({"server_tool_use": {"web_search_requests": self.searches, "web_fetch_requests": self.fetches}}),
-            );
+            let mut requests = json!({"web_search_requests": self.searches});
+            if self.fetches_pages {
+                self.add(&mut requests, json!({"web_fetch_requests": self.fetches}));
+            }
+            self.add(&mut usage, json!({"server_tool_use": requests}));
         }
         if self.iterations {
             let passes: Vec<Value> = self
@@ -259,9 +263,11 @@ impl Usage {
         usage
     }
 
-    /// Returns `usage` of a summary: nothing at the top, what it took as one pass of its own.
+    /// Returns `usage` of a summary: at its start what is read, at its end nothing at the top and what
+    /// it took as one pass of its own (0.2, 12).
     pub(super) fn of_compaction(&self, output: Option<u64>) -> Value {
-        let mut usage = charge_json(Charge::default());
+        let at_top = output.map_or(self.first, |_| Charge::default());
+        let mut usage = charge_json(at_top);
         self.add(&mut usage, json!({"output_tokens": 0}));
         self.add(&mut usage, self.tier.clone());
         if let Some(output) = output {

@@ -10,6 +10,7 @@ mod guard;
 mod history;
 mod leftovers;
 mod limits;
+mod plays;
 mod requests;
 mod tool_changes;
 mod turns;

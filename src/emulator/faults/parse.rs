@@ -26,6 +26,7 @@ impl Fields {
                 ms: self.needed("ms")?,
             },
             "chunks" => FaultKind::Chunks(self.chunking()?),
+            "surrogates" => FaultKind::Surrogates,
             "unknown_beta" => FaultKind::UnknownBeta {
                 beta: self.text("beta")?.unwrap_or_else(|| INLINE_TOOLS.into()),
                 ignored: self.flag("ignored")?.unwrap_or(false),

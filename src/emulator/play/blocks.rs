@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{INPUT_PIECE, Next, PIECE, PING, Player, Stop, pieces};
+use super::stop::{Next, Stop};
+use super::{INPUT_PIECE, PING, Player, pieces};
 use crate::emulator::containers::Lease;
 use crate::emulator::faults::{At, Disturbance};
 use crate::emulator::id;
@@ -63,20 +64,26 @@ impl Player {
     }
 
     /// Carries a call out and says what came of it: a result, or calls of its code.
-    pub(super) async fn carried(&mut self, call: &Call, id: &str) -> Result<Next, Over> {
+    async fn carried(&mut self, call: &Call, id: &str) -> Result<Next, Over> {
         let result = match self.carry_out(call, id).await? {
             Came::Result(result) => result,
             Came::Calls(calls) => return self.code_calls(&calls, id).await,
         };
-        self.usage.read_result(usage::of_block(&result));
-        self.whole(&result).await?;
-        self.acted = true;
-        self.resample = true;
+        self.say_result(&result).await?;
         Ok(Next::Part)
     }
 
+    /// Says what came of a call.
+    pub(super) async fn say_result(&mut self, result: &Value) -> Result<(), Over> {
+        self.usage.read_result(usage::of_block(result));
+        self.whole(result).await?;
+        self.acted = true;
+        self.resample = true;
+        Ok(())
+    }
+
     /// Runs a call while sending pings.
-    async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Came, Over> {
+    pub(super) async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Came, Over> {
         let container = match self.container.clone() {
             Some(container) => Ok(container),
             None => Lease::make(&self.app.shared).await,
@@ -94,6 +101,9 @@ impl Player {
             return Ok(Came::Result(failed));
         }
         self.container = Some(lease.clone());
+        if !self.content.is_empty() {
+            self.sink.ping().await?;
+        }
         let tools = self.request.tools_for_code();
         let running = steps::run(&self.app.shared, &lease, call, id, tools);
         tokio::pin!(running);
@@ -109,7 +119,8 @@ impl Player {
         Ok(result)
     }
 
-    /// Streams a tool call; false when its input does not fit under `max_tokens`.
+    /// Streams a tool call; false when its input does not fit under `max_tokens`. Which calls say
+    /// that the model made them is as recorded (`claude-api.md` 0.2, 7).
     pub(super) async fn call_block(
         &mut self,
         block: &str,
@@ -117,26 +128,16 @@ impl Player {
         name: &str,
         input: &Value,
     ) -> Result<bool, Over> {
-        let direct = json!({"type": "direct"});
-        self.call_block_from(block, id, name, input, &direct).await
-    }
-
-    /// As [`call_block`](Self::call_block), for a call made by `caller`.
-    pub(super) async fn call_block_from(
-        &mut self,
-        block: &str,
-        id: &str,
-        name: &str,
-        input: &Value,
-        caller: &Value,
-    ) -> Result<bool, Over> {
-        let mut call = json!({
-            "type": block, "id": id, "name": name, "input": {}, "caller": caller,
-        });
+        let mut call = json!({"type": block, "id": id, "name": name, "input": {}});
+        let says_who = block == "tool_use" || name == "code_execution";
+        if let (true, Some(map)) = (says_who, call.as_object_mut()) {
+            map.insert("caller".into(), json!({"type": "direct"}));
+        }
         self.sink.open(&call).await?;
         let written = input.to_string();
         let mut complete = true;
-        for piece in pieces(&written, INPUT_PIECE) {
+        // The first piece is always empty (0.2, 2).
+        for piece in std::iter::once("").chain(pieces(&written, INPUT_PIECE)) {
             let cost = usage::of_text(piece);
             if self.usage.output() + cost > self.limit() {
                 complete = false;
@@ -153,6 +154,12 @@ impl Player {
         }
         self.push(call);
         Ok(complete)
+    }
+
+    /// A call that code made: its whole input comes with its start (0.2, 2).
+    pub(super) async fn call_by_code(&mut self, call: &Value) -> Result<(), Over> {
+        self.usage.wrote(usage::of_block(call));
+        self.whole(call).await
     }
 
     /// Any block a script holds. Calls of client tools need the tool; what the API would sign or
@@ -188,13 +195,18 @@ impl Player {
                 let thought = text(&block, "thinking").unwrap_or_default().to_owned();
                 self.thinking(&thought).await
             }
-            "text" if block.get("citations").is_some_and(Value::is_array) => {
-                self.cited(&block).await?;
-                Ok(Next::Part)
-            }
             "text" => {
-                let words = text(&block, "text").unwrap_or_default().to_owned();
-                self.text(&words).await
+                let words = text(&block, "text").unwrap_or_default();
+                let citations = block.get("citations").and_then(Value::as_array);
+                match citations {
+                    Some(citations) => self.cited(words, citations).await?,
+                    None if words.trim().is_empty() => self.blank(words).await?,
+                    None => {
+                        let words = words.to_owned();
+                        return self.text(&words).await;
+                    }
+                }
+                Ok(Next::Part)
             }
             _ => {
                 if let (None, Some(id)) = (block.get("tool_use_id"), self.last_call())
@@ -233,27 +245,6 @@ impl Player {
             Value::Object(map) => map.values_mut().for_each(|value| self.fill_input(value)),
             _ => {}
         }
-    }
-
-    async fn cited(&mut self, block: &Value) -> Result<(), Over> {
-        self.sink
-            .open(&json!({"type": "text", "text": "", "citations": []}))
-            .await?;
-        let citations = block.get("citations").and_then(Value::as_array);
-        for citation in citations.into_iter().flatten() {
-            self.sink
-                .delta(&json!({"type": "citations_delta", "citation": citation}))
-                .await?;
-        }
-        for piece in pieces(text(block, "text").unwrap_or_default(), PIECE) {
-            self.usage.wrote(usage::of_text(piece));
-            self.sink
-                .delta(&json!({"type": "text_delta", "text": piece}))
-                .await?;
-        }
-        self.sink.close().await?;
-        self.push(block.clone());
-        Ok(())
     }
 
     /// Sends a block whole, in its start event.

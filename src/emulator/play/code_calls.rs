@@ -3,11 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Next, Player, Stop};
+use super::Player;
+use super::stop::{Next, Stop};
 use crate::emulator::id;
 use crate::emulator::request::{Request, Role, kind, text};
 use crate::emulator::sandbox::ClientCall;
-use crate::emulator::steps::Call;
+use crate::emulator::steps::{Call, Came};
 use crate::emulator::stream::Over;
 
 /// How responses name the caller, whichever version the request asked for.
@@ -20,23 +21,17 @@ impl Player {
         calls: &[ClientCall],
         id: &str,
     ) -> Result<Next, Over> {
-        for call in calls {
-            let own = id::fresh(self.app.shared.host.as_ref(), "toolu");
-            let caller = json!({"type": CALLER, "tool_id": id});
-            let fits = self
-                .call_block_from("tool_use", &own, &call.name, &call.input, &caller)
-                .await?;
-            if !fits {
-                return Ok(Next::Stop(Stop::plain("max_tokens")));
-            }
+        for block in self.blocks_of(calls, id) {
+            self.call_by_code(&block).await?;
         }
         Ok(Next::Stop(Stop::plain("tool_use")))
     }
 
-    /// Lets code go on that waited for the results at the end of the request, if any did.
-    pub(super) async fn go_on(&mut self) -> Result<Next, Over> {
+    /// Lets code go on that waited for the results at the end of the request, if any did: returns
+    /// what came of it, and the id of the call that runs it.
+    pub(super) async fn resume(&mut self) -> Result<Option<(Came, String)>, Over> {
         let Some(waiting) = waiting(&self.request) else {
-            return Ok(Next::Part);
+            return Ok(None);
         };
         let (calls, now) = (waiting.calls, self.app.shared.host.now());
         let shared = &self.app.shared;
@@ -45,7 +40,36 @@ impl Player {
             .await
             .map_err(|_| Over)?;
         let results = (!late).then_some(waiting.results);
-        self.carried(&Call::GoOn(results), &waiting.id).await
+        let came = self.carry_out(&Call::GoOn(results), &waiting.id).await?;
+        Ok(Some((came, waiting.id)))
+    }
+
+    /// Answers with further calls of code that went on: all of it is in `message_start`, and nothing
+    /// but the end follows (`claude-api.md` 0.2, 1).
+    pub(super) async fn prefilled(mut self, calls: &[ClientCall], id: &str) -> Result<Value, Over> {
+        for block in self.blocks_of(calls, id) {
+            self.push(block);
+        }
+        let stop = Stop::plain("tool_use");
+        let usage = json!({"input_tokens": 0, "output_tokens": 0});
+        let message = self.message(&usage, Some(&stop), &self.container_json());
+        self.remember(&stop).await?;
+        self.sink
+            .event(&json!({"type": "message_start", "message": message}))
+            .await?;
+        self.sink.event(&json!({"type": "message_stop"})).await?;
+        self.sink.finish().await?;
+        Ok(message)
+    }
+
+    fn blocks_of(&self, calls: &[ClientCall], id: &str) -> Vec<Value> {
+        let caller = json!({"type": CALLER, "tool_id": id});
+        let block = |call: &ClientCall| {
+            let own = id::fresh(self.app.shared.host.as_ref(), "toolu");
+            json!({"type": "tool_use", "id": own, "name": call.name, "input": call.input,
+                "caller": caller})
+        };
+        calls.iter().map(block).collect()
     }
 }
 

@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Next, PIECE, Player, Stop, pieces};
+use super::Player;
+use super::stop::{Next, Stop};
 use crate::emulator::id;
 use crate::emulator::request::{Request, Role, kind, text};
 use crate::emulator::script::Page;
@@ -133,10 +134,10 @@ impl Player {
             caller = json!({"type": BY_CODE, "tool_id": code});
         }
         let id = id::fresh(host.as_ref(), "srvtoolu");
-        if !self
-            .call_block_from("server_tool_use", &id, name, input, &caller)
-            .await?
-        {
+        if code.is_some() {
+            let call = json!({"type": "server_tool_use", "id": id, "name": name, "input": input, "caller": caller});
+            self.call_by_code(&call).await?;
+        } else if !self.call_block("server_tool_use", &id, name, input).await? {
             return Ok(Next::Stop(Stop::plain("max_tokens")));
         }
         let result = json!({"type": format!("{name}_tool_result"), "tool_use_id": id, "caller": caller, "content": content});
@@ -171,29 +172,9 @@ impl Player {
                 }
                 continue;
             }
-            self.cite(words, citations).await?;
+            self.cited(words, &citations).await?;
         }
         Ok(Next::Part)
-    }
-
-    async fn cite(&mut self, words: &str, citations: Vec<Value>) -> Result<(), Over> {
-        self.sink
-            .open(&json!({"type": "text", "text": "", "citations": []}))
-            .await?;
-        for piece in pieces(words, PIECE) {
-            self.usage.wrote(usage::of_text(piece));
-            self.sink
-                .delta(&json!({"type": "text_delta", "text": piece}))
-                .await?;
-        }
-        for citation in &citations {
-            self.sink
-                .delta(&json!({"type": "citations_delta", "citation": citation}))
-                .await?;
-        }
-        self.sink.close().await?;
-        self.push(json!({"type": "text", "text": words, "citations": citations}));
-        Ok(())
     }
 
     fn web_tool(&self, name: &str) -> Option<&Value> {

@@ -325,8 +325,16 @@ impl<'a> Reader<'a> {
                     format!("`deltas: {value}`: write a number, or a number `every` N `ms`");
                 self.error(&at, problem)
             })?,
+            "together" => match value.parse() {
+                Ok(count) => Part::Together(count),
+                Err(_) => {
+                    let problem = format!("`together: {value}`: write how many steps");
+                    return Err(self.error(&at, problem));
+                }
+            },
             _ => {
-                let problem = format!("unknown directive `{word}`: stop, fault and deltas exist");
+                let problem =
+                    format!("unknown directive `{word}`: stop, fault, deltas and together exist");
                 return Err(self.error(&at, problem));
             }
         };

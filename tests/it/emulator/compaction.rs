@@ -131,7 +131,7 @@ async fn a_request_for_a_summary_asks_for_nothing_else() {
             "output_config.format",
         ),
         (
-            json!({"model": "claude-haiku-5-5"}),
+            json!({"model": "claude-haiku-4-5"}),
             "does not support compaction",
         ),
         (
