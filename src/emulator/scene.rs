@@ -110,10 +110,27 @@ fn progress(parts: &[Part], echoed: &[&Value]) -> usize {
             next += skipped + 1;
         }
     }
-    while next > 0 && matches!(parts.get(next), Some(Part::Stop(_))) {
+    let ids: Vec<&str> = echoed
+        .iter()
+        .filter_map(|block| text(block, "id"))
+        .collect();
+    while next > 0 && parts.get(next).is_some_and(|part| is_behind(part, &ids)) {
         next += 1;
     }
     next
+}
+
+/// Whether a part was played with what stands before it, though nothing echoed tells: a stop; text
+/// without words, or a second call under one of these ids, which may not come back.
+fn is_behind(part: &Part, ids: &[&str]) -> bool {
+    match part {
+        Part::Stop(_) => true,
+        Part::Block(block) => match kind(block) {
+            "text" => text(block, "text").is_some_and(|words| words.trim().is_empty()),
+            _ => text(block, "id").is_some_and(|id| ids.contains(&id)),
+        },
+        _ => false,
+    }
 }
 
 fn stands_for(part: &Part, block: &Value) -> bool {

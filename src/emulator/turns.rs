@@ -61,7 +61,8 @@ impl Turns {
     }
 
     fn find(&self, ids: &[String]) -> Option<&Calls> {
-        let mut calls = self.calls.iter();
+        // An id may come back in a later turn.
+        let mut calls = self.calls.iter().rev();
         calls.find(|calls| calls.ids.iter().any(|call| ids.contains(call)))
     }
 }

@@ -32,6 +32,7 @@ mod protocol;
 mod render;
 mod results;
 mod sandbox;
+mod spoiled;
 mod tidy;
 mod tools;
 mod turn_loop;

@@ -417,10 +417,14 @@ fn sent(request: &MessagesRequest) -> Sent {
     }
 }
 
+/// An event as the client hands it over: an error ends the stream.
 fn read(event: Value) -> (Input, Option<Value>) {
     let kind = event["type"].as_str().unwrap();
-    let read = StreamEvent::parse(kind, &event.to_string()).unwrap();
-    (Input::Event(read), Some(event))
+    let input = match StreamEvent::parse(kind, &event.to_string()).unwrap() {
+        StreamEvent::Error { error } => Input::Failed { error, random: 0.0 },
+        read => Input::Event(read),
+    };
+    (input, Some(event))
 }
 
 fn failed(status: u16, kind: &str, message: String) -> Input {
