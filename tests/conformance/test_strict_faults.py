@@ -122,7 +122,7 @@ def test_files_that_are_gone(session):
     (session.kernel.directory / "other.csv").write_text("c\n3\n")
     session.cell("%attach table.csv\nCompute its sum")
     session.cell("%attach other.csv\nCompute that one")
-    session.judge.expired |= set(session.judge.files)
+    session.judge.gone_files |= set(session.judge.files)
     (session.kernel.directory / "other.csv").unlink()
     session.cell("Hello, are they there?", fails="NotFoundError")
     session.cell("Hello again")
