@@ -74,12 +74,18 @@ def loose(content, waiting, stop):
     for id in uses.keys() | results.keys():
         use, result = uses.get(id, []), results.get(id, [])
         broken = any(is_broken_call(content[at]) for at in use)
-        is_pair = len(use) == len(result) == 1 and use[0] < result[0]
+        is_pair = len(use) == len(result) == 1 and use[0] < result[0] and is_result_of(content[use[0]].get("name"), content[result[0]])
         is_late = not use and len(result) == 1 and id in waiting
         is_open = len(use) == 1 and not result and stop == "pause_turn"
         if broken or not (is_pair or is_late or is_open):
             found.update(use, result)
     return found
+
+
+def is_result_of(name, block):
+    """Whether a block is of the kind that a server tool's results have; of tools that are not known, any is."""
+    kinds = {"code_execution", "bash_code_execution", "text_editor_code_execution", "web_search", "web_fetch"}
+    return block["type"] == f"{name}_tool_result" if name in kinds else block["type"].endswith("_tool_result")
 
 
 def without(value, names):

@@ -1,7 +1,7 @@
 """Rules of what may follow what: retries and their waits, repairs, tool calls and pauses (reference 1.5, 8, 9, 14)."""
 
 from strict_answers import without
-from strict_values import CHANGES, THINKING, bare, container_id, core, every_block
+from strict_values import CHANGES, THINKING, bare, container_id, core, every_block, written
 
 # What a refusal may be repaired with, and of which status: one thing at a time (0.1, 3-5; 0.2, 17).
 REPAIRS = {"container": (400, 404, 500), "thinking": (400,), "tools": (400,), "diagnostics": (400,), "version": (400,), "keys": (400,)}
@@ -80,8 +80,6 @@ class Follow:
             if bare(before.get(field)) != bare(body.get(field)):
                 self.wrong(f"{field} changed within a turn")
         sent, expected = core(body["messages"]), core(before["messages"])
-        if outcome.content:
-            expected.append(("assistant", outcome.content))
         if outcome.stop == "tool_use":
             self.rounds += 1
             role, content = sent.pop() if sent else (None, [])
@@ -91,8 +89,10 @@ class Follow:
             self.pauses += 1
             if self.pauses > MAX_PAUSES:
                 self.wrong(f"continued {self.pauses} times")
-        if sent != expected:
-            self.wrong(f"the turn does not go on as it was: {changed(expected, sent)}")
+        said = [block for _, content in sent[len(expected) :] for block in content]
+        is_said = len(sent) <= len(expected) + 1 and outcome.is_origin(said, [written(block) for block in said])
+        if sent[: len(expected)] != expected or not is_said:
+            self.wrong(f"the turn does not go on as it was: {changed([*expected, ('assistant', outcome.content)], sent)}")
 
     def after_refusal(self, before, refused, body, elapsed):
         changed = self.facts(*self.first, body)

@@ -3,7 +3,7 @@ to what it saw, tools that come and go (reference 2.6, 5, 6.6, 8, 14.1)."""
 
 import json
 
-from strict_answers import Answer, without
+from strict_answers import Answer, is_result_of, without
 from strict_models import MODELS, checks_prefix
 from strict_values import CALLS, CHANGES, THINKING, all_joined, bare, blocks, container_id, every_block, is_blank, is_broken_call, seal, written
 
@@ -42,8 +42,13 @@ class History:
         if "system" in body:
             self.texts("system", blocks(body["system"]))
         last = messages[-1] if messages else {"role": "user", "content": []}
-        if last["role"] == "assistant" and "compaction" not in body and bare(blocks(last["content"])) not in self.paused:
+        if last["role"] == "assistant" and "compaction" not in body and not self.was_paused(last):
             self.wrong("ends with the assistant, and was not paused")
+
+    def was_paused(self, message):
+        sent = [bare(block) for block in blocks(message["content"])]
+        keys = [written(block) for block in sent]
+        return any(answer.stop == "pause_turn" and answer.is_origin(sent, keys) for answer in self.answers)
 
     def texts(self, place, content):
         """A text of no characters goes nowhere, white space only beside words or a call (0.1, 13)."""
@@ -124,8 +129,12 @@ class History:
                             self.wrong(f"{block['id']} was called by code that is not there")
                 elif block["type"] in ("server_tool_use", "mcp_tool_use"):
                     open_server[block["id"]] = block["name"]
-                elif block["type"].endswith("_tool_result") and open_server.pop(block["tool_use_id"], None) is None:
-                    self.wrong(f"a result of nothing: {block['tool_use_id']}")
+                elif block["type"].endswith("_tool_result"):
+                    called = open_server.pop(block["tool_use_id"], None)
+                    if called is None:
+                        self.wrong(f"a result of nothing: {block['tool_use_id']}")
+                    elif not is_result_of(called, block):
+                        self.wrong(f"{called} without a corresponding {called}_tool_result block: {block['type']}")
             last = number + 1 == len(turns)
             if open_server and not (last and self.goes_on(body)) and not open_calls:
                 self.wrong(f"no result of {list(open_server)}")

@@ -39,7 +39,6 @@ class Judge(Transport, Body, History, Kept, Sandbox, Follow):
         self.files = {}
         # Ids of files that are gone: a request that names one is refused, and no fault.
         self.gone_files = set()
-        self.paused = []
         self.sent = set()
         self.extra_betas = set()
         self.lock = threading.Lock()

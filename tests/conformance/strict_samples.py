@@ -21,6 +21,7 @@ NONE = {"type": "text", "text": ""}
 # A call that is none, and its result.
 WORDY = {**CALL, "id": "srvtoolu_3", "input": "ls"}
 ECHOED = {**RAN, "tool_use_id": "srvtoolu_3"}
+STRANGE = {**RAN, "type": "text_editor_code_execution_tool_result"}
 SUMMARY = {"type": "compaction", "content": "So far so good.", "signature": "sum_1"}
 MARK = {"cache_control": {"type": "ephemeral"}}
 HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
@@ -76,14 +77,13 @@ def judge():
     judge.produced(first, [THOUGHT, TEXT, LATER, TEXT, CALL, RAN])
     for content in (THREE, [TEXT], [CALL], [CALL, RAN], [PYTHON, BY_CODE], [SUMMARY], [SUMMARY, SUMMARY], [SUMMED], [{**THOUGHT}, TEXT]):
         judge.produced(first, content)
-    for content in ([CALL, RAN, BLANK, TEXT], [CALL, RAN, BLANK], [NONE, TEXT], [BLANK], [RAN, CALL, TEXT], [CALL, RAN, RAN, TEXT], [WORDY, ECHOED, TEXT]):
+    for content in ([CALL, RAN, BLANK, TEXT], [CALL, RAN, BLANK], [NONE, TEXT], [BLANK], [RAN, CALL, TEXT], [CALL, RAN, RAN, TEXT], [WORDY, ECHOED, TEXT], [CALL, STRANGE, TEXT]):
         judge.produced(first, content)
     judge.produced(first, [{**WANTED, "input": [1]}], "tool_use")
     for content in ([WANTED], [WANTED, WANTED], [CALL, WANTED], [TEXT, WANTED], [CALL, RAN, WANTED]):
         judge.produced(first, content, "tool_use")
     for content in ([CALL, RAN], [PYTHON]):
         judge.produced(first, content, "pause_turn")
-        judge.paused.append(content)
     judge.produced(first, [{"type": "text", "text": "No way"}], "refusal")
     judge.produced(first, [CALL, RAN, {"type": "text", "text": "It breaks off here"}], None)
     judge.produced(first, [{"type": "hologram", "deep": [1.5]}])

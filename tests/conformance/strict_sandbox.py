@@ -18,6 +18,8 @@ class Sandbox:
         self.containers = {None}
         # id of a container that is gone: how a request that names it is refused.
         self.expired = {}
+        # Those that a refused request named.
+        self.told = set()
 
     def container(self, body):
         sent = container_id(body)
@@ -30,10 +32,14 @@ class Sandbox:
             known = self.containers
         else:
             known = {self.expected_container}
-        if self.doubted or "compaction" in body:
+        if self.may_do_without() or "compaction" in body:
             known = known | {None}
         if sent not in known:
             self.wrong(f"container {sent}, known {self.expected_container}")
+
+    def may_do_without(self):
+        """Whether the kernel was told, now or in an earlier turn, what may mean that the sandbox is gone."""
+        return self.doubted or self.expected_container in self.told & self.expired.keys()
 
     def form(self, body):
         """An id for itself is a string; skills need an object, and a tool."""

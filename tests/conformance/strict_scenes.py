@@ -32,8 +32,10 @@ class Scenes:
         words = self.words[1]
         if words == "paused" and not self.round:
             return self.play([*self.thought(), *step, BLANK], "pause_turn")
-        if words == "pause" and not self.round:
-            return self.play([SPACE], "pause_turn")
+        if words == "pause":
+            # Once: of this answer nothing may be left to go on from.
+            self.rested = not getattr(self, "rested", False)
+            return self.play([SPACE], "pause_turn") if self.rested else None
         if words in self.names and not self.round:
             return self.play([BLANK, *self.thought(), NONE, self.own(words), BLANK], "tool_use")
         return self.play(played.get(words, [NONE, *self.thought("Then I see."), said, BLANK]))

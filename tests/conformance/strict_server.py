@@ -17,7 +17,7 @@ from strict_follow import Refused
 from strict_judge import Judge
 from strict_script import Script
 from strict_transport import OLD, read_json
-from strict_values import CHANGES, THINKING, bare, container_id, every_block, seal, walk
+from strict_values import CHANGES, THINKING, container_id, every_block, seal, walk
 from strict_wire import Wire
 
 
@@ -131,8 +131,6 @@ class Strict:
             if self.style == "nulls":
                 play.blocks = [{"citations": None, **block} if block["type"] == "text" else block for block in play.blocks]
             answer = self.judge.produced(body, play.blocks, None if play.breaks else play.stop)
-            if play.stop == "pause_turn":
-                self.judge.paused.append(bare(play.blocks))
             container = self.assign(body, play)
             if how := self.expiries and self.expiries.pop(0):
                 self.expire(how)
@@ -142,7 +140,7 @@ class Strict:
     def accepted(self, body):
         judge = self.judge
         judge.settle(body)
-        if judge.doubted and not container_id(body):
+        if judge.may_do_without() and not container_id(body):
             judge.expected_container = None
         judge.doubted = None
         judge.old_version = judge.old_version and "known"
@@ -186,6 +184,7 @@ class Strict:
         if suspect and refused.code != "file_expired" and named:
             # The sandbox may be why: a repair leaves it out.
             self.judge.doubted = named
+            self.judge.told.add(named)
         if refused.status is None:
             # Cut before a byte of an answer.
             http.close_connection = True

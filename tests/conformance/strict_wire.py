@@ -144,6 +144,8 @@ class Wire:
         if kind in ("server_tool_use", "tool_use") and (block.get("caller") or {}).get("type", "direct") == "direct":
             # A call that code makes comes whole (0.2, 2).
             written = json.dumps(block["input"], ensure_ascii=False)
+            # A half of a pair is written as an escape.
+            written = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", written)
             cut = len(written) // 2
             pieces = ("", written[:cut], written[cut:])
             return opened | {"input": {}}, [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]

@@ -3,7 +3,7 @@
 import pytest
 from strict_samples import (
     ANSWER, BLANK, BOTH, BY_CODE, BY_NAME, CALL, CODE, COMPACT, ECHOED, HISTORY, HOUR, INLINE, LATER, MARK,
-    NONE, NOTE, PAGES, PICTURE, PYTHON, RAN, SEARCH, SQUARE, SUMMARY, SUMMED, TEXT, THOUGHT, THREE, WANTED, WORDY, adds, ask, judge, names,
+    NONE, NOTE, PAGES, PICTURE, PYTHON, RAN, SEARCH, SQUARE, STRANGE, SUMMARY, SUMMED, TEXT, THOUGHT, THREE, WANTED, WORDY, adds, ask, judge, names,
     problems, result, said, system, user,
 )  # fmt: skip
 from strict_transport import KEY, read_json
@@ -162,6 +162,7 @@ BODIES = [
     ("srvtoolu_1 twice", ask(user(TEXT), said(CALL, RAN), said(CALL, RAN), user(TEXT))),
     ("a result of nothing", ask(user(TEXT), said(RAN, CALL, TEXT), user(TEXT))),
     ("a result of nothing", ask(user(TEXT), said(CALL, RAN, RAN, TEXT), user(TEXT))),
+    ("without a corresponding bash_code_execution_tool_result", ask(user(TEXT), said(CALL, STRANGE, TEXT), user(TEXT))),
     ("srvtoolu_3: the input is no object", ask(user(TEXT), said(WORDY, ECHOED, TEXT), user(TEXT))),
     ("toolu_1: the input is no object", ask(user(TEXT), said({**WANTED, "input": [1]}), user(ANSWER))),
     ("ends with a thought", ask(user(TEXT), said(THOUGHT, TEXT, LATER), user(TEXT))),
