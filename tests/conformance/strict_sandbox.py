@@ -20,6 +20,8 @@ class Sandbox:
         self.expired = {}
         # Those that a refused request named.
         self.told = set()
+        # How often one was lost; whether it was a step that said so, and the next turn begins in a new one.
+        self.losses, self.lost_by_step = 0, False
 
     def container(self, body):
         sent = container_id(body)
@@ -40,6 +42,11 @@ class Sandbox:
     def may_do_without(self):
         """Whether the kernel was told, now or in an earlier turn, what may mean that the sandbox is gone."""
         return self.doubted or self.expected_container in self.told & self.expired.keys()
+
+    def went(self):
+        """A request without it was accepted, and one with it was not."""
+        self.losses += 1
+        self.expected_container = None
 
     def form(self, body):
         """An id for itself is a string; skills need an object, and a tool."""
@@ -65,6 +72,8 @@ class Sandbox:
         if any(error_code(block) == GONE for block in content):
             self.expire(Refused(404, text=f"Container not found: {self.expected_container}"))
             self.expected_container = None
+            self.losses += 1
+            self.lost_by_step = True
 
     def message_ids(self, body):
         """`diagnostics`: an id of the Claude API, or none (0.1, 4)."""

@@ -181,7 +181,8 @@ class Script(Scenes):
         """`Refuses NAME`: after a round of calls."""
         if self.round:
             return Play([*self.thought(), self.text()], "refusal")
-        return Play([*self.thought(), self.own(self.words[1])], "tool_use")
+        if self.words[1] in self.names:
+            return Play([*self.thought(), self.own(self.words[1])], "tool_use")
 
     def on_declines(self):
         """A refusal after a step in the sandbox, which may be a new one."""

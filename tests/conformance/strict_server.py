@@ -141,8 +141,8 @@ class Strict:
         judge = self.judge
         judge.settle(body)
         if judge.may_do_without() and not container_id(body):
-            judge.expected_container = None
-        judge.doubted = None
+            judge.went()
+        judge.doubted, judge.lost_by_step = None, False
         judge.old_version = judge.old_version and "known"
         judge.no_diagnostics = judge.no_diagnostics and "known"
 

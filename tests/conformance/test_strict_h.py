@@ -5,6 +5,7 @@ import re
 
 import pytest
 from strict_session import Session, shown
+from strict_walk import PICTURE
 
 REPLAYS = re.compile(r"claude_replay\.sh")
 ABOUT_A_REPLAY = re.compile(r"recorded steps|run (it|them|again)|runs? .* again|replay", re.I)
@@ -177,9 +178,3 @@ def test_h5_prose_that_names_resume_hides_no_notice(tmp_path, prose):
 def notices(published):
     """What a cell showed beside the answer's own words."""
     return shown([m for m in published if m["msg_type"] in ("display_data", "stream", "error", "update_display_data", "execute_result")])
-
-
-PICTURE = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a494441"
-    "54789c636000000002000148afa4710000000049454e44ae426082"
-)

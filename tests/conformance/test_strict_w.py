@@ -6,12 +6,11 @@ import re
 import pytest
 from strict_follow import Refused
 from strict_session import Session, shown
+from strict_walk import SAYS_GONE, SAYS_NEW
 from test_strict_turns import SQUARE
 
 # How the API tells that a sandbox is gone.
 FORMS = ["404", "500", "404 event", "500 event"]
-SAYS_GONE = re.compile(r"sandbox[^.]*\b(gone|expired?s?|lost)\b|\b(gone|expired?s?|lost)\b[^.]*sandbox", re.I)
-SAYS_NEW = re.compile(r"\bnew\b[^.]*sandbox|sandbox[^.]*\bnew\b", re.I)
 
 
 @pytest.fixture
