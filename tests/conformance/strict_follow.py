@@ -114,13 +114,13 @@ class Follow:
         if len(new) != 1 or refused.status not in REPAIRS[min(new)]:
             how = "tried again, but not with the same" if refused.is_transient() else "asked again"
             self.wrong(f"{how} after {refused.status} {refused.code}: changed {sorted(changed)}")
-        if "container" in changed and self.is_cleared():
+        if "container" in changed and self.is_cleared(refused):
             self.wrong("the container was not why, and does not come back")
 
-    def is_cleared(self):
-        """Whether the same refusal came with the container and without it (0.1, 3)."""
-        seen = {changed: refused.same() for changed, refused in self.tried}
-        return any("container" in changed and seen.get(changed - {"container"}) == same for changed, same in seen.items())
+    def is_cleared(self, refused):
+        """Whether this refusal came with the container as it did without it (0.1, 3)."""
+        alike = [changed for changed, other in self.tried if other.same() == refused.same()]
+        return any("container" in changed and changed - {"container"} in alike for changed in alike)
 
     def facts(self, first, version, body):
         """What was changed in a request since it was refused first; None when that is no repair."""
@@ -129,11 +129,11 @@ class Follow:
             changed.add("version")
         if "diagnostics" in first and "diagnostics" not in body:
             changed.add("diagnostics")
-        if container_id(first) and not container_id(body):
+        if container_id(first) and not container_id(body) and self.can_use(body):
             changed.add("container")
         if changes_tools(first) and not changes_tools(body):
             return None if thinks(body) else frozenset(changed | {"tools"})
-        loose = ("messages", *({"container", "diagnostics"} & changed))
+        loose = ["messages", *({"container", "diagnostics"} & changed)]
         if {**first, **dict.fromkeys(loose)} != {**body, **dict.fromkeys(loose)}:
             return None
         if thinks(first) and not thinks(body):
@@ -175,11 +175,15 @@ def changes_tools(body):
 
 
 def only_told_more(before, after):
-    """Whether only the question grew: that the sandbox is new may be said, and its files go there again."""
+    """Whether only the question differs: what it tells of the sandbox is of another one, and files go there again."""
     at = max(i for i, (role, _) in enumerate(before) if role == "user")
     grown = iter(after[at][1]) if len(after) == len(before) else iter(())
     others = before[:at] + before[at + 1 :] == after[:at] + after[at + 1 :]
-    return others and all(block in grown for block in before[at][1])
+    return others and all(block in grown for block in before[at][1] if not is_note(block))
+
+
+def is_note(block):
+    return block["type"] == "text" and block["text"].startswith("[Note from the notebook")
 
 
 def shape(body, left_out):

@@ -35,6 +35,8 @@ class Judge(Transport, Body, History, Kept, Sandbox, Follow):
         self.refused_keys = set()
         # "refused" where the new version of the API, or `diagnostics`, is not taken; "known" once something else was sent.
         self.old_version = self.no_diagnostics = ""
+        # Whether a request was accepted that was tried without, for whatever reason.
+        self.dropped_diagnostics = False
         self.sent_version, self.sent_betas = None, []
         self.files = {}
         # Ids of files that are gone: a request that names one is refused, and no fault.
@@ -43,6 +45,11 @@ class Judge(Transport, Body, History, Kept, Sandbox, Follow):
         self.extra_betas = set()
         self.lock = threading.Lock()
         self.begin()
+
+    def restarted(self):
+        """Another process of the kernel: what the one before it had found out about the API may be tried again."""
+        self.dropped_diagnostics = False
+        self.old_version, self.no_diagnostics = (known and "refused" for known in (self.old_version, self.no_diagnostics))
 
     def wrong(self, problem):
         if problem:

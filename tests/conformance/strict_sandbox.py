@@ -78,9 +78,11 @@ class Sandbox:
     def message_ids(self, body):
         """`diagnostics`: an id of the Claude API, or none (0.1, 4)."""
         if "diagnostics" not in body:
-            may_lack = "compaction" in body or self.no_diagnostics or not all(id.startswith("msg_") for id in self.sent)
+            # It may have been why a request was refused, and is then left out for good.
+            tried = isinstance(self.past and self.past[1], Refused) or self.dropped_diagnostics
+            may_lack = "compaction" in body or self.no_diagnostics or tried or not all(id.startswith("msg_") for id in self.sent)
             return self.wrong(None if may_lack else "no diagnostics")
-        if self.no_diagnostics == "known":
+        if self.no_diagnostics == "known" or self.dropped_diagnostics:
             self.wrong("diagnostics again, after a request without was accepted")
         id = (body["diagnostics"] or {}).get("previous_message_id")
         if id is not None and not id.startswith("msg_"):

@@ -140,9 +140,10 @@ class Strict:
     def accepted(self, body):
         judge = self.judge
         judge.settle(body)
-        if judge.may_do_without() and not container_id(body):
+        if judge.may_do_without() and judge.can_use(body) and not container_id(body):
             judge.went()
         judge.doubted, judge.lost_by_step = None, False
+        judge.dropped_diagnostics |= bool(judge.first) and "diagnostics" in judge.first[0] and "diagnostics" not in body
         judge.old_version = judge.old_version and "known"
         judge.no_diagnostics = judge.no_diagnostics and "known"
 

@@ -66,6 +66,14 @@ class Session:
         """Runs a cell that may fail; returns its reply."""
         return self.run(code, cell)[0]
 
+    def in_vain(self, code, refusal, fails, before=()):
+        """Runs a cell whose requests are refused from some point on, whatever is changed about them; returns what it published."""
+        self.strict.refusals = [*before, *[refusal] * 20]
+        published = self.cell(code, fails=fails)
+        assert self.strict.refusals, "it tries without end"
+        self.strict.refusals = []
+        return published
+
     def refused(self, code):
         """Runs a cell that must fail before anything is sent."""
         before = len(self.judge.bodies)
@@ -112,6 +120,7 @@ class Session:
         self.kernel.process.kill()
         self.kernel.process.wait(LIMIT_S)
         self.client.stop_channels()
+        self.judge.restarted()
         self.kernel.start()
         self.client = self.kernel.client()
 
@@ -120,6 +129,7 @@ class Session:
         self.client.shutdown()
         assert self.kernel.wait() == 0
         self.client.stop_channels()
+        self.judge.restarted()
         self.kernel.start()
         self.client = self.kernel.client()
 

@@ -58,7 +58,7 @@ SAYS_GONE = re.compile(r"sandbox[^.]*\b(gone|expired?s?)\b|\b(gone|expired?s?)\b
 SAYS_NEW = re.compile(r"\bnew\b[^.]*sandbox|sandbox[^.]*\bnew\b", re.I)
 # Cells after which another sandbox is nothing to wonder at.
 MOVES = re.compile(r"%(reset|fork|thread|resume|undo)\b")
-STATE = ("%status", "%files", "%set", "%history", "%tool")
+STATE = ("%status", "%set", "%history", "%tool")
 PASSES = re.compile(r"^(turns|saved|cost|sandbox|backend) .*$", re.M)
 
 
@@ -125,6 +125,8 @@ class Walk:
     def again(self, how, said):
         self.done.append(said)
         how()
+        # Whatever is to be said first, is said.
+        self.session.cell("%version", "state")
         self.moved, self.carried = True, None
 
     def happens(self):
@@ -144,9 +146,7 @@ class Walk:
     def interrupts(self):
         code, cell = "%tools default\nSlow work", self.cell()
         how = self.chance.choice([self.session.interrupted, self.session.killed])
-        self.done.append((cell, code, how.__name__))
-        how(code, cell)
-        self.moved, self.carried = True, None
+        self.again(lambda: how(code, cell), (cell, code, how.__name__))
 
     def fails(self):
         """A cell whose job cannot be done changes nothing."""

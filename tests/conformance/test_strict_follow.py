@@ -55,7 +55,7 @@ def test_a_server_that_is_older():
 
 
 def test_calls_that_do_not_follow_from_each_other():
-    first = ask(user(TEXT), container="c")
+    first = ask(user(TEXT), container="c", tools=[CODE])
     thinking = ask(*HISTORY, user(TEXT))
     rounds = [*first["messages"], said(WANTED), user(ANSWER)]
     on = {"messages": rounds, "container": "c"}
@@ -109,7 +109,7 @@ def test_calls_that_do_not_follow_from_each_other():
         ("ended with end_turn", after(first, ends, first)),
         ("ended with refusal", after(first, ([TEXT], "refusal"), first)),
         ("ended with None", after(first, ([TEXT], None), first)),
-        ("tools changed", after(first, calls, {**first, **on, "tools": [CODE]})),
+        ("tools changed", after(first, calls, {**first, **on, "tools": [CODE, SQUARE]})),
         ("thinking changed", after(first, calls, {**first, **on, "thinking": {"type": "adaptive"}})),
         ("calls are answered with", after(first, calls, {**first, "messages": [*rounds[:2], user(ANSWER, TEXT)]})),
         ("does not go on", after(first, calls, {**first, "messages": [user(TEXT), said(TEXT, WANTED), user(ANSWER)]})),
@@ -123,7 +123,7 @@ def test_calls_that_do_not_follow_from_each_other():
 
 def test_repairs_one_after_the_other():
     """What was left out in vain comes back; nothing is tried twice, nor two things at once."""
-    first = ask(user(TEXT), HISTORY[1], user(TEXT), container="c")
+    first = ask(user(TEXT), HISTORY[1], user(TEXT), container="c", tools=[CODE])
     lost = {key: value for key, value in first.items() if key != "container"}
     bare = {**first, "messages": [user(TEXT), said(TEXT, TEXT), user(TEXT)]}
     both = {**lost, "messages": bare["messages"]}
@@ -134,7 +134,9 @@ def test_repairs_one_after_the_other():
         (None, [(first, gone), (lost, doubt), (both, doubt)]),
         (None, [(first, doubt), (plain, doubt), ({**lost}, doubt)]),
         (None, [(first, Refused(500)), (first, Refused(500)), (first, Refused(500)), (lost, Refused(500)), (lost, Refused(500))]),
+        (None, [(first, doubt), (lost, doubt), (bare, gone), (both, doubt)]),
         ("does not come back", [(first, doubt), (lost, doubt), (both, doubt)]),
+        ("does not come back", [(first, doubt), (lost, doubt), (bare, doubt), (both, doubt)]),
         ("changed ['container', 'thinking']", [(first, doubt), (both, doubt)]),
         ("asked again", [(first, doubt), (lost, doubt), (bare, doubt), (first, doubt)]),
         ("asked again", [(first, doubt), (lost, doubt), (lost, doubt)]),

@@ -29,15 +29,6 @@ def refused(session, code, *refusals, **options):
     return len(session.judge.bodies) - before, shown(published)
 
 
-def always_refused(session, code, refusal, error):
-    """Runs a cell whose requests are refused, whatever is changed about them."""
-    session.strict.refusals = [refusal] * 20
-    published = session.cell(code, fails=error)
-    assert session.strict.refusals, "it does not try for ever"
-    session.strict.refusals = []
-    return published
-
-
 def blanks(published):
     """Outputs without anything to see in them."""
     data = [message["content"].get("data", {}) for message in published if message["msg_type"] == "display_data"]
@@ -129,7 +120,7 @@ def test_w2_another_organisation_has_neither_the_sandbox_nor_the_thinking(sessio
 def test_w2_a_refusal_that_is_about_neither_leaves_both_as_they_were(session):
     session.cell("Compute at first")
     home = session.judge.expected_container
-    text = shown(always_refused(session, "Compute in vain", Refused(400), "InvalidRequestError"))
+    text = shown(session.in_vain("Compute in vain", Refused(400), "InvalidRequestError"))
     assert not SAYS_GONE.search(text) and not SAYS_NEW.search(text), text
     session.cell("Hello")
     assert session.thoughts() == 2, "what was no reason is kept"
@@ -177,7 +168,7 @@ def test_w4_what_a_stream_begins_with_is_tried_again(session, words, status, err
 
 def test_w4_what_is_no_reason_to_try_again_is_told_as_it_is(session):
     for status, error in ((400, "InvalidRequestError"), (401, "AuthenticationError"), (403, "PermissionError"), (404, "NotFoundError")):
-        text = shown(always_refused(session, "Hello", Refused(status, event=True, text="It is so."), error))
+        text = shown(session.in_vain("Hello", Refused(status, event=True, text="It is so."), error))
         assert "It is so." in text and "may already have run" not in text and "mid-answer" not in text, text
     session.cell("Compute after it")
 
