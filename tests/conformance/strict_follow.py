@@ -4,7 +4,8 @@ from strict_answers import without
 from strict_values import CHANGES, THINKING, bare, container_id, core, every_block, written
 
 # What a refusal may be repaired with, and of which status: one thing at a time (0.1, 3-5; 0.2, 17).
-REPAIRS = {"container": (400, 404, 500), "thinking": (400,), "tools": (400,), "diagnostics": (400,), "version": (400,), "keys": (400,)}
+REPAIRS = {"container": (400, 404, 500), "thinking": (400,), "tools": (400,), "diagnostics": (400,), "version": (400,), "keys": (400,),
+           "summary": (400,)}  # fmt: skip
 SPENT = ("enforced_spend_limit_reached", "contract_spend_limit_reached")
 # A wait may be shorter on this clock by what the answer took to arrive.
 EARLY_S = 0.02
@@ -54,7 +55,7 @@ class Follow:
         """A cell begins: what it asks first is its own affair; `many` questions are of several cells."""
         self.many = many
         self.past = self.doubted = None
-        self.retries = self.pauses = self.rounds = 0
+        self.retries = self.waits = self.pauses = self.rounds = 0
         # The first request that was refused, and what was changed in each that followed it, with how it was refused.
         self.first, self.tried = None, []
 
@@ -71,7 +72,7 @@ class Follow:
         before, outcome, at = self.past
         if isinstance(outcome, Refused):
             return self.after_refusal(before, outcome, body, now - at)
-        self.retries, self.first, self.tried = 0, None, []
+        self.retries, self.waits, self.first, self.tried = 0, 0, None, []
         if outcome.stop == "compaction" or self.many and outcome.stop == "end_turn":
             return
         if outcome.stop not in ("tool_use", "pause_turn"):
@@ -98,6 +99,7 @@ class Follow:
         changed = self.facts(*self.first, body)
         if refused.is_transient() and (changed is None or changed == self.tried[-1][0]):
             self.retries += 1
+            self.waits += 1
             if before != body:
                 self.wrong("tried again, but not with the same")
             wait = refused.wait_s()
@@ -131,6 +133,9 @@ class Follow:
             changed.add("diagnostics")
         if container_id(first) and not container_id(body) and self.can_use(body):
             changed.add("container")
+        if sums_up(first) and not sums_up(body):
+            # The turns themselves, from the first on.
+            return frozenset(changed | {"summary"})
         if changes_tools(first) and not changes_tools(body):
             return None if thinks(body) else frozenset(changed | {"tools"})
         loose = ["messages", *({"container", "diagnostics"} & changed)]
@@ -157,8 +162,8 @@ class Follow:
                 self.wrong(f"left at {outcome.stop}")
             return
         wait = outcome.wait_s()
-        if outcome.is_transient() and (wait is None and self.retries < 2 or wait is not None and wait < 5):
-            self.wrong(f"gave up at {outcome.status} after {self.retries} retries")
+        if outcome.is_transient() and (wait is None and self.waits < 2 or wait is not None and wait < 5):
+            self.wrong(f"gave up at {outcome.status} after {self.waits} retries")
         is_first = not (self.pauses or self.rounds)
         suspect = outcome.status in (400, 404) or outcome.status == 500 and outcome.is_transient()
         untried = container_id(before) and not any("container" in changed for changed, _ in self.tried)
@@ -168,6 +173,10 @@ class Follow:
 
 def thinks(body):
     return any(block["type"] in THINKING for _, _, block in every_block(body))
+
+
+def sums_up(body):
+    return any(block["type"] == "compaction" for _, _, block in every_block(body))
 
 
 def changes_tools(body):

@@ -259,6 +259,8 @@ class History:
     def loosened(self, block, prefix, previous):
         """What is wrong with a thinking block at a place; `previous` is the seal of the one before it there."""
         made_on, after = self.bound[seal(block)]
+        if self.refused_keys:
+            made_on = [(role, without(said, self.refused_keys)) for role, said in made_on]
         if prefix != made_on:
             yield difference(made_on, prefix)
         if previous is not None and previous != after:

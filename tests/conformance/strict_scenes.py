@@ -27,6 +27,8 @@ class Scenes:
             "only": [BLANK],
             "nothing": [NONE],
             "thought": [*self.thought(), SPACE],
+            "seen": [*self.thought(), *step, *self.thought("Then I see."), SPACE],
+            "mute": [*self.thought(), *step, *self.thought("Then I see.")],
             "thoughts": [SPACE, *self.thought(), NONE, *self.thought("Then I see."), BLANK],
         }
         words = self.words[1]

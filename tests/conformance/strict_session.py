@@ -96,7 +96,7 @@ class Session:
         self.client.iopub_until_idle(msg_id)
         assert self.client.get_shell_msg(timeout=LIMIT_S)["content"]["ename"] == "KeyboardInterrupt"
         self.judge.over(stopped=True)
-        assert self.judge.problems == []
+        assert self.judge.problems == [], self.judge.problems
 
     def until(self, words):
         """Waits until something is shown."""
@@ -137,6 +137,10 @@ class Session:
     def tools_of(body):
         """The names of the tools in force at the end of a request."""
         return set(Judge().available(body))
+
+    @staticmethod
+    def texts(content):
+        return [block["text"] for block in blocks(content)]
 
     def last(self):
         return self.judge.bodies[-1]

@@ -2,7 +2,7 @@
 
 from strict_follow import Refused
 from strict_samples import (
-    ANSWER, CALL, CODE, HEADERS, HISTORY, LATER, NOTE, RAN, SQUARE, TEXT, THREE, WANTED, adds, ask, judge, problems,
+    ANSWER, CALL, CODE, HEADERS, HISTORY, LATER, NOTE, RAN, SQUARE, SUMMARY, TEXT, THREE, WANTED, adds, ask, judge, problems,
     said, system, user,
 )  # fmt: skip
 
@@ -147,6 +147,15 @@ def test_repairs_one_after_the_other():
             judged.follows(body, 9.0)
             judged.ended(body, refused, 0.0)
         assert any(expected in problem for problem in judged.problems) if expected else judged.problems == [], (expected, judged.problems)
+
+
+def test_a_repair_without_a_summary():
+    summed = ask(said(SUMMARY), user(TEXT), container="c", tools=[CODE])
+    for expected, status in ((None, 400), ("asked again", 403)):
+        judged = judge()
+        judged.ended(summed, Refused(status), 0.0)
+        judged.follows(ask(user(TEXT), said(TEXT), user(TEXT), container="c", tools=[CODE]), 1.0)
+        assert any(expected in problem for problem in judged.problems) if expected else judged.problems == []
 
 
 def test_a_repair_without_keys_that_nobody_knows():

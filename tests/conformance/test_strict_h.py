@@ -53,6 +53,21 @@ def test_h1_a_removed_file_of_a_later_turn_costs_only_what_came_after(session):
     assert session.thoughts() == 3
 
 
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-haiku-4-5"])
+def test_h1_a_model_that_can_be_told_nothing_costs_only_what_came_after(session, model):
+    """It is sent `system` and `tools` anew; where they are as they were, so is what was thought on them."""
+    session.cell("Hello at first")
+    session.cell("Hello again")
+    session.cell("%system Be brief.\nHello in brief")
+    session.cell("%system --clear\nHello at length")
+    assert session.thoughts() == 3
+    system = session.last()["system"]
+    session.cell(f"%model {model}\nHello, other one")
+    as_it_was = Session.texts(session.last()["system"]) == Session.texts(system)
+    assert session.thoughts() == (2 if as_it_was else 0)
+    session.cell("Hello again")
+
+
 def test_h1_a_file_that_is_gone_is_uploaded_again_and_thinking_is_lost_once(session):
     (session.kernel.directory / "a.txt").write_text("a note\n")
     session.cell("%attach a.txt --document\nHello, read it")
@@ -157,7 +172,8 @@ def test_h4_a_budget_of_a_cell_that_fails_limits_nothing(session):
 
 def test_h4_a_sandbox_is_kept_when_the_cell_that_was_to_drop_it_fails(session):
     session.cell("Compute at first")
-    for code in ("%reset sandbox\n%attach nope.csv", "%reset\n%attach nope.csv", "%undo\n%attach nope.csv", "%fork side\n%attach nope.csv"):
+    for code in ("%reset sandbox\n%attach nope.csv", "%reset\n%attach nope.csv", "%undo\n%attach nope.csv", "%fork side\n%attach nope.csv",
+                 "%reset chat\n%resume 20991231-nobody", "%fork side\n%rm nope.csv"):  # fmt: skip
         assert session.attempt(code)["status"] == "error", code
         session.cell("Hello after it")
         assert "Compute at first" in json.dumps(session.last()), code

@@ -1,6 +1,5 @@
 """Faults on the wire, each named after its entry: whatever one answer or one refusal was, the next request is valid."""
 
-import json
 import re
 
 import pytest
@@ -77,6 +76,21 @@ def test_w1_between_the_calls_of_a_turn(session, how):
         session.attempt(code)
         session.cell("Hello after it")
         session.cell("Compute after it")
+
+
+@pytest.mark.parametrize("how", ["404", "404 event"])
+def test_w1_a_kernel_that_is_killed_in_the_cell_that_was_asked_again(tmp_path, how):
+    session = Session(tmp_path, JPY_SESSION_NAME=str(tmp_path / "work.ipynb"))
+    try:
+        (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+        session.cell("%attach table.csv\nCompute at first")
+        session.strict.expire(how)
+        session.judge.any_container = True
+        session.killed("Slow work")
+        session.cell("Hello after the kill")
+        session.cell("Compute at the end")
+    finally:
+        session.close()
 
 
 @pytest.mark.parametrize("how", ["404", "404 event"])
@@ -173,7 +187,7 @@ def test_w4_what_is_no_reason_to_try_again_is_told_as_it_is(session):
     session.cell("Compute after it")
 
 
-BLANKS = ["first", "empty", "between", "step", "after", "only", "nothing", "thought", "thoughts", "paused", "pause", "square"]
+BLANKS = ["first", "empty", "between", "step", "after", "only", "nothing", "thought", "seen", "mute", "thoughts", "paused", "pause", "square"]
 
 
 @pytest.mark.parametrize("where", BLANKS)
@@ -278,8 +292,8 @@ def test_w18_they_are_shown_as_every_call_is(session):
     last = {}
     for message in published:
         content = message["content"]
-        if "data" in content:
-            last[content.get("transient", {}).get("display_id", id(message))] = json.dumps(content["data"])
+        if "text/plain" in content.get("data", {}):
+            last[content.get("transient", {}).get("display_id", id(message))] = content["data"]["text/plain"]
     every = "\n".join(last.values())
     for n in range(14):
         assert f"printed {n}" in every and re.search(rf"\b{n * 1000}\b", every), (n, every)
