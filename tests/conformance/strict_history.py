@@ -1,11 +1,11 @@
-"""Rules of a conversation: order, pairs, what was said goes back as it came, thinking stays bound
+"""Rules of a conversation: order, what was said goes back as it came, thinking stays bound
 to what it saw, tools that come and go (reference 2.6, 5, 6.6, 8, 14.1)."""
 
 import json
 
-from strict_answers import Answer, is_result_of, without
+from strict_answers import Answer, without
 from strict_models import MODELS, checks_prefix
-from strict_values import CALLS, CHANGES, THINKING, all_joined, bare, blocks, container_id, every_block, is_blank, is_broken_call, seal, written
+from strict_values import CALLS, CHANGES, THINKING, all_joined, bare, blocks, every_block, is_blank, is_broken_call, seal, written
 
 
 class History:
@@ -81,78 +81,6 @@ class History:
             self.wrong(f"messages[{i}]: tools change after a paused turn")
         if changes and message.get("clear_at") == "next_user_message":
             self.wrong(f"messages[{i}]: tools change in a message that goes")
-
-    def pairs(self, body):
-        turns = []
-        for message in body["messages"]:
-            if message["role"] == "system":
-                continue
-            if turns and turns[-1][0] == message["role"]:
-                turns[-1][1].extend(blocks(message["content"]))
-            else:
-                turns.append((message["role"], list(blocks(message["content"]))))
-        open_calls, open_server, ever, by_code = [], {}, set(), set()
-        for number, (role, content) in enumerate(turns):
-            kinds = [block["type"] for block in content]
-            used = set()
-            if role == "user":
-                results = [block for block in content if block["type"] == "tool_result"]
-                answered = [block["tool_use_id"] for block in results]
-                if sorted(answered) != sorted(open_calls):
-                    self.wrong(f"calls {open_calls}, answers {answered}")
-                if kinds[: len(answered)] != ["tool_result"] * len(answered):
-                    self.wrong(f"results do not come first: {kinds}")
-                if open_server and set(kinds) != {"tool_result"}:
-                    self.wrong(f"{list(open_server)} waits, and the user says {kinds}")
-                for block in results:
-                    inner = block.get("content")
-                    rich = isinstance(inner, list) and any(part["type"] != "text" for part in inner)
-                    if rich and block["tool_use_id"] in by_code:
-                        self.wrong("code is answered with more than text")
-                open_calls = []
-                continue
-            for block in content:
-                if block["type"] in CALLS:
-                    # Other messages may use it again (0.2, 19).
-                    if block["id"] in used:
-                        self.wrong(f"{block['id']} twice")
-                    used.add(block["id"])
-                    ever.add(block["id"])
-                    if is_broken_call(block):
-                        self.wrong(f"{block['id']}: the input is no object")
-                if block["type"] == "tool_use":
-                    open_calls.append(block["id"])
-                    caller = block.get("caller") or {}
-                    if caller.get("type", "direct") != "direct":
-                        by_code.add(block["id"])
-                        if caller.get("tool_id") not in ever:
-                            self.wrong(f"{block['id']} was called by code that is not there")
-                elif block["type"] in ("server_tool_use", "mcp_tool_use"):
-                    open_server[block["id"]] = block["name"]
-                elif block["type"].endswith("_tool_result"):
-                    called = open_server.pop(block["tool_use_id"], None)
-                    if called is None:
-                        self.wrong(f"a result of nothing: {block['tool_use_id']}")
-                    elif not is_result_of(called, block):
-                        self.wrong(f"{called} without a corresponding {called}_tool_result block: {block['type']}")
-            last = number + 1 == len(turns)
-            if open_server and not (last and self.goes_on(body)) and not open_calls:
-                self.wrong(f"no result of {list(open_server)}")
-            if content and content[-1]["type"] in THINKING and not (last and self.goes_on(body)):
-                self.wrong("an answer ends with a thought")
-        if open_calls:
-            self.wrong(f"no answer to {open_calls}")
-        waits = open_server or by_code.intersection(block.get("tool_use_id") for block in blocks(body["messages"][-1]["content"]))
-        if waits and not container_id(body) and "compaction" not in body:
-            if by_code or any("code" in name for name in open_server.values()):
-                self.wrong("resumed without the container: container_id is required when there are pending tool uses")
-        for name in open_server.values():
-            name = "code_execution" if "code_execution" in name else name
-            if not any(tool.get("name") == name for tool in self.available(body).values()):
-                self.wrong(f"resumed, but no {name} tool was provided")
-
-    def goes_on(self, body):
-        return body["messages"][-1]["role"] == "assistant" and "compaction" not in body
 
     def echoes(self, body):
         """Every assistant message is an answer as it came: whole, or less what may be left out."""

@@ -7,13 +7,14 @@ from strict_body import Body
 from strict_follow import Follow
 from strict_history import History
 from strict_kept import Kept
+from strict_pairs import Pairs
 from strict_sandbox import Sandbox
 from strict_transport import Transport
 from strict_types import BETA_COUNTED, BETA_CREATED, COUNTED, CREATED, mismatch
 from strict_values import written
 
 
-class Judge(Transport, Body, History, Kept, Sandbox, Follow):
+class Judge(Transport, Body, History, Pairs, Kept, Sandbox, Follow):
     """What was said so far, and what was wrong with it."""
 
     def __init__(self):
