@@ -15,3 +15,4 @@ pub mod session;
 pub mod sockets;
 pub mod spec;
 pub mod wire;
+pub mod zmtp;

@@ -37,3 +37,4 @@ mod tools;
 mod turn_loop;
 mod web;
 mod wire;
+mod zmtp;
