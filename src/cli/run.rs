@@ -93,6 +93,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
                 BindError::Listen { .. } | BindError::Serve { .. } => {
                     "another process may hold the port: restart the kernel; else check `ip` in the connection file"
                 }
+                BindError::Private { .. } => "set `TMPDIR` to a folder that can be written to",
             };
             Failure::new(error.to_string()).with_hint(hint)
         })?;

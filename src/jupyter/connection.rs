@@ -25,6 +25,10 @@ pub(super) const REQUEST_QUEUE: usize = 4096;
 /// Messages between the actor and one socket's writer; a full queue makes the actor wait.
 pub(super) const SEND_QUEUE: usize = 1024;
 
+/// Messages between the actor and the publisher of iopub. Few, because some have megabytes: while a
+/// subscriber is behind, they wait here.
+pub(super) const IOPUB_QUEUE: usize = 16;
+
 /// The longest [`Outgoing::flush`] or [`Outgoing::close`] may take.
 const FLUSH_LIMIT: Duration = Duration::from_millis(100);
 
@@ -144,7 +148,7 @@ impl Outgoing {
     ) -> String {
         let header = self.session.header(msg_type);
         let frames = wire::encode(
-            Draft {
+            &Draft {
                 identities: &request.identities,
                 header: &header,
                 parent: Some(&request.parent),
@@ -169,7 +173,7 @@ impl Outgoing {
     pub async fn publish(&self, parent: Option<&Parent>, msg_type: &str, content: Value) {
         let topic = format!("kernel.{}.{msg_type}", self.session.id());
         let frames = wire::encode(
-            Draft {
+            &Draft {
                 identities: &[topic.into()],
                 header: &self.session.header(msg_type),
                 parent,

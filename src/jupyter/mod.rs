@@ -1,15 +1,15 @@
 //! The Jupyter protocol. Knows nothing of Claude.
 //!
-//! `wire`, `session`, `mime`, `request`, `connection_file` and `spec` are pure; `sockets` is the
-//! edge; `iopub` is the only writer of that channel; `memory` stands in for the sockets in tests.
+//! `wire`, `zmtp`, `session`, `messages`, `mime`, `request`, `connection_file` and `spec` are pure;
+//! `sockets` is the edge; `iopub` is the only writer of that channel; `memory` stands in for the
+//! sockets in tests.
 
 pub mod connection;
 pub mod connection_file;
-mod in_flight;
-pub mod iopub;
+mod iopub;
 pub mod memory;
+pub mod messages;
 pub mod mime;
-mod outbox;
 pub mod request;
 pub mod session;
 pub mod sockets;

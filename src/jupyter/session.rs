@@ -3,7 +3,7 @@
 //! Pure: time and the session's id come from the [`Host`]. Every header made here has a message id
 //! of its own, so no two messages of a process carry the same signature (clients refuse repeats).
 //!
-//! Source: Jupyter messaging spec 5.4, "General Message Format"; jupyter_client, "Security".
+//! Source: Jupyter messaging spec 5.5, "General Message Format"; jupyter_client, "Security".
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -21,8 +21,8 @@ use crate::host::Host;
 
 /// The protocol version in every header and in `kernel_info_reply`.
 ///
-/// 5.4 is what is true: 5.5 would promise an `iopub_welcome`, which a PUB socket cannot send.
-pub const PROTOCOL_VERSION: &str = "5.4";
+/// 5.5: subscribers of iopub are welcomed, and control answers `kernel_info_request`.
+pub const PROTOCOL_VERSION: &str = "5.5";
 
 /// The only signature scheme offered, and the default of connection files.
 pub const SIGNATURE_SCHEME: &str = "hmac-sha256";

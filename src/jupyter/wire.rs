@@ -4,12 +4,13 @@
 //! is checked against the bytes that came, and a parent header goes back as the bytes that came:
 //! nothing is verified or echoed through a second serialisation.
 //!
-//! Source: Jupyter messaging spec 5.4, "The wire protocol".
+//! Source: Jupyter messaging spec 5.5, "The wire protocol".
 
 use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -78,7 +79,7 @@ pub struct Message {
 
 /// A message to send, borrowed from where its parts live.
 #[derive(Debug, Clone, Copy)]
-pub struct Draft<'a> {
+pub struct Draft<'a, C: ?Sized> {
     /// The routing frames, or on iopub the topic.
     pub identities: &'a [Bytes],
     /// The header's JSON, from [`Session::header`](super::session::Session::header).
@@ -88,7 +89,7 @@ pub struct Draft<'a> {
     /// `metadata`.
     pub metadata: &'a Map<String, Value>,
     /// `content`, an object.
-    pub content: &'a Value,
+    pub content: &'a C,
     /// Raw buffers; not signed.
     pub buffers: &'a [Bytes],
 }
@@ -214,7 +215,7 @@ pub fn decode(
 ///
 /// The four JSON frames are slices of one buffer, so they are signed in one go and copied never.
 #[must_use]
-pub fn encode(draft: Draft<'_>, signer: &Signer) -> Vec<Bytes> {
+pub fn encode<C: Serialize + ?Sized>(draft: &Draft<'_, C>, signer: &Signer) -> Vec<Bytes> {
     let parent = draft.parent.map_or("{}", Parent::as_str);
     let mut signed = Vec::with_capacity(draft.header.len() + parent.len() + 256);
     signed.extend_from_slice(draft.header.as_bytes());
@@ -239,9 +240,9 @@ pub fn encode(draft: Draft<'_>, signer: &Signer) -> Vec<Bytes> {
     frames
 }
 
-fn append_json(buffer: &mut Vec<u8>, value: &impl serde::Serialize) {
+fn append_json(buffer: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let start = buffer.len();
-    // A `Value` always serialises (string keys, finite numbers) and a `Vec` takes every byte;
+    // What we send always serialises (string keys, finite numbers) and a `Vec` takes every byte;
     // should that ever change, an empty object is still a message.
     if serde_json::to_writer(&mut *buffer, value).is_err() {
         buffer.truncate(start);

@@ -10,9 +10,7 @@ use crate::cell::complete::{Completeness, Completion};
 use crate::cell::magic::Candidate;
 use crate::cell::path_at::{Fits, path_at};
 use crate::jupyter::request::{Cursor, History, HistoryAccess, text};
-
-/// The Jupyter protocol version announced: 5.4 is the last without a welcome on iopub.
-const PROTOCOL_VERSION: &str = "5.4";
+use crate::jupyter::session::PROTOCOL_VERSION;
 
 /// One executed cell, for history.
 #[derive(Debug, Clone, PartialEq, Eq)]

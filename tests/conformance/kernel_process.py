@@ -4,6 +4,7 @@ The kernel runs offline, in a directory and a home of its own; nothing here need
 """
 
 import os
+import socket as sockets
 import subprocess
 import sys
 import time
@@ -19,6 +20,9 @@ BINARY = Path(os.environ.get("CLAUDE_KERNEL_BIN", ROOT / "target/debug/claude-ke
 KEY = b"b7a1c9d2-conformance"
 # Far more than anything here takes, even on a machine under load.
 LIMIT_S = 30
+# Set to run the long forms of what `make test` runs for seconds: minutes, on a release build.
+SOAK = bool(os.environ.get("CLAUDE_KERNEL_TEST_SOAK"))
+PORTS = ("shell", "control", "stdin", "iopub", "hb")
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -75,6 +79,21 @@ class KernelProcess:
 
     def alive(self) -> bool:
         return self.process.poll() is None
+
+    def rss_mb(self) -> float:
+        """Returns the memory that the process holds."""
+        return psutil.Process(self.process.pid).memory_info().rss / 1e6
+
+    def raw(self, port: str) -> sockets.socket:
+        """Connects below ZeroMQ, for bytes that no library would send."""
+        where = endpoint(self.info, port)
+        if where.startswith("ipc://"):
+            raw = sockets.socket(sockets.AF_UNIX)
+            raw.connect(where.removeprefix("ipc://"))
+        else:
+            raw = sockets.create_connection((self.info["ip"], self.info[f"{port}_port"]))
+        raw.settimeout(LIMIT_S)
+        return raw
 
     def close(self) -> None:
         if self.alive():

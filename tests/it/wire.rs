@@ -87,7 +87,7 @@ fn a_message_of_jupyter_client_is_understood() {
 #[test]
 fn headers_say_who_and_when_and_never_repeat() {
     let session = Session::new(FixedHost::new(), signer());
-    expect![[r#"{"msg_id":"00000000-0000-0000-0000-000000000001_0","session":"00000000-0000-0000-0000-000000000001","username":"kernel","date":"2026-01-01T00:00:00.000000Z","msg_type":"status","version":"5.4"}"#]]
+    expect![[r#"{"msg_id":"00000000-0000-0000-0000-000000000001_0","session":"00000000-0000-0000-0000-000000000001","username":"kernel","date":"2026-01-01T00:00:00.000000Z","msg_type":"status","version":"5.5"}"#]]
         .assert_eq(&session.header("status"));
     let odd: Value = serde_json::from_str(&session.header("a\"b\n")).unwrap();
     assert_eq!(odd["msg_type"], "a\"b\n");
@@ -101,7 +101,7 @@ fn a_parent_goes_back_byte_for_byte() {
     let request = decode(signed([header, b"{}", b"{}", b"{}"])).unwrap();
     let session = Session::new(FixedHost::new(), signer());
     let frames = wire::encode(
-        Draft {
+        &Draft {
             identities: &request.identities,
             header: &session.header("reply"),
             parent: Some(&request.parent),
@@ -347,7 +347,7 @@ proptest! {
             content: &content,
             buffers: &buffers,
         };
-        let message = decode(wire::encode(draft, session.signer())).unwrap();
+        let message = decode(wire::encode(&draft, session.signer())).unwrap();
         prop_assert_eq!(&message.header.msg_type, &msg_type);
         prop_assert_eq!(&message.header.session, session.id());
         prop_assert_eq!(message.parent.as_str(), header);

@@ -4,8 +4,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zeromq::ZmqMessage;
 
-use super::connection::Parcel;
 use super::in_flight::InFlight;
+use crate::jupyter::connection::Parcel;
 
 /// The queue of one socket's writer.
 #[derive(Debug)]
