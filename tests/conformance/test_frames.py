@@ -10,8 +10,21 @@ import time
 import psutil
 import pytest
 import zmq
-from kernel_process import LIMIT_S, PORTS, SOAK, KernelProcess, endpoint
-from zmtp import COMMAND, GREETING, MORE, announced, command, frame, is_closed, opening, send_until_closed, shake_hands
+from jupyter_client.session import Session
+from kernel_process import KEY, LIMIT_S, PORTS, SOAK, KernelProcess, endpoint
+from zmtp import (
+    COMMAND,
+    GREETING,
+    MORE,
+    announced,
+    command,
+    frame,
+    is_closed,
+    opening,
+    receive,
+    send_until_closed,
+    shake_hands,
+)
 
 RANDOM_BYTES = 10_000_000 if SOAK else 300_000
 EMPTY_FRAMES = 3_000_000 if SOAK else 300_000
@@ -194,25 +207,42 @@ def test_heartbeats_are_not_held_up_by_who_does_not_read(kernel):
     stalled.close()
 
 
-def test_zmtp_pings_are_answered_on_sockets_of_our_own(kernel):
-    for port in ("iopub", "hb"):
-        raw = kernel.raw(port)
-        shake_hands(raw, port)
-        raw.sendall(command(b"PING", b"\x00\x64context"))
-        assert raw.recv(100) == command(b"PONG", b"context")
-        raw.close()
+@pytest.mark.parametrize("port", PORTS)
+def test_zmtp_pings_are_answered(kernel, port):
+    raw = kernel.raw(port)
+    shake_hands(raw, port)
+    # Also one in the middle of a message.
+    for before in (b"", command(b"NEWER", b"than we"), frame(b"", MORE) if port not in ("iopub",) else b""):
+        raw.sendall(before + command(b"PING", b"\x00\x64context"))
+        pong = command(b"PONG", b"context")
+        assert receive(raw, len(pong)) == pong
+    # Who pings and does not read costs nothing; the heartbeat reads no further then.
+    raw.settimeout(1)
+    send_until_closed(raw, command(b"PING", b"\x00\x64context") * 100_000)
+    raw.close()
 
 
 def test_a_client_with_zmtp_heartbeats_stays_connected(kernel):
+    """Which libzmq sends if it is told to; an unanswered one, or a closed connection, would be seen."""
     context = zmq.Context.instance()
-    socket = context.socket(zmq.SUB)
-    socket.linger = 0
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 50)
-    socket.subscribe(b"")
-    monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-    socket.connect(endpoint(kernel.info, "iopub"))
-    socket.rcvtimeo = LIMIT_S * 1000
-    assert b"iopub_welcome" in b"".join(socket.recv_multipart())
-    assert not monitor.poll(500)
-    socket.disable_monitor()
-    socket.close()
+    sockets, monitors = {}, []
+    for port, kind in (("iopub", zmq.SUB), ("shell", zmq.DEALER), ("control", zmq.DEALER)):
+        socket = sockets[port] = context.socket(kind)
+        socket.linger = 0
+        socket.rcvtimeo = LIMIT_S * 1000
+        socket.setsockopt(zmq.HEARTBEAT_IVL, 50)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 400)
+        if kind == zmq.SUB:
+            socket.subscribe(b"")
+        monitors.append(socket.get_monitor_socket(zmq.EVENT_DISCONNECTED))
+        socket.connect(endpoint(kernel.info, port))
+    session = Session(key=KEY)
+    for port in ("shell", "control"):
+        sockets[port].send_multipart(session.serialize(session.msg("kernel_info_request", {})))
+        assert b"kernel_info_reply" in b"".join(sockets[port].recv_multipart())
+    assert b"iopub_welcome" in b"".join(sockets["iopub"].recv_multipart())
+    assert not monitors[0].poll(1000)
+    assert not any(monitor.poll(0) for monitor in monitors)
+    for socket in sockets.values():
+        socket.disable_monitor()
+        socket.close()

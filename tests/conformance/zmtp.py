@@ -57,7 +57,7 @@ def is_closed(raw: socket.socket) -> bool:
     try:
         while raw.recv(65536):
             pass
-    except (ConnectionError, BrokenPipeError):
+    except ConnectionError:
         return True
     except TimeoutError:
         return False
@@ -68,5 +68,5 @@ def send_until_closed(raw: socket.socket, data: bytes) -> None:
     """Sends as much as the kernel takes."""
     try:
         raw.sendall(data)
-    except (ConnectionError, BrokenPipeError):
+    except (ConnectionError, TimeoutError):
         pass

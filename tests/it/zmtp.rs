@@ -3,8 +3,8 @@
 
 use bytes::{Bytes, BytesMut};
 use claude_kernel::jupyter::zmtp::{
-    Event, FrameHeader, FrameKind, GREETING, GREETING_BYTES, Guard, Limits, Link, SocketType,
-    ZmtpError, encode,
+    Event, FrameHeader, FrameKind, GREETING, GREETING_BYTES, Guard, Limits, Link, Passed,
+    SocketType, ZmtpError, answer_to, encode,
 };
 use proptest::prelude::*;
 
@@ -296,6 +296,78 @@ fn flags_that_mean_nothing_are_refused() {
         let checked = guard().check(&[flags]);
         assert_eq!(checked.is_ok(), known, "{flags:#010b}: {checked:?}");
     }
+}
+
+/// What a guard hands on.
+#[derive(Debug, Default, PartialEq)]
+struct Sifted {
+    bytes: Vec<u8>,
+    commands: Vec<Bytes>,
+}
+
+impl Passed for Sifted {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+    fn command(&mut self, body: Bytes) {
+        self.commands.push(body);
+    }
+}
+
+#[test]
+fn commands_after_the_handshake_are_sifted_out() {
+    let opening = opening("DEALER");
+    let ping = command(b"PING", b"\0\x0acontext");
+    let long = vec![7; 300];
+    let mut expected = opening.clone();
+    let mut sent = opening.clone();
+    for (message, between) in [
+        (vec![Bytes::from_static(b"a"), Bytes::new()], &ping),
+        (vec![Bytes::from(long)], &command(b"NEWER", b"")),
+    ] {
+        let bytes = encode(&message).concat();
+        expected.extend(&bytes);
+        sent.extend(between);
+        sent.extend(bytes);
+    }
+    // In the middle of a message too.
+    expected.extend(b"\x01\x01x\0\x01y");
+    sent.extend([b"\x01\x01x", &ping[..], b"\0\x01y"].concat());
+    for size in 1..sent.len() {
+        let mut sifted = Sifted::default();
+        let mut guard = Guard::new(LIMITS);
+        for chunk in sent.chunks(size) {
+            guard.sift(chunk, &mut sifted).unwrap();
+        }
+        assert_eq!(sifted.bytes, expected, "in pieces of {size}");
+        assert_eq!(sifted.commands, [&ping[2..], b"\x05NEWER", &ping[2..]]);
+    }
+    let pong = answer_to(Bytes::from(ping[2..].to_vec())).unwrap();
+    assert_eq!(pong, command(b"PONG", b"context"));
+    assert_eq!(answer_to(Bytes::from_static(b"\x04PONGx")), None);
+    assert_eq!(answer_to(Bytes::from_static(b"\xff")), None);
+}
+
+#[test]
+fn the_gaps_between_messages_are_known() {
+    let mut guard = Guard::trusting();
+    for (bytes, is_between) in [
+        (&b""[..], true),
+        (b"\0", false),
+        (b"\x01", false),
+        (b"x", true),
+        (b"\x01\0", false),
+        (b"\0\0", true),
+        (b"\0\0\x01\0\0", false),
+        (b"\0", true),
+    ] {
+        guard.check(bytes).unwrap();
+        assert_eq!(guard.is_between_messages(), is_between, "after {bytes:?}");
+    }
+    guard
+        .check(&header(FrameKind::Part { is_last: true }, u64::MAX))
+        .unwrap();
+    assert!(!guard.is_between_messages());
 }
 
 fn frames() -> impl Strategy<Value = Vec<Bytes>> {

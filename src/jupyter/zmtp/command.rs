@@ -42,14 +42,24 @@ impl Command {
     }
 }
 
-/// Writes READY for a socket of this kind.
-pub(super) fn ready(socket_type: &str) -> Bytes {
+/// Writes READY, which ends the handshake, for a socket of this kind, such as `ROUTER`.
+#[must_use]
+pub fn ready(socket_type: &str) -> Bytes {
     let mut body = BytesMut::new();
     put_short(&mut body, SOCKET_TYPE);
     // The names of sockets have a few letters.
     body.put_u32(u32::try_from(socket_type.len()).unwrap_or_default());
     body.put_slice(socket_type.as_bytes());
     command(b"READY", &body)
+}
+
+/// Returns the answer to a command's body, if it is one that asks for an answer.
+#[must_use]
+pub fn answer_to(body: Bytes) -> Option<Bytes> {
+    match Command::parse(body) {
+        Ok(Command::Ping { context }) => Some(pong(&context)),
+        _ => None,
+    }
 }
 
 /// Writes the answer to a ping.

@@ -9,7 +9,7 @@ const LONG: u8 = 0b010;
 const COMMAND: u8 = 0b100;
 
 /// Bytes of the longest header.
-pub(super) const MAX_HEADER_BYTES: usize = 9;
+pub const MAX_HEADER_BYTES: usize = 9;
 
 /// A frame of this many bytes or more is sent from where it lies; a smaller one is copied next to
 /// its neighbours, which costs less than one more buffer for the operating system to gather.

@@ -1,7 +1,9 @@
 //! Looks at what a peer sends as it passes, and refuses it before anybody makes room for it.
 //!
-//! Nothing is kept but counters: a frame's length is known from its header, and the header is judged
-//! when its last byte comes.
+//! Nothing is kept but counters and the command that is coming: a frame's length is known from its
+//! header, and the header is judged when its last byte comes.
+
+use bytes::{Bytes, BytesMut};
 
 use super::frame::MAX_HEADER_BYTES;
 use super::greeting::{self, GREETING_BYTES};
@@ -27,6 +29,22 @@ pub struct Guard {
     /// Of the message that is coming.
     parts: u32,
     message_bytes: u64,
+    /// Of the command that is coming.
+    command: BytesMut,
+}
+
+/// What becomes of the bytes that passed.
+pub trait Passed {
+    /// Bytes of the greeting, of READY or of messages, in order.
+    fn bytes(&mut self, bytes: &[u8]);
+    /// The body of a command after READY: these concern the connection, not the socket behind it.
+    fn command(&mut self, body: Bytes);
+}
+
+/// Nothing becomes of them.
+impl Passed for () {
+    fn bytes(&mut self, _: &[u8]) {}
+    fn command(&mut self, _: Bytes) {}
 }
 
 #[derive(Debug)]
@@ -49,8 +67,11 @@ impl Header {
             *place = byte;
             self.len += 1;
         }
-        let whole = self.bytes.get(..self.len).unwrap_or_default();
-        Ok(FrameHeader::parse(whole)?.map(|(header, _)| header))
+        Ok(FrameHeader::parse(self.bytes())?.map(|(header, _)| header))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -64,7 +85,28 @@ impl Guard {
             is_ready: false,
             parts: 0,
             message_bytes: 0,
+            command: BytesMut::new(),
         }
+    }
+
+    /// Begins after the handshake, with who is trusted to end its messages.
+    #[must_use]
+    pub fn trusting() -> Self {
+        Self {
+            stage: Stage::Header(Header::default()),
+            is_ready: true,
+            ..Self::new(Limits {
+                message_bytes: u64::MAX,
+                parts: u32::MAX,
+                command_bytes: u64::MAX,
+            })
+        }
+    }
+
+    /// Returns whether a whole message, or none, has come.
+    #[must_use]
+    pub fn is_between_messages(&self) -> bool {
+        self.parts == 0 && matches!(&self.stage, Stage::Header(header) if header.len == 0)
     }
 
     /// Returns whether the peer's first command, READY, has come.
@@ -73,12 +115,19 @@ impl Guard {
         self.is_ready
     }
 
-    /// Judges the next bytes. After an error the connection is to be closed, and none of these bytes
-    /// passed on.
+    /// Judges the next bytes. After an error the connection is to be closed.
     ///
     /// # Errors
     /// Says what is too much, or not ZMTP.
-    pub fn check(&mut self, mut bytes: &[u8]) -> Result<(), ZmtpError> {
+    pub fn check(&mut self, bytes: &[u8]) -> Result<(), ZmtpError> {
+        self.sift(bytes, &mut ())
+    }
+
+    /// Judges the next bytes, and hands on what passed.
+    ///
+    /// # Errors
+    /// Says what is too much, or not ZMTP.
+    pub fn sift(&mut self, mut bytes: &[u8], passed: &mut impl Passed) -> Result<(), ZmtpError> {
         while let Some((&byte, rest)) = bytes.split_first() {
             bytes = match &mut self.stage {
                 Stage::Greeting { seen } => {
@@ -87,12 +136,17 @@ impl Guard {
                     if *seen == GREETING_BYTES {
                         self.stage = Stage::Header(Header::default());
                     }
+                    passed.bytes(&[byte]);
                     rest
                 }
                 Stage::Header(header) => {
-                    if let Some(header) = header.push(byte)? {
-                        self.admit(header)?;
-                        self.enter(header.kind, header.length);
+                    if let Some(parsed) = header.push(byte)? {
+                        let head = std::mem::take(header);
+                        self.admit(parsed)?;
+                        if !self.keeps(parsed.kind) {
+                            passed.bytes(head.bytes());
+                        }
+                        self.enter(parsed.kind, parsed.length, passed);
                     }
                     rest
                 }
@@ -100,12 +154,21 @@ impl Guard {
                     let here = usize::try_from(*left).unwrap_or(usize::MAX);
                     let (body, rest) = bytes.split_at(here.min(bytes.len()));
                     let (kind, left) = (*kind, *left - body.len() as u64);
-                    self.enter(kind, left);
+                    match self.keeps(kind) {
+                        true => self.command.extend_from_slice(body),
+                        false => passed.bytes(body),
+                    }
+                    self.enter(kind, left, passed);
                     rest
                 }
             };
         }
         Ok(())
+    }
+
+    /// Returns whether a frame is not handed on as it comes.
+    fn keeps(&self, kind: FrameKind) -> bool {
+        self.is_ready && kind == FrameKind::Command
     }
 
     /// Judges a frame by its header.
@@ -139,13 +202,14 @@ impl Guard {
     }
 
     /// Goes on in a body of which `left` bytes are to come.
-    fn enter(&mut self, kind: FrameKind, left: u64) {
+    fn enter(&mut self, kind: FrameKind, left: u64, passed: &mut impl Passed) {
         if left > 0 {
             self.stage = Stage::Body { kind, left };
             return;
         }
         self.stage = Stage::Header(Header::default());
         match kind {
+            FrameKind::Command if self.is_ready => passed.command(self.command.split().freeze()),
             FrameKind::Command => self.is_ready = true,
             FrameKind::Part { is_last: true } => {
                 self.parts = 0;

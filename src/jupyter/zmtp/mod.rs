@@ -12,9 +12,10 @@ mod greeting;
 mod guard;
 mod link;
 
-pub use frame::{FrameHeader, FrameKind, encode};
+pub use command::{answer_to, ready};
+pub use frame::{FrameHeader, FrameKind, MAX_HEADER_BYTES, encode};
 pub use greeting::{GREETING, GREETING_BYTES};
-pub use guard::{Guard, Limits};
+pub use guard::{Guard, Limits, Passed};
 pub use link::{Event, Link, SocketType};
 
 /// What a peer sent that closes its connection.
