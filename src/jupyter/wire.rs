@@ -187,7 +187,7 @@ pub fn decode(
     };
 
     let tag = signer.verify(signature, [header, parent_header, metadata, content])?;
-    if tag.is_some_and(|tag| !seen.admit(&tag)) {
+    if tag.is_some_and(|tag| !seen.admit(tag)) {
         return Err(WireError::Replayed);
     }
 

@@ -176,7 +176,9 @@ fn a_replay_is_refused_within_the_window() {
 
 #[test]
 fn an_empty_key_signs_and_checks_nothing() {
-    let signer = Signer::new(SIGNATURE_SCHEME, b"").unwrap();
+    // No scheme is needed for that.
+    Signer::new("hmac-md5", b"").unwrap();
+    let signer = Signer::new("", b"").unwrap();
     let mut frames = signed([HEADER, b"{}", b"{}", b"{}"]);
     frames[2] = Bytes::from_static(b"whatever");
     let mut seen = ReplayWindow::default();
@@ -185,9 +187,44 @@ fn an_empty_key_signs_and_checks_nothing() {
     assert_eq!(signer.sign(b"x"), "");
 }
 
+/// The values are Python's: `hmac.new(b"key", b"headermetacontent", NAME).hexdigest()`.
+#[test]
+fn signatures_of_every_scheme_are_those_of_python() {
+    for (scheme, expected) in [
+        ("hmac-sha1", "50bf809e8db1642d1d3552b6b977dfa7a9e3e714"),
+        (
+            "hmac-sha224",
+            "b5e3acfa358967c72f33f4306c1d6f98a1f632c1ba1c46e7da86046d",
+        ),
+        (
+            "hmac-sha256",
+            "3915892772925632127a2fc59f3c6a115a2c6d1fa25310f61fccaa00346e0626",
+        ),
+        (
+            "hmac-sha384",
+            "131e1a70da87a57fd1e58b3c47ac9acd91b5ff0a032716fba4ea01a8ae3cae0b2e66f115a29599d3dc496439c2a01347",
+        ),
+        (
+            "hmac-sha512",
+            "6b511726e9498f80fe77a669742d85b8330c180bdc98575e9cfd5b85af5224d4dd84ec26aa755bd8afda413839b935a05ae3e44a977c48515bbba88434e3108e",
+        ),
+    ] {
+        let signer = Signer::new(scheme, b"key").unwrap();
+        assert_eq!(signer.sign(b"headermetacontent"), expected, "{scheme}");
+        let parts = [HEADER, b"{}", b"{}", b"{}"];
+        let mut frames = signed(parts);
+        frames[2] = signer.sign(&parts.concat());
+        wire::decode(frames.clone(), &signer, &mut ReplayWindow::default()).unwrap();
+        // Cut short, as a comparison that stops early would take it.
+        let cut = frames[2].len() - 2;
+        frames[2].truncate(cut);
+        wire::decode(frames, &signer, &mut ReplayWindow::default()).unwrap_err();
+    }
+}
+
 #[test]
 fn other_schemes_are_named() {
-    let error = Signer::new("hmac-md5", b"").unwrap_err();
+    let error = Signer::new("hmac-md5", b"key").unwrap_err();
     expect!["signature scheme `hmac-md5` is not supported: use `hmac-sha256`"]
         .assert_eq(&error.to_string());
 }
