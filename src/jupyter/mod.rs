@@ -1,12 +1,13 @@
 //! The Jupyter protocol. Knows nothing of Claude.
 //!
-//! `wire`, `zmtp`, `session`, `messages`, `mime`, `request`, `connection_file` and `spec` are pure;
+//! `wire`, `json`, `zmtp`, `session`, `messages`, `mime`, `request`, `connection_file` and `spec` are pure;
 //! `sockets` is the edge; `iopub` is the only writer of that channel; `memory` stands in for the
 //! sockets in tests.
 
 pub mod connection;
 pub mod connection_file;
 mod iopub;
+mod json;
 pub mod memory;
 pub mod messages;
 pub mod mime;

@@ -188,6 +188,9 @@ impl Kernel {
 
     /// Serves one request on shell.
     async fn serve(&mut self, request: Message) -> Option<Leave> {
+        if self.desk.refuses(&request, self.state.count).await {
+            return None;
+        }
         let reply = match request.header.msg_type.as_str() {
             "execute_request" => return self.execute(request).await,
             "complete_request" => (

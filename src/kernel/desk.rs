@@ -115,6 +115,23 @@ impl Desk {
         self.idle(&request.parent).await;
     }
 
+    /// Answers a request that cannot be read, and wants something of its content; false for others.
+    pub async fn refuses(&self, request: &Message, execution_count: u32) -> bool {
+        let (Some(why), Some(reply)) = (&request.unreadable, reply_to(request)) else {
+            return false;
+        };
+        let error = CellError::unreadable(why);
+        self.busy(&request.parent).await;
+        if reply == "execute_reply" {
+            let output = Output::Error(error.output());
+            self.output(&request.parent, output, execution_count).await;
+        }
+        let content = error_reply(&error, execution_count);
+        self.reply(Channel::Shell, request, reply, content).await;
+        self.idle(&request.parent).await;
+        true
+    }
+
     /// Answers a request that needs no state; hands back one that is about the whole kernel.
     pub async fn answer(&self, channel: Channel, request: Message) -> Option<Urgent> {
         if request.header.msg_type == "shutdown_request" {
@@ -201,6 +218,18 @@ impl Desk {
             .header
             .date
             .is_some_and(|date| date < self.host.now() - running)
+    }
+}
+
+/// Returns the type of the reply to a request that wants something of its content.
+fn reply_to(request: &Message) -> Option<&'static str> {
+    match request.header.msg_type.as_str() {
+        "execute_request" => Some("execute_reply"),
+        "complete_request" => Some("complete_reply"),
+        "inspect_request" => Some("inspect_reply"),
+        "is_complete_request" => Some("is_complete_reply"),
+        "history_request" => Some("history_reply"),
+        _ => None,
     }
 }
 

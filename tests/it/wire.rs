@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 use crate::support::host::FixedHost;
 
+mod lenient;
+
 fn signer() -> Signer {
     Signer::new(SIGNATURE_SCHEME, b"a0436f6c-1916-498b-8eb9-e81ab9368e84").unwrap()
 }
@@ -76,6 +78,7 @@ fn a_message_of_jupyter_client_is_understood() {
                 "code": String("print('héllo')"),
                 "silent": Bool(false),
             },
+            unreadable: None,
             buffers: [
                 b"a buffer",
             ],
@@ -126,11 +129,16 @@ fn a_forged_signature_is_refused() {
         frames[part] = Bytes::from_static(br#"{"msg_id":"2","msg_type":"t"}"#);
         check_error(frames, &expect!["the signature does not match"]);
     }
-    // The same bytes, cut elsewhere: the signature alone cannot tell, the JSON does.
+    // The same bytes, cut elsewhere: the signature cannot tell, and it says no more than before.
     let mut moved = good.clone();
     moved[4] = Bytes::from_static(b"{}{}");
     moved[5] = Bytes::new();
-    check_error(moved, &expect!["`parent_header` is not valid JSON"]);
+    let message = decode(moved).unwrap();
+    assert_eq!((message.in_reply_to, message.metadata), (None, Map::new()));
+    let mut moved = good.clone();
+    moved[5] = Bytes::from_static(br#"{}{"code":"1"}"#);
+    moved[6] = Bytes::new();
+    assert!(decode(moved).unwrap().unreadable.is_some());
 
     for signature in [
         &b"0"[..],
@@ -242,86 +250,22 @@ fn what_is_no_message_says_why() {
         short,
         &expect!["4 frames after the delimiter, at least 5 are needed"],
     );
-    let nested = [
-        b"{\"a\":".repeat(100_000),
-        b"1".to_vec(),
-        b"}".repeat(100_000),
-    ]
-    .concat();
-    for (parts, expected) in [
+    for (header, expected) in [
+        (&b"[]"[..], expect!["the header is not a JSON object"]),
+        (b"null", expect!["the header is not a JSON object"]),
+        (b"", expect!["the header is not a JSON object"]),
+        (b"{", expect!["the header is not a JSON object"]),
         (
-            [&b"[]"[..], b"{}", b"{}", b"{}"],
-            expect!["`header` is not a JSON object"],
+            br#"{"msg_id":"1"}"#,
+            expect!["the header has no `msg_type`"],
         ),
         (
-            [&b"null"[..], b"{}", b"{}", b"{}"],
-            expect!["`header` is not a JSON object"],
-        ),
-        (
-            [&br#"{"msg_type":"t"}"#[..], b"{}", b"{}", b"{}"],
-            expect!["the header has no string `msg_id`"],
-        ),
-        (
-            [&br#"{"msg_id":"1","msg_type":7}"#[..], b"{}", b"{}", b"{}"],
-            expect!["the header has no string `msg_type`"],
-        ),
-        (
-            [HEADER, b"[]", b"{}", b"{}"],
-            expect!["`parent_header` is not a JSON object"],
-        ),
-        (
-            [HEADER, b"{}", b"7", b"{}"],
-            expect!["`metadata` is not a JSON object"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", b"\"x\""],
-            expect!["`content` is not a JSON object"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", br#"{"x":NaN}"#],
-            expect!["`content` is not valid JSON"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", br#"{"x":1e999}"#],
-            expect!["`content` is not valid JSON"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", b""],
-            expect!["`content` is not valid JSON"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", &nested],
-            expect!["`content` is not valid JSON"],
+            br#"{"msg_id":"1","msg_type":{}}"#,
+            expect!["the header has no `msg_type`"],
         ),
     ] {
-        check_error(signed(parts), &expected);
+        check_error(signed([header, b"{}", b"{}", b"{}"]), &expected);
     }
-}
-
-#[test]
-fn odd_text_is_repaired_rather_than_refused() {
-    for (content, expected) in [
-        (&b"null"[..], json!({})),
-        (b"{\"code\":\"a\xffb\"}", json!({"code": "a\u{fffd}b"})),
-        // Half an emoji, as browsers write it; a whole one; an escaped backslash before a `u`.
-        (br#"{"code":"x\ud83d"}"#, json!({"code": "x\u{fffd}"})),
-        (
-            br#"{"code":"\ud83d\ude00 \uDE00\ud83d \n\\ud83d"}"#,
-            json!({"code": "😀 \u{fffd}\u{fffd} \n\\ud83d"}),
-        ),
-    ] {
-        let message = decode(signed([HEADER, b"null", b"null", content])).unwrap();
-        assert_eq!(message.content, expected);
-        assert_eq!(message.metadata, Map::new());
-        assert_eq!(message.in_reply_to, None);
-    }
-    // A header with such text still comes back as JSON that a client can read.
-    let header = b"{\"msg_id\":\"1\",\"msg_type\":\"t\",\"username\":\"\xff\"}";
-    let message = decode(signed([header, b"{}", b"{}", b"{}"])).unwrap();
-    assert_eq!(
-        message.parent.as_str(),
-        "{\"msg_id\":\"1\",\"msg_type\":\"t\",\"username\":\"\u{fffd}\"}"
-    );
 }
 
 fn json() -> impl Strategy<Value = Value> {
