@@ -3,17 +3,21 @@
 //! It serves control while a turn runs, so nothing here waits for anything but the sockets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::host::Host;
 use crate::jupyter::connection::{Channel, Outgoing};
 use crate::jupyter::mime::Output;
-use crate::jupyter::request::text;
+use crate::jupyter::request::{flag, text};
 use crate::jupyter::wire::{Message, Parent};
 
 use super::error::CellError;
 use super::introspect;
+
+/// How long after the start a request for the process before may come.
+const STALE_WITHIN: Duration = Duration::from_secs(30);
 
 /// What a request asks of the kernel as a whole.
 #[derive(Debug)]
@@ -138,8 +142,9 @@ impl Desk {
             if self.is_stale(&request) {
                 tracing::warn!(
                     msg_id = request.header.msg_id,
-                    "a shutdown request from before this process started is ignored"
+                    "a shutdown request from before this process started is not followed"
                 );
+                self.decline_shutdown(channel, &request).await;
                 return None;
             }
             return Some(Urgent::Shutdown(channel, Box::new(request)));
@@ -191,15 +196,31 @@ impl Desk {
 
     /// Answers a shutdown request, the last thing a kernel does.
     pub async fn farewell(&self, channel: Channel, request: &Message) {
-        let restart = request
-            .content
-            .get("restart")
-            .and_then(Value::as_bool)
-            .unwrap_or(false);
-        let content = json!({"status": "ok", "restart": restart});
+        let content = json!({"status": "ok", "restart": wants_restart(request)});
         self.busy(&request.parent).await;
         self.publish(&request.parent, "shutdown_reply", content.clone())
             .await;
+        self.reply(channel, request, "shutdown_reply", content)
+            .await;
+        self.idle(&request.parent).await;
+    }
+
+    /// Answers a shutdown request that was meant for the process before this one.
+    async fn decline_shutdown(&self, channel: Channel, request: &Message) {
+        let error = CellError::new(
+            "StaleRequest",
+            "the request is older than this kernel: it was meant for the one before",
+            "Send it again to end this one.",
+        );
+        let output = error.output();
+        let content = json!({
+            "status": "error",
+            "ename": output.ename,
+            "evalue": output.evalue,
+            "traceback": output.traceback,
+            "restart": wants_restart(request),
+        });
+        self.busy(&request.parent).await;
         self.reply(channel, request, "shutdown_reply", content)
             .await;
         self.idle(&request.parent).await;
@@ -211,14 +232,18 @@ impl Desk {
     }
 
     /// A manager's socket outlives the kernel it spoke to: after a restart on the same ports it may
-    /// deliver the old process's shutdown request to the new one.
+    /// deliver the old process's shutdown request to the new one. It does so at once: what is dated so
+    /// later comes from a machine whose clock is behind.
     fn is_stale(&self, request: &Message) -> bool {
-        let running = chrono::Duration::from_std(self.host.elapsed()).unwrap_or_default();
-        request
-            .header
-            .date
-            .is_some_and(|date| date < self.host.now() - running)
+        let running = self.host.elapsed();
+        let since = chrono::Duration::from_std(running).unwrap_or_default();
+        let start = self.host.now() - since;
+        running < STALE_WITHIN && request.header.date.is_some_and(|date| date < start)
     }
+}
+
+fn wants_restart(request: &Message) -> bool {
+    flag(&request.content, "restart", false)
 }
 
 /// Returns the type of the reply to a request that wants something of its content.
