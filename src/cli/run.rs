@@ -23,7 +23,8 @@ use crate::emulator::server::{self, Emulator, EmulatorConfig};
 use crate::host::{Host, SystemHost};
 use crate::jupyter::connection::Connection;
 use crate::jupyter::connection_file::ConnectionFile;
-use crate::jupyter::sockets::{BindError, read_connection_file};
+use crate::jupyter::sockets::file::{FileError, FoundFile};
+use crate::jupyter::sockets::{BindError, Bound};
 use crate::kernel::actor::{Kernel, Parts, Signal};
 use crate::kernel::journal;
 use crate::kernel::journal::redact::Redactor;
@@ -80,23 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 async fn serve(args: &Args) -> anyhow::Result<()> {
     let signals = watch_signals()?;
     let host: Arc<dyn Host> = Arc::new(SystemHost::new());
-    let file = read_connection_file(&args.connection_file).map_err(|error| {
-        Failure::new(error.to_string()).with_hint(
-            "Jupyter writes this file and passes it with `-f`: start the kernel from Jupyter",
-        )
-    })?;
-    let connection = Connection::bind(&file, Arc::clone(&host))
-        .await
-        .map_err(|error| {
-            let hint = match &error {
-                BindError::Scheme(_) => "set `Session.signature_scheme` to `hmac-sha256` in Jupyter",
-                BindError::Listen { .. } | BindError::Serve { .. } => {
-                    "another process may hold the port: restart the kernel; else check `ip` in the connection file"
-                }
-                BindError::Private { .. } => "set `TMPDIR` to a folder that can be written to",
-            };
-            Failure::new(error.to_string()).with_hint(hint)
-        })?;
+    let (file, connection) = connect(&args.connection_file, &host).await?;
     let environment = Environment::from_process();
     hide_memory();
     watch_parent(&environment, signals.0);
@@ -158,6 +143,40 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Binds what the connection file says, and says in it what it left open.
+async fn connect(
+    path: &Path,
+    host: &Arc<dyn Host>,
+) -> Result<(ConnectionFile, Connection), Failure> {
+    let unusable = |error: FileError| {
+        Failure::new(error.to_string()).with_hint(
+            "Jupyter writes this file and passes it with `-f`: start the kernel from Jupyter",
+        )
+    };
+    let mut found = FoundFile::read(path, host.as_ref()).map_err(unusable)?;
+    let bound = Bound::bind(&found.content, Arc::clone(host))
+        .await
+        .map_err(|error| cannot_bind(&error))?;
+    if found.content.lacks_ports() {
+        found.content.ports = bound.ports();
+        found.write().map_err(unusable)?;
+    }
+    let connection = bound.serve().await.map_err(|error| cannot_bind(&error))?;
+    Ok((found.content, connection))
+}
+
+fn cannot_bind(error: &BindError) -> Failure {
+    let hint = match error {
+        BindError::Scheme(_) => "set `Session.signature_scheme` to `hmac-sha256` in Jupyter",
+        BindError::Listen { .. } | BindError::Serve { .. } => {
+            "another process may hold the port: restart the kernel; else check `ip` in the connection file"
+        }
+        BindError::PathTooLong { .. } => "set `ip` in the connection file to a shorter path",
+        BindError::Private { .. } => "set `TMPDIR` to a folder that can be written to",
+    };
+    Failure::new(error.to_string()).with_hint(hint)
+}
+
 /// Says where conversations are kept, and which notebook this is.
 fn journal_options(
     args: &Args,
@@ -166,14 +185,14 @@ fn journal_options(
     file: &ConnectionFile,
     working_directory: &Path,
 ) -> journal::Options {
-    let session = environment.get("JPY_SESSION_NAME");
+    let session = environment.get("JPY_SESSION_NAME").map(Path::new);
     let session = session.or(file.jupyter_session.as_deref());
     let secrets = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
     let secrets = secrets.iter().filter_map(|name| environment.get(name));
     journal::Options {
         state_dir: config.state_dir.clone(),
         home: environment.home(),
-        notebook: session.and_then(|name| notebook(Path::new(name), working_directory)),
+        notebook: session.and_then(|name| notebook(name, working_directory)),
         connection: args
             .connection_file
             .file_name()

@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::connection_file::ConnectionFile;
 use super::memory::FrontEnd;
 use super::mime::{Display, Output};
-use super::session::{Session, Signer};
-use super::sockets::{self, BindError, Sockets};
+use super::session::Session;
+use super::sockets::{BindError, Bound, Sockets};
 use super::wire::{self, Draft, Message, Parent};
 use crate::host::Host;
 
@@ -49,12 +49,9 @@ impl Connection {
     /// Binds the five sockets of `file`. Do this before anything slow: clients are already trying.
     ///
     /// # Errors
-    /// When the file's key cannot be used or a socket cannot be bound; an address in use is
-    /// tried again for two seconds, as a kernel that is just leaving may still hold it.
+    /// See [`Bound::bind`] and [`Bound::serve`].
     pub async fn bind(file: &ConnectionFile, host: Arc<dyn Host>) -> Result<Self, BindError> {
-        let signer = Signer::new(&file.signature_scheme, file.key.as_bytes())?;
-        let session = Arc::new(Session::new(host, signer));
-        sockets::bind(file, session).await
+        Bound::bind(file, host).await?.serve().await
     }
 
     /// Makes a connection without sockets, and the front end at its other end.

@@ -245,13 +245,13 @@ def test_ports_that_stay_taken_are_one_clear_sentence(kernel):
         (None, "cannot read the connection file"),
         ("", "is not valid JSON"),
         ('{"shell_port": 5', "is not valid JSON"),
-        ('{"transport": "tcp", "ip": "127.0.0.1"}', "has no `shell_port`"),
+        ('{"transport": "ipc"}', "has no `ip`"),
         (
             '{"shell_port":1,"iopub_port":"x","stdin_port":1,"control_port":1,"hb_port":1}',
             'is `"x"`, expected a port from 1 to 65535',
         ),
         (
-            '{"shell_port":1,"iopub_port":1,"stdin_port":1,"control_port":1,"hb_port":1,"signature_scheme":"hmac-md5"}',
+            '{"shell_port":1,"iopub_port":1,"stdin_port":1,"control_port":1,"hb_port":1,"key":"k","signature_scheme":"hmac-md5"}',
             "signature scheme `hmac-md5` is not supported",
         ),
     ],

@@ -53,6 +53,14 @@ impl Listener {
         }
     }
 
+    /// Returns the port of a tcp address, whichever the system chose.
+    pub(super) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Self::Ipc(_) => None,
+        }
+    }
+
     /// Waits for the next connection; tries again after errors. Cancel-safe.
     pub(in crate::jupyter) async fn accept(&mut self) -> Stream {
         loop {

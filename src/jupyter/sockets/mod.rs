@@ -5,6 +5,7 @@
 //! No loop ends because of what a peer does: a malformed message is logged and dropped, a peer that
 //! breaks the protocol below it is disconnected, a vanished peer is normal.
 
+pub mod file;
 mod heartbeat;
 mod in_flight;
 pub(super) mod listener;
@@ -14,9 +15,8 @@ mod relay;
 mod router;
 mod serve;
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ use zeromq::{MultiPeerBackend, RouterSocket, Socket, ZmqError};
 
 use super::connection::{Channel, Connection, IOPUB_QUEUE, Outgoing, Parcel, Queues};
 use super::connection::{REQUEST_QUEUE, SEND_QUEUE};
-use super::connection_file::{ConnectionFile, ConnectionFileError, Endpoint};
+use super::connection_file::{ConnectionFile, Endpoint, Ports};
 use super::iopub::{self, Audience};
-use super::session::{Session, UnsupportedScheme};
+use super::session::{Session, Signer, UnsupportedScheme};
 use super::wire::Message;
 use crate::host::Host;
 use listener::{HANDSHAKE_LIMIT, Listener, SocketFile};
@@ -44,6 +44,9 @@ const BIND_ATTEMPTS: u32 = 100;
 
 /// The pause between two attempts.
 const BIND_PAUSE: Duration = Duration::from_millis(20);
+
+/// What the systems allow for the path of a socket, without its final zero.
+const MAX_PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// How often [`Sockets::close`] looks whether the last writer is done.
 const CLOSE_PAUSE: Duration = Duration::from_millis(1);
@@ -64,6 +67,18 @@ pub enum BindError {
         /// Its reason.
         source: io::Error,
     },
+    /// The path of an ipc socket has more bytes than one may have.
+    #[error(
+        "the path of the socket `{}` for `{name}` has {} bytes, at most {MAX_PATH_BYTES} are possible",
+        path.display(),
+        path.as_os_str().len()
+    )]
+    PathTooLong {
+        /// The field of the connection file, such as `shell_port`.
+        name: &'static str,
+        /// The path.
+        path: PathBuf,
+    },
     /// ZeroMQ refused the listener.
     #[error("cannot serve `{name}`: {source}")]
     Serve {
@@ -80,44 +95,6 @@ pub enum BindError {
         /// The reason.
         source: io::Error,
     },
-}
-
-/// Why there is no connection file to bind.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadConnectionFileError {
-    /// It cannot be read.
-    #[error("cannot read the connection file `{}`: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
-    /// It says nothing usable.
-    #[error("cannot use the connection file `{}`: {source}", path.display())]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: ConnectionFileError,
-    },
-}
-
-/// Reads a connection file.
-///
-/// # Errors
-/// Names the file, and the field that is missing or wrong.
-pub fn read_connection_file(path: &Path) -> Result<ConnectionFile, ReadConnectionFileError> {
-    let bytes = fs::read(path).map_err(|source| ReadConnectionFileError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    ConnectionFile::parse(&String::from_utf8_lossy(&bytes)).map_err(|source| {
-        ReadConnectionFileError::Content {
-            path: path.to_owned(),
-            source,
-        }
-    })
 }
 
 /// The tasks that serve the sockets. Dropping it ends them.
@@ -155,60 +132,101 @@ impl Sockets {
     }
 }
 
-/// Binds the sockets of `file` and starts to serve them.
-pub(super) async fn bind(
-    file: &ConnectionFile,
+/// Five addresses that are bound: clients can connect, and wait to be served.
+#[derive(Debug)]
+pub struct Bound {
     session: Arc<Session>,
-) -> Result<Connection, BindError> {
-    let mut binder = Binder {
-        file,
-        host: Arc::clone(session.host()),
-        attempts_left: BIND_ATTEMPTS,
-        files: Vec::new(),
-    };
-    let ports = file.ports;
-    // The heartbeat is what a waiting launcher looks at first; shell comes last, so that a client
-    // whose request gets through finds the others open.
-    let heartbeat = binder.bind("hb_port", ports.heartbeat).await?;
-    let iopub = binder.bind("iopub_port", ports.iopub).await?;
-    let stdin = binder.bind("stdin_port", ports.stdin).await?;
-    let control = binder.bind("control_port", ports.control).await?;
-    let shell = binder.bind("shell_port", ports.shell).await?;
+    ports: Ports,
+    heartbeat: Listener,
+    iopub: Listener,
+    stdin: Listener,
+    control: Listener,
+    shell: Listener,
+    files: Vec<SocketFile>,
+}
 
-    let mut starter = Starter {
-        host: binder.host,
-        sockets: Sockets {
-            tasks: JoinSet::new(),
-            closing: CancellationToken::new(),
-            writing: Vec::new(),
-            relays: TaskTracker::new(),
+impl Bound {
+    /// Binds the addresses of `file`; a port that is 0 is any that is free.
+    ///
+    /// # Errors
+    /// When the file's key cannot be used or an address cannot be bound; one in use is tried again for
+    /// two seconds, as a kernel that is just leaving may still hold it.
+    pub async fn bind(file: &ConnectionFile, host: Arc<dyn Host>) -> Result<Self, BindError> {
+        let signer = Signer::new(&file.signature_scheme, file.key.as_bytes())?;
+        let mut binder = Binder {
+            file,
+            host: Arc::clone(&host),
+            attempts_left: BIND_ATTEMPTS,
+            files: Vec::new(),
+        };
+        let mut ports = file.ports;
+        // The heartbeat is what a waiting launcher looks at first; shell comes last, so that a client
+        // whose request gets through finds the others open.
+        let heartbeat = binder.bind("hb_port", &mut ports.heartbeat).await?;
+        let iopub = binder.bind("iopub_port", &mut ports.iopub).await?;
+        let stdin = binder.bind("stdin_port", &mut ports.stdin).await?;
+        let control = binder.bind("control_port", &mut ports.control).await?;
+        let shell = binder.bind("shell_port", &mut ports.shell).await?;
+        Ok(Self {
+            session: Arc::new(Session::new(host, signer)),
+            ports,
+            heartbeat,
+            iopub,
+            stdin,
+            control,
+            shell,
             files: binder.files,
-        },
-    };
-    starter.start_heartbeat(heartbeat);
-    let iopub_queue = starter.start_iopub(iopub, Arc::clone(&session));
-    let shell = starter
-        .start_router(shell, "shell_port", Channel::Shell)
-        .await?;
-    let control = starter
-        .start_router(control, "control_port", Channel::Control)
-        .await?;
-    let stdin = starter
-        .start_router(stdin, "stdin_port", Channel::Stdin)
-        .await?;
-    let sockets = starter.receive([control.intake, shell.intake, stdin.intake], &session);
-    let queues = Queues {
-        shell: shell.replies,
-        control: control.replies,
-        stdin: stdin.replies,
-        iopub: iopub_queue,
-    };
-    Ok(Connection {
-        shell: shell.requests,
-        control: control.requests,
-        stdin: stdin.requests,
-        outgoing: Outgoing::new(session, queues, Some(Arc::new(sockets))),
-    })
+        })
+    }
+
+    /// Returns the ports, of which none is 0.
+    #[must_use]
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// Starts to serve.
+    ///
+    /// # Errors
+    /// When a ROUTER cannot be put behind its relay.
+    pub async fn serve(self) -> Result<Connection, BindError> {
+        let session = Arc::clone(&self.session);
+        let mut starter = Starter {
+            host: Arc::clone(session.host()),
+            sockets: Sockets {
+                tasks: JoinSet::new(),
+                closing: CancellationToken::new(),
+                writing: Vec::new(),
+                relays: TaskTracker::new(),
+                files: self.files,
+            },
+        };
+        starter.start_heartbeat(self.heartbeat);
+        let iopub = starter.start_iopub(self.iopub, Arc::clone(&session));
+        let shell = starter
+            .start_router(self.shell, "shell_port", Channel::Shell)
+            .await?;
+        let control = starter
+            .start_router(self.control, "control_port", Channel::Control)
+            .await?;
+        let stdin = starter
+            .start_router(self.stdin, "stdin_port", Channel::Stdin)
+            .await?;
+        let intakes = [control.intake, shell.intake, stdin.intake];
+        let sockets = starter.receive(intakes, &session);
+        let queues = Queues {
+            shell: shell.replies,
+            control: control.replies,
+            stdin: stdin.replies,
+            iopub,
+        };
+        Ok(Connection {
+            shell: shell.requests,
+            control: control.requests,
+            stdin: stdin.requests,
+            outgoing: Outgoing::new(session, queues, Some(Arc::new(sockets))),
+        })
+    }
 }
 
 /// Binds one address after the other.
@@ -220,12 +238,14 @@ struct Binder<'a> {
 }
 
 impl Binder<'_> {
-    async fn bind(&mut self, name: &'static str, port: u16) -> Result<Listener, BindError> {
-        let endpoint = self.file.endpoint(port);
+    async fn bind(&mut self, name: &'static str, port: &mut u16) -> Result<Listener, BindError> {
         loop {
+            let number = self.number(*port);
+            let endpoint = self.file.endpoint(number);
             match Listener::bind(&endpoint) {
                 Ok((listener, file)) => {
                     self.files.extend(file);
+                    *port = listener.port().unwrap_or(number);
                     return Ok(listener);
                 }
                 Err(error)
@@ -235,13 +255,33 @@ impl Binder<'_> {
                     self.host.sleep(BIND_PAUSE).await;
                 }
                 Err(source) => {
-                    return Err(BindError::Listen {
-                        name,
-                        endpoint,
-                        source,
+                    return Err(match endpoint {
+                        Endpoint::Ipc(path) if path.as_os_str().len() > MAX_PATH_BYTES => {
+                            BindError::PathTooLong { name, path }
+                        }
+                        endpoint => BindError::Listen {
+                            name,
+                            endpoint,
+                            source,
+                        },
                     });
                 }
             }
+        }
+    }
+
+    /// Returns the port to bind: for an ipc port that is to be found, the first without a file.
+    fn number(&self, port: u16) -> u16 {
+        let is_free = |number: &u16| match self.file.endpoint(*number) {
+            Endpoint::Ipc(path) => {
+                let given = self.file.ports.each();
+                path.symlink_metadata().is_err() && given.iter().all(|(_, port)| port != number)
+            }
+            Endpoint::Tcp(..) => false,
+        };
+        match port {
+            0 => (1..=u16::MAX).find(is_free).unwrap_or(0),
+            port => port,
         }
     }
 }
