@@ -4,15 +4,14 @@
 //! is wrong with the configuration stops the start: it is told in the first cell.
 #![expect(clippy::disallowed_methods, reason = "edge: the process's own tasks")]
 
+mod parent;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use nix::errno::Errno;
-use nix::sys::signal::kill;
-use nix::unistd::{Pid, getppid};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -33,9 +32,8 @@ use crate::kernel::state::Initial;
 use crate::kernel::store::Store;
 use crate::kernel::tools::Setup;
 use crate::kernel::tools::environment::Interpreter;
+use parent::Watched;
 
-/// How often the parent is looked for: below one wake-up a second.
-const PARENT_INTERVAL: Duration = Duration::from_millis(1_250);
 /// What is left to do after the last reply has this long.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
@@ -80,11 +78,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
     let signals = watch_signals()?;
+    let environment = Environment::from_process();
+    // Early: a parent that goes meanwhile is noticed.
+    let watched = Watched::find(environment.get("JPY_PARENT_PID"));
     let host: Arc<dyn Host> = Arc::new(SystemHost::new());
     let (file, connection) = connect(&args.connection_file, &host).await?;
-    let environment = Environment::from_process();
     hide_memory();
-    watch_parent(&environment, signals.0);
+    watched.watch(signals.0);
     let config = Config::load(&environment, &[]);
     logging::start(&config);
     tracing::info!(
@@ -286,32 +286,6 @@ fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signa
         });
     }
     Ok((sender, receiver))
-}
-
-/// Tells the kernel to leave when whoever started it is gone: its parent, which shows in a changed
-/// parent id, or the launcher further up that `JPY_PARENT_PID` names.
-fn watch_parent(environment: &Environment, signals: mpsc::Sender<Signal>) {
-    let parent = getppid();
-    let launcher = environment
-        .get("JPY_PARENT_PID")
-        .and_then(|pid| pid.parse().ok())
-        .map_or(parent, Pid::from_raw);
-    // In a container the launcher may be process 1, which never goes away.
-    if launcher.as_raw() == 1 {
-        return;
-    }
-    let is_gone = move || match launcher == parent {
-        true => getppid() != parent,
-        false => kill(launcher, None) == Err(Errno::ESRCH),
-    };
-    // A thread of its own: the runtime's timer wakes twice for a sleep this long.
-    std::thread::spawn(move || {
-        while !is_gone() {
-            std::thread::sleep(PARENT_INTERVAL);
-        }
-        tracing::warn!("the process that started the kernel is gone");
-        let _kernel_gone = signals.blocking_send(Signal::Terminate);
-    });
 }
 
 async fn start_emulator(

@@ -39,6 +39,64 @@ def stays(kernel) -> bool:
     return here and client.works()
 
 
+# Parents.
+
+
+@pytest.mark.parametrize("announced", ["999999", "2147483647", "0", "-1", "-2147483648", "99999999999999999999", "x", " "])
+def test_a_parent_that_is_no_ancestor_does_not_end_the_kernel(start, announced):
+    """The number may be of another container, or of a process that is long gone."""
+    assert stays(start(env={"JPY_PARENT_PID": announced}))
+
+
+def test_a_living_process_that_is_no_ancestor_may_end(start):
+    stranger = subprocess.Popen(["sleep", "300"])
+    kernel = start(env={"JPY_PARENT_PID": str(stranger.pid)})
+    client = kernel.client()
+    stranger.kill()
+    stranger.wait(LIMIT_S)
+    assert gone(kernel.process.pid, 2 * PARENT_S + 0.5) is None
+    assert client.works()
+
+
+def test_a_kernel_in_a_pid_namespace_stays(start):
+    """As in a container: the launcher's number means nothing there."""
+    unshare = shutil.which("unshare")
+    launcher = (unshare or "", "-p", "-f", "--mount-proc", "--kill-child")
+    if unshare is None or subprocess.run([*launcher, "true"], capture_output=True).returncode:
+        pytest.skip("needs the right to make namespaces")
+    assert stays(start(env={"JPY_PARENT_PID": str(os.getpid())}, launcher=launcher))
+
+
+def test_a_launcher_further_up_takes_the_kernel_along(tmp_path):
+    """A shell stands between the two, and does not pass the end on."""
+    file = tmp_path / "c.json"
+    driver = f"""
+import os, subprocess, time
+from jupyter_client.connect import write_connection_file
+write_connection_file({str(file)!r}, key={KEY!r})
+env = dict(os.environ, JPY_PARENT_PID=str(os.getpid()))
+command = ["sh", "-c", {f"{BINARY} run --offline -f {file}; true"!r}]
+shell = subprocess.Popen(command, env=env, start_new_session=True)
+from jupyter_client.blocking import BlockingKernelClient
+client = BlockingKernelClient(connection_file={str(file)!r})
+client.load_connection_file(); client.start_channels(); client.wait_for_ready(30)
+import psutil
+print(psutil.Process(shell.pid).children()[0].pid, shell.pid, flush=True)
+time.sleep(300)
+"""
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", driver], env=environment(tmp_path), cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    kernel, shell = map(int, launcher.stdout.readline().split())
+    assert gone(kernel, 2 * PARENT_S + 0.5) is None
+    launcher.kill()
+    launcher.wait(LIMIT_S)
+    launcher.stdout.close()
+    took = gone(kernel, 10)
+    assert took is not None and took < 4
+    assert gone(shell, 5) is not None
+
+
 # Connection files.
 
 
