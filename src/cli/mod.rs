@@ -95,7 +95,7 @@ enum Command {
 /// Parses `args` (the program's name first), runs the command, reports what went wrong on stderr.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::try_parse_from(run::tolerant(args)) {
         Ok(cli) => cli,
         Err(error) => {
             // `--help` and `--version` come this way too, on stdout and with success.

@@ -4,14 +4,17 @@
 //! is wrong with the configuration stops the start: it is told in the first cell.
 #![expect(clippy::disallowed_methods, reason = "edge: the process's own tasks")]
 
+mod arguments;
 mod parent;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::Args as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -42,6 +45,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
+#[command(args_override_self = true)]
 pub struct Args {
     /// The connection file that Jupyter wrote
     #[arg(short = 'f', long, value_name = "FILE")]
@@ -58,6 +62,23 @@ pub struct Args {
     /// Where the Python lies that Jupyter runs in: own tools run in it
     #[arg(long, value_name = "DIR")]
     jupyter_prefix: Option<PathBuf>,
+    /// What launchers add for kernels of other kinds (`--debug`, a file's name): ignored
+    #[arg(value_name = "ARGUMENT", last = true, hide = true)]
+    others: Vec<OsString>,
+}
+
+/// Returns the command line with what is none of `run`'s arguments at its end.
+pub(super) fn tolerant(command_line: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut command_line = command_line.into_iter();
+    let mut tolerant: Vec<OsString> = command_line.by_ref().take(2).collect();
+    match tolerant.get(1) {
+        Some(command) if command == "run" => {
+            let known = Args::augment_args(clap::Command::new("run"));
+            tolerant.extend(arguments::set_aside(&known, command_line));
+        }
+        _ => tolerant.extend(command_line),
+    }
+    tolerant
 }
 
 /// Serves one kernel until it is told to leave.
@@ -92,6 +113,9 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         offline = args.offline,
         "kernel starts"
     );
+    if !args.others.is_empty() {
+        tracing::info!(arguments = ?args.others, "arguments that mean nothing here are ignored");
+    }
     let working_directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     let emulator = match args.offline {
         true => Some(start_emulator(args, &environment, &working_directory).await?),

@@ -97,6 +97,41 @@ time.sleep(300)
     assert gone(shell, 5) is not None
 
 
+# Arguments.
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("p.txt",),
+        ("--debug",),
+        ("--log-level=10",),
+        ("--IPKernelApp.x=1", "--Session.key=b''"),
+        ("--matplotlib", "inline", "-d", "-x3", "--", "more"),
+        ("--offline", "--ip=0.0.0.0"),
+        ("",),
+    ],
+)
+def test_arguments_for_other_kernels_are_taken_and_logged(start, arguments):
+    kernel = start(arguments=arguments, env={"CLAUDE_KERNEL_LOG": "info"})
+    assert kernel.client().works()
+    log = (kernel.directory / "state/claude-kernel/kernel.log").read_text()
+    strange = [argument for argument in arguments if argument not in ("--offline", "--")]
+    assert all(argument in log for argument in strange)
+
+
+def test_arguments_before_the_connection_file_are_taken_too(tmp_path):
+    kernel = KernelProcess(tmp_path)
+    kernel.client()
+    kernel.process.kill()
+    kernel.wait()
+    kernel.arguments = ["run", "--debug", "p.txt", "--offline", "--x=1", "-f", kernel.file]
+    kernel.start()
+    assert kernel.client().works()
+    kernel.close()
+    assert kernel.output() == ""
+
+
 # Connection files.
 
 
