@@ -283,3 +283,16 @@ def test_a_connection_file_without_an_end_is_an_error(tmp_path):
     )
     assert done.returncode == 1
     assert "not valid JSON" in done.stderr
+
+
+# The log.
+
+
+@pytest.mark.parametrize("log", ["/dev/full", "/proc/nowhere/kernel.log", "/"])
+def test_a_log_that_cannot_be_written_is_not_the_terminals_business(start, log):
+    kernel = start(env={"CLAUDE_KERNEL_LOG_FILE": log, "CLAUDE_KERNEL_LOG": "trace"})
+    client = kernel.client()
+    assert client.works()
+    # Something to warn of.
+    client.shell_channel.socket.send_multipart([b"junk"])
+    assert client.works()
