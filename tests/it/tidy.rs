@@ -4,6 +4,10 @@
 //! The checks are functions from text to complaints; each is first shown something bad, then the
 //! real tree.
 
+mod circles;
+mod figures;
+mod guide;
+mod house;
 mod imports;
 mod readme;
 mod repository;
