@@ -11,6 +11,7 @@ mod house;
 mod imports;
 mod readme;
 mod repository;
+mod sources;
 
 use std::collections::BTreeSet;
 use std::fs;
