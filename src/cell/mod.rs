@@ -11,7 +11,6 @@ pub mod packages;
 mod parameters;
 pub mod parse;
 pub mod path_at;
-pub mod schema;
 pub mod secret;
 pub mod shown;
 pub mod slips;

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::request::Role;
+use crate::chat::wrapped_python::Scripts;
 use crate::render::tool::Tool;
-use crate::render::wrapped_python::Scripts;
 
 use super::turn::TurnMessage;
 

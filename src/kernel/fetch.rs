@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use crate::anthropic::block::View;
 use crate::chat::action::Input;
 use crate::chat::turn::{FetchedFile, Origin, Update};
+use crate::chat::wrapped_python::Scripts;
 use crate::render::tool::Tool;
-use crate::render::wrapped_python::Scripts;
 
 use super::execute::Edges;
 use super::store::{Download, hex};

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::cell::magics::json::{self, Asked, Source};
-use crate::cell::schema::{Fit, Invalid};
 use crate::chat::params;
+use crate::chat::schema::{Fit, Invalid};
 use crate::chat::settings::Settings;
 use crate::chat::structured::{Structured, Wanted};
 

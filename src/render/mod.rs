@@ -25,4 +25,3 @@ pub(crate) mod thinking;
 pub(crate) mod tool;
 pub(crate) mod tool_image;
 pub mod value;
-pub(crate) mod wrapped_python;

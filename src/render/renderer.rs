@@ -15,13 +15,13 @@ use super::sources::Sources;
 use super::status::Status;
 use super::step::Step;
 use super::thinking::Thinking;
-use super::wrapped_python::Scripts;
 use super::{artifact, foreign, receipt, structured};
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::event::Delta;
 use crate::chat::settings::ThinkingShow;
 use crate::chat::turn::{Activity, FetchedFile, Receipt, Update};
 use crate::chat::verbatim::Verbatim;
+use crate::chat::wrapped_python::Scripts;
 use crate::jupyter::mime::{MimeBundle, Output, StreamName};
 
 mod steps;

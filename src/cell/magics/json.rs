@@ -6,7 +6,7 @@ use super::arguments::no_value;
 use super::variables::check_name;
 use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
 use crate::cell::parse::{MagicCall, unescape};
-use crate::cell::schema::{self, Fit, SchemaError, parse_short};
+use crate::chat::schema::{self, Fit, SchemaError, parse_short};
 
 pub(super) const JSON: Magic = Magic {
     name: "json",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cell::magic::{Candidate, Context, Effect, Form, Job, Magic, MagicError};
 use crate::cell::parse::{MagicCall, unescape};
-use crate::cell::schema::parse_short;
+use crate::chat::schema::parse_short;
 
 pub(super) const TOOL: Magic = Magic {
     name: "tool",
