@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::magic::MagicError;
-use super::parse::MagicCall;
+use super::call::{MagicCall, MagicError};
 
 /// How credentials begin, and how many letters, digits, `-` and `_` make it a real one.
 const SHAPES: &[(&str, usize)] = &[

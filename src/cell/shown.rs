@@ -2,7 +2,8 @@
 //!
 //! Prompts, answers and variables are other people's text: in Markdown they are code or escaped.
 
-use super::magic::{Context, Effect};
+use super::effect::Effect;
+use super::magic::Context;
 
 /// The widest line of prose in plain text, in characters.
 pub(super) const WIDTH: usize = 100;

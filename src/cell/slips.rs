@@ -3,7 +3,8 @@
 use crate::chat::settings::Settings;
 
 use super::code;
-use super::magic::{Form, find};
+use super::magic::Form;
+use super::magics::find;
 use super::parse::{MagicCall, Scope};
 
 /// Returns what to warn of before a cell's prompt is sent. `settings` are those of the cell.

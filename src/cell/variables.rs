@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::chat::schema::kind;
+
 /// Named values in the order in which they were first set.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Variables {
@@ -157,20 +159,6 @@ pub fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         other => Cow::Owned(other.to_string()),
-    }
-}
-
-/// Returns what a value is, in the words of `%%json`: `str`, `int`, `list of 3`, …
-#[must_use]
-pub fn kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "bool".to_owned(),
-        Value::Number(number) if number.is_f64() => "float".to_owned(),
-        Value::Number(_) => "int".to_owned(),
-        Value::String(_) => "str".to_owned(),
-        Value::Array(items) => format!("list of {}", items.len()),
-        Value::Object(fields) => format!("object of {}", fields.len()),
     }
 }
 

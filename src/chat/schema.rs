@@ -5,11 +5,15 @@
 //! one that is sent, which says less where the API cannot take more (`claude-api.md` 2.2).
 
 mod answer;
+mod error;
+mod kind;
 mod limits;
 mod references;
 mod repair;
 mod short;
 
 pub use answer::{Invalid, Problem, Valid, read};
-pub use repair::{Fit, SchemaError, fit};
+pub use error::SchemaError;
+pub use kind::kind;
+pub use repair::{Fit, fit};
 pub use short::{SpecError, parse_short};

@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::request::Role;
-use crate::chat::wrapped_python::Scripts;
-use crate::render::tool::Tool;
 
 use super::turn::TurnMessage;
+use super::wrapped_python::{self, Scripts};
 
 /// From so many characters on the code is uploaded, and the command only names the file: what the
 /// model need not write it can neither change nor bill.
@@ -150,21 +149,21 @@ impl Verbatim {
     /// Returns whether a call is the one that was asked for.
     #[must_use]
     pub fn is(&self, name: &str, input: &Value) -> bool {
-        let command = input.get("command").and_then(Value::as_str);
-        if name == "bash_code_execution"
-            && command.is_some_and(|command| command.trim_end() == self.command().trim_end())
-        {
+        let text = |key: &str| input.get(key).and_then(Value::as_str).unwrap_or_default();
+        let command = text("command");
+        if name == "bash_code_execution" && command.trim_end() == self.command().trim_end() {
             return true;
         }
         if self.language != Language::Python || self.is_uploaded() {
             return false;
         }
         // Python may as well run in the interpreter, or wrapped in another way.
-        let tool = Tool::describe(name, input, &mut Scripts::default());
-        matches!(
-            tool.code.as_slice(),
-            [(language, code)] if language == "python" && code.trim_end() == self.code
-        )
+        match name {
+            "code_execution" => text("code").trim_end() == self.code,
+            "bash_code_execution" => wrapped_python::unwrap(command, &mut Scripts::default())
+                .is_some_and(|ran| ran.shell.is_none() && ran.python.trim_end() == self.code),
+            _ => false,
+        }
     }
 
     /// Compares what a turn ran with what it should have run.
@@ -313,6 +312,10 @@ mod tests {
                 .check(&turn(&[bash("cd /tmp && python3 -c 'print(1)'")]))
                 .is_err()
         );
+        // To write it into a file is not to run it.
+        let created = json!({"command": "create", "path": "a.py", "file_text": "print(1)"});
+        let created = ("text_editor_code_execution", created);
+        assert!(other.check(&turn(&[created])).is_err());
     }
 
     #[test]

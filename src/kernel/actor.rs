@@ -15,7 +15,8 @@ use tokio::sync::mpsc;
 
 use crate::anthropic::client::{Client, DEFAULT_BASE_URL};
 use crate::anthropic::model::Prices;
-use crate::cell::magic::{self, Context, Effect};
+use crate::cell::magic::{Context, Effect};
+use crate::cell::magics;
 use crate::cell::parse::{self, Cell};
 use crate::cell::slips::slips;
 use crate::cell::{fill, help};
@@ -456,7 +457,7 @@ impl Kernel {
     }
 
     fn set_parameters(&mut self, values: &[(String, String)]) -> Ran {
-        match magic::apply_parameters(values) {
+        match magics::apply_parameters(values) {
             Ok(effects) => {
                 for effect in effects {
                     if let Effect::SetVariable { name, value } = effect {

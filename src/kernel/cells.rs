@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::cell::magic::{self, Context, Effect, Job, Reset, TurnSummary};
-use crate::cell::magics::system;
+use crate::cell::magic::{Context, Effect, Job, Reset, TurnSummary};
 use crate::cell::magics::threads::Talk;
+use crate::cell::magics::{self, MAGICS, system};
 use crate::cell::parse::{MagicCall, Scope};
 use crate::cell::variables::Variables;
 use crate::chat::record::Record;
@@ -66,7 +66,7 @@ pub fn prepare(
         let (settings, changed) =
             draft.apply(call, draft.lasting.clone(), state, &turns, status)?;
         draft.lasting = settings;
-        if let Some(origin) = magic::origin(call).filter(|_| changed) {
+        if let Some(origin) = magics::origin(call).filter(|_| changed) {
             draft.set_in.retain(|(name, _)| name != origin);
             draft.set_in.push((origin.to_owned(), state.count));
         }
@@ -159,6 +159,7 @@ impl Draft {
     ) -> Result<(Settings, bool), CellError> {
         let threads = state.thread_summaries();
         let context = Context {
+            magics: MAGICS,
             settings: &settings,
             variables: &self.variables,
             turns,
@@ -169,7 +170,7 @@ impl Draft {
             models: &state.models,
             set_in: &self.set_in,
         };
-        let effects = magic::apply(call, &context).map_err(|error| CellError::from(&error))?;
+        let effects = magics::apply(call, &context).map_err(|error| CellError::from(&error))?;
         let (mut settings, mut changed) = (settings, false);
         for effect in effects {
             match effect {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::anthropic::model::{self, Effort, Prices};
 use crate::cell::magic::{Context, ThreadSummary, TurnSummary};
+use crate::cell::magics::MAGICS;
 use crate::cell::packages::{self, Installed};
 use crate::cell::variables::{self, Variables};
 use crate::chat::budget::Budget;
@@ -191,6 +192,7 @@ impl State {
         status: &'a [(String, String)],
     ) -> Context<'a> {
         Context {
+            magics: MAGICS,
             settings: &self.settings,
             variables: &self.variables,
             turns,

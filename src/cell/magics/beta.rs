@@ -1,10 +1,9 @@
 //! `%beta`: names for the `anthropic-beta` header, beside those the kernel derives.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::nearest::{nearest, quoted};
 use crate::cell::shown::{Part, Shown, with_origin};
-use crate::cell::unknown::{nearest, quoted};
 
 pub(super) const BETA: Magic = Magic {
     name: "beta",

@@ -2,7 +2,7 @@
 
 use super::arguments::{no_value, put};
 use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
-use crate::cell::unknown::nearest;
+use crate::cell::nearest::nearest;
 
 pub(super) const COMPACT: Magic = Magic {
     name: "compact",

@@ -2,8 +2,7 @@
 
 use super::arguments::put;
 use super::own_tools;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::{Part, Shown, with_origin};
 use crate::chat::params;
 use crate::chat::settings::{CODE_EXECUTION, Languages, Settings};

@@ -1,8 +1,7 @@
 //! `%web`: search and pages.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::{MagicCall, Scope};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError, Scope};
 use crate::cell::shown::setting;
 use crate::chat::settings::Settings;
 use crate::chat::tool_types::tool_name;

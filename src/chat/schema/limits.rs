@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::repair::SchemaError;
+use super::error::SchemaError;
 
 /// The most optional fields in one request.
 const MOST_OPTIONAL: usize = 24;

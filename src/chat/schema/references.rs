@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::repair::SchemaError;
+use super::error::SchemaError;
 
 /// References that lead from one to the next: more is no schema a person wrote, and each costs stack.
 const LONGEST_CHAIN: usize = 32;

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use super::error::SchemaError;
 use super::limits;
 use super::references;
 
@@ -18,24 +19,6 @@ pub struct Fit {
     pub sent: Value,
     /// What was changed, one sentence each.
     pub notes: Vec<String>,
-}
-
-/// Why a schema cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaError {
-    /// What is wrong and where, as a clause.
-    pub message: String,
-    /// What to do about it: whole sentences.
-    pub hint: String,
-}
-
-impl SchemaError {
-    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: hint.into(),
-        }
-    }
 }
 
 /// String formats the API knows.
