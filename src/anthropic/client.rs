@@ -11,14 +11,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::address::segment;
+use super::call::{Call, Payload};
 use super::error::ApiError;
 use super::event::StreamEvent;
 use super::model::ModelInfo;
 use super::request::{CountTokensRequest, MessagesRequest};
 use super::sse::Decoder;
-use super::transport::{Call, Payload, Transport, cause};
+use super::transport::{Transport, cause};
 
-pub use super::transport::{API_VERSION, ClientOptions, DEFAULT_BASE_URL};
+pub use super::call::API_VERSION;
+pub use super::transport::{ClientOptions, DEFAULT_BASE_URL};
 
 /// Pages of models that are read; the API has fewer than a hundred models and 1000 to a page.
 const MAX_MODEL_PAGES: usize = 20;

@@ -2,9 +2,9 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::call::{API_VERSION, Call, Payload};
 use super::credentials::{Credentials, OAUTH_BETA};
 use super::error::ApiError;
-use super::transport::{API_VERSION, Call, Payload};
 
 /// Makes the headers of a call: version, credentials, betas each once, what the body is.
 pub(super) fn headers(call: &Call<'_>, credentials: &Credentials) -> Result<HeaderMap, ApiError> {

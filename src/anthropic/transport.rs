@@ -11,20 +11,17 @@ use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use reqwest::{Method, Response, StatusCode, Url, redirect};
+use reqwest::{Response, StatusCode, Url, redirect};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::address::{address, host, is_local, parse_base};
+use super::call::{Call, Payload};
 use super::credentials::{Credentials, Freshness, OAUTH_BETA, Renewal};
 use super::error::{ApiError, ErrorResponse};
 use super::headers::headers;
-use super::upload::Form;
 use crate::config::{Config, Environment, Secret};
 use crate::host::unnumbered;
 
-/// The version of the API this client speaks.
-pub const API_VERSION: &str = "2026-10-21";
 /// Where the API is when nobody says otherwise.
 pub const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
 
@@ -79,27 +76,6 @@ impl ClientOptions {
             ..Self::new(&Config::defaults(&environment), environment)
         }
     }
-}
-
-/// A request before it is addressed and signed.
-#[derive(Debug, Clone)]
-pub(super) struct Call<'a> {
-    pub(super) method: Method,
-    /// Below the base URL, with its query.
-    pub(super) path: &'a str,
-    pub(super) accept: &'static str,
-    pub(super) betas: &'a [String],
-    /// `None` for a request without a body.
-    pub(super) body: Option<Payload<'a>>,
-}
-
-/// What a request carries.
-#[derive(Debug, Clone)]
-pub(super) enum Payload<'a> {
-    /// JSON, serialised.
-    Json(Bytes),
-    /// A file, read anew for each attempt.
-    Form(&'a Form),
 }
 
 /// Sends calls; one attempt each.

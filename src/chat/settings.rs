@@ -6,9 +6,8 @@ use serde_json::Value;
 use crate::anthropic::model::Effort;
 
 use super::budget::Budget;
-use super::params;
 use super::presets::preset;
-use super::tool_types::{tool_name, tool_type};
+use super::tool_types::tool_name;
 use super::web::Web;
 
 /// The default model.
@@ -70,9 +69,6 @@ pub enum ThinkingShow {
     /// Switched off at the model, where it can be.
     Off,
 }
-
-/// The beta of [`ThinkingShow::Notes`].
-const NOTES_BETA: &str = "thinking-display-updates-2026-08-18";
 
 /// Everything a magic can set that a request depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,47 +152,6 @@ impl Settings {
             .map(String::as_str)
             .filter(|id| code || tool_name(id) != "code_execution")
             .collect()
-    }
-
-    /// Returns the betas that the features in use need, without those of `%beta`.
-    #[must_use]
-    pub fn derived_betas(&self) -> Vec<&'static str> {
-        let mut betas: Vec<&'static str> = Vec::new();
-        // Only with what is really sent: a model may not take what was asked for.
-        let thinking = params::thinking(self).unwrap_or_default();
-        let said = |field: &str| thinking.get(field).and_then(Value::as_str);
-        if said("type") == Some("enabled") && self.interleaved {
-            betas.push("interleaved-thinking-2025-05-14");
-        }
-        if said("display") == Some("updates") {
-            betas.push(NOTES_BETA);
-        }
-        for beta in self
-            .tool_types()
-            .into_iter()
-            .filter_map(|id| tool_type(id)?.beta)
-        {
-            if !betas.contains(&beta) {
-                betas.push(beta);
-            }
-        }
-        betas
-    }
-
-    /// Returns every beta to send: derived ones first, then those of `%beta`, each once.
-    #[must_use]
-    pub fn all_betas(&self) -> Vec<String> {
-        let mut betas: Vec<String> = self
-            .derived_betas()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
-        for beta in &self.betas {
-            if !betas.contains(beta) {
-                betas.push(beta.clone());
-            }
-        }
-        betas
     }
 
     /// Returns what follows the kernel's own system prompt: the language instruction when code

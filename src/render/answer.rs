@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::client::Client;
 use super::foreign;
 use super::markdown::{Headings, neutralise, neutralise_part};
 use super::pace::Pace;
-use super::renderer::Client;
 use super::screen::{Form, Place, Screen, Terminal};
 use super::segment::{Segment, Segmenter};
 

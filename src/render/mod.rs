@@ -6,10 +6,12 @@
 
 pub(crate) mod answer;
 pub mod artifact;
+mod client;
 mod console;
 pub(crate) mod foreign;
 pub(crate) mod kind;
 pub mod markdown;
+mod number;
 pub(crate) mod pace;
 pub mod receipt;
 pub mod renderer;

@@ -28,16 +28,7 @@ mod steps;
 
 use steps::missing_file;
 
-/// How the front end that asked takes a growing answer (`jupyter.md` 2.9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
-    /// JupyterLab, VS Code: displays with ids, updated.
-    Live,
-    /// A terminal: stdout as it comes, no second copy.
-    Terminal,
-    /// nbclient and its kin: one final display per block.
-    Batch,
-}
+pub use super::client::Client;
 
 /// Turns the updates of one turn into outputs.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::renderer::Client;
+use super::client::Client;
 use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
 
 /// The place of one output.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::renderer::Client;
+use super::client::Client;
 use super::screen::{Form, Place, Screen, Terminal, fold};
 use super::{foreign, markdown};
 use crate::chat::settings::ThinkingShow;

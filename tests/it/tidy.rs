@@ -65,7 +65,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Stands for every module of `anthropic` that does no I/O.
 const ANTHROPIC_TYPES: &str = "anthropic types";
-const ANTHROPIC_EDGES: &[&str] = &["client", "credentials", "files", "transport", "upload"];
+const ANTHROPIC_EDGES: &[&str] = &[
+    "client",
+    "credentials",
+    "files",
+    "form",
+    "transport",
+    "upload",
+];
 
 /// Lines a file may have, and the files that may have more.
 const MAX_LINES: usize = 500;

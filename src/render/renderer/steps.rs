@@ -9,7 +9,7 @@ use super::{PendingFile, Renderer};
 use crate::anthropic::block::{Block, View};
 use crate::chat::turn::{Activity, FetchedFile};
 use crate::jupyter::mime::StreamName;
-use crate::render::renderer::Client;
+use crate::render::client::Client;
 use crate::render::screen::{Form, Place, Terminal, machine, note};
 use crate::render::step::Step;
 use crate::render::tool::Tool;
