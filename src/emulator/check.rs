@@ -16,7 +16,8 @@ use serde_json::Value;
 
 use super::error::ApiError;
 use super::headers::Version;
-use super::request::{Request, text};
+use super::message::text;
+use super::request::Request;
 
 /// Most messages in one request.
 const MESSAGES: usize = 100_000;

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::canon::Canon;
 use super::error::ApiError;
-use super::request::{Request, Role, kind, text};
+use super::message::{Role, kind, text};
+use super::request::Request;
 use super::sign;
 
 /// How much of each prompt a summary keeps, in characters.

@@ -36,6 +36,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+pub use edit::EditOutcome;
 pub(super) use edit::Edited;
 pub(super) use interpreter::Interpreter;
 pub(super) use report::{Line, PROCESSES};
@@ -43,7 +44,7 @@ pub(super) use report::{Line, PROCESSES};
 use report::Report;
 use serde::{Deserialize, Serialize};
 
-use super::sandbox::Protection;
+use super::protection::Protection;
 use super::script::Edit;
 
 /// The exit code of a call that never started; the report says why.

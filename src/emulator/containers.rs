@@ -13,11 +13,9 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::config::EmulatorConfig;
 use super::error::ApiError;
-use super::id;
 use super::sandbox::{Container, Limits, Sandbox};
-use super::server::EmulatorConfig;
-use super::state::Shared;
 
 /// Unusable so long after it was made (3.6).
 const LIFE: TimeDelta = TimeDelta::days(30);
@@ -54,7 +52,7 @@ type Job = Box<dyn for<'a> FnOnce(&'a mut Container) -> BoxFuture<'a, ()> + Send
 /// A way to one container.
 #[derive(Clone)]
 pub(super) struct Lease {
-    id: String,
+    pub(super) id: String,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -80,7 +78,8 @@ impl Containers {
         }
     }
 
-    fn make(&mut self, id: String, now: DateTime<Utc>) -> Result<Lease, ApiError> {
+    /// Makes a container.
+    pub(super) fn make(&mut self, id: String, now: DateTime<Utc>) -> Result<Lease, ApiError> {
         while self.tasks.try_join_next().is_some() {}
         if self.known.len() >= MOST {
             let oldest = self.known.iter().min_by_key(|(_, entry)| entry.used);
@@ -115,7 +114,8 @@ impl Containers {
         self.known.remove(id);
     }
 
-    fn find(&mut self, id: &str, now: DateTime<Utc>) -> Option<Lease> {
+    /// Finds a container that lives, and notes its use.
+    pub(super) fn find(&mut self, id: &str, now: DateTime<Utc>) -> Option<Lease> {
         let entry = self.known.get_mut(id)?;
         if now - entry.made > LIFE {
             self.known.remove(id);
@@ -126,7 +126,7 @@ impl Containers {
     }
 
     /// Notes that a file was put in; false when it was there.
-    fn note_input(&mut self, container: &str, file: &str) -> bool {
+    pub(super) fn note_input(&mut self, container: &str, file: &str) -> bool {
         self.known
             .get_mut(container)
             .is_some_and(|entry| entry.inputs.insert(file.to_owned()))
@@ -134,55 +134,12 @@ impl Containers {
 }
 
 impl Lease {
-    /// Makes a new container.
-    pub(super) async fn make(shared: &Shared) -> Result<Self, ApiError> {
-        let id = id::fresh(shared.host.as_ref(), "container");
-        let now = shared.host.now();
-        shared
-            .with(move |state| state.containers.make(id, now))
-            .await?
-    }
-
-    /// Finds the container a request names.
-    pub(super) async fn find(shared: &Shared, id: &str) -> Result<Self, ApiError> {
-        let owned = id.to_owned();
-        let now = shared.host.now();
-        let found = shared.with(move |state| state.containers.find(&owned, now));
-        found.await?.ok_or_else(|| {
-            ApiError::invalid(format!("container: Container `{id}` not found or expired"))
-        })
-    }
-
     /// Returns the `container` of a response.
     pub(super) fn json(&self, now: DateTime<Utc>, skills: &[Value]) -> Value {
         let expires = (now + ROLLING).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
         let skills: Vec<Value> = skills.iter().map(resolved).collect();
         let skills = (!skills.is_empty()).then_some(skills);
         json!({"id": self.id, "expires_at": expires, "skills": skills})
-    }
-
-    /// Copies a file into the input directory, once.
-    pub(super) async fn add_input(
-        &self,
-        shared: &Shared,
-        file_id: &str,
-        name: &str,
-        blob: &Path,
-    ) -> Result<(), ApiError> {
-        let (id, file) = (self.id.clone(), file_id.to_owned());
-        let new = shared.with(move |state| state.containers.note_input(&id, &file));
-        if !new.await? {
-            return Ok(());
-        }
-        let unreadable =
-            |error: std::io::Error| ApiError::internal(format!("a file cannot be copied: {error}"));
-        let (name, blob) = (name.to_owned(), blob.to_owned());
-        let added = self
-            .run(move |container| {
-                Box::pin(async move { container.add_input(&name, &blob).map(|_| ()) })
-            })
-            .await?;
-        added.map_err(unreadable)
     }
 
     /// Does something with the container when its turn comes. Dropping the future drops the work.

@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 use super::headers::Version;
-use super::request::{Request, Role};
+use super::message::Role;
+use super::request::Request;
 use super::schema::Endpoint;
 use super::sign::{self, Binding, Enforced};
 use super::{check, schema};

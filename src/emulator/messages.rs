@@ -4,19 +4,23 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use serde_json::{Map, Value, json};
 
-use super::cache::{Charge, Prefix};
+use super::app::{App, Call};
+use super::cache::Prefix;
 use super::conn::Reset;
 use super::containers::Lease;
 use super::error::{ApiError, json_response};
 use super::faults::{Fault, FaultKind, Taken, strikes};
+use super::file_store::File;
 use super::id;
+use super::matched_script::MatchedScript;
+use super::matching::script_for;
+use super::message::{Role, kind, text};
 use super::play::{Opening, Player};
-use super::request::{Request, Role, kind, text};
-use super::scene::{Scene, scene_for};
-use super::server::{App, Call, struck};
+use super::request::Request;
 use super::sign::{self, BINDING_BETA};
 use super::stream::{Over, Sink, TurnBody};
-use super::usage::{self, Usage};
+use super::strike::struck;
+use super::usage::{self, Charge, Usage};
 use super::{check, compaction, schema};
 
 /// `POST /v1/messages`.
@@ -28,81 +32,82 @@ pub(super) async fn create(
 ) -> Result<Response<Body>, ApiError> {
     let request = read(app, &call, body, schema::Endpoint::Create).await?;
     let checked = sign::check(&request, app.enforced)?;
-    let files = files_of(&request);
-    let now = app.shared.host.now();
-    let files = app
-        .shared
-        .with(move |state| {
-            let found = files
-                .iter()
-                .map(|(id, block)| state.files.usable_in(id, block, now));
-            found.collect::<Result<Vec<_>, _>>()
-        })
-        .await??;
+    let files = usable_files(app, &request).await?;
     // A summary is in no script.
-    let scene = match &request.compaction {
+    let script = match &request.compaction {
         Some(_) => None,
-        None => Some(scene_for(app, &request).await?),
+        None => Some(script_for(app, &request).await?),
     };
-    if let Some(scene) = &scene
-        && let Some(response) = script_faults(app, reset, scene, &mut call).await?
+    if let Some(script) = &script
+        && let Some(response) = script_faults(app, reset, script, &mut call).await?
     {
         return Ok(response);
     }
     let container = container(app, &request, &call).await?;
-    let prefix = Prefix::of(&request);
-    let message_id = id::fresh(app.shared.host.as_ref(), "msg");
-    let (answered, asked) = (message_id.clone(), request.diagnostics.clone());
-    let (charge, diagnostics): (Charge, Value) = app
-        .shared
+    let id = id::fresh(app.shared.host.as_ref(), "msg");
+    let (charge, diagnostics) = charged(app, &request, &id).await?;
+    let opening = Opening {
+        id,
+        diagnostics,
+        extras: extras(&request, checked.transformations),
+        files,
+        binding: checked.binding,
+        container,
+        usage: Usage::new(&request, charge),
+        request,
+    };
+    if opening.request.stream {
+        return Ok(streamed(app, opening, script, call));
+    }
+    let sink = Sink::silent(app.shared.clone(), call.id.clone());
+    let player = Player::new(app, sink, opening);
+    match perform(player, script, &call.taken).await {
+        Ok(message) => Ok(json_response(&message)),
+        Err(_) => Err(ApiError::internal("the turn ended early")),
+    }
+}
+
+/// Finds the files that a request refers to.
+async fn usable_files(app: &App, request: &Request) -> Result<Vec<File>, ApiError> {
+    let (files, now) = (files_of(request), app.shared.host.now());
+    app.shared
+        .with(move |state| {
+            let found = files
+                .iter()
+                .map(|(id, block)| state.files.usable_in(id, block, now));
+            found.collect()
+        })
+        .await?
+}
+
+/// Says what the cache makes of a request that the message `id` answers, and remembers it.
+async fn charged(app: &App, request: &Request, id: &str) -> Result<(Charge, Value), ApiError> {
+    let (prefix, now) = (Prefix::of(request), app.shared.host.now());
+    let (answered, asked) = (id.to_owned(), request.diagnostics.clone());
+    app.shared
         .with(move |state| {
             let charge = state.cache.charge(&prefix, now);
             let diagnostics = state.cache.diagnose(asked.as_ref(), &prefix, charge);
             state.cache.answered(&answered, &prefix);
             (charge, diagnostics)
         })
-        .await?;
-    let opening = Opening {
-        id: message_id,
-        diagnostics,
-        extras: extras(&request, checked.transformations),
-        files,
-    };
-    let usage = Usage::new(&request, charge);
-    if !request.stream {
-        let sink = Sink::silent(app.shared.clone(), call.id.clone());
-        let player = Player::new(
-            app,
-            request,
-            sink,
-            usage,
-            checked.binding,
-            container,
-            opening,
-        );
-        return match perform(player, scene, &call.taken).await {
-            Ok(message) => Ok(json_response(&message)),
-            Err(_) => Err(ApiError::internal("the turn ended early")),
-        };
-    }
-    let separate = call
-        .taken
-        .0
-        .iter()
-        .any(|kind| matches!(kind, FaultKind::Chunks(_)));
+        .await
+}
+
+/// Answers with a stream; the turn is played while it is read.
+fn streamed(
+    app: &App,
+    opening: Opening,
+    script: Option<MatchedScript>,
+    call: Call,
+) -> Response<Body> {
+    let mut kinds = call.taken.0.iter();
+    let separate = kinds.any(|kind| matches!(kind, FaultKind::Chunks(_)));
     let (sink, outlet) = Sink::streaming(app.shared.clone(), call.id.clone(), &call.taken);
-    let player = Player::new(
-        app,
-        request,
-        sink,
-        usage,
-        checked.binding,
-        container,
-        opening,
-    );
+    let player = Player::new(app, sink, opening);
     let turn = async move {
         // Over: the client left or a fault ended the stream; there is no one to tell.
-        let _ = perform(player, scene, &call.taken).await;
+        let _ = perform(player, script, &call.taken).await;
     };
     let body = TurnBody::new(Box::pin(turn), outlet, separate);
     let mut response = Response::new(Body::from_stream(body));
@@ -112,11 +117,15 @@ pub(super) async fn create(
         HeaderValue::from_static("text/event-stream; charset=utf-8"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    response
 }
 
-/// Plays a scene, or without one a summary.
-async fn perform(player: Player, scene: Option<Scene>, taken: &Taken) -> Result<Value, Over> {
+/// Plays a script, or without one a summary.
+async fn perform(
+    player: Player,
+    scene: Option<MatchedScript>,
+    taken: &Taken,
+) -> Result<Value, Over> {
     match scene {
         Some(scene) => player.play(scene, taken).await,
         None => player.compact().await,
@@ -295,7 +304,7 @@ async fn container(app: &App, request: &Request, call: &Call) -> Result<Option<L
 async fn script_faults(
     app: &App,
     reset: &Reset,
-    scene: &Scene,
+    scene: &MatchedScript,
     call: &mut Call,
 ) -> Result<Option<Response<Body>>, ApiError> {
     for (place, text) in scene.faults() {

@@ -1,4 +1,4 @@
-//! Plays a turn: the events of section 7, the commands in between, the message at the end.
+//! Plays a turn: its events, the commands in between, the message at the end.
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ mod web;
 
 use serde_json::{Map, Value, json};
 
+use super::app::App;
 use super::containers::Lease;
 use super::faults::{Deltas, Fault, FaultKind, Taken, strikes};
-use super::files::File;
-use super::request::{Display, Request, Role, kind, text};
-use super::scene::Scene;
+use super::file_store::File;
+use super::matched_script::MatchedScript;
+use super::message::{Role, kind, text};
+use super::request::{Display, Request};
 use super::script::{self, Edit, Part, Variables};
-use super::server::App;
 use super::sign::{self, Binding};
 use super::steps::Call;
 use super::stream::{Over, Sink, generated};
@@ -33,6 +34,11 @@ const INPUT_PIECE: usize = 48;
 /// What a response starts with.
 #[derive(Debug)]
 pub(super) struct Opening {
+    pub(super) request: Request,
+    /// What thinking is bound to.
+    pub(super) binding: Binding,
+    pub(super) container: Option<Lease>,
+    pub(super) usage: Usage,
     pub(super) id: String,
     pub(super) diagnostics: Value,
     /// What betas add beside the content: `input_transformations`, `context_management`.
@@ -45,11 +51,7 @@ pub(super) struct Opening {
 #[derive(Debug)]
 pub(super) struct Player {
     app: App,
-    request: Request,
     sink: Sink,
-    usage: Usage,
-    binding: Binding,
-    container: Option<Lease>,
     opening: Opening,
     content: Vec<Value>,
     variables: Variables,
@@ -111,22 +113,10 @@ impl Stop {
 }
 
 impl Player {
-    pub(super) fn new(
-        app: &App,
-        request: Request,
-        sink: Sink,
-        usage: Usage,
-        binding: Binding,
-        container: Option<Lease>,
-        opening: Opening,
-    ) -> Self {
+    pub(super) fn new(app: &App, sink: Sink, opening: Opening) -> Self {
         Self {
             app: app.clone(),
-            request,
             sink,
-            usage,
-            binding,
-            container,
             opening,
             content: Vec::new(),
             variables: Variables::new(),
@@ -137,23 +127,23 @@ impl Player {
     }
 
     /// Plays the scene and returns the whole message.
-    pub(super) async fn play(mut self, scene: Scene, taken: &Taken) -> Result<Value, Over> {
+    pub(super) async fn play(mut self, scene: MatchedScript, taken: &Taken) -> Result<Value, Over> {
         if scene.from > 0
-            && let Some(lease) = self.container.clone()
+            && let Some(lease) = self.opening.container.clone()
         {
             // A turn that goes on after a tool of the client's: what its steps wrote still counts.
             let written = lease.run(|container| Box::pin(async move { container.variables() }));
             self.variables = written.await.unwrap_or_default();
         }
         self.variables.extend(scene.variables.clone());
-        self.shown = web::shown_before(&self.request);
+        self.shown = web::shown_before(&self.opening.request);
         self.start().await?;
         let mut stop = None;
         let load = taken.0.iter().find_map(|kind| match kind {
             FaultKind::Deltas(deltas) => Some(*deltas),
             _ => None,
         });
-        if self.request.max_tokens == Some(0) {
+        if self.opening.request.max_tokens == Some(0) {
             stop = Some(Stop::plain("max_tokens"));
         } else if let Some(deltas) = load {
             self.generate(deltas).await?;
@@ -161,7 +151,7 @@ impl Player {
             stop = Some(why);
         } else {
             for (i, part) in scene.parts.iter().enumerate() {
-                let calls_on = self.request.calls_together()
+                let calls_on = self.opening.request.calls_together()
                     && matches!(scene.parts.get(i + 1), Some(Part::Block(next)) if kind(next) == "tool_use");
                 match self.part(part, &scene, i).await? {
                     Next::Stop(why) => stop = Some(why),
@@ -187,18 +177,18 @@ impl Player {
     }
 
     async fn start(&mut self) -> Result<(), Over> {
-        let message = self.message(&self.usage.at_start(), None, &Value::Null);
+        let message = self.message(&self.opening.usage.at_start(), None, &Value::Null);
         self.sink
             .event(&json!({"type": "message_start", "message": message}))
             .await?;
         self.sink.ping().await?;
         if self.needs_container() {
             // Without one, the steps say that it is unavailable.
-            if self.container.is_none() {
-                self.container = Lease::make(&self.app.shared).await.ok();
+            if self.opening.container.is_none() {
+                self.opening.container = Lease::make(&self.app.shared).await.ok();
             }
             let uploads = self.uploads();
-            if let Some(lease) = &self.container {
+            if let Some(lease) = &self.opening.container {
                 for file in uploads {
                     let added = lease.add_input(&self.app.shared, &file.id, &file.name, &file.blob);
                     if let Err(error) = added.await {
@@ -210,9 +200,14 @@ impl Player {
         Ok(())
     }
 
-    async fn part(&mut self, part: &Part, scene: &Scene, index: usize) -> Result<Next, Over> {
+    async fn part(
+        &mut self,
+        part: &Part,
+        scene: &MatchedScript,
+        index: usize,
+    ) -> Result<Next, Over> {
         if self.resample && !matches!(part, Part::Stop(_) | Part::Fault(_)) {
-            self.usage.next_pass();
+            self.opening.usage.next_pass();
             self.resample = false;
         }
         match part {
@@ -258,21 +253,21 @@ impl Player {
     }
 
     async fn thinking(&mut self, thought: &str) -> Result<Next, Over> {
-        if !self.request.thinks() {
+        if !self.opening.request.thinks() {
             return Ok(Next::Part);
         }
-        let shown = match self.request.thinking.display {
+        let shown = match self.opening.request.thinking.display {
             Display::Summarized => thought,
             // Progress notes are what is thought between tool calls.
             Display::Updates if self.acted => thought,
             Display::Updates | Display::Omitted => "",
         };
         let cost = usage::of_text(thought) + 1;
-        if self.usage.output() + cost > self.limit() {
+        if self.opening.usage.output() + cost > self.limit() {
             return Ok(Next::Stop(Stop::plain("max_tokens")));
         }
-        self.usage.thought(cost);
-        let signature = self.binding.sign(shown);
+        self.opening.usage.thought(cost);
+        let signature = self.opening.binding.sign(shown);
         self.sink
             .open(&json!({"type": "thinking", "thinking": "", "signature": ""}))
             .await?;
@@ -291,7 +286,7 @@ impl Player {
 
     /// Streams text, until a stop sequence or the limit.
     async fn text(&mut self, text: &str) -> Result<Next, Over> {
-        let sequences = self.request.stop_sequences.iter();
+        let sequences = self.opening.request.stop_sequences.iter();
         let found = sequences
             .filter_map(|sequence| Some((text.find(sequence.as_str())?, sequence.clone())))
             .min();
@@ -311,11 +306,11 @@ impl Player {
         let mut sent = String::new();
         for piece in pieces(text, PIECE) {
             let cost = usage::of_text(piece);
-            if self.usage.output() + cost > self.limit() {
+            if self.opening.usage.output() + cost > self.limit() {
                 stop = Some(Stop::plain("max_tokens"));
                 break;
             }
-            self.usage.wrote(cost);
+            self.opening.usage.wrote(cost);
             self.sink
                 .delta(&json!({"type": "text_delta", "text": piece}))
                 .await?;
@@ -333,7 +328,7 @@ impl Player {
         self.sink.generate(&deltas).await?;
         self.sink.close().await?;
         let cost = usage::of_text(&generated(deltas.size, 1));
-        self.usage.wrote(cost * deltas.count);
+        self.opening.usage.wrote(cost * deltas.count);
         if !self.sink.is_streaming() {
             let text: String = (1..=deltas.count.min(100_000))
                 .map(|number| generated(deltas.size, number))
@@ -366,7 +361,7 @@ impl Player {
                 "stop_details": stop.details,
                 "container": container,
             },
-            "usage": self.usage.at_end(),
+            "usage": self.opening.usage.at_end(),
         });
         if let Some(map) = delta.as_object_mut() {
             map.extend(self.opening.extras.clone());
@@ -375,14 +370,14 @@ impl Player {
         self.sink.event(&delta).await?;
         self.sink.event(&json!({"type": "message_stop"})).await?;
         self.sink.finish().await?;
-        Ok(self.message(&self.usage.whole(), Some(&stop), &container))
+        Ok(self.message(&self.opening.usage.whole(), Some(&stop), &container))
     }
 
     /// Keeps what the next request's history is checked against.
     async fn remember(&self, stop: &Stop) -> Result<(), Over> {
         let done = match stop.reason.as_str() {
             "pause_turn" => {
-                let messages = self.request.messages.iter().rev();
+                let messages = self.opening.request.messages.iter().rev();
                 let before: Vec<_> = messages
                     .take_while(|message| message.role == Role::Assistant)
                     .collect();
@@ -416,7 +411,7 @@ impl Player {
             "id": self.opening.id,
             "type": "message",
             "role": "assistant",
-            "model": self.request.model.id,
+            "model": self.opening.request.model.id,
             "content": self.content,
             "stop_reason": stop.map(|stop| &stop.reason),
             "stop_sequence": stop.map_or(&Value::Null, |stop| &stop.sequence),
@@ -433,9 +428,12 @@ impl Player {
 
     fn container_json(&self) -> Value {
         let now = self.app.shared.host.now();
-        self.container
+        self.opening
+            .container
             .as_ref()
-            .map_or(Value::Null, |lease| lease.json(now, &self.request.skills))
+            .map_or(Value::Null, |lease| {
+                lease.json(now, &self.opening.request.skills)
+            })
     }
 
     async fn filled(&self, text: &str) -> String {
@@ -459,11 +457,11 @@ impl Player {
     }
 
     fn limit(&self) -> u64 {
-        self.request.max_tokens.unwrap_or(u64::MAX)
+        self.opening.request.max_tokens.unwrap_or(u64::MAX)
     }
 
     fn push(&mut self, block: Value) {
-        self.binding.push(Role::Assistant, &block);
+        self.opening.binding.push(Role::Assistant, &block);
         self.content.push(block);
     }
 

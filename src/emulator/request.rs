@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::error::ApiError;
+use super::message::{Message, blocks, kind, list, present, text};
 use super::models::{self, Model};
 use super::toolset::{Toolset, definition_in};
 
@@ -47,24 +48,6 @@ pub(super) struct Request {
     pub(super) betas: Vec<String>,
 }
 
-/// One message; a string content has become one text block.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Message {
-    pub(super) role: Role,
-    pub(super) blocks: Vec<Value>,
-    /// `clear_at`, of `system` messages alone.
-    pub(super) clear_at: Option<String>,
-    /// `output_config`, likewise.
-    pub(super) config: Option<Value>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    User,
-    Assistant,
-    System,
-}
-
 /// `thinking`, with the model's defaults filled in.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Thinking {
@@ -83,17 +66,6 @@ pub(super) enum Display {
     Summarized,
     Omitted,
     Updates,
-}
-
-impl Role {
-    /// The word on the wire.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::System => "system",
-        }
-    }
 }
 
 impl Request {
@@ -221,26 +193,6 @@ impl Request {
     }
 }
 
-impl Message {
-    /// The effort from here on, if it changes here.
-    pub(super) fn effort(&self) -> Option<&str> {
-        text(self.config.as_ref()?, "effort")
-    }
-
-    fn read(value: &Value) -> Self {
-        Self {
-            role: match text(value, "role") {
-                Some("assistant") => Role::Assistant,
-                Some("system") => Role::System,
-                _ => Role::User,
-            },
-            blocks: blocks(value.get("content")),
-            clear_at: text(value, "clear_at").map(str::to_owned),
-            config: present(value, "output_config"),
-        }
-    }
-}
-
 impl Thinking {
     fn read(given: Option<&Value>, model: &Model) -> Self {
         let given = given.filter(|value| !value.is_null());
@@ -269,37 +221,5 @@ impl Thinking {
                 .and_then(|binding| text(binding, "prefix_mismatch_behavior"))
                 .map(str::to_owned),
         }
-    }
-}
-
-/// Returns a text field.
-pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name).and_then(Value::as_str)
-}
-
-/// Returns a block's `type`.
-pub(super) fn kind(block: &Value) -> &str {
-    text(block, "type").unwrap_or_default()
-}
-
-/// Whether a block is thinking, shown or redacted.
-pub(super) fn is_thinking(block: &Value) -> bool {
-    matches!(kind(block), "thinking" | "redacted_thinking")
-}
-
-fn present(value: &Value, name: &str) -> Option<Value> {
-    value.get(name).filter(|value| !value.is_null()).cloned()
-}
-
-fn list(value: &Value, name: &str) -> Vec<Value> {
-    let items = value.get(name).and_then(Value::as_array);
-    items.cloned().unwrap_or_default()
-}
-
-fn blocks(content: Option<&Value>) -> Vec<Value> {
-    match content {
-        Some(Value::String(text)) => vec![serde_json::json!({"type": "text", "text": text})],
-        Some(Value::Array(blocks)) => blocks.clone(),
-        _ => Vec::new(),
     }
 }

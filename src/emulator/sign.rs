@@ -15,7 +15,8 @@ use sha2::Sha256;
 
 use super::canon::{Canon, Mark, mark_of};
 use super::error::ApiError;
-use super::request::{Request, Role, is_thinking, kind, text};
+use super::message::{Role, is_thinking, kind, text};
+use super::request::Request;
 use super::toolset::{self, is_deferred, key_of};
 
 const KEY: [u8; 64] = *b"claude-kernel offline backend: thinking is bound to what it saw.";

@@ -12,8 +12,8 @@ use super::cache::Cache;
 use super::containers::Containers;
 use super::error::ApiError;
 use super::faults::{Fault, Phase};
-use super::files::FileStore;
-use super::scripts::Loaded;
+use super::file_store::FileStore;
+use super::loaded_scripts::Loaded;
 use super::turns::Turns;
 use crate::host::Host;
 

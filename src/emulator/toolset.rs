@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::canon::{Mark, mark_of};
 use super::error::ApiError;
-use super::request::{Message, Role, kind, text};
+use super::message::{Message, Role, kind, text};
 
 /// Tools to be searched for, and tools defined in messages, that may be available at once.
 const MOST_TOOLS: usize = 10_000;

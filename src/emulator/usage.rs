@@ -7,9 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::cache::Charge;
-use super::play::code_calls::is_by_code;
-use super::request::{Request, kind, text};
+use super::message::{is_by_code, kind, text};
+use super::request::Request;
 use super::toolset::{definition_in, is_deferred, key_of, named_by};
 
 /// What every conversation costs beside its content.
@@ -20,6 +19,15 @@ const SERVER_TOOL: u64 = 640;
 const REFERENCE: u64 = 12;
 /// Long edge and tokens an image has at most on current models (6.1).
 const IMAGE_CAP: u64 = 4784;
+
+/// How the input of one pass is billed, in tokens. The sum is the whole input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Charge {
+    pub(super) input: u64,
+    pub(super) read: u64,
+    pub(super) write_5m: u64,
+    pub(super) write_1h: u64,
+}
 
 /// Estimates the tokens of a text.
 pub(super) fn of_text(text: &str) -> u64 {

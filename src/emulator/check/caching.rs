@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::super::cache::{can_carry, marker_of};
 use super::super::error::ApiError;
-use super::super::request::{Request, text};
+use super::super::message::text;
+use super::super::request::Request;
 
 const MOST: usize = 4;
 

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::super::error::ApiError;
-use super::super::request::{Request, Role, kind, text};
+use super::super::message::{Role, kind, text};
+use super::super::request::Request;
 
 pub(super) fn check(request: &Request, paused: bool) -> Result<(), ApiError> {
     place(request)?;

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::super::error::ApiError;
 use super::super::headers::Version;
-use super::super::request::{Request, Role, is_thinking, kind, text};
+use super::super::message::{Role, is_thinking, kind, text};
+use super::super::request::Request;
 
 /// A run of messages of one role.
 #[derive(Debug)]

@@ -4,7 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::super::error::ApiError;
-use super::super::request::{Request, kind};
+use super::super::message::kind;
+use super::super::request::Request;
 use super::super::structured;
 use super::tools::{by_code, is_strict};
 

@@ -5,7 +5,8 @@
 use serde_json::Value;
 
 use super::super::error::ApiError;
-use super::super::request::{Request, Role, kind};
+use super::super::message::{Role, kind};
+use super::super::request::Request;
 use super::super::toolset::definition_in;
 
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {

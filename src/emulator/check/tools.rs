@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::super::error::ApiError;
-use super::super::request::{Request, text};
+use super::super::message::text;
+use super::super::request::Request;
 use super::super::toolset::{is_deferred, key_of};
 
 /// Most skills and strict tools in one request.

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::sandbox::EditOutcome;
 use super::super::script::Edit;
 
 /// Larger files are not for a text editor.
@@ -14,6 +13,35 @@ const MAX_BYTES: u64 = 16 << 20;
 
 /// Lines shown of one file or directory.
 const MAX_LINES: usize = 10_000;
+
+/// What a text-editor call did: the `content` of `text_editor_code_execution_tool_result`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "type")]
+pub enum EditOutcome {
+    /// Serialises as the whole result object.
+    #[serde(rename = "text_editor_code_execution_view_result")]
+    View {
+        /// `text`, `image` or `pdf`.
+        file_type: String,
+        /// The text; empty for an image or PDF.
+        content: String,
+        num_lines: Option<u64>,
+        start_line: Option<u64>,
+        total_lines: Option<u64>,
+    },
+    /// Whether the file was there before.
+    #[serde(rename = "text_editor_code_execution_create_result")]
+    Create { is_file_update: bool },
+    /// Where the change is, and its lines with `-`, `+` or a space before them.
+    #[serde(rename = "text_editor_code_execution_str_replace_result")]
+    Replace {
+        old_start: Option<u64>,
+        old_lines: Option<u64>,
+        new_start: Option<u64>,
+        new_lines: Option<u64>,
+        lines: Option<Vec<String>>,
+    },
+}
 
 /// What came of an edit.
 #[derive(Debug, Clone, Serialize, Deserialize)]

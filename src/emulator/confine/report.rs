@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::sandbox::Protection;
+use super::super::protection::Protection;
 
 /// The protection that a process namespace gives.
 pub(crate) const PROCESSES: &str = "no access to other processes";

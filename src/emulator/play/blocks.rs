@@ -6,7 +6,7 @@ use super::{INPUT_PIECE, Next, PIECE, PING, Player, Stop, pieces};
 use crate::emulator::containers::Lease;
 use crate::emulator::faults::{At, Disturbance};
 use crate::emulator::id;
-use crate::emulator::request::{kind, text};
+use crate::emulator::message::{kind, text};
 use crate::emulator::script;
 use crate::emulator::steps::{self, Call, Came, Tool};
 use crate::emulator::stream::Over;
@@ -17,7 +17,7 @@ use crate::emulator::usage;
 impl Player {
     /// The schema of the structured result that is asked for.
     pub(super) fn schema(&self) -> Option<&Value> {
-        self.request.format.as_ref()?.get("schema")
+        self.opening.request.format.as_ref()?.get("schema")
     }
 
     /// Says a script's structured result, once it is known to fit.
@@ -47,7 +47,7 @@ impl Player {
 
     /// A call of the code execution tool, really carried out.
     pub(super) async fn step(&mut self, call: Call) -> Result<Next, Over> {
-        let tool = Tool::of(&self.request);
+        let tool = Tool::of(&self.opening.request);
         let Some(call) = tool.and_then(|tool| tool.adapt(call.clone())) else {
             return self.text(&steps::not_run(&call, tool)).await;
         };
@@ -68,7 +68,7 @@ impl Player {
             Came::Result(result) => result,
             Came::Calls(calls) => return self.code_calls(&calls, id).await,
         };
-        self.usage.read_result(usage::of_block(&result));
+        self.opening.usage.read_result(usage::of_block(&result));
         self.whole(&result).await?;
         self.acted = true;
         self.resample = true;
@@ -77,7 +77,7 @@ impl Player {
 
     /// Runs a call while sending pings.
     async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Came, Over> {
-        let container = match self.container.clone() {
+        let container = match self.opening.container.clone() {
             Some(container) => Ok(container),
             None => Lease::make(&self.app.shared).await,
         };
@@ -89,8 +89,8 @@ impl Player {
                 return Ok(Came::Result(failed));
             }
         };
-        self.container = Some(lease.clone());
-        let tools = self.request.tools_for_code();
+        self.opening.container = Some(lease.clone());
+        let tools = self.opening.request.tools_for_code();
         let running = steps::run(&self.app.shared, &lease, call, id, tools);
         tokio::pin!(running);
         let mut pings = tokio::time::interval(PING);
@@ -134,11 +134,11 @@ impl Player {
         let mut complete = true;
         for piece in pieces(&written, INPUT_PIECE) {
             let cost = usage::of_text(piece);
-            if self.usage.output() + cost > self.limit() {
+            if self.opening.usage.output() + cost > self.limit() {
                 complete = false;
                 break;
             }
-            self.usage.wrote(cost);
+            self.opening.usage.wrote(cost);
             self.sink
                 .delta(&json!({"type": "input_json_delta", "partial_json": piece}))
                 .await?;
@@ -200,7 +200,7 @@ impl Player {
                     map.insert("tool_use_id".into(), id.into());
                 }
                 if kind(&block).ends_with("_tool_result") {
-                    self.usage.read_result(usage::of_block(&block));
+                    self.opening.usage.read_result(usage::of_block(&block));
                     self.resample = true;
                     self.acted = true;
                 }
@@ -213,12 +213,12 @@ impl Player {
     /// Whether a tool may be called: it is in effect, or was withheld until this response's search
     /// found it.
     fn offers(&self, name: &str) -> bool {
-        if self.request.chooses("none") {
+        if self.opening.request.chooses("none") {
             return false;
         }
         let found = || self.content.iter().flat_map(named_by);
-        self.request.has_tool(name)
-            || (self.request.toolset.withholds(name) && found().any(|found| found == name))
+        self.opening.request.has_tool(name)
+            || (self.opening.request.toolset.withholds(name) && found().any(|found| found == name))
     }
 
     /// Inserts variables into the texts of a call's input.
@@ -242,7 +242,7 @@ impl Player {
                 .await?;
         }
         for piece in pieces(text(block, "text").unwrap_or_default(), PIECE) {
-            self.usage.wrote(usage::of_text(piece));
+            self.opening.usage.wrote(usage::of_text(piece));
             self.sink
                 .delta(&json!({"type": "text_delta", "text": piece}))
                 .await?;

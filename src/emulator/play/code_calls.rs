@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Next, Player, Stop};
 use crate::emulator::id;
-use crate::emulator::request::{Request, Role, kind, text};
+use crate::emulator::message::{Role, is_by_code, kind, text};
+use crate::emulator::request::Request;
 use crate::emulator::sandbox::ClientCall;
 use crate::emulator::steps::Call;
 use crate::emulator::stream::Over;
@@ -35,7 +36,7 @@ impl Player {
 
     /// Lets code go on that waited for the results at the end of the request, if any did.
     pub(super) async fn go_on(&mut self) -> Result<Next, Over> {
-        let Some(waiting) = waiting(&self.request) else {
+        let Some(waiting) = waiting(&self.opening.request) else {
             return Ok(Next::Part);
         };
         let (calls, now) = (waiting.calls, self.app.shared.host.now());
@@ -82,15 +83,6 @@ fn waiting(request: &Request) -> Option<Waiting> {
             .filter_map(|call| text(call, "id").map(str::to_owned))
             .collect(),
     })
-}
-
-/// Whether this is a call of a client tool that code in the sandbox made.
-pub(in crate::emulator) fn is_by_code(block: &Value) -> bool {
-    if kind(block) != "tool_use" {
-        return false;
-    }
-    let caller = block.get("caller").and_then(|caller| text(caller, "type"));
-    caller.is_some_and(|caller| caller.starts_with("code_execution"))
 }
 
 /// The text of a result.

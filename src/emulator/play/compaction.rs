@@ -10,15 +10,18 @@ use crate::emulator::usage;
 impl Player {
     /// Sends one whole `compaction` block; what it took is in `usage.iterations` alone (2.5).
     pub(in crate::emulator) async fn compact(mut self) -> Result<Value, Over> {
-        let block = compaction::block(&self.request);
-        let start = self.message(&self.usage.of_compaction(None), None, &Value::Null);
+        let block = compaction::block(&self.opening.request);
+        let start = self.message(&self.opening.usage.of_compaction(None), None, &Value::Null);
         self.sink
             .event(&json!({"type": "message_start", "message": start}))
             .await?;
         self.sink.ping().await?;
         self.whole(&block).await?;
         let stop = Stop::plain("compaction");
-        let usage = self.usage.of_compaction(Some(usage::of_block(&block)));
+        let usage = self
+            .opening
+            .usage
+            .of_compaction(Some(usage::of_block(&block)));
         let mut delta = json!({
             "type": "message_delta",
             "delta": {

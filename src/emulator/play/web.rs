@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Next, PIECE, Player, Stop, pieces};
 use crate::emulator::id;
-use crate::emulator::request::{Request, Role, kind, text};
+use crate::emulator::message::{Role, kind, text};
+use crate::emulator::request::Request;
 use crate::emulator::script::Page;
 use crate::emulator::stream::Over;
 use crate::emulator::usage;
@@ -51,7 +52,7 @@ impl Player {
             // What fails is neither billed nor cited.
             json!({"type": "web_search_tool_result_error", "error_code": code})
         } else {
-            self.usage.searched();
+            self.opening.usage.searched();
             let open: Vec<&Page> = pages
                 .iter()
                 .filter(|page| is_open(&tool, &page.url))
@@ -89,7 +90,7 @@ impl Player {
         let content = match refusal {
             Some(code) => json!({"type": "web_fetch_tool_result_error", "error_code": code}),
             None => {
-                self.usage.fetched();
+                self.opening.usage.fetched();
                 self.shown.push(Shown {
                     page: page.clone(),
                     document: Some(Document {
@@ -140,7 +141,7 @@ impl Player {
             return Ok(Next::Stop(Stop::plain("max_tokens")));
         }
         let result = json!({"type": format!("{name}_tool_result"), "tool_use_id": id, "caller": caller, "content": content});
-        self.usage.read_result(usage::of_block(&result));
+        self.opening.usage.read_result(usage::of_block(&result));
         self.whole(&result).await?;
         if let Some(code) = code {
             let result = json!({"type": "code_execution_tool_result", "tool_use_id": code,
@@ -181,7 +182,7 @@ impl Player {
             .open(&json!({"type": "text", "text": "", "citations": []}))
             .await?;
         for piece in pieces(words, PIECE) {
-            self.usage.wrote(usage::of_text(piece));
+            self.opening.usage.wrote(usage::of_text(piece));
             self.sink
                 .delta(&json!({"type": "text_delta", "text": piece}))
                 .await?;
@@ -197,7 +198,8 @@ impl Player {
     }
 
     fn web_tool(&self, name: &str) -> Option<&Value> {
-        self.request
+        self.opening
+            .request
             .offered
             .iter()
             .find(|tool| text(tool, "name") == Some(name))
@@ -207,11 +209,17 @@ impl Player {
     fn refusal(&self, tool: &Value, name: &str) -> Option<&'static str> {
         let most = tool.get("max_uses").and_then(Value::as_u64)?;
         let at = self
+            .opening
             .request
             .messages
             .iter()
             .rposition(|message| message.role == Role::User);
-        let echoed = self.request.messages.iter().skip(at.map_or(0, |at| at + 1));
+        let echoed = self
+            .opening
+            .request
+            .messages
+            .iter()
+            .skip(at.map_or(0, |at| at + 1));
         let used = echoed
             .flat_map(|message| &message.blocks)
             .chain(&self.content)
@@ -222,7 +230,7 @@ impl Player {
 
     /// How many documents the conversation has so far.
     fn documents(&self) -> usize {
-        let said = self.request.messages.iter();
+        let said = self.opening.request.messages.iter();
         let said = said.flat_map(|message| &message.blocks);
         said.chain(&self.content)
             .filter(|block| {
@@ -235,6 +243,7 @@ impl Player {
     /// Whether an address was in the conversation before.
     fn is_known(&self, url: &str) -> bool {
         let said = self
+            .opening
             .request
             .messages
             .iter()

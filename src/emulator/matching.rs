@@ -5,49 +5,22 @@
 
 use serde_json::Value;
 
+use super::app::App;
 use super::error::ApiError;
-use super::play::code_calls::is_by_code;
-use super::request::{Request, Role, is_thinking, kind, text};
+use super::matched_script::MatchedScript;
+use super::message::is_by_code;
+use super::message::{Role, is_thinking, kind, text};
+use super::request::Request;
 use super::script::{self, Part, Variables};
-use super::server::App;
-
-/// What a response is to play.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Scene {
-    /// File and line of the script, for counters and errors; empty without one.
-    pub(super) place: String,
-    pub(super) parts: Vec<Part>,
-    pub(super) variables: Variables,
-    /// The number of the first part within its script.
-    pub(super) from: usize,
-}
 
 const NO_MODEL: &str = "This is the offline backend: no model was called. It answers only prompts that a script knows, and runs a fenced `bash` or `python` block in a prompt.";
 const RAN: &str = "The offline backend ran the block in your prompt; no model was called.";
-
-impl Scene {
-    /// Returns the faults written in the parts, each with a place of its own.
-    pub(super) fn faults(&self) -> impl Iterator<Item = (String, &str)> {
-        self.parts
-            .iter()
-            .enumerate()
-            .filter_map(|(i, part)| match part {
-                Part::Fault(text) => Some((self.place_of(i), text.as_str())),
-                _ => None,
-            })
-    }
-
-    /// Names the part at an index.
-    pub(super) fn place_of(&self, index: usize) -> String {
-        format!("{} part {}", self.place, self.from + index + 1)
-    }
-}
 
 /// Finds what a request gets.
 ///
 /// # Errors
 /// 400 when a script cannot be used.
-pub(super) async fn scene_for(app: &App, request: &Request) -> Result<Scene, ApiError> {
+pub(super) async fn script_for(app: &App, request: &Request) -> Result<MatchedScript, ApiError> {
     let (at, prompts) = prompts(request);
     let found = app.scripts.find(&app.shared, &prompts).await?;
     let echoed: Vec<&Value> = request
@@ -58,7 +31,7 @@ pub(super) async fn scene_for(app: &App, request: &Request) -> Result<Scene, Api
         .flat_map(|message| &message.blocks)
         .filter(|block| !is_thinking(block) && !is_by_code(block))
         .collect();
-    let mut scene = found.unwrap_or_else(|| Scene {
+    let mut scene = found.unwrap_or_else(|| MatchedScript {
         place: String::new(),
         parts: unscripted(request, &prompts),
         variables: Variables::new(),
