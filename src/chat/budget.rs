@@ -59,31 +59,46 @@ pub enum OverBudget {
     },
 }
 
+/// Why a budget cannot be read; the text goes on from the name of what says it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetError {
+    /// There is no such limit.
+    #[error("takes `cell=` and `total=`, not `{0}=`")]
+    UnknownLimit(String),
+    /// No amount.
+    #[error("`{0}` is no amount of US dollars, such as `$2` or `0.25`")]
+    NoAmount(String),
+    /// The same limit again.
+    #[error("names one limit twice")]
+    Twice,
+    /// Nothing at all.
+    #[error("names no amount")]
+    Nothing,
+}
+
 impl Budget {
     /// Reads `$2 cell=$0.25`, in either order; each at most once.
     ///
     /// # Errors
-    /// A clause that says what is wrong.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// What is wrong.
+    pub fn parse(text: &str) -> Result<Self, BudgetError> {
         let mut budget = Self::default();
         for word in text.split_whitespace() {
             let (slot, amount) = match word.split_once('=') {
                 Some(("cell", amount)) => (&mut budget.cell_usd, amount),
                 Some(("total", amount)) => (&mut budget.total_usd, amount),
                 Some((name, _)) => {
-                    return Err(format!("takes `cell=` and `total=`, not `{name}=`"));
+                    return Err(BudgetError::UnknownLimit(name.to_owned()));
                 }
                 None => (&mut budget.total_usd, word),
             };
-            let usd = dollars(amount).ok_or_else(|| {
-                format!("`{amount}` is no amount of US dollars, such as `$2` or `0.25`")
-            })?;
+            let usd = dollars(amount).ok_or_else(|| BudgetError::NoAmount(amount.to_owned()))?;
             if slot.replace(usd).is_some() {
-                return Err("names one limit twice".to_owned());
+                return Err(BudgetError::Twice);
             }
         }
         if budget == Self::default() {
-            return Err("names no amount".to_owned());
+            return Err(BudgetError::Nothing);
         }
         Ok(budget)
     }

@@ -29,12 +29,17 @@ pub struct Taken {
     binding: Binding,
 }
 
+/// Why a request is refused, in the API's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(String);
+
 /// Judges a request by its shape, its history and what its thinking is bound to, whatever the
 /// model. `paused` says that its last message is a response that ended with `pause_turn`.
 ///
 /// # Errors
 /// Why it is refused.
-pub fn strictest(body: &Value, betas: &[String], paused: bool) -> Result<Taken, String> {
+pub fn strictest(body: &Value, betas: &[String], paused: bool) -> Result<Taken, Refused> {
     let judged = schema::check(body, Endpoint::Create, Version::New, betas)
         .and_then(|()| Request::read(body, betas))
         .and_then(|request| {
@@ -45,7 +50,7 @@ pub fn strictest(body: &Value, betas: &[String], paused: bool) -> Result<Taken, 
         Ok(checked) => Ok(Taken {
             binding: checked.binding,
         }),
-        Err(error) => Err(error.message),
+        Err(error) => Err(Refused(error.message)),
     }
 }
 

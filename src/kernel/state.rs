@@ -242,7 +242,7 @@ impl Initial {
         }
         if let Some(path) = &config.prices {
             let read = store::read_text(&path.to_string_lossy());
-            match read.and_then(|text| Prices::parse(&text)) {
+            match read.and_then(|text| Prices::parse(&text).map_err(|why| why.to_string())) {
                 Ok(prices) => initial.prices = prices,
                 Err(why) => initial.problems.push(format!(
                     "the setting `prices` names `{}`, which cannot be used ({why})",

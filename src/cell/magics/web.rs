@@ -135,7 +135,7 @@ fn joined(args: &str) -> String {
 fn domains(list: &str) -> Result<Vec<String>, MagicError> {
     let mut domains = Vec::new();
     for text in list.split(',').filter(|text| !text.is_empty()) {
-        let domain = domain(text).map_err(|why| wrong(&why))?;
+        let domain = domain(text).map_err(|why| wrong(&why.to_string()))?;
         if !domains.contains(&domain) {
             domains.push(domain);
         }

@@ -28,7 +28,10 @@ impl Player {
         };
         let value = serde_json::from_str::<Value>(&text)
             .map_err(|error| format!("not JSON: {error}"))
-            .and_then(|value| structured::check(schema, &value).map(|()| value));
+            .and_then(|value| match structured::check(schema, &value) {
+                Ok(()) => Ok(value),
+                Err(why) => Err(why.to_string()),
+            });
         match value {
             Ok(value) => self.text(&value.to_string()).await,
             Err(why) => {
