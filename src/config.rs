@@ -356,6 +356,7 @@ fn plain(value: &toml::Value) -> Option<String> {
     }
 }
 
-fn one_line(text: &str) -> String {
+/// Joins the lines of a message.
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

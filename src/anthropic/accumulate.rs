@@ -64,12 +64,6 @@ impl Accumulator {
         }
     }
 
-    /// Returns whether `message_start` has come.
-    #[must_use]
-    pub fn is_started(&self) -> bool {
-        self.started
-    }
-
     /// Returns whether `message_stop` has come.
     #[must_use]
     pub fn is_complete(&self) -> bool {

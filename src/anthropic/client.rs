@@ -58,14 +58,6 @@ impl Client {
         }
     }
 
-    /// Does now what the first call would wait for: certificates, credentials. Failures are left
-    /// for that call to report.
-    pub async fn prepare(&self) {
-        if let Err(error) = self.transport.prepare().await {
-            tracing::debug!(%error, "the client is not ready");
-        }
-    }
-
     /// Returns where credentials come from, such as `ANTHROPIC_API_KEY` in backquotes. No secret.
     ///
     /// # Errors
@@ -143,18 +135,6 @@ impl Client {
             }
         }
         Ok(models)
-    }
-
-    /// Describes one model.
-    ///
-    /// # Errors
-    /// Any [`ApiError`] but `Stream`; an unknown model is a `Status` of 404.
-    pub async fn model(&self, id: &str) -> Result<ModelInfo, ApiError> {
-        let path = format!("/v1/models/{}", segment(id)?);
-        let raw: Value = read_json(self.get(&path, "application/json").await?).await?;
-        ModelInfo::from_raw(&raw).ok_or_else(|| ApiError::Protocol {
-            reason: "a model without an id".to_owned(),
-        })
     }
 
     pub(super) async fn get(&self, path: &str, accept: &'static str) -> Result<Response, ApiError> {

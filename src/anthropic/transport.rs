@@ -107,13 +107,6 @@ impl Transport {
         &self.options
     }
 
-    /// Builds what the first call needs.
-    pub(super) async fn prepare(&self) -> Result<(), ApiError> {
-        let credentials = self.find_credentials()?;
-        let base = self.base_url(credentials.base_url.as_deref())?;
-        self.http(&base, false).await.map(|_| ())
-    }
-
     pub(super) fn find_credentials(&self) -> Result<Credentials, ApiError> {
         Credentials::find(
             self.options.key.as_ref(),

@@ -15,6 +15,7 @@
 use serde::Deserialize;
 
 use super::{Price, TABLE_DATE, lookup};
+use crate::config::one_line;
 
 /// Why a file of prices cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -113,11 +114,6 @@ impl Prices {
     pub fn date(&self) -> &str {
         self.date.as_deref().unwrap_or(TABLE_DATE)
     }
-
-    /// Returns the models whose prices a person gave.
-    pub fn own(&self) -> impl Iterator<Item = &str> {
-        self.own.iter().map(|(name, _)| name.as_str())
-    }
 }
 
 impl Entry {
@@ -144,10 +140,6 @@ impl Price {
             .chain(&above)
             .all(|price| price.is_finite() && *price >= 0.0)
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -16,6 +16,15 @@ pub enum FaultError {
     /// A field is missing.
     #[error("the fault needs `{0}`")]
     Missing(&'static str),
+    /// Nothing says what happens.
+    #[error("a fault needs a `kind`")]
+    NoKind,
+    /// An error without its status.
+    #[error("a `status` fault needs a `status`")]
+    NoStatus,
+    /// A gate without a name.
+    #[error("a gate needs a `name`")]
+    NoGate,
     /// A word of a script is no pair.
     #[error("`{0}` in a fault is not `name=value`")]
     NoPair(String),
@@ -63,7 +72,7 @@ impl Fault {
     /// One sentence that names the unknown kind or field.
     pub fn from_script(text: &str) -> Result<Self, FaultError> {
         let mut words = text.split_whitespace();
-        let kind = words.next().ok_or(FaultError::Missing("kind"))?;
+        let kind = words.next().ok_or(FaultError::NoKind)?;
         let mut map = Map::new();
         if let Ok(status) = kind.parse::<u16>() {
             map.insert("kind".into(), "status".into());
@@ -90,7 +99,7 @@ struct Fields(Map<String, Value>);
 
 impl Fields {
     fn fault(&mut self, default_at: At) -> Result<Fault, FaultError> {
-        let kind = self.text("kind")?.ok_or(FaultError::Missing("kind"))?;
+        let kind = self.text("kind")?.ok_or(FaultError::NoKind)?;
         let times = self.number("times")?.unwrap_or(1);
         let mut path = self.text("path")?;
         let kind = match kind.as_str() {
@@ -141,7 +150,7 @@ impl Fields {
                 ms: self.number("ms")?,
             },
             "gate" => Disturbance::Gate {
-                name: self.text("name")?.ok_or(FaultError::Missing("name"))?,
+                name: self.text("name")?.ok_or(FaultError::NoGate)?,
             },
             "unknown_event" => Disturbance::UnknownEvent,
             "unknown_block" => Disturbance::UnknownBlock,
@@ -153,7 +162,7 @@ impl Fields {
         let status = self
             .number("status")?
             .or(status)
-            .ok_or(FaultError::Missing("status"))?;
+            .ok_or(FaultError::NoStatus)?;
         let status = u16::try_from(status)
             .ok()
             .filter(|status| (400..=599).contains(status))
