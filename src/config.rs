@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::host::unnumbered;
 
-pub use keys::{KEYS, Key};
+pub use keys::{KEYS, Key, ValueError};
 
 /// A value that never shows itself: `Debug` and `Display` print dots.
 #[derive(Clone, PartialEq, Eq)]
@@ -315,8 +315,8 @@ impl Config {
             let hint = nearest.map_or(String::new(), |(_, near)| format!("; is it `{near}`?"));
             return self.problem(place, format!("there is no key `{name}`{hint}"));
         };
-        if let Err(message) = (key.set)(self, value) {
-            self.problem(place, format!("`{name}` {message}"));
+        if let Err(error) = (key.set)(self, value) {
+            self.problem(place, format!("`{name}` {error}"));
         }
     }
 
@@ -328,7 +328,7 @@ impl Config {
     }
 
     /// Reads a path; `~/` is the home directory.
-    fn path(&self, value: &str) -> Result<PathBuf, String> {
+    fn path(&self, value: &str) -> Result<PathBuf, ValueError> {
         let value = keys::word(value)?;
         match (value.strip_prefix("~/"), &self.home) {
             (Some(rest), Some(home)) => Ok(home.join(rest)),
@@ -356,6 +356,7 @@ fn plain(value: &toml::Value) -> Option<String> {
     }
 }
 
-fn one_line(text: &str) -> String {
+/// Joins the lines of a message.
+pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

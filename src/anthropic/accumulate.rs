@@ -1,17 +1,16 @@
-//! Folds the events of one stream into the final message (`claude-api.md` 7.3, 7.4). Pure.
+//! Folds the events of one stream into the final message
+//! (`docs/protocol.md#event-order, #accumulation`). Pure.
 //!
 //! Every block ends as the API would have sent it without streaming. Events in an odd order, with
 //! odd indexes or for blocks that never opened change what they can and never panic. Deltas of
-//! unknown kinds leave the block as it is: guessing would change what is echoed.
+//! unknown kinds leave the block as it is: a guess would change what is sent back.
 
 use serde_json::{Map, Value};
 
-use super::block::{Block, View};
+use super::block::{Block, View, unparsed};
+use super::event::surrogates::replaced;
 use super::event::{Delta, StreamEvent};
 use super::message::Message;
-
-/// The one key of a tool input whose JSON did not parse; its value is the text as it came.
-pub const UNPARSED_INPUT: &str = "unparsed_input";
 
 /// What has arrived of one message.
 #[derive(Debug, Clone, Default)]
@@ -64,12 +63,6 @@ impl Accumulator {
         }
     }
 
-    /// Returns whether `message_start` has come.
-    #[must_use]
-    pub fn is_started(&self) -> bool {
-        self.started
-    }
-
     /// Returns whether `message_stop` has come.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -103,7 +96,7 @@ impl Accumulator {
     }
 
     /// Returns what an interrupted stream leaves: the complete blocks, and text that was still
-    /// growing when it is the last and not empty (6.6).
+    /// growing when it is the last and not empty (`docs/protocol.md#sending-answers-back`).
     #[must_use]
     pub fn salvage(&self) -> Vec<Block> {
         let last = self.slots.len().saturating_sub(1);
@@ -304,25 +297,18 @@ impl Slot {
         }
         self.open = false;
         let pieces = std::mem::take(&mut self.partial_json);
-        if !matches!(
-            self.block.kind(),
-            "tool_use" | "server_tool_use" | "mcp_tool_use"
-        ) {
+        if !self.block.is_call() {
             return;
         }
-        if pieces.trim().is_empty() {
-            // Without any piece the input is the one of the start, or none.
-            let input = self.block.raw_mut().entry("input").or_insert(Value::Null);
-            if input.is_null() {
-                *input = Value::Object(Map::new());
-            }
-            return;
+        // Without any piece the input is the one of the start, or none.
+        if !pieces.trim().is_empty() {
+            let input = match serde_json::from_str(&replaced(&pieces)) {
+                Ok(input @ Value::Object(_)) => input,
+                Ok(_) | Err(_) => unparsed(pieces),
+            };
+            self.set("input", input);
         }
-        let input = serde_json::from_str(&pieces).unwrap_or_else(|_| {
-            let mut marked = Map::new();
-            marked.insert(UNPARSED_INPUT.to_owned(), Value::String(pieces));
-            Value::Object(marked)
-        });
-        self.set("input", input);
+        let block = std::mem::replace(&mut self.block, Block::from_raw(Value::Null));
+        self.block = block.with_object_input();
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn host(url: &Url) -> String {
 /// Encodes an id as one segment of a path, or as a value of a query.
 ///
 /// # Errors
-/// [`ApiError::Protocol`] for what is no id: nothing, dots, a whole paragraph.
+/// [`ApiError::Protocol`] for a text that is no id: an empty one, dots, a whole paragraph.
 pub(super) fn segment(id: &str) -> Result<String, ApiError> {
     const MAX_ID_BYTES: usize = 256;
     if id.is_empty() || id.len() > MAX_ID_BYTES || id.bytes().all(|byte| byte == b'.') {

@@ -1,11 +1,15 @@
 //! A content block: the raw JSON as it came, and a typed view of it for rendering.
 //!
-//! No assistant block is ever rebuilt: what came is what is sent back (`claude-api.md` 6.6).
+//! No assistant block is ever rebuilt: what came is what is sent back
+//! (`docs/protocol.md#sending-answers-back`).
 
 use std::sync::LazyLock;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+
+/// The one key of a tool input that is no JSON object; its value is the text as it came.
+pub const UNPARSED_INPUT: &str = "unparsed_input";
 
 /// What a missing `input` reads as.
 static NO_INPUT: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
@@ -49,6 +53,88 @@ impl Block {
             .get("type")
             .and_then(Value::as_str)
             .unwrap_or_default()
+    }
+
+    /// Returns whether the block is a call of a tool, no matter who runs the tool.
+    #[must_use]
+    pub fn is_call(&self) -> bool {
+        matches!(self.kind(), "tool_use" | "server_tool_use" | "mcp_tool_use")
+    }
+
+    /// Returns it without the keys of its content that the reference does not know, if it is a result
+    /// of the sandbox that has such (`docs/protocol.md#sending-answers-back`).
+    #[must_use]
+    pub fn with_known_keys(&self) -> Option<Self> {
+        let content = self.0.get("content")?.as_object()?;
+        let known = known_keys(content.get("type")?.as_str()?)?;
+        if content.keys().all(|key| known.contains(&key.as_str())) {
+            return None;
+        }
+        let mut block = self.clone();
+        let content = block.0.get_mut("content")?.as_object_mut()?;
+        content.retain(|key, _| known.contains(&key.as_str()));
+        Some(block)
+    }
+
+    /// Returns whether a block may be the result of this call: the kinds go together
+    /// (`docs/protocol.md#output-blocks`).
+    #[must_use]
+    pub fn takes_result(&self, result: &Self) -> bool {
+        let name = self.0.get("name").and_then(Value::as_str);
+        let kind = result.kind();
+        match self.kind() {
+            "tool_use" => kind == "tool_result",
+            "mcp_tool_use" => kind == "mcp_tool_result",
+            _ => match name {
+                Some(
+                    name @ ("bash_code_execution"
+                    | "text_editor_code_execution"
+                    | "code_execution"
+                    | "web_search"
+                    | "web_fetch"),
+                ) => kind.strip_suffix("_tool_result") == Some(name),
+                // A server tool that this version does not know.
+                _ => kind.ends_with("_result") && kind != "tool_result",
+            },
+        }
+    }
+
+    /// Returns whether code in the sandbox called it (`docs/protocol.md#programmatic-calls`).
+    #[must_use]
+    pub fn is_called_by_code(&self) -> bool {
+        let caller = self.0.get("caller").and_then(|caller| caller.get("type"));
+        let caller = caller.and_then(Value::as_str);
+        caller.is_some_and(|caller| caller.starts_with("code_execution"))
+    }
+
+    /// Returns whether the block is `thinking` or `redacted_thinking`.
+    #[must_use]
+    pub fn is_thinking(&self) -> bool {
+        matches!(self.kind(), "thinking" | "redacted_thinking")
+    }
+
+    /// If the block is a call whose `input` is no JSON object, returns it with an object that holds
+    /// the input as JSON text under [`UNPARSED_INPUT`], because the API takes only objects.
+    #[must_use]
+    pub fn with_object_input(mut self) -> Self {
+        if self.is_call() {
+            let input = self.0.entry("input").or_insert(Value::Null);
+            if input.is_null() {
+                *input = Value::Object(Map::new());
+            } else if !input.is_object() {
+                *input = unparsed(input.to_string());
+            }
+        }
+        self
+    }
+
+    /// Returns whether the block is a call whose input was replaced because it was no JSON object.
+    #[must_use]
+    pub fn has_unparsed_input(&self) -> bool {
+        let input = self.0.get("input").and_then(Value::as_object);
+        let is_marked =
+            |input: &Map<String, Value>| input.len() == 1 && input.contains_key(UNPARSED_INPUT);
+        self.is_call() && input.is_some_and(is_marked)
     }
 
     /// Returns what the block says, typed. Unknown kinds and broken shapes are [`View::Unknown`].
@@ -122,7 +208,8 @@ impl Serialize for Block {
     }
 }
 
-/// Returns the ids of server-side calls that no block answers (`claude-api.md` 8).
+/// Returns the ids of server-side calls that no block answers
+/// (`docs/protocol.md#unanswered-calls`).
 #[must_use]
 pub fn unanswered_server_calls(content: &[Block]) -> Vec<&str> {
     let answered = |id: &str| {
@@ -248,6 +335,47 @@ fn array<'a>(raw: &'a Map<String, Value>, name: &str) -> &'a [Value] {
     raw.get(name)
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
+}
+
+/// The keys of a result of the sandbox; `None` for what is no such result.
+fn known_keys(kind: &str) -> Option<&'static [&'static str]> {
+    Some(match kind {
+        "bash_code_execution_result" | "code_execution_result" => {
+            &["type", "stdout", "stderr", "return_code", "content"]
+        }
+        "encrypted_code_execution_result" => &[
+            "type",
+            "encrypted_stdout",
+            "stderr",
+            "return_code",
+            "content",
+        ],
+        "text_editor_code_execution_view_result" => &[
+            "type",
+            "file_type",
+            "content",
+            "num_lines",
+            "start_line",
+            "total_lines",
+        ],
+        "text_editor_code_execution_create_result" => &["type", "is_file_update"],
+        "text_editor_code_execution_str_replace_result" => &[
+            "type",
+            "lines",
+            "old_start",
+            "old_lines",
+            "new_start",
+            "new_lines",
+        ],
+        _ => return None,
+    })
+}
+
+/// The object that stands for an input which is no JSON object.
+pub(super) fn unparsed(text: String) -> Value {
+    let mut marked = Map::new();
+    marked.insert(UNPARSED_INPUT.to_owned(), Value::String(text));
+    Value::Object(marked)
 }
 
 /// Reads the `content` of a result block: an error object, or what `success` makes of it.

@@ -11,23 +11,27 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::address::segment;
+use super::call::{Call, Payload};
 use super::error::ApiError;
 use super::event::StreamEvent;
+use super::event::surrogates::{self, Joiner};
 use super::model::ModelInfo;
 use super::request::{CountTokensRequest, MessagesRequest};
-use super::sse::Decoder;
-use super::transport::{Call, Payload, Transport, cause};
+use super::sse::{Decoder, Event};
+use super::transport::{Transport, cause};
 
-pub use super::transport::{API_VERSION, ClientOptions, DEFAULT_BASE_URL};
+pub use super::call::{API_VERSION, OLD_API_VERSION};
+pub use super::transport::{ClientOptions, DEFAULT_BASE_URL};
 
 /// Pages of models that are read; the API has fewer than a hundred models and 1000 to a page.
 const MAX_MODEL_PAGES: usize = 20;
 /// The largest JSON answer that is read, in bytes.
 const MAX_JSON_BYTES: usize = 32 * 1024 * 1024;
-/// The most bytes of one stream that are read: twice what a request may have, which is to carry the
-/// answer back. Without it a stream that never ends would fill the memory.
+/// The most bytes of one stream that are read, so that an endless stream does not fill the memory.
+/// Twice what a request may have, because a request has to carry the answer back.
 const MAX_STREAM_BYTES: u64 = 64 * 1024 * 1024;
-/// The largest body of a Messages request, in bytes (`claude-api.md` 1.1): 32 MB, read strictly.
+/// The largest body of a Messages request, in bytes (`docs/protocol.md#endpoints`): 32 MB, read
+/// strictly.
 pub const MAX_REQUEST_BYTES: usize = 32_000_000;
 /// How long the end of a finished answer is waited for, so that the connection can be used again.
 const LAST_BYTES: Duration = Duration::from_millis(100);
@@ -56,14 +60,6 @@ impl Client {
         }
     }
 
-    /// Does now what the first call would wait for: certificates, credentials. Failures are left
-    /// for that call to report.
-    pub async fn prepare(&self) {
-        if let Err(error) = self.transport.prepare().await {
-            tracing::debug!(%error, "the client is not ready");
-        }
-    }
-
     /// Returns where credentials come from, such as `ANTHROPIC_API_KEY` in backquotes. No secret.
     ///
     /// # Errors
@@ -83,7 +79,7 @@ impl Client {
     /// # Errors
     /// Any [`ApiError`] but `Stream` and `Truncated`.
     pub async fn stream(&self, request: &MessagesRequest) -> Result<EventStream, ApiError> {
-        let response = self.post("/v1/messages", request, &request.betas).await?;
+        let response = self.post("/v1/messages", request, request).await?;
         let content_type = response
             .headers()
             .get(CONTENT_TYPE)
@@ -100,7 +96,7 @@ impl Client {
         ))
     }
 
-    /// Counts the input tokens of a request (`claude-api.md` 12). Free; an estimate.
+    /// Counts the input tokens of a request (`docs/protocol.md#token-counting`). Free; an estimate.
     ///
     /// # Errors
     /// Any [`ApiError`] but `Stream`.
@@ -109,7 +105,7 @@ impl Client {
             .post(
                 "/v1/messages/count_tokens",
                 &CountTokensRequest::of(request),
-                &request.betas,
+                request,
             )
             .await?;
         let count: Value = read_json(response).await?;
@@ -121,7 +117,8 @@ impl Client {
             })
     }
 
-    /// Lists the models the credentials may use, active and deprecated (`claude-api.md` 1.7).
+    /// Lists the models the credentials may use, active and deprecated
+    /// (`docs/protocol.md#models-api`).
     ///
     /// # Errors
     /// Any [`ApiError`] but `Stream`.
@@ -143,18 +140,6 @@ impl Client {
         Ok(models)
     }
 
-    /// Describes one model.
-    ///
-    /// # Errors
-    /// Any [`ApiError`] but `Stream`; an unknown model is a `Status` of 404.
-    pub async fn model(&self, id: &str) -> Result<ModelInfo, ApiError> {
-        let path = format!("/v1/models/{}", segment(id)?);
-        let raw: Value = read_json(self.get(&path, "application/json").await?).await?;
-        ModelInfo::from_raw(&raw).ok_or_else(|| ApiError::Protocol {
-            reason: "a model without an id".to_owned(),
-        })
-    }
-
     pub(super) async fn get(&self, path: &str, accept: &'static str) -> Result<Response, ApiError> {
         self.transport
             .send(&Call {
@@ -162,6 +147,7 @@ impl Client {
                 path,
                 accept,
                 betas: &[],
+                version: API_VERSION,
                 body: None,
             })
             .await
@@ -175,7 +161,7 @@ impl Client {
         &self,
         path: &str,
         body: &impl Serialize,
-        betas: &[String],
+        request: &MessagesRequest,
     ) -> Result<Response, ApiError> {
         let body = serde_json::to_vec(body).map_err(|error| ApiError::Protocol {
             reason: format!("a request that is no JSON ({error})"),
@@ -191,7 +177,8 @@ impl Client {
                 method: Method::POST,
                 path,
                 accept: "application/json",
-                betas,
+                betas: &request.betas,
+                version: request.version.as_str(),
                 body: Some(Payload::Json(Bytes::from(body))),
             })
             .await
@@ -208,6 +195,10 @@ pub struct EventStream {
     read_timeout: Duration,
     received_bytes: u64,
     is_complete: bool,
+    /// Joins characters that were cut in two between deltas.
+    joiner: Joiner,
+    /// An event that was read already.
+    read_ahead: Option<StreamEvent>,
 }
 
 impl EventStream {
@@ -224,6 +215,8 @@ impl EventStream {
             read_timeout,
             received_bytes: 0,
             is_complete: false,
+            joiner: Joiner::default(),
+            read_ahead: None,
         }
     }
 
@@ -238,6 +231,9 @@ impl EventStream {
     /// An `error` event comes as [`ApiError::Stream`]; silence, a broken connection and an early
     /// end as [`ApiError::Truncated`]: none of them is tried again by itself.
     pub async fn next(&mut self) -> Option<Result<StreamEvent, ApiError>> {
+        if let Some(event) = self.read_ahead.take() {
+            return Some(Ok(event));
+        }
         loop {
             if self.is_complete {
                 self.drain().await;
@@ -245,7 +241,7 @@ impl EventStream {
             }
             let response = self.response.as_mut()?;
             let parsed = match self.decoder.next_event() {
-                Ok(Some(event)) => StreamEvent::parse(&event.name, &event.data),
+                Ok(Some(event)) => read(&event),
                 Ok(None) => match response.chunk().await {
                     Ok(Some(bytes)) => {
                         self.received_bytes += bytes.len() as u64;
@@ -272,10 +268,17 @@ impl EventStream {
                 }),
             };
             return Some(match parsed {
-                Ok(StreamEvent::Error { error }) => self.fail(error),
-                Ok(event) => {
+                Ok((StreamEvent::Error { error }, _)) => self.fail(error),
+                Ok((event, is_marked)) => {
                     self.is_complete = event == StreamEvent::MessageStop;
-                    Ok(event)
+                    let (before, event) = self.joiner.join(event, is_marked);
+                    match before {
+                        Some(before) => {
+                            self.read_ahead = Some(event);
+                            Ok(before)
+                        }
+                        None => Ok(event),
+                    }
                 }
                 Err(error) => self.fail(error),
             });
@@ -288,10 +291,12 @@ impl EventStream {
             ApiError::Stream {
                 kind,
                 message,
+                code,
                 request_id: None,
             } => ApiError::Stream {
                 kind,
                 message,
+                code,
                 request_id: self.request_id.clone(),
             },
             other => other,
@@ -305,6 +310,17 @@ impl EventStream {
             let _ = tokio::time::timeout(LAST_BYTES, end).await;
         }
     }
+}
+
+/// Reads an event. The second value says whether private characters stand for halves of characters
+/// in it (see `surrogates`).
+fn read(event: &Event<'_>) -> Result<(StreamEvent, bool), ApiError> {
+    let marked = match &*event.name {
+        "content_block_delta" => surrogates::marked(&event.data),
+        _ => None,
+    };
+    let data = marked.as_deref().unwrap_or(&event.data);
+    Ok((StreamEvent::parse(&event.name, data)?, marked.is_some()))
 }
 
 pub(super) async fn read_json<T: DeserializeOwned>(mut response: Response) -> Result<T, ApiError> {

@@ -1,4 +1,5 @@
-//! Who is asking: a key, a token, or a profile's login (`claude-api.md` 1.4, steps 1, 2, 3, 5).
+//! The credentials of a call: a key, a token, or a profile's login (`docs/protocol.md#credentials`,
+//! steps 1, 2, 3, 5).
 //!
 //! An edge, as it reads and writes profile files. They are read at each call and are the only place
 //! where a token lives, so that a login renewed by another program is seen at once. Nothing here
@@ -22,7 +23,7 @@ const RENEW_AHEAD_S: i64 = 120;
 /// A token with less life than this is not used.
 const NEEDED_LIFE_S: i64 = 30;
 
-/// What to do when nothing was found.
+/// The hint if no credentials were found.
 const HOW_TO_GET_GOING: &str = "set `ANTHROPIC_API_KEY` to an API key and start the kernel again, \
      or run `claude-kernel install --offline` for the kernel that needs no key";
 

@@ -19,7 +19,7 @@ pub enum ApiError {
     /// No byte arrived within the read timeout.
     #[error("no answer from the API within {seconds} s")]
     Timeout { seconds: u64 },
-    /// The API answered with an error status (`claude-api.md` 9).
+    /// The API answered with an error status (`docs/protocol.md#errors`).
     #[error("the API refused the request ({status} {kind}): {message}")]
     Status {
         /// HTTP status.
@@ -42,6 +42,8 @@ pub enum ApiError {
     Stream {
         kind: String,
         message: String,
+        /// `error.details.error_code`.
+        code: Option<String>,
         request_id: Option<String>,
     },
     /// The stream ended before `message_stop`.
@@ -50,7 +52,8 @@ pub enum ApiError {
     /// A file of this machine could not be read, or changed meanwhile.
     #[error("the file cannot be sent: {reason}")]
     Source { reason: String },
-    /// The request has more bytes than the API takes (1.1); it was not sent.
+    /// The request has more bytes than the API takes (`docs/protocol.md#endpoints`); it was not
+    /// sent.
     #[error("the request has {}, and the API takes {}", megabytes(*bytes), megabytes(*limit))]
     TooLarge {
         /// Bytes of the body.
@@ -122,6 +125,7 @@ impl ApiError {
         Self::Stream {
             kind: body.kind.unwrap_or_else(|| "error".to_owned()),
             message: body.message.unwrap_or_else(|| excerpt(data.as_bytes())),
+            code: body.code,
             request_id: body.request_id,
         }
     }
@@ -146,12 +150,11 @@ impl ApiError {
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
-            Self::Status { code, .. } => code.as_deref(),
+            Self::Status { code, .. } | Self::Stream { code, .. } => code.as_deref(),
             Self::NoCredentials { .. }
             | Self::Misconfigured { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }
-            | Self::Stream { .. }
             | Self::Truncated { .. }
             | Self::Source { .. }
             | Self::TooLarge { .. }
@@ -177,6 +180,77 @@ impl ApiError {
         }
     }
 
+    /// Returns the error as it counts if nothing of an answer has come. Then an `error` event is a
+    /// refusal like any other and gets the status of its type
+    /// (`docs/protocol.md#errors-in-streams`).
+    #[must_use]
+    pub fn before_answer(self) -> Self {
+        match self {
+            Self::Stream {
+                kind,
+                message,
+                code,
+                request_id,
+            } => Self::Status {
+                status: status_of(&kind),
+                kind,
+                message,
+                code,
+                request_id,
+                retry_after: None,
+                should_retry: None,
+            },
+            other => other,
+        }
+    }
+
+    /// Returns whether two refusals are the same: equal status, type and text. What the text means
+    /// is not looked at.
+    #[must_use]
+    pub fn is_same_refusal(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Status {
+                    status,
+                    kind,
+                    message,
+                    ..
+                },
+                Self::Status {
+                    status: other_status,
+                    kind: other_kind,
+                    message: other_message,
+                    ..
+                },
+            ) => (status, kind, message) == (other_status, other_kind, other_message),
+            _ => false,
+        }
+    }
+
+    /// Returns whether no change of the request can help: the prompt is too long, or the account
+    /// has no money left. These errors have no code of their own, so their text is read
+    /// (`docs/protocol.md#error-texts`).
+    #[must_use]
+    pub fn is_beyond_repair(&self) -> bool {
+        self.is_prompt_too_long() || self.is_out_of_credit()
+    }
+
+    /// Returns whether the prompt has more tokens than the model takes.
+    #[must_use]
+    pub fn is_prompt_too_long(&self) -> bool {
+        self.is_400_that_says("prompt is too long")
+    }
+
+    /// Returns whether the account has no money left.
+    #[must_use]
+    pub fn is_out_of_credit(&self) -> bool {
+        self.is_400_that_says("credit balance is too low")
+    }
+
+    fn is_400_that_says(&self, words: &str) -> bool {
+        matches!(self, Self::Status { status: 400, message, .. } if message.contains(words))
+    }
+
     /// Returns the error with every occurrence of a secret in its texts replaced by dots. What is
     /// shorter than any real secret is left: it would take words apart.
     #[must_use]
@@ -199,6 +273,23 @@ impl ApiError {
             *text = text.replace(secret, "…");
         }
         self
+    }
+}
+
+/// The status that goes with an `error.type` (`docs/protocol.md#errors`).
+fn status_of(kind: &str) -> u16 {
+    match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "conflict_error" => 409,
+        "request_too_large" => 413,
+        "rate_limit_error" => 429,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => 500,
     }
 }
 

@@ -7,8 +7,11 @@ use serde_json::{Map, Value};
 
 use super::block::Block;
 use super::error::ApiError;
+use surrogates::replaced;
 
-/// One server-sent event (`claude-api.md` 7.2).
+pub mod surrogates;
+
+/// One server-sent event (`docs/protocol.md#stream-events`).
 #[derive(Debug, Clone, PartialEq)]
 pub enum StreamEvent {
     /// `message_start`: the message object without content.
@@ -31,7 +34,7 @@ pub enum StreamEvent {
     Unknown { name: String, raw: Value },
 }
 
-/// A piece of a block (`claude-api.md` 7.2).
+/// A piece of a block (`docs/protocol.md#stream-events`).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Delta {
     /// `text_delta`.
@@ -66,6 +69,7 @@ impl StreamEvent {
     /// # Errors
     /// [`ApiError::Protocol`] when an event of a known name is not JSON or lacks what it must have.
     pub fn parse(name: &str, data: &str) -> Result<Self, ApiError> {
+        let data = &*replaced(data);
         match name {
             "content_block_delta" => parse_block_delta(data),
             "ping" => Ok(Self::Ping),

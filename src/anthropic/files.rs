@@ -1,4 +1,4 @@
-//! Files the sandbox made: what they are and their bytes (`claude-api.md` 10). An edge.
+//! Files the sandbox made: what they are and their bytes (`docs/protocol.md#files-api`). An edge.
 //!
 //! Reading a file changes nothing at the API, so unlike a turn a broken download is tried again.
 
@@ -20,7 +20,7 @@ use crate::host::Host;
 pub struct FileMetadata {
     /// `file_…`.
     pub id: String,
-    /// The name it was made under: hostile until proven otherwise.
+    /// The name that the sandbox gave it. Hostile until it has been made safe.
     #[serde(default)]
     pub filename: String,
     /// The API's idea of its type.

@@ -1,16 +1,17 @@
-//! The headers of a request (`claude-api.md` 1.2). Pure; what is secret is marked as such.
+//! The headers of a request (`docs/protocol.md#request-headers`). Pure; what is secret is marked as
+//! such.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::call::{Call, Payload};
 use super::credentials::{Credentials, OAUTH_BETA};
 use super::error::ApiError;
-use super::transport::{API_VERSION, Call, Payload};
 
 /// Makes the headers of a call: version, credentials, betas each once, what the body is.
 pub(super) fn headers(call: &Call<'_>, credentials: &Credentials) -> Result<HeaderMap, ApiError> {
     let mut headers = HeaderMap::new();
     headers.insert("accept", HeaderValue::from_static(call.accept));
-    headers.insert("anthropic-version", HeaderValue::from_static(API_VERSION));
+    headers.insert("anthropic-version", HeaderValue::from_static(call.version));
     match &call.body {
         None => {}
         Some(Payload::Json(_)) => {

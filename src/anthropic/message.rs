@@ -1,5 +1,5 @@
 //! An assistant message as it came: its fields as an open map, its content as blocks
-//! (`claude-api.md` 6.4), and typed readings of the parts a turn depends on.
+//! (`docs/protocol.md#message-object`), and typed readings of the parts a turn depends on.
 //!
 //! The content is echoed from [`Message::content`]; nothing here rewrites it.
 
@@ -108,7 +108,7 @@ impl Message {
     }
 }
 
-/// The sandbox a call ran in (`claude-api.md` 3.6).
+/// The sandbox a call ran in (`docs/protocol.md#sandbox-life`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Container<'a> {
     /// Sent back as `container` on every later request.
@@ -117,7 +117,7 @@ pub struct Container<'a> {
     pub expires_at: Option<&'a str>,
 }
 
-/// Why the model stopped (`claude-api.md` 8).
+/// Why the model stopped (`docs/protocol.md#stop-reasons`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StopReason {
     /// `end_turn`.

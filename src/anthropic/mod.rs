@@ -1,15 +1,18 @@
 //! The Claude API on the wire (`anthropic-version: 2026-10-21`). Knows nothing of Jupyter.
 //!
-//! Everything but `client`, `transport`, `files`, `upload` and `credentials` is pure.
+//! Everything but `client`, `transport`, `files`, `form`, `upload` and `credentials` is pure.
 
 pub mod accumulate;
 mod address;
 pub mod block;
+mod call;
 pub mod client;
+pub mod content;
 pub mod credentials;
 pub mod error;
 pub mod event;
 pub mod files;
+mod form;
 mod headers;
 pub mod message;
 pub mod model;

@@ -1,4 +1,5 @@
-//! What each model takes: the table of `claude-api.md` 11 and 2.1-2.3 as data, with its date.
+//! What each model takes: a table as data (`docs/protocol.md#models, #thinking, #effort`), with its
+//! date.
 //!
 //! The Models API refines it ([`ModelInfo`], [`Abilities`]); a model in neither is sent as it is.
 //! Pure.
@@ -86,11 +87,12 @@ pub struct ModelSpec {
     pub thinking: &'static [ThinkingKind],
     /// Whether `thinking.display` may be sent and `thinking` is on by default.
     pub thinks_by_default: bool,
-    /// Whether `role: "system"` messages may be sent (2.6).
+    /// Whether `role: "system"` messages may be sent (`docs/protocol.md#system-messages`).
     pub system_messages: bool,
-    /// Whether code in its sandbox may call tools of the client (3.7).
+    /// Whether code in its sandbox may call tools of the client
+    /// (`docs/protocol.md#programmatic-calls`).
     pub sandbox_calls_tools: bool,
-    /// Whether it sums up conversations on demand (2.5).
+    /// Whether it sums up conversations on demand (`docs/protocol.md#compaction`).
     pub compacts: bool,
     /// The day it retires, if known.
     pub retires: Option<&'static str>,
@@ -144,7 +146,8 @@ impl ThinkingKind {
 }
 
 impl ModelSpec {
-    /// Returns the highest effort a kind of thinking goes with (`claude-api.md` 2.1, 14.2).
+    /// Returns the highest effort a kind of thinking goes with
+    /// (`docs/protocol.md#thinking, #effort`).
     #[must_use]
     pub fn highest_effort_with(&self, thinking: ThinkingKind) -> Effort {
         let off = matches!(thinking, Disabled | BetweenTools);

@@ -1,11 +1,12 @@
-//! The body of `POST /v1/messages` (`claude-api.md` 2), serialised with the fields in a fixed order.
-
-use std::sync::Arc;
+//! The body of `POST /v1/messages` (`docs/protocol.md#request-body`), serialised with the fields in
+//! a fixed order.
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use serde_json::value::RawValue;
+
+use super::call::{API_VERSION, OLD_API_VERSION};
+use super::content::Content;
 
 /// Who says a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +16,7 @@ pub enum Role {
     User,
     /// Claude; content exactly as received.
     Assistant,
-    /// A mid-conversation instruction (2.6).
+    /// A mid-conversation instruction (`docs/protocol.md#system-messages`).
     System,
 }
 
@@ -24,11 +25,12 @@ pub enum Role {
 pub struct MessageParam {
     /// Who says it.
     pub role: Role,
-    /// An array of blocks.
-    pub content: Arc<RawValue>,
+    /// Its blocks.
+    pub content: Content,
 }
 
-/// `container`: the sandbox to work in, and what to load into it (3.6, 3.9).
+/// `container`: the sandbox to work in, and what to load into it
+/// (`docs/protocol.md#sandbox-life, #skills`).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Container {
     /// The sandbox's id; `None` for a new one.
@@ -73,10 +75,10 @@ pub struct MessagesRequest {
     /// `tools`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Value>,
-    /// `thinking` (2.1).
+    /// `thinking` (`docs/protocol.md#thinking`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking: Option<Value>,
-    /// `output_config` (2.2).
+    /// `output_config` (`docs/protocol.md#effort, #structured-output`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_config: Option<Value>,
     /// `container`.
@@ -85,7 +87,7 @@ pub struct MessagesRequest {
     /// `diagnostics`: sent on every turn, `previous_message_id` null on the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnostics: Option<Value>,
-    /// `compaction`: asks for a summary in place of an answer (2.5).
+    /// `compaction`: asks for a summary in place of an answer (`docs/protocol.md#compaction`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compaction: Option<Value>,
     /// `messages`.
@@ -93,9 +95,36 @@ pub struct MessagesRequest {
     /// `anthropic-beta`; a header, not a body field.
     #[serde(skip)]
     pub betas: Vec<String>,
+    /// `anthropic-version`; a header too.
+    #[serde(skip)]
+    pub version: ApiVersion,
 }
 
-/// `POST /v1/messages/count_tokens`: what of a request that endpoint takes (`claude-api.md` 12).
+/// Which version of the API a request is for (`docs/protocol.md#api-version`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApiVersion {
+    /// The newest, as far as is known.
+    #[default]
+    Newest,
+    /// The newest: it took a request of this session.
+    Proven,
+    /// The one before, because the newest was refused.
+    Old,
+}
+
+impl ApiVersion {
+    /// Returns the header's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest | Self::Proven => API_VERSION,
+            Self::Old => OLD_API_VERSION,
+        }
+    }
+}
+
+/// `POST /v1/messages/count_tokens`: what of a request that endpoint takes
+/// (`docs/protocol.md#token-counting`).
 #[derive(Debug, Clone, Serialize)]
 pub struct CountTokensRequest<'a> {
     model: &'a str,

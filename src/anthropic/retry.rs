@@ -1,8 +1,9 @@
-//! Whether and when a failed call is tried again (`claude-api.md` 1.5). Pure.
+//! Whether and when a failed call is tried again (`docs/protocol.md#retries`). Pure.
 //!
-//! Only what failed before the response headers came is tried again: a stream that broke, or that
-//! carried an `error` event, may have run code already. Those are [`ApiError::Truncated`] and
-//! [`ApiError::Stream`], never retried.
+//! A call is tried again only if nothing of its answer has come. If a stream breaks off later, or
+//! carries an `error` event in the middle of its answer, code may have run already: such errors are
+//! [`ApiError::Truncated`] and [`ApiError::Stream`], which are never tried again. An `error` event
+//! before the answer becomes [`ApiError::Status`] first ([`ApiError::before_answer`]).
 
 use std::time::Duration;
 
@@ -11,24 +12,25 @@ use super::error::ApiError;
 /// Retries after the first attempt.
 pub const MAX_RETRIES: u32 = 2;
 
-/// Retries where the API itself says when it will take the call. The waits' sum ends it sooner.
+/// Retries if the API itself says when it will take the call. Usually the limit on the sum of the
+/// waits ends them sooner.
 pub const MAX_INVITED_RETRIES: u32 = 10;
 
 /// The longest wait a person in front of a notebook is asked for, and the most that all waits of
 /// one call may come to; beyond it the call fails.
 pub const MAX_DELAY: Duration = Duration::from_secs(60);
 
-/// Codes that waiting does not cure.
+/// Codes of errors that waiting does not change.
 const SPEND_LIMITS: [&str; 3] = [
     "enforced_spend_limit_reached",
     "contract_spend_limit_reached",
     "linked_organization_spend_limit_reached",
 ];
 
-/// Returns how long to wait before the next attempt, `None` when the error stands.
+/// Returns how long to wait before the next attempt; `None` if there is to be no other attempt.
 ///
-/// `random` is in `0.0..1.0`; the wait without a word from the API is up to a quarter shorter than
-/// 0.5 s doubled for each retry done.
+/// `random` is in `0.0..1.0`. If the API does not say how long to wait, the wait is 0.5 s, doubled
+/// for each retry done, less up to a quarter.
 #[must_use]
 pub fn retry_delay(error: &ApiError, retries_done: u32, random: f64) -> Option<Duration> {
     let asked = match error {
@@ -70,7 +72,7 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Decides on the next attempt: how long to wait for it, `None` when the error stands.
+    /// Decides on the next attempt: returns how long to wait for it; `None` if there is to be none.
     pub fn next(&mut self, error: &ApiError, random: f64) -> Option<Duration> {
         let delay = retry_delay(error, self.retries, random)?;
         self.waited = self.waited.saturating_add(delay);
@@ -215,6 +217,7 @@ mod tests {
         assert!(stands(&ApiError::Stream {
             kind: "overloaded_error".to_owned(),
             message: text(),
+            code: None,
             request_id: None,
         }));
         assert!(!stands(&ApiError::Timeout { seconds: 600 }));

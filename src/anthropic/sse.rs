@@ -1,4 +1,4 @@
-//! Server-sent events from bytes (`claude-api.md` 7.1). Pure: no JSON, no sockets.
+//! Server-sent events from bytes (`docs/protocol.md#event-framing`). Pure: no JSON, no sockets.
 //!
 //! Any way of cutting the same bytes into chunks gives the same events. Lines end with CR, LF or
 //! CRLF; comments, `id` and `retry` are skipped; an event without a name or without data is none.
@@ -168,7 +168,7 @@ impl Decoder {
     }
 }
 
-/// Replaces what is not UTF-8. Nearly all text is, which is quickly known.
+/// Replaces bytes that are not UTF-8. Checks first, because nearly all text is UTF-8.
 fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),

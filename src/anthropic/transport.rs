@@ -11,21 +11,18 @@ use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use reqwest::{Method, Response, StatusCode, Url, redirect};
+use reqwest::{Response, StatusCode, Url, redirect};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::address::{address, host, is_local, parse_base};
+use super::call::{Call, Payload};
 use super::credentials::{Credentials, Freshness, OAUTH_BETA, Renewal};
 use super::error::{ApiError, ErrorResponse};
 use super::headers::headers;
-use super::upload::Form;
 use crate::config::{Config, Environment, Secret};
 use crate::host::unnumbered;
 
-/// The version of the API this client speaks.
-pub const API_VERSION: &str = "2026-10-21";
-/// Where the API is when nobody says otherwise.
+/// Where the API is, unless an option or a profile says otherwise.
 pub const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
 
 const USER_AGENT: &str = concat!("claude-kernel/", env!("CARGO_PKG_VERSION"));
@@ -81,27 +78,6 @@ impl ClientOptions {
     }
 }
 
-/// A request before it is addressed and signed.
-#[derive(Debug, Clone)]
-pub(super) struct Call<'a> {
-    pub(super) method: Method,
-    /// Below the base URL, with its query.
-    pub(super) path: &'a str,
-    pub(super) accept: &'static str,
-    pub(super) betas: &'a [String],
-    /// `None` for a request without a body.
-    pub(super) body: Option<Payload<'a>>,
-}
-
-/// What a request carries.
-#[derive(Debug, Clone)]
-pub(super) enum Payload<'a> {
-    /// JSON, serialised.
-    Json(Bytes),
-    /// A file, read anew for each attempt.
-    Form(&'a Form),
-}
-
 /// Sends calls; one attempt each.
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -129,13 +105,6 @@ impl Transport {
 
     pub(super) fn options(&self) -> &ClientOptions {
         &self.options
-    }
-
-    /// Builds what the first call needs.
-    pub(super) async fn prepare(&self) -> Result<(), ApiError> {
-        let credentials = self.find_credentials()?;
-        let base = self.base_url(credentials.base_url.as_deref())?;
-        self.http(&base, false).await.map(|_| ())
     }
 
     pub(super) fn find_credentials(&self) -> Result<Credentials, ApiError> {
@@ -200,7 +169,8 @@ impl Transport {
                     () = form.stalled(self.options.read_timeout) => None,
                 };
                 match sent {
-                    // What the file did is more to the point than what the connection made of it.
+                    // The error of the file says more than the error that the connection made of
+                    // it.
                     Some(Err(error)) => match form.problem() {
                         Some(problem) => return Err(problem),
                         None => Err(error),

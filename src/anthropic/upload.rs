@@ -1,31 +1,21 @@
-//! Files on their way to the API (`claude-api.md` 10): one multipart request each. An edge.
-//!
-//! The file is streamed: never more of it than a piece is in memory. Invariant: what arrives whole
-//! has the hash that was announced; a file that changes on the way does not arrive at all.
+//! The files that were given to the API (`docs/protocol.md#files-api`): sent, looked up, removed.
+//! An edge.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::stream::{self, StreamExt as _};
-use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Body, Method};
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 
 use super::address::segment;
+use super::call::{API_VERSION, Call, Payload};
 use super::client::{Client, read_json};
 use super::error::ApiError;
 use super::files::{FileMetadata, retrying};
-use super::transport::{Call, Payload};
+use super::form::Form;
 use crate::host::Host;
 
-/// How much of a file is read at once, in bytes.
-const PIECE: usize = 64 * 1024;
+pub use super::form::{Progress, Upload};
 
 /// Ids that one request may ask for.
 const MAX_IDS: usize = 100;
@@ -34,30 +24,6 @@ const MAX_IDS: usize = 100;
 #[derive(Debug, Deserialize)]
 struct Page {
     data: Vec<FileMetadata>,
-}
-
-/// A file to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upload {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What it is called at the API: one path component of 1 to 255 characters.
-    pub name: String,
-    /// Its media type, as a content block needs it.
-    pub mime_type: String,
-    /// Its size.
-    pub size_bytes: u64,
-    /// Its SHA-256, in hexadecimal.
-    pub sha256: String,
-}
-
-/// How far a file is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of the file handed to the connection.
-    pub sent_bytes: u64,
-    /// What was wrong with the file, if anything.
-    problem: Option<String>,
 }
 
 impl Client {
@@ -79,6 +45,7 @@ impl Client {
                 path: "/v1/files",
                 accept: "application/json",
                 betas: &[],
+                version: API_VERSION,
                 body: Some(Payload::Form(&form)),
             };
             read_json(self.call(&call).await?).await
@@ -124,148 +91,10 @@ impl Client {
             path: &path,
             accept: "application/json",
             betas: &[],
+            version: API_VERSION,
             body: None,
         };
         let _deleted: Value = read_json(self.call(&call).await?).await?;
         Ok(())
     }
-}
-
-/// The body of an upload, made anew for each attempt.
-#[derive(Debug)]
-pub(super) struct Form {
-    upload: Upload,
-    boundary: String,
-    head: Bytes,
-    tail: Bytes,
-    progress: watch::Sender<Progress>,
-}
-
-impl Form {
-    fn new(upload: &Upload, progress: &watch::Sender<Progress>) -> Self {
-        // Nothing can hold its own hash by chance.
-        let boundary = format!("claude-kernel-{}", upload.sha256);
-        let head = format!(
-            "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
-             content-type: {}\r\n\r\n",
-            quoted(&upload.name),
-            upload.mime_type
-        );
-        let tail = format!("\r\n--{boundary}--\r\n");
-        Self {
-            upload: upload.clone(),
-            boundary,
-            head: head.into(),
-            tail: tail.into(),
-            progress: progress.clone(),
-        }
-    }
-
-    /// Sets the headers that describe the body.
-    pub(super) fn describe(&self, headers: &mut HeaderMap) -> Result<(), ApiError> {
-        let kind = format!("multipart/form-data; boundary={}", self.boundary);
-        let kind = HeaderValue::from_str(&kind).map_err(|_| ApiError::Source {
-            reason: "its hash is not hexadecimal".to_owned(),
-        })?;
-        let around = (self.head.len() + self.tail.len()) as u64;
-        headers.insert("content-type", kind);
-        headers.insert(
-            "content-length",
-            HeaderValue::from(self.upload.size_bytes.saturating_add(around)),
-        );
-        Ok(())
-    }
-
-    /// Opens the file and returns the body that reads it.
-    pub(super) async fn body(&self) -> Result<Body, ApiError> {
-        self.progress.send_replace(Progress::default());
-        let file = tokio::fs::File::open(&self.upload.path)
-            .await
-            .map_err(|error| ApiError::Source {
-                reason: error.to_string(),
-            })?;
-        let reader = Reader {
-            file,
-            hasher: Sha256::new(),
-            left: self.upload.size_bytes,
-            sha256: self.upload.sha256.clone(),
-            progress: self.progress.clone(),
-        };
-        let pieces = stream::try_unfold(reader, |mut reader| async move {
-            match reader.piece().await {
-                Ok(piece) => Ok(piece.map(|piece| (piece, reader))),
-                Err(error) => {
-                    let problem = error.to_string();
-                    reader
-                        .progress
-                        .send_modify(|progress| progress.problem = Some(problem));
-                    Err(error)
-                }
-            }
-        });
-        let whole = |bytes: &Bytes| stream::iter([Ok::<Bytes, std::io::Error>(bytes.clone())]);
-        Ok(Body::wrap_stream(
-            whole(&self.head).chain(pieces).chain(whole(&self.tail)),
-        ))
-    }
-
-    /// Waits until nothing has moved for `limit`, or up to twice as long.
-    pub(super) async fn stalled(&self, limit: Duration) {
-        loop {
-            let before = self.progress.borrow().sent_bytes;
-            tokio::time::sleep(limit).await;
-            if self.progress.borrow().sent_bytes == before {
-                return;
-            }
-        }
-    }
-
-    /// Returns what was wrong with the file in the last attempt.
-    pub(super) fn problem(&self) -> Option<ApiError> {
-        let reason = self.progress.borrow().problem.clone()?;
-        Some(ApiError::Source { reason })
-    }
-}
-
-/// The file, read piece by piece.
-struct Reader {
-    file: tokio::fs::File,
-    hasher: Sha256,
-    /// Bytes still to come.
-    left: u64,
-    sha256: String,
-    progress: watch::Sender<Progress>,
-}
-
-impl Reader {
-    /// Returns the next piece, `None` after the last.
-    async fn piece(&mut self) -> std::io::Result<Option<Bytes>> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let mut piece = vec![0; PIECE.min(usize::try_from(self.left).unwrap_or(PIECE))];
-        let length = self.file.read(&mut piece).await?;
-        piece.truncate(length);
-        self.hasher.update(&piece);
-        self.left = self.left.saturating_sub(length as u64);
-        let is_other = self.left == 0 && hex(&self.hasher.finalize_reset()) != self.sha256;
-        if length == 0 || is_other {
-            return Err(std::io::Error::other("it changed while it was being sent"));
-        }
-        self.progress
-            .send_modify(|progress| progress.sent_bytes += length as u64);
-        Ok(Some(Bytes::from(piece)))
-    }
-}
-
-/// Writes bytes in hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Escapes a file name for the header of its part, as browsers do.
-fn quoted(name: &str) -> String {
-    name.replace('"', "%22")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
 }

@@ -1,4 +1,4 @@
-//! What a call used, read from the open `usage` map (`claude-api.md` 6.4).
+//! What a call used, read from the open `usage` map (`docs/protocol.md#usage`).
 //!
 //! A reading, never a store: the map itself stays with the message, unknown fields and all.
 

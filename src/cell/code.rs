@@ -1,6 +1,7 @@
 //! Whether a prompt is surely code, as people write it who expect a cell to run.
 //!
-//! For a hint and never for a decision, and shy: what could be a sentence is none. Not a parser.
+//! Only hints depend on it, never decisions. If a prompt could be a sentence, it does not count as
+//! code. Not a parser.
 
 /// What a line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +15,7 @@ enum Looks {
 const MOST_LINES: usize = 50;
 /// The longest line looked at, in bytes.
 const LONGEST_LINE: usize = 400;
-/// So many words without any sign in them may follow a command; more read as a sentence.
+/// A command with more words than this behind it, none of them with a sign, reads as a sentence.
 const MOST_PLAIN: usize = 2;
 
 /// Commands that are no words of a sentence.
@@ -24,7 +25,7 @@ const COMMANDS: &[&str] = &[
     "pip", "pip3", "printf", "ps", "pwd", "python3", "rm", "rmdir", "sed", "seq", "sudo", "tar",
     "tee", "uname", "unzip", "wc", "wget", "whoami", "xargs",
 ];
-/// Commands that are also words: only with a sign of code behind them.
+/// Commands that are also English words: they count only with a sign of code behind them.
 const WORDS: &[&str] = &[
     "bash", "cat", "cut", "date", "diff", "echo", "env", "export", "file", "find", "free", "head",
     "kill", "less", "make", "more", "python", "set", "sleep", "sort", "source", "split", "tail",

@@ -3,14 +3,15 @@
 //! Cursors are in code points, as the protocol has them since 5.2; one beyond the end means the
 //! end. All of it comes from the registry.
 
+use super::call::{MagicCall, SHELL, Scope};
 use super::fill::lookup;
 use super::help::{about, of_magic};
-use super::magic::{Candidate, Context, Form, Magic, find};
-use super::magics::{MAGICS, variables};
-use super::parse::{Cell, Scope, magic_line, normalise_ends, parse};
+use super::line::magic_line;
+use super::magic::{Candidate, Context, Form, Magic};
+use super::magics::{MAGICS, find, lend, variables};
+use super::parse::{Cell, normalise_ends, parse};
 use super::shown::Shown;
 use super::topics::TOPICS;
-use super::unknown::is_unknown;
 
 /// The content of `complete_reply`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +38,7 @@ pub enum Completeness {
 /// Completes the text before the cursor.
 #[must_use]
 pub fn complete(code: &str, cursor_pos: usize, context: &Context<'_>) -> Completion {
+    let context = &lend(context);
     let before = first(code, cursor_pos);
     let cursor_end = before.chars().count();
     let (word, mut matches) = match place(before) {
@@ -65,6 +67,7 @@ pub fn complete(code: &str, cursor_pos: usize, context: &Context<'_>) -> Complet
 /// Returns what to show about the word at the cursor, if there is anything.
 #[must_use]
 pub fn inspect(code: &str, cursor_pos: usize, context: &Context<'_>) -> Option<Shown> {
+    let context = &lend(context);
     let before = first(code, cursor_pos);
     let rest = code.get(before.len()..).unwrap_or_default();
     let extent = rest
@@ -104,7 +107,7 @@ pub fn is_complete(code: &str) -> Completeness {
     if text.trim_end_matches([' ', '\t']).ends_with('\\') || has_open_fence(text) {
         return Completeness::Incomplete;
     }
-    // An empty line after the magics is the way out of a cell that has no more to say.
+    // In a console, an empty line after the magics ends a cell that has no prompt.
     let left = normalise_ends(code).ends_with("\n\n");
     let waits = magics.last().is_some_and(|call| match &call.body {
         Some(body) => body.is_empty(),
@@ -114,6 +117,11 @@ pub fn is_complete(code: &str) -> Completeness {
         return Completeness::Incomplete;
     }
     Completeness::Complete
+}
+
+/// Returns whether applying the call will fail for its name alone.
+fn is_unknown(call: &MagicCall) -> bool {
+    call.name == SHELL || find(&call.name).is_none()
 }
 
 /// Where a cursor stands, with the word before it.
@@ -226,7 +234,7 @@ fn magic_names(signs: usize) -> Vec<Candidate> {
     let fits = |magic: &&&Magic| match magic.form {
         Form::Setting | Form::Body => true,
         Form::Line => signs == 1,
-        // A single sign is how one begins to type it.
+        // A person who types `%%name` begins with a single sign.
         Form::Cell | Form::CellBody => true,
     };
     let names = MAGICS.iter().filter(fits).map(|magic| {

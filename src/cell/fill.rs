@@ -1,4 +1,4 @@
-//! `{{name}}` in a prompt: the variable's value, once, never filled again.
+//! `{{name}}` in a prompt: replaced by the variable's value, in which nothing is replaced again.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::variables::{Found, Variables, text};
 
-/// How far after `{{` its `}}` is looked for, in bytes: longer names cannot be typed by anyone, and a
-/// bound keeps a prompt full of braces cheap.
+/// How far after `{{` its `}}` is looked for, in bytes. Nobody types longer names, and the limit
+/// keeps the work small for a prompt full of braces.
 const LONGEST: usize = 256;
 
 /// Replaces each `{{name}}` by the variable's value; unknown names stay as typed.

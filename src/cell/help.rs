@@ -1,11 +1,11 @@
 //! Help texts, made from the registry: for `%help`, `%name?`, inspection and the README.
 
-use super::magic::{Context, Magic, MagicError, find};
-use super::magics::MAGICS;
+use super::call::MagicError;
+use super::magic::{Context, Magic};
+use super::nearest::{nearest, quoted};
 use super::secret;
 use super::shown::{Part, Shown, WIDTH, with_origin, wrap};
 use super::topics::TOPICS;
-use super::unknown::{nearest, quoted};
 
 /// The blanks between examples on one line.
 const GAP: &str = "        ";
@@ -16,7 +16,7 @@ const GAP: &str = "        ";
 /// When there is neither of that name; the hint names the nearest.
 pub fn about(topic: &str, context: &Context<'_>) -> Result<Shown, MagicError> {
     let name = topic.trim().trim_matches(['%', '?']).to_ascii_lowercase();
-    // What is looked for under another name than its magic's.
+    // Words that people look for, and the magic that is meant.
     let name = match name.as_str() {
         "preset" | "presets" => "system".to_owned(),
         "search" => "web".to_owned(),
@@ -26,9 +26,9 @@ pub fn about(topic: &str, context: &Context<'_>) -> Result<Shown, MagicError> {
         _ => name,
     };
     if name == "help" || name.is_empty() {
-        return Ok(overview());
+        return Ok(overview(context.magics));
     }
-    if let Some(magic) = find(&name) {
+    if let Some(magic) = context.find(&name) {
         return Ok(of_magic(magic, context));
     }
     if let Some(topic) = TOPICS.iter().find(|topic| topic.name == name) {
@@ -40,7 +40,7 @@ pub fn about(topic: &str, context: &Context<'_>) -> Result<Shown, MagicError> {
             "`%help` is the overview.",
         ));
     }
-    let names = MAGICS.iter().map(|magic| magic.name);
+    let names = context.magics.iter().map(|magic| magic.name);
     let near = nearest(&name, names.chain(TOPICS.iter().map(|topic| topic.name)));
     let near =
         quoted(&near, "%help ").map_or(String::new(), |names| format!("Did you mean {names}? "));
@@ -89,8 +89,8 @@ pub fn usage_line(magic: &Magic) -> String {
 
 /// Returns the README's table of magics, in Markdown, without a final line end.
 #[must_use]
-pub fn readme_table() -> String {
-    let rows: Vec<Vec<Part>> = MAGICS
+pub fn readme_table(magics: &[&Magic]) -> String {
+    let rows: Vec<Vec<Part>> = magics
         .iter()
         .map(|magic| {
             let example = magic.examples.first().map_or("", |(code, _)| *code);
@@ -106,8 +106,8 @@ pub fn readme_table() -> String {
         .markdown
 }
 
-fn overview() -> Shown {
-    let magics: Vec<Vec<Part>> = MAGICS
+fn overview(magics: &[&Magic]) -> Shown {
+    let magics: Vec<Vec<Part>> = magics
         .iter()
         .map(|magic| vec![Part::code(&usage_line(magic)), Part::ours(magic.summary)])
         .collect();
@@ -130,7 +130,8 @@ sandbox. Magics in a cell's first lines set things up.",
         .table(&["topic", "about"], &topics)
 }
 
-/// A text of ours: Markdown as it is, plain without backticks and heading signs, wrapped.
+/// A text of the kernel's own in both forms: Markdown unchanged; plain text wrapped, without
+/// backticks and heading signs.
 fn of_text(text: &str) -> Shown {
     let plain: Vec<String> = text
         .split('\n')

@@ -1,29 +1,21 @@
-//! What a magic is, what it may read and what it may ask for; and how a call is applied.
+//! What a magic is, what it may read and what it may ask for.
 //!
-//! Pure: a magic never does anything itself, it returns [`Effect`]s for the actor. The magics are
-//! listed in [`super::magics::MAGICS`]; help, `%lsmagic`, completion, inspection and the README's
-//! table come from there.
+//! Pure: a magic never does anything itself, it returns [`Effect`]s for the actor. The list of
+//! magics is [`super::magics::MAGICS`]. A magic that tells of the others (`%help`, `%lsmagic`,
+//! `%status`) gets that list from its [`Context`].
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::anthropic::model::TABLE_DATE;
 use crate::chat::ledger::{self, Ledger};
-use crate::chat::settings::Settings;
-use crate::chat::verbatim::Language;
-
-use super::magics::MAGICS;
-use super::magics::files::FilesJob;
-use super::magics::json::Asked;
 use crate::chat::record::TurnId;
+use crate::chat::settings::Settings;
 
-use super::magics::packages::PackagesJob;
-use super::magics::resume::ResumeJob;
-use super::magics::threads::Talk;
-use super::parse::{MagicCall, SHELL, Scope};
 use super::variables::{self, Variables};
-use super::{help, secret, unknown};
+
+pub use super::call::{MagicCall, MagicError, Scope};
+pub use super::effect::{Effect, Reset};
+pub use super::job::Job;
 
 /// One entry of the registry.
 #[derive(Debug)]
@@ -104,6 +96,8 @@ impl Candidate {
 /// What a magic may read of the kernel's state.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
+    /// Every magic, in the order help lists them.
+    pub magics: &'a [&'static Magic],
     /// Settings in force before this magic (with those of earlier magics of the cell applied).
     pub settings: &'a Settings,
     /// Variables of `%set` and papermill, and structured results.
@@ -130,6 +124,7 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn new(settings: &'a Settings) -> Self {
         Self {
+            magics: &[],
             settings,
             variables: &variables::EMPTY,
             turns: &[],
@@ -141,6 +136,18 @@ impl<'a> Context<'a> {
             set_in: &[],
         }
     }
+
+    /// Finds a magic by its name or an alias.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&'static Magic> {
+        find(self.magics, name)
+    }
+}
+
+/// Finds a magic of a list by its name or an alias.
+pub(super) fn find(magics: &[&'static Magic], name: &str) -> Option<&'static Magic> {
+    let mut magics = magics.iter().copied();
+    magics.find(|magic| magic.name == name || magic.aliases.contains(&name))
 }
 
 /// A turn, as magics read it.
@@ -148,7 +155,7 @@ impl<'a> Context<'a> {
 pub struct TurnSummary {
     /// 1-based, from the top of the notebook.
     pub number: u32,
-    /// The greater, the later it was made.
+    /// Its number: a turn that was made later has a greater one.
     pub id: TurnId,
     /// The cell's id, where it has one.
     pub cell: Option<Arc<str>>,
@@ -160,7 +167,7 @@ pub struct TurnSummary {
     pub model: String,
     /// US dollars, if they are known and were spent.
     pub cost_usd: Option<f64>,
-    /// Whether what stands above its cell is no longer what it saw.
+    /// Whether the turn is stale: the turns above its cell are not those that it saw.
     pub is_stale: bool,
     /// Whether the answer stops in the middle.
     pub is_cut: bool,
@@ -173,223 +180,4 @@ pub struct ThreadSummary {
     pub name: String,
     /// How many turns it has.
     pub turns: usize,
-}
-
-/// What a magic asks the actor to do. Magics never do anything themselves.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Replace the settings; the scope of the call says for how long.
-    Settings(Box<Settings>),
-    /// `%system --file PATH`: read the file, then replace the settings by
-    /// [`super::magics::system::with_text`], for as long as the scope of the call says.
-    SystemFile {
-        /// As typed.
-        path: String,
-        /// Whether the text is added to the one in force.
-        append: bool,
-    },
-    /// Show a value: `execute_result` with both forms.
-    Show {
-        /// `text/markdown`.
-        markdown: String,
-        /// `text/plain`.
-        plain: String,
-    },
-    /// A quiet line: the setting was taken, but …
-    Warn(String),
-    /// Help to page: `payload` of the reply.
-    Page(String),
-    /// Set a variable.
-    SetVariable { name: String, value: Value },
-    /// Something the kernel does, in the order of the cell, before the prompt is sent.
-    Job(Job),
-    /// `%%json`: this cell's turn ends with a structured result.
-    Result(Box<Asked>),
-    /// `%%exec`: this cell's turn runs code as it stands.
-    Exec {
-        /// What it is written in.
-        language: Language,
-        /// The code, without white space at its end.
-        code: String,
-    },
-    /// `%%dry`: show the request instead of sending it.
-    Dry,
-    /// `%reset`.
-    Reset(Reset),
-    /// `%undo`, `%thread`, `%fork`.
-    Talk(Talk),
-}
-
-/// What the kernel does for a magic. Each subject adds one variant, with its own enum in the file
-/// of its magics; `kernel::jobs` performs them.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Job {
-    /// `%models`: ask the API, then show.
-    ListModels,
-    /// Files in and out.
-    Files(FilesJob),
-    /// `%last`: show the last answer again.
-    ShowLast,
-    /// `%resume`.
-    Resume(ResumeJob),
-    /// `%%tool`, `%mcp`.
-    Tools(super::magics::own_tools::ToolJob),
-    /// `%reset sandbox --replay`: run again what ran.
-    Replay,
-    /// What the sandbox has installed.
-    Packages(PackagesJob),
-    /// `%continue`: ask Claude to go on.
-    Continue,
-    /// `%compact`: put a summary in the place of the turns above.
-    Compact {
-        /// What to keep, in the person's words.
-        instructions: Option<String>,
-    },
-}
-
-/// What `%reset` takes away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reset {
-    /// The conversation.
-    Chat,
-    /// The container id.
-    Sandbox,
-    /// Both, settings and variables.
-    All,
-}
-
-/// A magic that cannot be applied. Nothing of its cell is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MagicError {
-    /// What is wrong, with the magic's name in backticks.
-    pub message: String,
-    /// What to do next.
-    pub hint: String,
-}
-
-impl MagicError {
-    /// The most characters of a sentence: what was typed is quoted in it, and may be a megabyte.
-    const LONGEST: usize = 300;
-
-    /// Makes an error of its two sentences.
-    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        let bounded = |text: String| {
-            let end = text.char_indices().nth(Self::LONGEST).map(|(at, _)| at);
-            match end.and_then(|end| text.get(..end)) {
-                Some(head) => format!("{head}…"),
-                None => text,
-            }
-        };
-        Self {
-            message: bounded(message.into()),
-            hint: bounded(hint.into()),
-        }
-    }
-}
-
-/// Finds a magic by its name or an alias.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Magic> {
-    MAGICS
-        .iter()
-        .copied()
-        .find(|magic| magic.name == name || magic.aliases.contains(&name))
-}
-
-/// Returns whether `%%name` takes the rest of its cell.
-#[must_use]
-pub fn takes_body(name: &str) -> bool {
-    find(name).is_some_and(|magic| matches!(magic.form, Form::Body | Form::CellBody))
-}
-
-/// Returns whether `%%name` makes its cell's turn of the rest of the cell.
-#[must_use]
-pub fn makes_turn(name: &str) -> bool {
-    find(name).is_some_and(|magic| magic.form == Form::CellBody)
-}
-
-/// Returns the name under which [`Context::set_in`] records a call that changed settings for good.
-#[must_use]
-pub fn origin(call: &MagicCall) -> Option<&'static str> {
-    let magic = find(&call.name)?;
-    (call.scope == Scope::FromHere).then_some(magic.name)
-}
-
-/// Applies one call.
-///
-/// # Errors
-/// When the name is unknown (the hint names the nearest) or the arguments do not fit.
-pub fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
-    secret::refuse(call)?;
-    if call.name == SHELL {
-        return Err(unknown::shell(&call.args));
-    }
-    let magic = find(&call.name).ok_or_else(|| unknown::magic(&call.name))?;
-    if call.args == "?" {
-        return Ok(vec![Effect::Page(help::of_magic(magic, context).plain)]);
-    }
-    check_form(magic, call)?;
-    (magic.apply)(call, context).map_err(|error| unknown::with_meant(error, magic, call, context))
-}
-
-/// Applies papermill's injected cell.
-///
-/// # Errors
-/// When a value looks like a key or a password.
-pub fn apply_parameters(values: &[(String, String)]) -> Result<Vec<Effect>, MagicError> {
-    values
-        .iter()
-        .map(|(name, value)| {
-            secret::refuse_variable(name, value)?;
-            Ok(Effect::SetVariable {
-                name: name.clone(),
-                value: Value::from(value.as_str()),
-            })
-        })
-        .collect()
-}
-
-fn check_form(magic: &Magic, call: &MagicCall) -> Result<(), MagicError> {
-    let name = magic.name;
-    match (magic.form, call.scope) {
-        (Form::Line, Scope::ThisCell) => Err(MagicError::new(
-            format!("`%%{name}` does not exist: there is nothing in it to hold for one cell"),
-            format!("Write `%{name}`."),
-        )),
-        (Form::Cell, Scope::FromHere) => Err(MagicError::new(
-            format!("`%{name}` does not exist: it is always about one cell"),
-            format!("Write `%%{name}`, with the prompt below it."),
-        )),
-        (Form::CellBody, _) if call.body.is_none() => Err(MagicError::new(
-            format!("`%{name}` does not exist: it is always about one cell"),
-            format!("Write `%%{name} {}`, with its text below it.", call.args),
-        )),
-        (Form::Setting | Form::Line | Form::Cell | Form::Body | Form::CellBody, _) => {
-            match &call.body {
-                Some(body) => check_body(name, body),
-                None => Ok(()),
-            }
-        }
-    }
-}
-
-/// One body magic per cell, last: a body that opens with a magic is a slip.
-fn check_body(name: &str, body: &str) -> Result<(), MagicError> {
-    let first = body.split('\n').next().unwrap_or_default();
-    match super::parse::magic_line(first) {
-        Some((2, inner, _)) if takes_body(inner) => Err(MagicError::new(
-            match inner == name {
-                true => format!("a cell has one `%%{name}`, and this one has two"),
-                false => format!("a cell has either `%%{name}` or `%%{inner}`, not both"),
-            },
-            "Give each a cell of its own.",
-        )),
-        Some((_, inner, _)) if find(inner).is_some() => Err(MagicError::new(
-            format!(
-                "`%%{name}` takes the rest of the cell as its text, so `%{inner}` below it would become text"
-            ),
-            format!("Put `%{inner}` above `%%{name}`, or in a cell of its own."),
-        )),
-        _ => Ok(()),
-    }
 }

@@ -1,9 +1,9 @@
-//! `@path` in a prompt: which words may be meant as files (`ux.md`, "Cells").
+//! `@path` in a prompt: which words may be meant as files.
 //!
 //! Pure: whether there is such a file, and whether it may be attached, is the kernel's to find out.
 //! Not looked at: fenced code, code between backticks, and an `@` inside a word, as in an address.
 
-/// The most mentions of a prompt that are looked at; more are no files a person named.
+/// The most mentions of a prompt that are looked at. Nobody names more files in one prompt.
 const MOST: usize = 100;
 
 /// A word behind an `@`.
@@ -99,7 +99,7 @@ fn in_line(line: &str, found: &mut Vec<Mention>) {
         if c == '`' {
             let ticks = rest.len() - rest.trim_start_matches('`').len();
             let (run, inside) = rest.split_at_checked(ticks).unwrap_or((rest, ""));
-            // Code goes to the next run of the same length; a run that is never closed is text.
+            // Code ends at the next run of as many backticks. If there is none, the run is text.
             rest = inside.split_once(run).map_or(inside, |(_, behind)| behind);
             before = '`';
             continue;

@@ -1,7 +1,7 @@
 //! papermill's injected cell: `# Parameters`, then nothing but assignments.
 //!
-//! papermill writes it in the style of the language it was told (`jupyter.md` 2.6): Python
-//! (`k = "v"`), shell (`k='v'`) or R (`k <- "v"`). Values become text: strings are unquoted,
+//! papermill writes it in the style of the language it was told (`docs/protocol.md#papermill`):
+//! Python (`k = "v"`), shell (`k='v'`) or R (`k <- "v"`). Values become text: strings are unquoted,
 //! everything else stays as written. A cell with any other line is a prompt.
 
 /// Returns the assignments of a parameters cell, `None` if `source` is not one.

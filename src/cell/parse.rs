@@ -1,39 +1,15 @@
-//! A cell's text, taken apart: magics in its first lines, then the prompt (`ux.md`, "Cells").
+//! A cell's text, taken apart: magics in its first lines, then the prompt.
 //!
 //! Never fails: what is wrong is found when a magic is applied. Nothing is lost either: apart from
 //! white space around lines, line ends (always `\n` afterwards), a byte order mark and the one
 //! escaping backslash, every character of the source is in the [`Cell`].
 
-use super::magic;
+use super::line::{help_topic, magic_line, shell_command};
+use super::magics;
 use super::parameters;
 
-/// Whether a magic holds from here on (`%x`) or for this cell only (`%%x`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// `%x`, and body magics that define something that lasts.
-    FromHere,
-    /// `%%x`.
-    ThisCell,
-}
-
-/// One magic line as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MagicCall {
-    /// The name without percent signs; [`SHELL`] for a line that began with `!`.
-    pub name: String,
-    /// How long its settings hold.
-    pub scope: Scope,
-    /// The rest of the line, trimmed; `?` asks for help.
-    pub args: String,
-    /// The rest of the cell, for a body magic written with `%%`; may be empty. Still escaped
-    /// ([`unescape`]).
-    pub body: Option<String>,
-    /// 1-based line in the cell.
-    pub line: usize,
-}
-
-/// The name that stands for `!command`, which is always refused.
-pub const SHELL: &str = "!";
+pub use super::call::{MagicCall, SHELL, Scope};
+pub use super::line::unescape;
 
 /// What a cell is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,24 +56,6 @@ pub(super) fn normalise_ends(source: &str) -> String {
     source.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// A line that may open a magic: percent signs (1 or 2), the name, the rest untrimmed.
-pub(super) fn magic_line(line: &str) -> Option<(usize, &str, &str)> {
-    let line = line.trim_start();
-    let after = line.strip_prefix('%')?;
-    let (signs, after) = match after.strip_prefix('%') {
-        Some(after) => (2, after),
-        None => (1, after),
-    };
-    if !after.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-        return None;
-    }
-    let end = after
-        .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
-        .unwrap_or(after.len());
-    let (name, rest) = after.split_at_checked(end)?;
-    Some((signs, name, rest))
-}
-
 fn turn(source: &str) -> Cell {
     let mut magics = Vec::new();
     let mut rest = source;
@@ -123,10 +81,10 @@ fn turn(source: &str) -> Cell {
             break;
         };
         let args = args.trim().to_owned();
-        let takes_body = signs == 2 && args != "?" && magic::takes_body(name);
+        let takes_body = signs == 2 && args != "?" && magics::takes_body(name);
         magics.push(MagicCall {
             name: name.to_owned(),
-            scope: if signs == 2 && (!takes_body || magic::makes_turn(name)) {
+            scope: if signs == 2 && (!takes_body || magics::makes_turn(name)) {
                 Scope::ThisCell
             } else {
                 Scope::FromHere
@@ -143,16 +101,6 @@ fn turn(source: &str) -> Cell {
     }
 }
 
-/// Takes away the one backslash that keeps a prompt or a body from being read as something else:
-/// `\%effort` becomes `%effort`, `\!` and `\?name` likewise; any other text stays as it is.
-#[must_use]
-pub fn unescape(text: &str) -> &str {
-    match text.trim_start().strip_prefix('\\') {
-        Some(plain) if needs_escape(plain) => plain,
-        _ => text,
-    }
-}
-
 /// The prompt or a body: without blank lines before it and white space after it.
 fn trim_lines(source: &str) -> &str {
     let mut lines = source.trim_end();
@@ -163,48 +111,4 @@ fn trim_lines(source: &str) -> &str {
         lines = after;
     }
     lines
-}
-
-/// Whether a prompt beginning so would be taken for something else, or for its own escaped form.
-fn needs_escape(prompt: &str) -> bool {
-    let line = prompt.split('\n').next().unwrap_or_default();
-    match line.chars().next() {
-        Some('%') => magic_line(line).is_some(),
-        Some('!') => shell_command(line).is_some(),
-        Some('?') => help_topic(prompt.trim()).is_some(),
-        Some('\\') => needs_escape(prompt.trim_start_matches('\\')),
-        _ => false,
-    }
-}
-
-/// `!cmd`, but not `![image](…)` and not `!=`.
-fn shell_command(line: &str) -> Option<&str> {
-    let command = line.trim_start().strip_prefix('!')?;
-    let start = command.trim_start_matches('!').trim_start();
-    start
-        .starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '.' | '/' | '~' | '$'))
-        .then_some(command)
-}
-
-/// `%name?`, `%%name?`, `?name`, `??name`, `?`.
-fn help_topic(whole: &str) -> Option<&str> {
-    if whole.trim_matches('?').is_empty() && whole.len() <= 2 {
-        return Some("help");
-    }
-    let name = match whole.strip_prefix('?') {
-        Some(rest) => rest
-            .strip_prefix('?')
-            .unwrap_or(rest)
-            .trim_start()
-            .trim_start_matches('%'),
-        None => whole
-            .starts_with('%')
-            .then(|| whole.trim_start_matches('%').strip_suffix('?'))??,
-    };
-    let name = name.trim_end_matches('?').trim_end();
-    let word = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '_' || c == '-');
-    word.then_some(name)
 }

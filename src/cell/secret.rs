@@ -1,9 +1,9 @@
-//! Keys are never magic arguments: what looks like one is refused, and never echoed.
+//! Keys are never arguments of magics: an argument that looks like a key is refused and never
+//! shown.
 
 use std::borrow::Cow;
 
-use super::magic::MagicError;
-use super::parse::MagicCall;
+use super::call::{MagicCall, MagicError};
 
 /// How credentials begin, and how many letters, digits, `-` and `_` make it a real one.
 const SHAPES: &[(&str, usize)] = &[
@@ -148,7 +148,7 @@ pub(super) fn refuse(call: &MagicCall) -> Result<(), MagicError> {
 /// Refuses a variable that would carry a secret into prompts and the notebook file.
 pub(super) fn refuse_variable(name: &str, value: &str) -> Result<(), MagicError> {
     if is_secret_variable(name, value) {
-        // The name may be the key itself, so it is not echoed either.
+        // The name may be the key itself, so it is not shown either.
         return Err(error("this variable would hold a key or a password"));
     }
     Ok(())

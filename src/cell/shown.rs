@@ -2,7 +2,8 @@
 //!
 //! Prompts, answers and variables are other people's text: in Markdown they are code or escaped.
 
-use super::magic::{Context, Effect};
+use super::effect::Effect;
+use super::magic::Context;
 
 /// The widest line of prose in plain text, in characters.
 pub(super) const WIDTH: usize = 100;
@@ -228,7 +229,8 @@ fn escape(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            // A backslash does not stop mathematics in every front end (`ux.md`, "Display").
+            // A backslash does not stop mathematics in every front end
+            // (`docs/protocol.md#markdown-of-front-ends`).
             '$' => out.push_str("<span>&#36;</span>"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' => {
                 out.push('\\');

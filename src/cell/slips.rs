@@ -1,9 +1,11 @@
-//! What a cell says that its writer probably did not mean: a word of warning, and the cell goes on.
+//! Slips: what a cell says and its writer probably did not mean. The person is warned, and the cell
+//! goes on.
 
 use crate::chat::settings::Settings;
 
 use super::code;
-use super::magic::{Form, find};
+use super::magic::Form;
+use super::magics::find;
 use super::parse::{MagicCall, Scope};
 
 /// Returns what to warn of before a cell's prompt is sent. `settings` are those of the cell.
@@ -31,7 +33,7 @@ fn without_effect(calls: &[MagicCall], prompt: &str) -> Option<String> {
     })
 }
 
-/// Code below `%%bash` or `%%python`, which elsewhere run it.
+/// Code below `%%bash` or `%%python`: in other kernels these magics run code, here they do not.
 fn code_as_prompt(calls: &[MagicCall], prompt: &str) -> Option<String> {
     if calls.iter().any(|call| call.body.is_some()) {
         return None;
@@ -53,7 +55,7 @@ fn code_as_prompt(calls: &[MagicCall], prompt: &str) -> Option<String> {
     ))
 }
 
-/// `%web` alone above a prompt: it shows, and turns nothing on.
+/// `%web` alone above a prompt: it shows the setting and does not turn the web on.
 fn shown_only(calls: &[MagicCall], prompt: &str, settings: &Settings) -> Option<String> {
     let is_alone = |call: &MagicCall| call.name == "web" && call.args.is_empty();
     let asks = calls.iter().any(is_alone) && settings.web.is_none() && !prompt.is_empty();

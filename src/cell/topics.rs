@@ -1,6 +1,7 @@
 //! Help that is not about one magic. Markdown that also reads well as plain text.
 //!
-//! What it says of the sandbox is the documentation's word as of `claude-api.md` 3.8, 3.4 and 3.6.
+//! What it says of the sandbox is the documentation's word as of
+//! `docs/protocol.md#sandbox-environment, #files-out-of-the-sandbox, #sandbox-life`.
 
 /// One topic of `%help`.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
-//! What to say to a name that is no magic, and to `!command`.
+//! The errors for a name that is no magic, and for `!command`.
 
-use super::magic::{Context, Magic, MagicError, find};
-use super::magics::MAGICS;
-use super::parse::{MagicCall, SHELL};
+use super::call::{MagicCall, MagicError};
+use super::magic::{Context, Magic};
+use super::nearest::{nearest, quoted};
 
 /// Names people try that will never be magics: the clause after the name, and what to do.
 const RETIRED: &[(&[&str], &str, &str)] = &[
@@ -59,15 +59,10 @@ const RETIRED: &[(&[&str], &str, &str)] = &[
 const INSTALLERS: &[&str] = &[
     "pip", "pip3", "conda", "mamba", "uv", "apt", "apt-get", "npm",
 ];
-/// How many near names a hint gives.
-const NEAR: usize = 3;
 /// How many words of a call are looked at.
 const MOST_WORDS: usize = 16;
-/// Longest name that is compared with others, in bytes.
-const LONGEST: usize = 64;
-
 /// Makes the error for an unknown name.
-pub(super) fn magic(name: &str) -> MagicError {
+pub(super) fn magic(name: &str, context: &Context<'_>) -> MagicError {
     let lower = name.to_ascii_lowercase();
     if let Some((_, why, hint)) = RETIRED
         .iter()
@@ -75,7 +70,7 @@ pub(super) fn magic(name: &str) -> MagicError {
     {
         return MagicError::new(format!("there is no magic `%{name}`: {why}"), *hint);
     }
-    let near = nearest(&lower, MAGICS.iter().map(|magic| magic.name));
+    let near = nearest(&lower, context.magics.iter().map(|magic| magic.name));
     let hint = match quoted(&near, "%") {
         Some(names) => {
             format!("Did you mean {names}? To send the line as text, begin it with `\\%`.")
@@ -147,41 +142,4 @@ pub(super) fn with_meant(
         }
     }
     error
-}
-
-/// Returns whether applying the call will fail for its name alone.
-pub(super) fn is_unknown(call: &MagicCall) -> bool {
-    call.name == SHELL || find(&call.name).is_none()
-}
-
-/// Returns up to three of `known` that `name` may have been meant as, nearest first.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    if name.len() > LONGEST {
-        return Vec::new();
-    }
-    let limit = (name.chars().count() / 3).clamp(1, 3);
-    let mut near: Vec<(usize, &str)> = known
-        .into_iter()
-        .filter_map(|candidate| {
-            let distance = strsim::osa_distance(name, candidate);
-            let begins = name.len() >= 2 && candidate.starts_with(name);
-            (distance <= limit || begins).then_some((distance, candidate))
-        })
-        .collect();
-    near.sort_unstable();
-    near.dedup();
-    near.into_iter()
-        .take(NEAR)
-        .map(|(_, candidate)| candidate)
-        .collect()
-}
-
-/// Writes names as a choice: `` `%a`, `%b` or `%c` ``.
-pub(super) fn quoted(names: &[&str], sign: &str) -> Option<String> {
-    let names: Vec<String> = names.iter().map(|name| format!("`{sign}{name}`")).collect();
-    let (last, others) = names.split_last()?;
-    if others.is_empty() {
-        return Some(last.clone());
-    }
-    Some(format!("{} or {last}", others.join(", ")))
 }

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::chat::schema::kind;
+
 /// Named values in the order in which they were first set.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Variables {
@@ -78,7 +80,8 @@ impl Variables {
             .map(|(_, value)| value)
     }
 
-    /// Follows a path. A name that is itself written like a path counts first.
+    /// Finds the value at a path. If a variable has the whole path as its name, that variable is
+    /// meant.
     #[must_use]
     pub fn find(&self, path: &str) -> Found<'_> {
         let name = self
@@ -157,20 +160,6 @@ pub fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         other => Cow::Owned(other.to_string()),
-    }
-}
-
-/// Returns what a value is, in the words of `%%json`: `str`, `int`, `list of 3`, …
-#[must_use]
-pub fn kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "bool".to_owned(),
-        Value::Number(number) if number.is_f64() => "float".to_owned(),
-        Value::Number(_) => "int".to_owned(),
-        Value::String(_) => "str".to_owned(),
-        Value::Array(items) => format!("list of {}", items.len()),
-        Value::Object(fields) => format!("object of {}", fields.len()),
     }
 }
 

@@ -1,61 +1,43 @@
-//! What goes into a turn loop and what comes out: the plan, what happened, what to do next.
+//! What goes into a turn loop and what comes out: the terms, inputs (what happened) and actions
+//! (what to do next).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
-use crate::anthropic::model::{Effort, Prices};
+use crate::anthropic::model::Prices;
 use crate::anthropic::request::MessagesRequest;
 
 use super::budget::Allowance;
-use super::conversation::Standing;
-use super::question::Question;
-use super::record::Prefix;
-use super::structured::{NewFile, Wanted};
+use super::structured::NewFile;
 use super::turn::{FetchedFile, ToolCall, ToolResult, TurnEnd, Update};
 
-/// What a turn starts from.
-#[derive(Debug)]
-pub struct Plan {
-    /// The request, its last message the person's.
-    pub request: MessagesRequest,
-    /// The person's message.
-    pub question: Question,
-    /// 1-based number of the turn.
-    pub turn: u32,
-    /// The structured result the cell wants.
-    pub wanted: Option<Wanted>,
-    /// Where it stands among the others.
-    pub standing: Standing,
-    /// What to send in the place of tool changes, should the API refuse them.
-    pub up_front: Option<UpFront>,
-    /// Effort set by the person.
-    pub effort: Option<Effort>,
-    /// Whether the offline backend answers.
-    pub offline: bool,
+/// What tokens cost and what the turn may spend.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
     /// What tokens cost.
     pub prices: Arc<Prices>,
     /// What the turn may spend, if that is limited.
     pub allowance: Option<Allowance>,
+    /// Whether the offline backend answers.
+    pub offline: bool,
 }
 
-/// What takes the place of tools that change in mid-conversation.
-#[derive(Debug)]
-pub struct UpFront {
-    /// `system` and `tools`.
-    pub prefix: Prefix,
-    /// How many tokens are read again without the cache.
-    pub tokens: u64,
+/// Why a file is not in the folder.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct NotSaved {
+    /// As a clause.
+    pub why: String,
 }
 
-impl UpFront {
-    /// Returns what a person is told when `tools` are new.
+impl NotSaved {
+    /// Says of something that failed that there is no file for it.
     #[must_use]
-    pub fn cost(tokens: u64) -> String {
-        format!(
-            "Claude's tools have changed: about {tokens} tokens are read again without the cache, and without Claude's earlier thinking."
-        )
+    pub fn because(why: impl std::fmt::Display) -> Self {
+        let why = why.to_string();
+        Self { why }
     }
 }
 
@@ -64,11 +46,11 @@ impl UpFront {
 pub enum Input {
     /// The stream brought an event.
     Event(StreamEvent),
-    /// The call failed: before the response, or in mid-stream. `random` in `0.0..1.0` is for jitter.
+    /// The call failed, before the response or in the middle of its stream.
     Failed {
         /// How.
         error: ApiError,
-        /// For the retry delay.
+        /// A number in `0.0..1.0` that spreads the delay before the next attempt.
         random: f64,
     },
     /// The stream ended; an error unless `message_stop` was seen.
@@ -81,11 +63,11 @@ pub enum Input {
         ordinal: usize,
         /// Files API id.
         file_id: String,
-        /// The file, or why not, as a clause.
-        result: Result<FetchedFile, String>,
+        /// The file, or why not.
+        result: Result<FetchedFile, NotSaved>,
     },
-    /// A file of the structured result was saved, or why not, as a clause.
-    Saved(Result<FetchedFile, String>),
+    /// A file of the structured result was saved, or why not.
+    Saved(Result<FetchedFile, NotSaved>),
     /// A tool of this machine answered.
     ToolDone {
         /// Id of the `tool_use` block.
@@ -93,20 +75,20 @@ pub enum Input {
         /// What it answered.
         result: ToolResult,
     },
-    /// The person wants it to stop.
+    /// The person wants the turn to stop.
     Interrupted,
 }
 
 /// What to do next.
 #[derive(Debug)]
 pub enum Action {
-    /// Open a stream; the one before, if any, is over.
+    /// Send a request and open its stream. An earlier stream, if there is one, is over.
     Call(Box<MessagesRequest>),
     /// Tell the renderer.
     Show(Update),
     /// Report [`Input::Waited`] after this long.
     Wait(Duration),
-    /// Fetch and save a file, beside everything else.
+    /// Fetch and save a file, while everything else goes on.
     Fetch {
         /// Position of the block that named it.
         ordinal: usize,
@@ -115,7 +97,7 @@ pub enum Action {
     },
     /// Save a file; report [`Input::Saved`].
     Save(NewFile),
-    /// Run a tool of this machine, beside the others of the same answer.
+    /// Run a tool of this machine, at the same time as the others of the same answer.
     RunTool(ToolCall),
     /// The turn is over; drop the stream and the fetches.
     Finish(Box<TurnEnd>),

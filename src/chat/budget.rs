@@ -1,7 +1,7 @@
 //! Limits on money: what a notebook and a cell may cost, and what is left of it for one call.
 //!
-//! Pure. What is known before a call bounds it: the prompt's tokens at the dearest, then the most
-//! tokens of output that the rest pays for. What cannot be bounded stands in `%budget?`.
+//! Pure. Before a call, its prompt is counted at the highest price; the rest of the limit then says
+//! how many tokens of output the call may have. `%budget?` names the costs that cannot be limited.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::anthropic::model::Prices;
 
-/// Fewer tokens of output than this are no answer worth paying its input for.
+/// An answer with fewer tokens than this is not worth the price of its input.
 pub const MIN_OUTPUT_TOKENS: u32 = 512;
 
 /// What may be spent, in US dollars.
@@ -59,31 +59,46 @@ pub enum OverBudget {
     },
 }
 
+/// Why a budget cannot be read; the text goes on from the name of what says it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetError {
+    /// There is no such limit.
+    #[error("takes `cell=` and `total=`, not `{0}=`")]
+    UnknownLimit(String),
+    /// No amount.
+    #[error("`{0}` is no amount of US dollars, such as `$2` or `0.25`")]
+    NoAmount(String),
+    /// The same limit again.
+    #[error("names one limit twice")]
+    Twice,
+    /// Nothing at all.
+    #[error("names no amount")]
+    Nothing,
+}
+
 impl Budget {
     /// Reads `$2 cell=$0.25`, in either order; each at most once.
     ///
     /// # Errors
-    /// A clause that says what is wrong.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// What is wrong.
+    pub fn parse(text: &str) -> Result<Self, BudgetError> {
         let mut budget = Self::default();
         for word in text.split_whitespace() {
             let (slot, amount) = match word.split_once('=') {
                 Some(("cell", amount)) => (&mut budget.cell_usd, amount),
                 Some(("total", amount)) => (&mut budget.total_usd, amount),
                 Some((name, _)) => {
-                    return Err(format!("takes `cell=` and `total=`, not `{name}=`"));
+                    return Err(BudgetError::UnknownLimit(name.to_owned()));
                 }
                 None => (&mut budget.total_usd, word),
             };
-            let usd = dollars(amount).ok_or_else(|| {
-                format!("`{amount}` is no amount of US dollars, such as `$2` or `0.25`")
-            })?;
+            let usd = dollars(amount).ok_or_else(|| BudgetError::NoAmount(amount.to_owned()))?;
             if slot.replace(usd).is_some() {
-                return Err("names one limit twice".to_owned());
+                return Err(BudgetError::Twice);
             }
         }
         if budget == Self::default() {
-            return Err("names no amount".to_owned());
+            return Err(BudgetError::Nothing);
         }
         Ok(budget)
     }

@@ -1,17 +1,14 @@
-//! The conversations behind a notebook: turns that belong to cells, and the requests made of them.
+//! The conversations behind a notebook: turns that belong to cells. `chat::turn::compose` makes
+//! requests of them.
 //!
 //! The principle: *Claude sees what stands above the cell.* [`Conversations`] is a fold over
-//! [`Record`]s: deciding never changes it, [`Conversations::apply`] never decides. Invariant: no
-//! request is refused for its history. Every turn remembers the digest of what was sent before it;
-//! where that no longer holds, its thinking and all that follows is taken out, for good
-//! (`claude-api.md` 14.1).
+//! [`Record`]s: deciding never changes it, [`Conversations::apply`] never decides. Every turn
+//! remembers the digest of what was sent before it. If that digest no longer holds, the thinking of
+//! the turn and of all turns after it is taken out, for good (`docs/protocol.md#thinking-binding`).
 
-mod compact;
-pub mod mark;
-mod message;
+pub mod digest;
 pub mod order;
-mod plan;
-mod prefix;
+pub mod prefix;
 mod turn;
 
 use std::collections::HashSet;
@@ -19,19 +16,16 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use crate::anthropic::request::{MessageParam, MessagesRequest, Role};
+use crate::anthropic::request::MessageParam;
 
-use super::record::{Prefix, Record, TurnId, TurnRecord};
+use super::record::{Record, TurnId, TurnRecord};
 use super::settings::Settings;
 use super::tool_changes;
-use super::tool_types::is_code_execution;
+use digest::chain_hash;
 use order::{CellKey, Order};
+use prefix::Prefix;
 
-pub use compact::Compaction;
-pub use message::{mark_newest, message};
-pub(super) use plan::EMPTY;
-pub use plan::{Opening, Planned, Standing};
-pub use turn::Turn;
+pub use turn::{FileRef, Turn, files_of, gone_file};
 
 /// The name of the conversation that a notebook begins with.
 pub const MAIN: &str = "main";
@@ -41,7 +35,7 @@ pub const MAIN: &str = "main";
 pub struct Conversation {
     /// Its name.
     pub name: String,
-    /// In the order they were made.
+    /// In the order in which they were made.
     turns: Vec<Arc<Turn>>,
     container: Option<String>,
     /// The cells whose work is in that sandbox.
@@ -51,13 +45,34 @@ pub struct Conversation {
     last_message_id: Option<String>,
 }
 
-/// A message that stands for the first turns of a conversation, as long as they are the first.
+/// A message that stands for some turns of a conversation, as long as these are its first turns.
 #[derive(Debug, Clone)]
-struct Summary {
-    message: MessageParam,
-    turns: Vec<TurnId>,
-    /// The tools in force after it, if it brings changes.
-    tools: Option<Vec<Value>>,
+pub struct Summary {
+    /// The message with the `compaction` block.
+    pub message: MessageParam,
+    /// The turns it stands for.
+    pub turns: Vec<TurnId>,
+    /// The changes that the message makes to the tools of `tools`.
+    pub tool_changes: Vec<Value>,
+}
+
+impl Summary {
+    fn of(message: MessageParam, turns: Vec<TurnId>) -> Self {
+        let blocks = message.content.values().into_iter();
+        let changes = blocks.filter_map(|block| block.get("tool_changes")?.as_array().cloned());
+        Self {
+            tool_changes: changes.flatten().filter(tool_changes::is_change).collect(),
+            message,
+            turns,
+        }
+    }
+
+    /// Returns whether the changes can be made to these tools: every tool that a change refers to
+    /// is among them.
+    #[must_use]
+    pub fn fits(&self, tools: &[Value]) -> bool {
+        tool_changes::applied(tools, &self.tool_changes).is_some()
+    }
 }
 
 impl Conversation {
@@ -79,7 +94,31 @@ impl Conversation {
         self.container.as_deref()
     }
 
-    /// Returns how many turns it has, deleted cells' included.
+    /// Returns the cells whose work is in the conversation's sandbox.
+    #[must_use]
+    pub fn in_sandbox(&self) -> &HashSet<CellKey> {
+        &self.in_sandbox
+    }
+
+    /// Returns `system` and `tools` as they were sent last, if anything was.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&Prefix> {
+        self.prefix.as_ref()
+    }
+
+    /// Returns the summary of its first turns, if there is one.
+    #[must_use]
+    pub fn summary(&self) -> Option<&Summary> {
+        self.summary.as_ref()
+    }
+
+    /// Returns `id` of the message that came last.
+    #[must_use]
+    pub fn last_message_id(&self) -> Option<&str> {
+        self.last_message_id.as_deref()
+    }
+
+    /// Returns how many turns the conversation has, those of deleted cells included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.turns.len()
@@ -116,8 +155,8 @@ pub struct Conversations {
     settings: Option<Settings>,
     /// Models whose API refused tools that change in mid-conversation.
     no_tool_changes: Vec<String>,
-    /// Turns of the current conversation where they stand, from top to bottom: worked out when it is
-    /// asked for, and again after a change. It is asked for with every key that is pressed.
+    /// The turns of the current conversation with their places, from top to bottom. Worked out when
+    /// needed and kept until the next change, because completion needs them at every key press.
     placed: OnceLock<Vec<(order::Place, Arc<Turn>)>>,
 }
 
@@ -136,7 +175,8 @@ impl Default for Conversations {
 }
 
 impl Conversations {
-    /// Takes what was recorded. What fits nothing is ignored: a journal is a file like any other.
+    /// Applies a record. A record that refers to nothing known is ignored: anybody can edit a
+    /// journal.
     pub fn apply(&mut self, record: Record) {
         self.placed.take();
         match record {
@@ -176,14 +216,10 @@ impl Conversations {
                 thread,
                 message,
                 turns,
-                tools,
+                ..
             } => {
                 if let Some(thread) = self.find_mut(&thread) {
-                    thread.summary = Some(Summary {
-                        message,
-                        turns,
-                        tools,
-                    });
+                    thread.summary = Some(Summary::of(message, turns));
                 }
             }
             Record::Uncompacted { thread } => {
@@ -192,7 +228,7 @@ impl Conversations {
                 }
             }
             Record::Settings(settings) => self.settings = Some(*settings),
-            // The kernel remembers these; they are not part of what was said.
+            // The kernel remembers these records; they do not change what was said.
             Record::Variable { .. }
             | Record::Input { .. }
             | Record::InputGone { .. }
@@ -231,13 +267,15 @@ impl Conversations {
         self.settings.as_ref()
     }
 
-    /// Returns the turns of the current conversation, from top to bottom, without deleted cells'.
+    /// Returns the turns of the current conversation, from top to bottom, without those of deleted
+    /// cells.
     #[must_use]
     pub fn turns(&self) -> Vec<&Arc<Turn>> {
         self.standing(|_| true)
     }
 
-    /// Returns the same, each with whether it is stale: what stands above it is not what it saw.
+    /// Returns the same turns. The second value says whether the turn is stale: the turns above it
+    /// are not those that it saw.
     #[must_use]
     pub fn turns_and_stale(&self) -> Vec<(&Arc<Turn>, bool)> {
         let mut above = 0;
@@ -245,7 +283,7 @@ impl Conversations {
             .into_iter()
             .map(|turn| {
                 let is_stale = turn.above != above;
-                above = mark::follow(above, turn.id);
+                above = chain_hash(above, turn.id);
                 (turn, is_stale)
             })
             .collect()
@@ -258,13 +296,43 @@ impl Conversations {
         self.standing(|other| other < place)
     }
 
-    /// Returns the turn that was made last in the current conversation, deleted cells' aside.
+    /// Returns how many turns stand below a cell.
+    #[must_use]
+    pub fn count_below(&self, cell: &CellKey) -> usize {
+        let place = self.order.place(cell);
+        self.standing(|other| other > place).len()
+    }
+
+    /// Returns the number of the turn that comes next.
+    #[must_use]
+    pub fn next_turn(&self) -> TurnId {
+        self.turns + 1
+    }
+
+    /// Returns whether the API of a model is known to refuse tools that change in mid-conversation.
+    #[must_use]
+    pub fn refuses_tool_changes(&self, model: &str) -> bool {
+        self.no_tool_changes.iter().any(|known| known == model)
+    }
+
+    /// Returns the record to make after a refusal with this code. If the API does not take the
+    /// summary, the summary goes and the turns themselves are sent.
+    #[must_use]
+    pub fn summary_refused(&self, code: &str) -> Option<Record> {
+        let is_about_it = code.starts_with("compaction_");
+        (is_about_it && self.current.summary.is_some()).then(|| Record::Uncompacted {
+            thread: self.current.name.clone(),
+        })
+    }
+
+    /// Returns the turn that was made last in the current conversation, without those of deleted
+    /// cells.
     #[must_use]
     pub fn last(&self) -> Option<&Arc<Turn>> {
         self.turns().into_iter().max_by_key(|turn| turn.id)
     }
 
-    /// Returns what takes back the last turn, if there is one.
+    /// Returns the record that takes back the last turn, if there is a turn.
     #[must_use]
     pub fn undo(&self) -> Option<Record> {
         Some(Record::Undone {
@@ -273,7 +341,7 @@ impl Conversations {
         })
     }
 
-    /// Returns what makes a conversation of the turns above a cell.
+    /// Returns the record that makes a new conversation of the turns above a cell.
     #[must_use]
     pub fn fork(&self, name: &str, cell: &CellKey) -> Record {
         let above = self.above(cell);
@@ -284,7 +352,7 @@ impl Conversations {
         }
     }
 
-    /// Returns what a run of this cell changes, if it is news.
+    /// Returns the record that this cell runs, if it has not run before.
     #[must_use]
     pub fn ran(&self, cell: &CellKey) -> Option<Record> {
         self.order
@@ -292,7 +360,7 @@ impl Conversations {
             .then(|| Record::Ran { cell: cell.clone() })
     }
 
-    /// Returns what the deletion of cells changes, if any of them ever ran.
+    /// Returns the record that these cells were deleted, if any of them ever ran.
     #[must_use]
     pub fn detached(&self, cells: impl Iterator<Item = CellKey>) -> Option<Record> {
         let cells: Vec<CellKey> = cells
@@ -301,7 +369,8 @@ impl Conversations {
         (!cells.is_empty()).then_some(Record::Detached { cells })
     }
 
-    /// Returns what another sandbox of the current conversation changes, if it is another.
+    /// Returns the record that the current conversation works in this sandbox, if it is another one
+    /// than before.
     #[must_use]
     pub fn container_changed(&self, id: Option<&str>) -> Option<Record> {
         (self.current.container() != id).then(|| Record::Container {
@@ -311,7 +380,7 @@ impl Conversations {
         })
     }
 
-    /// Turns of the current conversation at places that fit, from top to bottom.
+    /// The turns of the current conversation whose place `fits`, from top to bottom.
     fn standing(&self, fits: impl Fn(order::Place) -> bool) -> Vec<&Arc<Turn>> {
         let placed = self.placed.get_or_init(|| self.place_all()).iter();
         let fitting = placed.filter(|(place, _)| fits(*place));
@@ -344,7 +413,18 @@ impl Conversations {
             thread.in_sandbox.insert(record.cell.clone());
         }
         if let Some(prefix) = &record.prefix {
-            thread.strip(|_| true, Turn::bare);
+            let keeps_thinking = record.keeps_thinking;
+            thread.strip(
+                |_| true,
+                |turn| {
+                    let told = turn.without_notice();
+                    let turn = told.as_ref().unwrap_or(turn);
+                    match keeps_thinking {
+                        true => turn.clone(),
+                        false => turn.without_thinking(),
+                    }
+                },
+            );
             thread.prefix = Some(prefix.clone());
         }
         let stripped = |turn: &Turn| turn.thinks && record.stripped.contains(&turn.id);
@@ -406,44 +486,4 @@ impl Conversations {
             .chain(&mut self.others)
             .find(|thread| thread.name == name)
     }
-}
-
-/// Puts tools that a request tells of in mid-conversation where they can stand in any: `system` and
-/// `tools` are new, so no thinking goes along and no notice. False when it tells of none.
-pub(super) fn put_up_front(request: &mut MessagesRequest, prefix: &Prefix) -> bool {
-    // What a summary brings cannot be taken out of it: it is sent back as it came.
-    let is_summed = |said: &MessageParam| {
-        let blocks = message::blocks(said).into_iter();
-        let changes = |block: &Value| block.get("tool_changes")?.as_array().map(Vec::len);
-        said.role == Role::Assistant && blocks.into_iter().any(|b| changes(&b) > Some(0))
-    };
-    if !tool_changes::are_in(request) || request.messages.first().is_some_and(is_summed) {
-        return false;
-    }
-    request.system.clone_from(&prefix.system);
-    request.tools.clone_from(&prefix.tools);
-    if !request.tools.iter().any(is_code_execution) {
-        // Skills need it.
-        request.container.skills.clear();
-    }
-    request.messages.retain(|said| said.role != Role::System);
-    request
-        .betas
-        .retain(|beta| !tool_changes::BETAS.contains(&beta.as_str()));
-    strip_request(request);
-    true
-}
-
-/// Takes the thinking out of every assistant message of a request, as the last repair before its
-/// refusal stands.
-pub(super) fn strip_request(request: &mut MessagesRequest) -> bool {
-    let before = request.messages.clone();
-    let messages = std::mem::take(&mut request.messages);
-    request.messages = messages.into_iter().filter_map(message::strip).collect();
-    request.messages.len() != before.len()
-        || request
-            .messages
-            .iter()
-            .zip(&before)
-            .any(|(new, old)| !Arc::ptr_eq(&new.content, &old.content))
 }

@@ -3,8 +3,8 @@
 //!
 //! What a step printed is only looked at, never repeated, but for the name of a module.
 
+use super::packages;
 use crate::anthropic::block::{Executed, ToolError};
-use crate::cell::packages;
 
 /// How much of the end of an output is looked at, in bytes: a traceback ends with what went wrong.
 const LOOKED_AT: usize = 16 * 1024;

@@ -1,52 +1,122 @@
-//! What of an answer may be sent back (`claude-api.md` 6.6, 8, 16.3).
+//! Which part of an answer goes into the history, so that the next request is valid whatever the
+//! answer held (`docs/protocol.md#sending-answers-back, #blank-text`). Pure.
 //!
-//! Blocks go back exactly as they came or not at all. What cannot go back: a call without its
-//! result, a result without its call, steps in a sandbox that cannot be named, and thinking that
-//! stands behind any of these, because it is bound to what came before it (14.1).
+//! Blocks go back as they came. Left out are: calls without a result, results without a call before
+//! them, calls whose id a message has used already, text that no request may carry, and, if the
+//! turn was cut off, what had not been finished.
+
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use crate::anthropic::block::{Block, View};
-use crate::anthropic::request::Role;
+use crate::anthropic::content::Content;
+use crate::anthropic::request::{MessageParam, Role};
 
-use super::turn::TurnMessage;
+/// One message of a turn after its question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// `Assistant`: what Claude said. `User`: results of tools.
+    pub role: Role,
+    /// Its content.
+    pub blocks: Vec<Block>,
+}
 
-/// One message of a running turn.
-pub type Said = (Role, Vec<Block>);
+impl Said {
+    /// Makes a message by Claude.
+    #[must_use]
+    pub fn assistant(blocks: Vec<Block>) -> Self {
+        Self {
+            role: Role::Assistant,
+            blocks,
+        }
+    }
 
-/// What of an answer goes into the history.
+    /// Makes a message that holds results of tools.
+    #[must_use]
+    pub fn user(blocks: Vec<Block>) -> Self {
+        Self {
+            role: Role::User,
+            blocks,
+        }
+    }
+
+    /// Serialises the message.
+    #[must_use]
+    pub fn param(&self) -> MessageParam {
+        MessageParam {
+            role: self.role,
+            content: Content::of_blocks(&self.blocks),
+        }
+    }
+}
+
+/// How far a turn has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The turn goes on. Calls may still lack their results, such as that of code which waits for
+    /// tools.
+    Running,
+    /// The turn is over.
+    Over {
+        /// Whether its last answer was cut off.
+        cut: bool,
+        /// Whether the id of its sandbox is known. If not, its steps cannot go back, because no
+        /// request can name their sandbox.
+        sandbox_known: bool,
+    },
+}
+
+/// The part of a turn that goes into the history.
 #[derive(Debug, Default, PartialEq)]
 pub struct Kept {
     /// In order; none of them is empty.
-    pub messages: Vec<TurnMessage>,
-    /// Whether steps were left out because their sandbox has no known name.
+    pub messages: Vec<Said>,
+    /// Whether steps were left out because their sandbox has no known id.
     pub sandbox_lost: bool,
 }
 
-/// Returns the messages to keep. Of one that was `cut` off, trailing thinking and blank text go
-/// too: they never got their end. `sandbox_known` says whether the container has an id.
+/// Returns the messages to send again.
 #[must_use]
-pub fn keep(said: &[Said], cut: bool, sandbox_known: bool) -> Kept {
-    let left_out = left_out(said, sandbox_known);
-    let sandbox_lost = !sandbox_known && all(said).any(is_step);
-    let mut broken = false;
-    let mut messages: Vec<TurnMessage> = Vec::with_capacity(said.len());
-    for (role, blocks) in said {
-        let mut kept = Vec::with_capacity(blocks.len());
-        for block in blocks {
-            let is_out = tie(block).is_some_and(|id| left_out.contains(&id));
-            broken |= is_out;
-            if !(is_out || broken && is_thinking(block.kind())) {
-                kept.push(Value::Object(block.raw().clone()));
+pub fn keep(said: &[Said], stage: Stage) -> Kept {
+    let is_nameless = matches!(
+        stage,
+        Stage::Over {
+            sandbox_known: false,
+            ..
+        }
+    );
+    let (left_out, sandbox_lost) = left_out(said, stage, is_nameless);
+    // What was left out already when the turn itself sent these messages.
+    let (left_out_then, _) = self::left_out(said, Stage::Running, false);
+    // Whether something is left out that the turn itself sent. The thinking after it was bound to
+    // it and is left out too.
+    let mut is_changed = false;
+    let mut is_broken = false;
+    let mut messages: Vec<Said> = Vec::with_capacity(said.len());
+    for (at, message) in said.iter().enumerate() {
+        let mut blocks = Vec::with_capacity(message.blocks.len());
+        // Whether a block of this message is not sent as Claude wrote it. The thinking after it in
+        // the message was bound to the block as it was.
+        let mut differs = false;
+        for (position, block) in message.blocks.iter().enumerate() {
+            let is_out = left_out.contains(&(at, position));
+            let block = block.clone().with_object_input();
+            differs |= is_out || block.has_unparsed_input();
+            is_changed |= is_out && !left_out_then.contains(&(at, position));
+            is_broken |= is_out;
+            if !(is_out || (differs || is_changed) && block.is_thinking()) {
+                blocks.push(block);
             }
         }
-        messages.push(TurnMessage {
-            role: *role,
-            blocks: kept,
+        drop_blank_text(&mut blocks);
+        messages.push(Said {
+            role: message.role,
+            blocks,
         });
     }
-    if cut || broken {
-        trim(&mut messages);
+    if let Stage::Over { cut, .. } = stage {
+        trim(&mut messages, cut || is_broken);
     }
     messages.retain(|message| !message.blocks.is_empty());
     Kept {
@@ -55,71 +125,155 @@ pub fn keep(said: &[Said], cut: bool, sandbox_known: bool) -> Kept {
     }
 }
 
+/// Returns recorded answers in a form that can be sent. They change only if an older version
+/// recorded something that no request may carry.
+#[must_use]
+pub fn sendable(answers: Vec<MessageParam>) -> Vec<MessageParam> {
+    let said: Vec<Said> = answers
+        .iter()
+        .map(|message| Said {
+            role: message.role,
+            blocks: message.content.blocks(),
+        })
+        .collect();
+    let stage = Stage::Over {
+        cut: false,
+        sandbox_known: true,
+    };
+    let kept = keep(&said, stage).messages;
+    if kept == said {
+        return answers;
+    }
+    kept.iter().map(Said::param).collect()
+}
+
 /// Returns the text of an answer: its text blocks, joined by blank lines.
 #[must_use]
-pub fn answer_text(messages: &[TurnMessage]) -> String {
+pub fn answer_text(messages: &[Said]) -> String {
     let answers = messages.iter().filter(|said| said.role == Role::Assistant);
     let texts: Vec<&str> = answers
         .flat_map(|said| &said.blocks)
-        .filter(|block| field(block, "type") == Some("text"))
-        .filter_map(|block| field(block, "text"))
-        .filter(|text| !text.trim().is_empty())
+        .filter_map(|block| match block.view() {
+            View::Text { text, .. } if !text.trim().is_empty() => Some(text),
+            _ => None,
+        })
         .collect();
     texts.join("\n\n")
 }
 
-/// Returns the text of a structured result: what was said after the last tool call and its result.
+/// Returns the text of a structured result: the text after the last tool call and its result.
 #[must_use]
 pub fn result_text(messages: &[Said]) -> String {
     let mut texts: Vec<&str> = Vec::new();
-    for (role, blocks) in messages.iter().rev() {
-        if *role != Role::Assistant {
-            break;
-        }
-        let mut ends = false;
-        for block in blocks.iter().rev() {
+    let answers = messages.iter().rev();
+    'messages: for said in answers.take_while(|said| said.role == Role::Assistant) {
+        for block in said.blocks.iter().rev() {
             match block.view() {
                 View::Text { text, .. } => texts.push(text),
                 View::Thinking { .. } | View::RedactedThinking => {}
-                _ => {
-                    ends = true;
-                    break;
-                }
+                _ => break 'messages,
             }
-        }
-        if ends {
-            break;
         }
     }
     texts.reverse();
     texts.concat()
 }
 
-/// Returns the ids of the calls that cannot go back, and of results without a call.
-fn left_out(said: &[Said], sandbox_known: bool) -> Vec<&str> {
-    let results: Vec<&str> = all(said).filter_map(result_id).collect();
-    let calls: Vec<&str> = all(said).filter_map(call_id).collect();
-    let mut out: Vec<&str> = Vec::new();
-    for block in all(said) {
-        let Some(id) = call_id(block) else {
-            continue;
-        };
-        let lost = !sandbox_known && is_step(block);
-        // Code that called a tool comes before the tool's call.
-        let called_by_lost = caller_id(block).is_some_and(|caller| out.contains(&caller));
-        if lost || called_by_lost || !results.contains(&id) {
-            out.push(id);
-        }
-    }
-    out.extend(results.into_iter().filter(|id| !calls.contains(id)));
-    out
+/// Where a block stands: its message, its position there.
+type Position = (usize, usize);
+
+/// A call that was seen.
+struct Call<'a> {
+    block: &'a Block,
+    at: Position,
+    merged: usize,
+    result: Option<Position>,
 }
 
-/// Takes from the end what never got its end. Results of tools end a history well.
-fn trim(messages: &mut Vec<TurnMessage>) {
+/// The positions of the blocks that cannot go back, and whether steps are among them because their
+/// sandbox has no id.
+fn left_out(said: &[Said], stage: Stage, is_nameless: bool) -> (HashSet<Position>, bool) {
+    let mut out: HashSet<Position> = HashSet::new();
+    let mut calls: Vec<Call<'_>> = Vec::new();
+    // The newest call of each id.
+    let mut by_id: HashMap<&str, usize> = HashMap::new();
+    let merged = merged(said);
+    for (at, block) in all(said) {
+        if let Some(id) = call_id(block) {
+            let merged = merged.get(at.0).copied().unwrap_or_default();
+            let known = by_id.get(id).and_then(|known| calls.get(*known));
+            let is_taken = known.is_some_and(|call| call.merged == merged || call.result.is_none());
+            if id.is_empty() || is_taken {
+                out.insert(at);
+                continue;
+            }
+            by_id.insert(id, calls.len());
+            calls.push(Call {
+                block,
+                at,
+                merged,
+                result: None,
+            });
+        } else if let Some(id) = result_id(block) {
+            let call = by_id.get(id).and_then(|known| calls.get_mut(*known));
+            let call = call.filter(|call| call.result.is_none());
+            match call.filter(|call| call.block.takes_result(block)) {
+                Some(call) => call.result = Some(at),
+                None => drop(out.insert(at)),
+            }
+        }
+    }
+    let mut sandbox_lost = false;
+    let mut lost_ids: HashSet<&str> = HashSet::new();
+    for call in &calls {
+        let block = call.block;
+        let lost = is_nameless && is_step(block);
+        sandbox_lost |= lost;
+        // Code that called a tool comes before the tool's call.
+        let called_by_lost = caller_id(block).is_some_and(|caller| lost_ids.contains(caller));
+        if lost || called_by_lost || call.result.is_none() && stage != Stage::Running {
+            lost_ids.extend(call_id(block));
+            out.insert(call.at);
+            out.extend(call.result);
+        }
+    }
+    (out, sandbox_lost)
+}
+
+/// For each message, the number of the message that the API makes of it: the API joins neighbouring
+/// messages of the same role.
+fn merged(said: &[Said]) -> Vec<usize> {
+    let mut number = 0;
+    let mut role = None;
+    said.iter()
+        .map(|message| {
+            if role.replace(message.role) != Some(message.role) {
+                number += 1;
+            }
+            number
+        })
+        .collect()
+}
+
+/// Takes out the text blocks that the API refuses: empty ones always, and those of white space
+/// alone if the message holds neither other text nor a `tool_use` block.
+fn drop_blank_text(blocks: &mut Vec<Block>) {
+    let has_substance = blocks.iter().any(|block| {
+        block.kind() == "tool_use" || text(block).is_some_and(|text| !text.trim().is_empty())
+    });
+    blocks.retain(|block| match text(block) {
+        Some(text) => !text.is_empty() && (has_substance || !text.trim().is_empty()),
+        None => true,
+    });
+}
+
+/// Takes from the end of an answer what may not stand there: thinking, and, if the answer was cut
+/// off, blank text. Results of tools may stand at the end.
+fn trim(messages: &mut Vec<Said>, is_cut: bool) {
+    let goes = |block: &Block| block.is_thinking() || is_cut && is_unfinished(block);
     while let Some(last) = messages.last_mut() {
         if last.role == Role::Assistant {
-            while last.blocks.last().is_some_and(is_unfinished) {
+            while last.blocks.last().is_some_and(goes) {
                 last.blocks.pop();
             }
         }
@@ -130,19 +284,18 @@ fn trim(messages: &mut Vec<TurnMessage>) {
     }
 }
 
-fn all(said: &[Said]) -> impl Iterator<Item = &Block> {
-    said.iter().flat_map(|(_, blocks)| blocks)
+fn all(said: &[Said]) -> impl Iterator<Item = (Position, &Block)> {
+    said.iter().enumerate().flat_map(|(message, said)| {
+        let blocks = said.blocks.iter().enumerate();
+        blocks.map(move |(position, block)| ((message, position), block))
+    })
 }
 
-/// The id that ties a call and its result together.
-fn tie(block: &Block) -> Option<&str> {
-    call_id(block).or_else(|| result_id(block))
-}
-
+/// The id of a call; empty if the call lacks its id or its name, so that no request may carry it.
 fn call_id(block: &Block) -> Option<&str> {
     match block.view() {
         View::ServerToolUse { id, .. } | View::ToolUse { id, .. } => Some(id),
-        _ => None,
+        _ => block.is_call().then_some(""),
     }
 }
 
@@ -159,148 +312,15 @@ fn is_step(block: &Block) -> bool {
     matches!(block.view(), View::ServerToolUse { name, .. } if name.ends_with("code_execution"))
 }
 
-fn is_thinking(kind: &str) -> bool {
-    matches!(kind, "thinking" | "redacted_thinking")
+fn is_unfinished(block: &Block) -> bool {
+    text(block).is_some_and(|text| text.trim().is_empty())
 }
 
-fn is_unfinished(block: &Value) -> bool {
-    match field(block, "type") {
-        Some("text") => field(block, "text").is_none_or(|text| text.trim().is_empty()),
-        kind => kind.is_some_and(is_thinking),
-    }
-}
-
-fn field<'a>(block: &'a Value, name: &str) -> Option<&'a str> {
-    block.get(name).and_then(Value::as_str)
+/// The text of a text block.
+fn text(block: &Block) -> Option<&str> {
+    let text = block.raw().get("text").and_then(Value::as_str);
+    (block.kind() == "text").then(|| text.unwrap_or_default())
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn blocks(values: &[Value]) -> Said {
-        let blocks = values.iter().cloned().map(Block::from_raw).collect();
-        (Role::Assistant, blocks)
-    }
-
-    fn results(values: &[Value]) -> Said {
-        (Role::User, blocks(values).1)
-    }
-
-    fn contents(kept: Kept) -> Vec<Vec<Value>> {
-        let messages = kept.messages.into_iter();
-        messages.map(|message| message.blocks).collect()
-    }
-
-    fn text(text: &str) -> Value {
-        json!({"type": "text", "text": text})
-    }
-
-    fn thinking(signature: &str) -> Value {
-        json!({"type": "thinking", "thinking": "", "signature": signature})
-    }
-
-    fn run(id: &str) -> [Value; 2] {
-        [
-            json!({"type": "server_tool_use", "id": id, "name": "bash_code_execution", "input": {}}),
-            json!({"type": "bash_code_execution_tool_result", "tool_use_id": id, "content": {}}),
-        ]
-    }
-
-    fn search(id: &str) -> [Value; 2] {
-        [
-            json!({"type": "server_tool_use", "id": id, "name": "web_search", "input": {}}),
-            json!({"type": "web_search_tool_result", "tool_use_id": id, "content": []}),
-        ]
-    }
-
-    #[test]
-    fn a_call_without_a_result_goes_and_so_does_the_thinking_behind_it() {
-        let [first, first_result] = run("srvtoolu_1");
-        let [second, _] = run("srvtoolu_2");
-        let said = [blocks(&[
-            thinking("a"),
-            first.clone(),
-            second,
-            first_result.clone(),
-            thinking("b"),
-            text("late"),
-        ])];
-        assert_eq!(
-            contents(keep(&said, true, true)),
-            vec![vec![thinking("a"), first, first_result, text("late")]]
-        );
-    }
-
-    #[test]
-    fn a_pair_may_span_a_pause() {
-        let [call, result] = run("srvtoolu_1");
-        let said = [
-            blocks(std::slice::from_ref(&call)),
-            blocks(std::slice::from_ref(&result)),
-        ];
-        assert_eq!(
-            contents(keep(&said, false, true)),
-            vec![vec![call], vec![result]]
-        );
-    }
-
-    #[test]
-    fn a_cut_answer_loses_its_trailing_thinking_and_may_vanish() {
-        let said = [blocks(&[text("a"), thinking("b"), text(" \n")])];
-        assert_eq!(contents(keep(&said, true, true)), vec![vec![text("a")]]);
-        let said = [blocks(&[thinking("a")]), blocks(&[thinking("b")])];
-        assert_eq!(keep(&said, true, true), Kept::default());
-        assert_eq!(
-            contents(keep(&said, false, true)),
-            vec![vec![thinking("a")], vec![thinking("b")]]
-        );
-    }
-
-    #[test]
-    fn steps_in_a_sandbox_without_a_name_go_and_searches_stay() {
-        let ([run, ran], [search, found]) = (run("srvtoolu_1"), search("srvtoolu_2"));
-        let said = [blocks(&[
-            search.clone(),
-            found.clone(),
-            run,
-            ran,
-            thinking("a"),
-            text("b"),
-        ])];
-        let kept = keep(&said, true, false);
-        assert!(kept.sandbox_lost);
-        assert_eq!(contents(kept), vec![vec![search, found, text("b")]]);
-        assert!(!keep(&[blocks(&[text("b")])], true, false).sandbox_lost);
-    }
-
-    #[test]
-    fn what_lost_code_had_called_goes_with_it() {
-        let code = json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "code_execution", "input": {}});
-        let call = json!({"type": "tool_use", "id": "toolu_1", "name": "mine", "input": {},
-            "caller": {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}});
-        let result = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": "x"});
-        let said = [
-            blocks(&[text("a"), code, call]),
-            results(std::slice::from_ref(&result)),
-        ];
-        assert_eq!(contents(keep(&said, true, true)), vec![vec![text("a")]]);
-    }
-
-    #[test]
-    fn answered_tools_stay_and_end_the_history() {
-        let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "mine", "input": {}});
-        let result = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": "x"});
-        let said = [
-            blocks(&[thinking("a"), call("toolu_1"), call("toolu_2")]),
-            results(std::slice::from_ref(&result)),
-            blocks(&[thinking("b")]),
-        ];
-        assert_eq!(
-            contents(keep(&said, true, true)),
-            vec![vec![thinking("a"), call("toolu_1")], vec![result]]
-        );
-    }
-}
+mod tests;

@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, json};
 
 /// Longest id and declared type that are taken from a journal, in bytes.
 const LONGEST: usize = 200;
-/// Longest name (`claude-api.md` 10), in characters.
+/// Longest name (`docs/protocol.md#file-names`), in characters.
 const LONGEST_NAME: usize = 600;
 
-/// How Claude itself looks at a file.
+/// What Claude itself sees a file as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Eyes {
+pub enum VisibleAs {
     /// As an image.
     Image,
     /// As a document.
@@ -38,9 +39,9 @@ pub struct Input {
     /// When the API forgets it, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
-    /// How Claude saw it last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eyes: Option<Eyes>,
+    /// What Claude saw it as last, if it did.
+    #[serde(default, rename = "eyes", skip_serializing_if = "Option::is_none")]
+    pub visible_as: Option<VisibleAs>,
     /// Whether it went to the sandbox.
     #[serde(default)]
     pub sandbox: bool,
@@ -49,20 +50,84 @@ pub struct Input {
     pub turns: Vec<u32>,
 }
 
-/// Where a file goes with the next prompt.
+/// Where a file goes with a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Way {
-    /// How Claude itself looks at it, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eyes: Option<Eyes>,
+pub struct Delivery {
+    /// What Claude itself sees it as, if it does.
+    #[serde(default, rename = "eyes", skip_serializing_if = "Option::is_none")]
+    pub visible_as: Option<VisibleAs>,
     /// Whether it goes to the sandbox.
     #[serde(default)]
     pub sandbox: bool,
 }
 
+/// A file that goes with a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// `file_…`. If the file is not uploaded yet, [`PLANNED`] and its name.
+    pub file_id: String,
+    /// What it is called.
+    pub name: String,
+    /// Where it goes.
+    pub delivery: Delivery,
+}
+
+/// The first part of the id of a file that is not uploaded, because its cell only shows its
+/// request.
+pub const PLANNED: &str = "file_of_";
+
+impl Attachment {
+    /// Makes the attachment of a file that is not uploaded, because its cell only shows its
+    /// request.
+    #[must_use]
+    pub fn planned(name: &str, delivery: Delivery) -> Self {
+        Self {
+            file_id: format!("{PLANNED}{name}"),
+            name: name.to_owned(),
+            delivery,
+        }
+    }
+
+    /// Returns whether the file is not uploaded yet.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        self.file_id.starts_with(PLANNED)
+    }
+
+    /// Returns its blocks in a question (`docs/protocol.md#files-into-the-sandbox, #input-blocks`):
+    /// the one that Claude sees, then the one that puts it into the sandbox.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<Value> {
+        let source = json!({"type": "file", "file_id": self.file_id});
+        let seen = self.delivery.visible_as.map(|form| match form {
+            VisibleAs::Image => json!({"type": "image", "source": source}),
+            VisibleAs::Document => {
+                json!({"type": "document", "source": source, "title": self.name})
+            }
+        });
+        let upload = self.delivery.sandbox.then(|| upload_block(&self.file_id));
+        seen.into_iter().chain(upload).collect()
+    }
+}
+
+/// Returns the block that puts a file into the sandbox.
+#[must_use]
+pub fn upload_block(file_id: &str) -> Value {
+    json!({"type": "container_upload", "file_id": file_id})
+}
+
+/// A file that the API no longer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Its id.
+    pub file_id: String,
+    /// The id of the same content, uploaded again.
+    pub again: Option<String>,
+}
+
 impl Input {
-    /// Returns whether this may be what an upload led to. What a journal says is believed no
-    /// further: the API is asked for the file, and its content compared, before it is relied on.
+    /// Returns whether an upload can have made this record. Before the kernel uses a file that a
+    /// journal names, it asks the API for the file and compares the content.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let is_word = |text: &str| {
@@ -107,7 +172,7 @@ mod tests {
             sha256: "0a".repeat(32),
             mime_type: "text/csv".to_owned(),
             expires_at: None,
-            eyes: Some(Eyes::Document),
+            visible_as: Some(VisibleAs::Document),
             sandbox: true,
             turns: vec![1, 4],
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::anthropic::usage::Usage;
 
-use super::turn::TurnUsage;
+use super::receipt::TurnUsage;
 
 /// One line: one run of one cell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -5,8 +5,11 @@ use serde_json::{Map, Value, json};
 use crate::anthropic::model::{self, ThinkingKind};
 
 use super::settings::{Settings, ThinkingShow};
-use super::tool_types::{is_web_by_code, tool_entry};
+use super::tool_types::{is_web_by_code, tool_entry, tool_type};
 use super::web::Web;
+
+/// The beta of [`ThinkingShow::Notes`].
+const NOTES_BETA: &str = "thinking-display-updates-2026-08-18";
 
 /// Returns `tools`.
 #[must_use]
@@ -28,7 +31,7 @@ pub fn tools(settings: &Settings) -> Vec<Value> {
 
 /// A dated type as it is sent: exactly it, but that the newer ones of the web are called by the model
 /// itself. Left alone they bring a sandbox of their own, beside one that may be there already, and
-/// what they find can be read by Claude only (`claude-api.md` 4).
+/// what they find can be read by Claude only (`docs/protocol.md#web-tools`).
 fn dated_entry(id: &str) -> Value {
     let mut entry = tool_entry(id);
     if let (true, Some(fields)) = (is_web_by_code(id), entry.as_object_mut()) {
@@ -37,7 +40,8 @@ fn dated_entry(id: &str) -> Value {
     entry
 }
 
-/// Returns whether code in the sandbox may call tools of this machine (`claude-api.md` 3.7).
+/// Returns whether code in the sandbox may call tools of this machine
+/// (`docs/protocol.md#programmatic-calls`).
 fn calls_by_code(settings: &Settings, types: &[&str]) -> bool {
     const WITH_REPL: [&str; 2] = ["code_execution_20260521", "code_execution_20260120"];
     let takes = model::lookup(&settings.model).is_some_and(|spec| spec.sandbox_calls_tools);
@@ -92,4 +96,47 @@ pub fn output_config(settings: &Settings) -> Option<Value> {
         config.insert("format".to_owned(), format.clone());
     }
     (!config.is_empty()).then_some(Value::Object(config))
+}
+
+impl Settings {
+    /// Returns the betas that the features in use need, without those of `%beta`.
+    #[must_use]
+    pub fn derived_betas(&self) -> Vec<&'static str> {
+        let mut betas: Vec<&'static str> = Vec::new();
+        // Only with what is really sent: a model may not take what was asked for.
+        let thinking = thinking(self).unwrap_or_default();
+        let said = |field: &str| thinking.get(field).and_then(Value::as_str);
+        if said("type") == Some("enabled") && self.interleaved {
+            betas.push("interleaved-thinking-2025-05-14");
+        }
+        if said("display") == Some("updates") {
+            betas.push(NOTES_BETA);
+        }
+        for beta in self
+            .tool_types()
+            .into_iter()
+            .filter_map(|id| tool_type(id)?.beta)
+        {
+            if !betas.contains(&beta) {
+                betas.push(beta);
+            }
+        }
+        betas
+    }
+
+    /// Returns every beta to send: derived ones first, then those of `%beta`, each once.
+    #[must_use]
+    pub fn all_betas(&self) -> Vec<String> {
+        let mut betas: Vec<String> = self
+            .derived_betas()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        for beta in &self.betas {
+            if !betas.contains(beta) {
+                betas.push(beta.clone());
+            }
+        }
+        betas
+    }
 }

@@ -1,6 +1,7 @@
 //! What the system prompt says: the kernel's own part, then the person's.
 //!
-//! The text is frozen while the settings are: a changed `system` costs the cache and the thinking.
+//! The text changes only if the settings change: a changed `system` costs the cache and the
+//! thinking.
 
 use serde_json::{Value, json};
 
@@ -29,18 +30,18 @@ of the step.
 lower, tables for tabular results, LaTeX between dollar signs for mathematics, no raw HTML.
 - If a step fails, say so plainly, then mend it.";
 
-/// What Claude is told while the tool of its sandbox rests: the tool itself stays in the request,
-/// because a changed `tools` costs the cache and the thinking.
+/// What Claude is told while the tool of its sandbox rests. The tool itself stays in the request,
+/// because changed `tools` cost the cache and the thinking.
 pub const NO_CODE: &str = "Do not run code or commands in the sandbox, also not small ones; if the task cannot be \
 done without it, say so instead.";
 
-/// Returns what of the system prompt the settings decide.
+/// Returns the part of the system prompt that the settings decide.
 #[must_use]
 pub fn instructions(settings: &Settings) -> String {
     settings.instructions().join("\n\n")
 }
 
-/// Returns what Claude is told in mid-conversation when that has become something else.
+/// Returns what Claude is told in mid-conversation if that part has changed.
 #[must_use]
 pub fn changed(instructions: &str) -> String {
     if instructions.is_empty() {
@@ -56,7 +57,8 @@ pub fn changed(instructions: &str) -> String {
     }
 }
 
-/// Builds the `system` blocks for a request; the last carries the cache marker (`claude-api.md` 16.1).
+/// Builds the `system` blocks for a request; the last carries the cache marker
+/// (`docs/protocol.md#prompt-cache`).
 #[must_use]
 pub fn system_blocks(settings: &Settings) -> Vec<Value> {
     let own = instructions(settings);

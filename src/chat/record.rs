@@ -1,4 +1,5 @@
-//! Everything that changes what was said, as values: the conversations are a fold over these.
+//! Everything that changes what was said, as values. The conversations are a fold over these
+//! values.
 //!
 //! The kernel makes a record, writes it to the journal, then applies it
 //! ([`super::conversation::Conversations::apply`]); a restarted kernel applies the same records
@@ -12,14 +13,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::anthropic::content::Content;
 use crate::anthropic::request::MessageParam;
 
-use super::conversation::mark::Mark;
+use super::conversation::digest::Digest;
 use super::conversation::order::CellKey;
-use super::input::{Input, Way};
+use super::conversation::prefix::{Notice, Prefix};
+use super::input::{Delivery, Input};
 use super::ledger::Entry;
+use super::receipt::{Cut, Receipt};
 use super::settings::Settings;
-use super::turn::{Cut, Receipt};
 
 /// Number of a turn among all turns ever made; 1-based, never used twice.
 pub type TurnId = u64;
@@ -33,7 +36,8 @@ pub enum Record {
         /// The cell.
         cell: CellKey,
     },
-    /// A turn was made, whole or cut off. It replaces the one its cell had in this thread.
+    /// A turn was made, whole or cut off. It replaces the turn that its cell had in this
+    /// conversation.
     Turn(Box<TurnRecord>),
     /// A turn was taken back.
     Undone {
@@ -42,7 +46,7 @@ pub enum Record {
         /// The turn.
         turn: TurnId,
     },
-    /// From here on cells talk in this conversation, new if it is new.
+    /// From here on cells talk in this conversation, which is made if there is none of this name.
     Thread {
         /// Its name.
         name: String,
@@ -72,9 +76,9 @@ pub enum Record {
     Container {
         /// The conversation.
         thread: String,
-        /// The sandbox; none until the next command makes one.
+        /// The sandbox; `None` until the next command makes one.
         id: Option<String>,
-        /// The cells whose work is in it already, such as after a replay.
+        /// The cells whose work the sandbox already holds, such as after a replay.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         cells: Vec<CellKey>,
     },
@@ -82,11 +86,11 @@ pub enum Record {
     Compacted {
         /// The conversation.
         thread: String,
-        /// The message with the `compaction` block, as it is sent (`claude-api.md` 2.5).
+        /// The message with the `compaction` block, as it is sent (`docs/protocol.md#compaction`).
         message: MessageParam,
         /// The turns it stands for, in order.
         turns: Vec<TurnId>,
-        /// The tools in force after it, when it brings changes to those of `tools`.
+        /// The tools in force after the summary, if it changes those of `tools`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tools: Option<Vec<Value>>,
     },
@@ -104,13 +108,13 @@ pub enum Record {
         /// A text, or a structured result: as JSON, so that it may be nested as deeply as it came.
         value: Arc<RawValue>,
     },
-    /// A file was uploaded, or goes another way from here on.
+    /// A file was uploaded, or is sent in another way from here on.
     Input {
         /// All that is known of it.
         input: Box<Input>,
-        /// How it goes with the next prompt, if it does.
+        /// How the file is sent with the next prompt, if it is sent with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        waits: Option<Way>,
+        waits: Option<Delivery>,
     },
     /// A file is no longer at the API.
     InputGone {
@@ -127,9 +131,10 @@ pub enum Record {
         /// What it has, as lines of `name==version`.
         listing: String,
     },
-    /// A run of a cell was paid for, whatever became of it.
+    /// A run of a cell was paid for, however the cell ended.
     Spent(Box<Entry>),
-    /// Another process goes on: cell ids that were valid in one process only mean nothing now.
+    /// Another process goes on with the conversation. Cell ids that were valid only in the old
+    /// process have no meaning any more.
     Restarted,
 }
 
@@ -167,7 +172,7 @@ pub struct TurnRecord {
     /// What the person asked.
     pub prompt: String,
     /// `content` of the user message: what the kernel put before the prompt, and the prompt.
-    pub question: Arc<RawValue>,
+    pub question: Content,
     /// What Claude was told of changed settings, after the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<Notice>,
@@ -185,45 +190,24 @@ pub struct TurnRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// Digest of all that was sent before the question: the thinking is bound to it.
-    pub bound: Mark,
-    /// Which turns stood above the cell ([`super::conversation::mark::follow`]).
+    pub bound: Digest,
+    /// Which turns stood above the cell ([`super::conversation::digest::chain_hash`]).
     pub above: u64,
-    /// `system` and `tools`, when they were new with this turn. All thinking made under the old
-    /// ones is gone, and so are notices: they are part of the new `system`.
+    /// `system` and `tools`, if they changed with this turn. Notices of earlier turns are then no
+    /// longer sent, because they are part of the new `system`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<Prefix>,
-    /// Turns that lost their thinking for good when this one was asked.
+    /// Whether a new `prefix` leaves the thinking of earlier turns alone, so that only `stripped`
+    /// turns lose theirs. Older versions took out all thinking if `prefix` was new.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_thinking: bool,
+    /// Earlier turns whose thinking was not sent with this turn. They have lost it for good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stripped: Vec<TurnId>,
-    /// The model whose API refused tools that change in mid-conversation: it gets new `tools` from
-    /// here on.
+    /// The model for which the API refused changes of tools. From here on, changed tools are sent
+    /// to it in `tools`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_tool_changes: Option<String>,
-}
-
-/// What stands before all messages of a conversation, and does not change while it can be helped
-/// (`claude-api.md` 14.1).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Prefix {
-    /// `system`.
-    pub system: Vec<Value>,
-    /// `tools`.
-    pub tools: Vec<Value>,
-    /// What of `system` settings decide.
-    pub instructions: String,
-}
-
-/// A change of settings or tools, told in mid-conversation (`claude-api.md` 2.6).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Notice {
-    /// The instructions in force from here on, if they changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instructions: Option<String>,
-    /// The tools in force from here on, if they changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tools: Option<Vec<Value>>,
-    /// `content` of the `system` message.
-    pub content: Arc<RawValue>,
 }
 
 /// A record that cannot be read.
@@ -244,8 +228,7 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// Returns what this record says the last word about: of all records with the same key only
-    /// the last one counts.
+    /// Returns a key, if only the last of all records with the same key counts.
     #[must_use]
     pub fn last_word_on(&self) -> Option<String> {
         match self {

@@ -1,8 +1,8 @@
 //! The code that ran in earlier turns, as one script that runs it again in a fresh sandbox. Pure.
 //!
-//! Only what ran is taken: a call without a result is not. Each step runs in a process and an
-//! `$OUTPUT_DIR` of its own, so that nothing is delivered twice; one that fails does not end the
-//! script, as it did not end the conversation.
+//! Only calls with a result are taken, because only those ran. Each step runs in a process and an
+//! `$OUTPUT_DIR` of its own, so that no file is delivered twice. If a step fails, the script goes
+//! on, as the conversation went on.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -28,12 +28,12 @@ pub struct Replay {
 /// How a replay went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Went {
-    /// All of it ran; so many steps failed, as they may have the first time.
+    /// The whole script ran. Some steps may have failed, as they may have done the first time.
     Through {
         /// Steps with an exit code other than 0.
         failed: usize,
     },
-    /// The script did not run to its end, or another did.
+    /// The script did not run to its end, or another script ran.
     Not,
 }
 
@@ -97,25 +97,21 @@ bash \"$(find \"${{INPUT_DIR:-/}}\" -name {NAME} -type f 2>/dev/null | head -n 1
         )
     }
 
-    /// Looks in the blocks of the answer whether it ran.
+    /// Finds out from the blocks of the answer whether the script ran.
     #[must_use]
-    pub fn went(&self, blocks: &[Value]) -> Went {
+    pub fn went(&self, blocks: &[&Block]) -> Went {
         let line = format!("{MARK} {} ran {} steps, ", self.sha256, self.steps);
-        let failed = blocks
-            .iter()
-            .cloned()
-            .map(Block::from_raw)
-            .find_map(|block| {
-                let View::Executed {
-                    outcome: Ok(executed),
-                    ..
-                } = block.view()
-                else {
-                    return None;
-                };
-                let (_, after) = executed.stdout?.split_once(&line)?;
-                after.split_whitespace().next()?.parse().ok()
-            });
+        let failed = blocks.iter().find_map(|block| {
+            let View::Executed {
+                outcome: Ok(executed),
+                ..
+            } = block.view()
+            else {
+                return None;
+            };
+            let (_, after) = executed.stdout?.split_once(&line)?;
+            after.split_whitespace().next()?.parse().ok()
+        });
         failed.map_or(Went::Not, |failed| Went::Through { failed })
     }
 }
@@ -258,10 +254,11 @@ mod tests {
         let made = std::fs::read_to_string(directory.path().join("n.txt")).unwrap();
         assert_eq!(made, "x\nCLAUDE_0\n'\"é\\");
         assert_eq!(
-            replay.went(&[ran("e", &stdout)]),
+            replay.went(&[&Block::from_raw(ran("e", &stdout))]),
             Went::Through { failed: 1 }
         );
-        assert_eq!(replay.went(&[ran("e", "I ran it, believe me")]), Went::Not);
+        let other = Block::from_raw(ran("e", "I ran it, believe me"));
+        assert_eq!(replay.went(&[&other]), Went::Not);
         assert!(replay.prompt().contains("3 steps"));
     }
 

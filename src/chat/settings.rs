@@ -1,4 +1,4 @@
-//! What a turn is asked with. Set by magics, kept by the actor, recorded when they change.
+//! The settings of a turn. Magics set them, the actor keeps them, and changes are recorded.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,9 +6,8 @@ use serde_json::Value;
 use crate::anthropic::model::Effort;
 
 use super::budget::Budget;
-use super::params;
 use super::presets::preset;
-use super::tool_types::{tool_name, tool_type};
+use super::tool_types::tool_name;
 use super::web::Web;
 
 /// The default model.
@@ -65,14 +64,11 @@ pub enum ThinkingShow {
     Show,
     /// Shown folded.
     Fold,
-    /// Kept from view at the model; only its progress notes between tool calls are shown.
+    /// The API sends no thinking; only Claude's progress notes between calls of tools are shown.
     Notes,
-    /// Switched off at the model, where it can be.
+    /// Claude does not think, if the model allows that.
     Off,
 }
-
-/// The beta of [`ThinkingShow::Notes`].
-const NOTES_BETA: &str = "thinking-display-updates-2026-08-18";
 
 /// Everything a magic can set that a request depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,47 +152,6 @@ impl Settings {
             .map(String::as_str)
             .filter(|id| code || tool_name(id) != "code_execution")
             .collect()
-    }
-
-    /// Returns the betas that the features in use need, without those of `%beta`.
-    #[must_use]
-    pub fn derived_betas(&self) -> Vec<&'static str> {
-        let mut betas: Vec<&'static str> = Vec::new();
-        // Only with what is really sent: a model may not take what was asked for.
-        let thinking = params::thinking(self).unwrap_or_default();
-        let said = |field: &str| thinking.get(field).and_then(Value::as_str);
-        if said("type") == Some("enabled") && self.interleaved {
-            betas.push("interleaved-thinking-2025-05-14");
-        }
-        if said("display") == Some("updates") {
-            betas.push(NOTES_BETA);
-        }
-        for beta in self
-            .tool_types()
-            .into_iter()
-            .filter_map(|id| tool_type(id)?.beta)
-        {
-            if !betas.contains(&beta) {
-                betas.push(beta);
-            }
-        }
-        betas
-    }
-
-    /// Returns every beta to send: derived ones first, then those of `%beta`, each once.
-    #[must_use]
-    pub fn all_betas(&self) -> Vec<String> {
-        let mut betas: Vec<String> = self
-            .derived_betas()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
-        for beta in &self.betas {
-            if !betas.contains(beta) {
-                betas.push(beta.clone());
-            }
-        }
-        betas
     }
 
     /// Returns what follows the kernel's own system prompt: the language instruction when code

@@ -1,4 +1,5 @@
-//! Agent Skills: how a person names them and how a request carries them (`claude-api.md` 3.9).
+//! Agent Skills: how a person names them and how a request carries them
+//! (`docs/protocol.md#skills`).
 
 use serde_json::{Value, json};
 
@@ -9,11 +10,22 @@ pub const MAX_SKILLS: usize = 20;
 /// The longest id worth sending.
 const MAX_ID_CHARS: usize = 128;
 
+/// Why a name is that of no skill.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SkillError {
+    /// Nobody offers it.
+    #[error("there is no skill `{0}`")]
+    Unknown(String),
+    /// Nothing that is a version stands behind the `@`.
+    #[error("`{0}` has no version behind its `@`")]
+    Version(String),
+}
+
 /// Checks a name: one of [`OFFERED`] or `skill_…`, either with `@VERSION` behind it.
 ///
 /// # Errors
-/// A clause that says what is wrong.
-pub fn check(name: &str) -> Result<(), String> {
+/// What is wrong.
+pub fn check(name: &str) -> Result<(), SkillError> {
     let (id, version) = split(name);
     let plain = |text: &str| {
         !text.is_empty()
@@ -24,10 +36,10 @@ pub fn check(name: &str) -> Result<(), String> {
     };
     let own = id.strip_prefix("skill_").is_some_and(plain);
     if !own && !OFFERED.contains(&id) {
-        return Err(format!("there is no skill `{id}`"));
+        return Err(SkillError::Unknown(id.to_owned()));
     }
     if version.is_some_and(|version| !plain(version)) {
-        return Err(format!("`{name}` has no version behind its `@`"));
+        return Err(SkillError::Version(name.to_owned()));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! What a running turn has cost: exactly for the calls that ended, as an estimate for the one in
-//! flight. Pure.
+//! What a running turn has cost: exact for the calls that ended, an estimate for the running call.
+//! Pure.
 //!
-//! The estimate is low rather than high: hidden thinking is not streamed. It serves to stop a turn
-//! that is over its allowance before its end, and to say what a turn that was cut off cost.
+//! The estimate may be too low, because hidden thinking is not streamed. It is used to stop a turn
+//! that costs more than its allowance, and to say what a turn that was cut off cost.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::anthropic::usage::Usage;
 
 use super::budget::Allowance;
 use super::ledger;
-use super::turn::TurnUsage;
+use super::receipt::TurnUsage;
 
 /// Bytes of text in a token, about.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -69,7 +69,7 @@ impl Spending {
         let open = self.open.get_or_insert_default();
         model.clone_into(&mut open.model);
         open.usage = usage;
-        // Whatever was estimated until now is in it.
+        // This usage includes everything that was estimated until now.
         (open.result_bytes, open.reread_tokens) = (0, 0);
     }
 
@@ -80,7 +80,8 @@ impl Spending {
         }
     }
 
-    /// A tool of the API's answered with so much: the model reads it, and all before it again.
+    /// A tool of the API answered with this many bytes. The model reads them and everything before
+    /// them again.
     pub fn resampled(&mut self, bytes: usize) {
         if let Some(open) = &mut self.open {
             let before = (open.streamed_bytes + open.result_bytes) / BYTES_PER_TOKEN;
@@ -120,7 +121,7 @@ impl Spending {
         }
     }
 
-    /// Returns the allowance when it is spent by all likelihood; with an unknown price never.
+    /// Returns the allowance if it is probably spent; never if the price is unknown.
     #[must_use]
     pub fn over(&self) -> Option<Allowance> {
         let allowance = self.allowance?;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::cell::schema::{self, Invalid, Valid};
+use crate::chat::schema::{self, Invalid, Valid};
 
 /// The result a cell wants (`%%json`).
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +37,7 @@ pub struct NewFile {
 }
 
 impl Wanted {
-    /// Judges an answer.
+    /// Checks an answer against the schema.
     #[must_use]
     pub fn judge(self, answer: &str) -> Structured {
         Structured {

@@ -1,13 +1,13 @@
 //! Tools that change in mid-conversation, told in a `system` message so that `tools`, and with it
-//! the cache and the thinking, stays as it is (`claude-api.md` 2.6, 14.1). Pure.
+//! the cache and the thinking, stays as it is (`docs/protocol.md#tool-changes, #thinking-binding`).
+//! Pure.
 //!
-//! A history names the tools in force after each change, not the change: when turns are taken back
-//! or put elsewhere, the change that is sent is made anew from what then stands above it.
+//! A turn remembers the tools in force after its change, not the change itself. If turns above it
+//! are taken back or moved, the change is made anew from the tools that are then in force above it.
 
 use serde_json::{Value, json};
 
 use crate::anthropic::error::ApiError;
-use crate::anthropic::request::{MessagesRequest, Role};
 
 use super::tool_types::is_code_execution;
 
@@ -31,8 +31,8 @@ pub fn same(one: &[Value], other: &[Value]) -> bool {
     one.len() == other.len() && one.iter().all(|tool| other.contains(tool))
 }
 
-/// Returns the tools to have in force when those `wanted` follow those `in_force`, and whether the
-/// sandbox's only rests: then it stays, and Claude is told not to use it.
+/// Returns the tools to have in force if `wanted` follow `in_force`. The second value says that the
+/// sandbox's tool rests: it is not wanted, but stays in force, and Claude is told not to use it.
 #[must_use]
 pub fn resting(in_force: &[Value], wanted: &[Value]) -> (Vec<Value>, bool) {
     let sandbox = in_force.iter().find(|tool| is_code_execution(tool));
@@ -61,7 +61,7 @@ pub fn resting(in_force: &[Value], wanted: &[Value]) -> (Vec<Value>, bool) {
 /// Returns the blocks that turn the tools `from` into the tools `to`.
 #[must_use]
 pub fn blocks(from: &[Value], to: &[Value]) -> Vec<Value> {
-    // A tool takes the place of one of its name, unless that is of another kind.
+    // A tool replaces a tool of the same name, unless that one is of another kind.
     let stays = |old: &Value| {
         let mut heirs = to.iter().filter(|new| name(new) == name(old));
         heirs.any(|new| is_own(new) == is_own(old))
@@ -77,6 +77,31 @@ pub fn blocks(from: &[Value], to: &[Value]) -> Vec<Value> {
     gone.chain(new).collect()
 }
 
+/// Returns the tools in force when these changes are made to those in force before; `None` if one
+/// refers to a tool that is not there.
+#[must_use]
+pub fn applied(in_force: &[Value], changes: &[Value]) -> Option<Vec<Value>> {
+    let mut tools = in_force.to_vec();
+    for change in changes {
+        let tool = change.get("tool")?;
+        let definition = tool.get("definition");
+        let named = definition.map_or_else(|| name(tool), name);
+        let at = tools.iter().position(|known| name(known) == named);
+        let is_removal = change.get("type").and_then(Value::as_str) == Some("tool_removal");
+        match (is_removal, definition, at) {
+            (true, _, Some(at)) => drop(tools.remove(at)),
+            (false, Some(definition), Some(at)) => {
+                tools.get_mut(at)?.clone_from(definition);
+            }
+            (false, Some(definition), None) => tools.push(definition.clone()),
+            // The tool is in force already.
+            (false, None, Some(_)) => {}
+            (true, _, None) | (false, None, None) => return None,
+        }
+    }
+    Some(tools)
+}
+
 /// Returns whether a block of a `system` message changes tools.
 #[must_use]
 pub fn is_change(block: &Value) -> bool {
@@ -86,69 +111,13 @@ pub fn is_change(block: &Value) -> bool {
     )
 }
 
-/// Returns the tools that are in force at the end of a request.
-#[must_use]
-pub fn in_force(request: &MessagesRequest) -> Vec<Value> {
-    let mut tools = request.tools.clone();
-    for change in changes(request) {
-        let Some(tool) = change.get("tool") else {
-            continue;
-        };
-        let definition = tool.get("definition");
-        let named = definition.map_or_else(|| name(tool), name);
-        if change.get("type").and_then(Value::as_str) == Some("tool_removal") {
-            tools.retain(|known| name(known) != named);
-        } else if let Some(definition) = definition {
-            match tools.iter_mut().find(|known| name(known) == named) {
-                Some(known) => known.clone_from(definition),
-                None => tools.push(definition.clone()),
-            }
-        }
-    }
-    tools
-}
-
-/// Returns whether a request holds tool changes.
-#[must_use]
-pub fn are_in(request: &MessagesRequest) -> bool {
-    !changes(request).is_empty()
-}
-
-/// Returns whether a request ends in a tool change: one that the API has not taken before.
-#[must_use]
-pub fn are_new_in(request: &MessagesRequest) -> bool {
-    let last = request.messages.last();
-    last.is_some_and(|said| said.role == Role::System && said.content.get().contains("\"tool_"))
-        && are_in(request)
-}
-
-/// Returns whether a refusal is about one change, not about changes as such.
+/// Returns whether a refusal is about one change of tools. If not, it may be about all such
+/// changes.
 #[must_use]
 pub fn is_about_one(error: &ApiError) -> bool {
     error
         .code()
         .is_some_and(|code| OF_ONE_CHANGE.contains(&code))
-}
-
-/// The changes of a request in order: those that a summary of earlier turns brings, then those told.
-fn changes(request: &MessagesRequest) -> Vec<Value> {
-    let mut changes = Vec::new();
-    for (at, said) in request.messages.iter().enumerate() {
-        let tells = said.role == Role::System || (at == 0 && said.role == Role::Assistant);
-        // Most messages are long and hold none: their text tells.
-        if !tells || !said.content.get().contains("\"tool_") {
-            continue;
-        }
-        let blocks: Vec<Value> = serde_json::from_str(said.content.get()).unwrap_or_default();
-        for block in blocks {
-            if is_change(&block) {
-                changes.push(block);
-            } else if let Some(summed) = block.get("tool_changes").and_then(Value::as_array) {
-                changes.extend(summed.iter().filter(|block| is_change(block)).cloned());
-            }
-        }
-    }
-    changes
 }
 
 /// Whether a tool runs on this machine.

@@ -1,7 +1,7 @@
 //! The dated tool types that a request may carry as they are, and the betas they need.
 //!
-//! Source: `claude-api.md` 3.1 and 4. Only tools that the API runs itself: tools that would run on
-//! this machine are refused by name.
+//! Source: `docs/protocol.md#code-execution-tool, #web-tools`. Only tools that the API runs itself:
+//! tools that would run on this machine are refused by name.
 
 use serde_json::{Value, json};
 

@@ -9,15 +9,19 @@ use serde_json::Value;
 use crate::anthropic::block::Block;
 use crate::anthropic::error::ApiError;
 use crate::anthropic::event::Delta;
-use crate::anthropic::model::Effort;
-use crate::anthropic::request::Role;
 
 use super::budget::Limit;
-use super::conversation::Standing;
-use super::question::Question;
+use super::history::Said;
+use super::receipt::{Cut, Receipt};
+use super::record::Record;
 use super::structured::Structured;
+use compose::{Brought, Sent};
 
-/// What the turn is doing now. Replaces the one before; nothing of it stays in the final output.
+pub mod ask;
+pub mod compose;
+pub mod facts;
+
+/// What the turn is doing now. Each activity replaces the one before; the final output holds none.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Activity {
     /// A request was sent, nothing has come yet.
@@ -79,82 +83,23 @@ pub struct FetchedFile {
     pub size_bytes: u64,
     /// SHA-256 of the content, in hexadecimal.
     pub sha256: String,
-    /// The content, when small enough to show (see `kernel::store`).
+    /// The content, if it is small enough to show (see `kernel::store`).
     pub bytes: Option<Bytes>,
-    /// How the content begins, when there are no `bytes`.
+    /// How the content begins, if there are no `bytes`.
     pub start: Bytes,
     /// What made it.
     pub origin: Origin,
 }
 
 impl FetchedFile {
-    /// Returns the content as far as it is here: all of it, or how it begins.
+    /// Returns the content as far as it is in memory: all of it, or how it begins.
     #[must_use]
     pub fn beginning(&self) -> &[u8] {
         self.bytes.as_ref().unwrap_or(&self.start)
     }
 }
 
-/// Tokens of a turn, summed over its calls (`claude-api.md` 6.4).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TurnUsage {
-    /// Uncached input.
-    pub input_tokens: u64,
-    /// Written to the cache.
-    pub cache_creation_tokens: u64,
-    /// Read from the cache.
-    pub cache_read_tokens: u64,
-    /// Output, thinking included.
-    pub output_tokens: u64,
-    /// Part of output that was thinking.
-    pub thinking_tokens: u64,
-    /// Web searches.
-    pub web_searches: u64,
-}
-
-/// The one small line under an answer. Fields that an older journal lacks read as empty.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Receipt {
-    /// The model that served.
-    pub model: String,
-    /// Effort in force, if one was set or is the model's default.
-    pub effort: Option<Effort>,
-    /// Tokens.
-    pub usage: TurnUsage,
-    /// Steps run in the sandbox.
-    pub runs: u32,
-    /// US dollars; `None` when the price is unknown.
-    pub cost_usd: Option<f64>,
-    /// Whether the last call was cut off, so that tokens and cost are at least these.
-    pub at_least: bool,
-    /// Why the API did not read the cache, where it says (`diagnostics.cache_miss_reason.type`).
-    pub cache_miss: Option<String>,
-    /// How long commands ran in the sandbox, in milliseconds.
-    pub sandbox_ms: u64,
-    /// About how much of the context window was full at the end, in tokens; 0 when not known.
-    #[serde(default)]
-    pub context_tokens: u64,
-    /// 1-based number of the turn in the conversation, from the top.
-    pub turn: u32,
-    /// Where it stands among the others.
-    #[serde(default)]
-    pub standing: Standing,
-    /// Whether the offline backend answered.
-    pub offline: bool,
-}
-
-/// One message of a turn, as it is sent again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TurnMessage {
-    /// `Assistant`: exactly as received. `User`: results of tools.
-    pub role: Role,
-    /// Its content.
-    pub blocks: Vec<Value>,
-}
-
-/// A call of a tool that runs on this machine (`claude-api.md` 5).
+/// A call of a tool that runs on this machine (`docs/protocol.md#client-tools`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolCall {
     /// Position of the `tool_use` block in the turn.
@@ -165,7 +110,8 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments.
     pub input: Value,
-    /// Whether code in the sandbox called it (3.7): the result may hold text only.
+    /// Whether code in the sandbox called it (`docs/protocol.md#programmatic-calls`): the result
+    /// may hold text only.
     pub from_code: bool,
 }
 
@@ -174,71 +120,54 @@ pub struct ToolCall {
 pub struct ToolResult {
     /// `content` of the `tool_result`: a string or an array of blocks.
     pub content: Value,
-    /// Whether it failed; Claude is told.
+    /// Whether the call failed; Claude is told.
     pub is_error: bool,
-    /// What it printed, for the person alone.
+    /// What the tool printed, for the person alone.
     pub printed: String,
-    /// How long it took.
+    /// How long the call took.
     pub elapsed: Duration,
 }
 
-/// Why an answer is not whole. `%continue` goes on after each of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cut {
-    /// `max_tokens`.
-    MaxTokens,
-    /// The context window was full.
-    ContextWindow,
-    /// Too many pauses or rounds of tools: the turn was ended here.
-    Rounds,
-    /// The person stopped it.
-    Interrupted,
-    /// The budget was spent.
-    OverBudget,
-    /// The stream, or a later call of the turn, failed.
-    Failed,
-}
-
-/// What became of tools that change in mid-conversation (`claude-api.md` 2.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ToolChanges {
-    /// There were none, or the API took them.
-    #[default]
-    Taken,
-    /// The API did not take these: `tools` is new, and all that was told of tools is gone.
-    Replaced,
-    /// The same, and the API takes none with this model.
-    Refused,
-}
-
 /// What a turn leaves to the conversation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct FinishedTurn {
-    /// What the person asked.
-    pub question: Question,
-    /// What followed, in order; an unpaired tail cut off.
-    pub messages: Vec<TurnMessage>,
+    /// What was sent.
+    pub sent: Sent,
+    /// What followed the question, in order, as far as it can be sent again.
+    pub messages: Vec<Said>,
     /// The answer's text.
     pub answer: String,
     /// `id` of the last message.
     pub message_id: Option<String>,
+    /// The sandbox after the turn, if it has one.
+    pub container: Option<String>,
     /// What it took.
     pub receipt: Receipt,
-    /// Whether the API took the history only without thinking.
-    pub thinking_refused: bool,
-    /// What became of tools that changed.
-    pub tool_changes: ToolChanges,
-    /// Why the answer is not whole; `None` for one that is.
+    /// Why the answer is not whole; `None` if it is whole.
     pub cut: Option<Cut>,
     /// The structured result, if the cell wanted one.
     pub result: Option<Structured>,
 }
 
+impl FinishedTurn {
+    /// Returns the turn's record; `None` if nothing followed the question.
+    #[must_use]
+    pub fn record(&self) -> Option<Record> {
+        let record = self.sent.record(Brought {
+            answers: &self.messages,
+            cut: self.cut,
+            receipt: self.receipt.clone(),
+            message_id: self.message_id.clone(),
+            container: self.container.clone(),
+        });
+        (!record.answers.is_empty()).then(|| Record::Turn(Box::new(record)))
+    }
+}
+
 /// How a turn ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum TurnEnd {
-    /// It enters the history.
+    /// The turn is whole and enters the history.
     Finished(Box<FinishedTurn>),
     /// Claude declined (`stop_reason: refusal`).
     Refused {
@@ -247,21 +176,21 @@ pub enum TurnEnd {
         /// `stop_details.explanation`.
         explanation: Option<String>,
     },
-    /// The budget was spent in mid-turn.
+    /// The budget was spent before the turn was over.
     OverBudget {
         /// Whose limit it was.
         limit: Limit,
         /// What had come and can be sent again, if anything.
         kept: Option<Box<FinishedTurn>>,
     },
-    /// The API failed.
+    /// The API refused or broke off the turn, or could not be reached.
     Failed {
-        /// How.
+        /// What the API said.
         error: ApiError,
         /// What had come and can be sent again, if anything.
         kept: Option<Box<FinishedTurn>>,
     },
-    /// The person stopped it.
+    /// The person stopped the turn.
     Interrupted {
         /// What had come and can be sent again, if anything.
         kept: Option<Box<FinishedTurn>>,
@@ -329,9 +258,9 @@ pub enum Update {
     ResultSaved(FetchedFile),
     /// A quiet line: truncated answer, unknown event, another model went on.
     Notice(String),
-    /// The turn is over; final forms of everything, then the receipt.
+    /// The turn is over: the final form of each output, then the receipt.
     Finished(Receipt),
-    /// The turn was cut off; final forms of everything, and the receipt if anything was bought. An
-    /// error follows.
+    /// The turn was cut off: the final form of each output, and the receipt if anything was paid
+    /// for. An error follows.
     Aborted(Option<Box<Receipt>>),
 }

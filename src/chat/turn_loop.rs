@@ -1,7 +1,8 @@
 //! One turn as a state machine: inputs from the API and the clock in, actions out. Pure.
 //!
-//! The driver (`kernel::execute`) calls [`TurnLoop::poll`] until it is empty, does what the actions
-//! say, and hands back what happened. Every path ends in exactly one [`Action::Finish`].
+//! The driver calls [`TurnLoop::poll`] until it is empty, does what the actions say, and hands back
+//! what happened. Every path ends in exactly one [`Action::Finish`]. Each request is composed from
+//! the conversations, the ask and the facts at the moment it is sent; a repair changes a fact.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,40 +11,43 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::anthropic::accumulate::Accumulator;
-use crate::anthropic::block::{Block, View};
+use crate::anthropic::block::Block;
 use crate::anthropic::error::ApiError;
-use crate::anthropic::event::{Delta, StreamEvent};
 use crate::anthropic::message::StopReason;
-use crate::anthropic::request::Role;
 use crate::anthropic::retry::Attempts;
 
-use super::action::{Action, Input, Plan};
-use super::conversation::{mark_newest, message};
-use super::hints;
+use super::action::{Action, Input, NotSaved, Terms};
+use super::conversation::Conversations;
+
 use super::history::Said;
+use super::receipt::Cut;
 use super::spending::Spending;
 use super::structured::Structured;
-use super::turn::{Activity, Cut, FetchedFile, ToolCall, ToolChanges, TurnEnd, Update};
+use super::turn::ask::Ask;
+use super::turn::compose::{Composed, Sent, compose};
+use super::turn::facts::Facts;
+use super::turn::{Activity, FetchedFile, ToolCall, TurnEnd, Update};
+use repair::Repairs;
 
 mod end;
 mod money;
 mod repair;
 mod results;
+mod stream;
 mod tools;
 
-/// The most often a paused turn is continued (`claude-api.md` 8).
+/// The most often a paused turn is continued (`docs/protocol.md#paused-turns`).
 pub const MAX_CONTINUATIONS: u32 = 10;
-/// The most rounds of tool calls in a turn: far more than work needs, few enough to end a loop.
+/// The most rounds of tool calls in a turn: far more than any work needs, but few enough to end an
+/// endless loop.
 pub const MAX_TOOL_ROUNDS: u32 = 100;
-/// Unknown events kept with a turn; a flood of them is not worth memory.
-const MAX_UNKNOWN_EVENTS: usize = 100;
 
 /// Where the turn stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// A call was sent; nothing has come.
+    /// A request was sent; nothing of its answer has come.
     Opening,
-    /// Between two attempts.
+    /// A call failed; the next attempt has not begun.
     Waiting,
     /// Events arrive.
     Streaming,
@@ -55,31 +59,43 @@ enum Phase {
     Over,
 }
 
+/// What comes next.
+#[derive(Debug)]
+enum Step {
+    /// A request is to be composed and sent.
+    Call,
+    Do(Box<Action>),
+}
+
 /// The state of one turn.
 #[derive(Debug)]
 pub struct TurnLoop {
-    plan: Plan,
+    ask: Ask,
+    facts: Facts,
+    terms: Terms,
+    /// The first request, until it is sent.
+    first: Option<Composed>,
+    /// What was sent last.
+    sent: Sent,
+    /// `max_tokens` of what was sent last.
+    max_tokens: u32,
+    /// The parts of the request sent last that repairs may leave out.
+    suspects: repair::Suspects,
     phase: Phase,
-    actions: VecDeque<Action>,
+    steps: VecDeque<Step>,
     accumulator: Accumulator,
     /// Messages of this turn after the question.
     finished: Vec<Said>,
-    /// Tool calls of the last answer, in order, with what came back.
+    /// Tool calls of the last answer, in order, with their results.
     tools: Vec<(ToolCall, Option<Block>)>,
     tool_rounds: u32,
     /// Ordinal of the running call's first block.
     base: usize,
     attempts: Attempts,
     continuations: u32,
-    /// The first refusal, while repairs are tried.
-    first_error: Option<ApiError>,
-    sandbox_lost: bool,
-    /// The sandbox that was left out of the request to see whether it is why the API refused.
-    doubted: Option<String>,
-    /// Whether the new sandbox gets the files of earlier turns.
-    files_again: bool,
-    thinking_refused: bool,
-    tool_changes: ToolChanges,
+    repairs: Repairs,
+    /// The sandbox whose step failed because it had expired.
+    expired: Option<String>,
     pending_fetches: usize,
     spending: Spending,
     /// Tokens in the context at the end of the last call.
@@ -92,15 +108,14 @@ pub struct TurnLoop {
     sandbox_ms: u64,
     runs: u32,
     served_by: Option<String>,
-    container: Option<String>,
     message_id: Option<String>,
     unknown_events: Vec<Value>,
     activity: Option<Activity>,
     /// Files that could not be fetched: their ids.
     unfetched: Vec<String>,
-    /// When the sandbox is promised until, RFC 3339.
+    /// How long the API promises to keep the sandbox: a time in RFC 3339.
     sandbox_expires: Option<String>,
-    /// What was said of failed steps, each once.
+    /// The hints about failed steps that were shown, each once.
     hinted: Vec<String>,
     /// Why the answer is not whole.
     cut: Option<Cut>,
@@ -109,12 +124,13 @@ pub struct TurnLoop {
 }
 
 impl TurnLoop {
-    /// Starts a turn: the first action is the call.
+    /// Starts a turn. `first` is the request that was composed of `ask` and `facts`; the first
+    /// action sends it.
     #[must_use]
-    pub fn start(plan: Plan) -> Self {
+    pub fn start(ask: Ask, facts: Facts, terms: Terms, first: Composed) -> Self {
         let mut turn = Self {
             phase: Phase::Opening,
-            actions: VecDeque::new(),
+            steps: VecDeque::new(),
             accumulator: Accumulator::new(),
             finished: Vec::new(),
             tools: Vec::new(),
@@ -122,14 +138,10 @@ impl TurnLoop {
             base: 0,
             attempts: Attempts::default(),
             continuations: 0,
-            first_error: None,
-            sandbox_lost: false,
-            doubted: None,
-            files_again: false,
-            thinking_refused: false,
-            tool_changes: ToolChanges::Taken,
+            repairs: Repairs::default(),
+            expired: None,
             pending_fetches: 0,
-            spending: Spending::new(Arc::clone(&plan.prices), plan.allowance),
+            spending: Spending::new(Arc::clone(&terms.prices), terms.allowance),
             context_tokens: 0,
             first_input: 0,
             result_bytes: 0,
@@ -137,7 +149,6 @@ impl TurnLoop {
             sandbox_ms: 0,
             runs: 0,
             served_by: None,
-            container: plan.request.container.id.clone(),
             message_id: None,
             unknown_events: Vec::new(),
             activity: None,
@@ -147,27 +158,82 @@ impl TurnLoop {
             cut: None,
             result: None,
             pending_saves: 0,
-            plan,
+            sent: first.sent.clone(),
+            max_tokens: first.request.max_tokens,
+            suspects: repair::Suspects::of(&first),
+            first: Some(first),
+            ask,
+            facts,
+            terms,
         };
         turn.call();
         turn
     }
 
-    /// Returns the next action, if there is one.
-    pub fn poll(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+    /// Returns the next action, if there is one. A request is composed of `conversations` as they
+    /// are now, so they must not change while a turn runs.
+    pub fn poll(&mut self, conversations: &Conversations) -> Option<Action> {
+        match self.steps.pop_front()? {
+            Step::Do(action) => Some(*action),
+            Step::Call => {
+                let composed = self.first.take();
+                let composed = composed.unwrap_or_else(|| {
+                    compose(conversations, &self.ask, &self.facts, &self.finished)
+                });
+                self.suspects = repair::Suspects::of(&composed);
+                self.max_tokens = composed.request.max_tokens;
+                self.sent = composed.sent;
+                Some(Action::Call(Box::new(composed.request)))
+            }
+        }
+    }
+
+    /// Returns what is asked.
+    #[must_use]
+    pub fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    /// Gives back what was asked.
+    #[must_use]
+    pub fn into_ask(self) -> Ask {
+        self.ask
+    }
+
+    /// Returns whether the present request differs from the first one of its call, because that one
+    /// was refused.
+    #[must_use]
+    pub fn is_on_trial(&self) -> bool {
+        self.repairs.is_running()
+    }
+
+    /// Returns the facts as they are known by now, for later turns.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Returns what was sent last; before the first request is sent, what that request will send.
+    #[must_use]
+    pub fn sent(&self) -> &Sent {
+        &self.sent
     }
 
     /// Returns the 1-based number of the turn.
     #[must_use]
     pub fn number(&self) -> u32 {
-        self.plan.turn
+        self.sent.number
     }
 
-    /// Returns the sandbox's id as far as it is known: also after a failed turn worth keeping.
+    /// Returns the sandbox's id if it is known: also after a turn that failed, and also if the
+    /// request did not name the sandbox because no tool could use it.
     #[must_use]
     pub fn container(&self) -> Option<&str> {
-        self.container.as_deref()
+        let id = self
+            .repairs
+            .container()
+            .or(self.facts.sandbox.id.as_deref());
+        id.filter(|id| self.expired.as_deref() != Some(id))
     }
 
     /// Returns the events this version does not know, whole.
@@ -182,7 +248,7 @@ impl TurnLoop {
         self.sandbox_ms = self.sandbox_ms.saturating_add(ms);
     }
 
-    /// Returns when the API promised the sandbox until, RFC 3339.
+    /// Returns how long the API promises to keep the sandbox: a time in RFC 3339.
     #[must_use]
     pub fn sandbox_expires(&self) -> Option<&str> {
         self.sandbox_expires.as_deref()
@@ -194,7 +260,7 @@ impl TurnLoop {
         &self.unfetched
     }
 
-    /// Takes what happened. After the end, everything is ignored.
+    /// Takes what happened. After the end of the turn, every input is ignored.
     pub fn handle(&mut self, input: Input) {
         if self.phase == Phase::Over {
             return;
@@ -224,100 +290,7 @@ impl TurnLoop {
         self.phase = Phase::Opening;
         self.accumulator = Accumulator::new();
         self.show_activity(Activity::Waiting);
-        self.actions
-            .push_back(Action::Call(Box::new(self.plan.request.clone())));
-    }
-
-    fn event(&mut self, event: StreamEvent) {
-        if !matches!(self.phase, Phase::Opening | Phase::Streaming) {
-            return;
-        }
-        if let StreamEvent::Error { error } = event {
-            return self.fail(error);
-        }
-        if self.phase == Phase::Opening && event != StreamEvent::Ping {
-            self.phase = Phase::Streaming;
-            self.doubted = None;
-            if std::mem::take(&mut self.sandbox_lost) {
-                self.notice(if self.files_again {
-                    "The sandbox of earlier cells is gone (it expires): Claude works in a new one, which has your attached files and nothing else."
-                } else {
-                    "The sandbox of earlier cells is gone (it expires): Claude works in a new, empty one."
-                });
-            }
-        }
-        self.accumulator.apply(&event);
-        self.count(&event);
-        match event {
-            StreamEvent::BlockStart { index, block } => {
-                if let Some(activity) = activity_of(&block) {
-                    let writes = activity == Activity::Writing;
-                    self.show_activity(if writes { self.writing() } else { activity });
-                }
-                self.show(Update::BlockStarted {
-                    ordinal: self.base + index,
-                    block,
-                });
-            }
-            StreamEvent::BlockDelta { index, delta } => {
-                if matches!(delta, Delta::Text(_)) && self.activity != Some(self.writing()) {
-                    self.show_activity(self.writing());
-                }
-                self.show(Update::BlockDelta {
-                    ordinal: self.base + index,
-                    delta,
-                });
-            }
-            StreamEvent::BlockStop { index } => self.block_stopped(index),
-            StreamEvent::MessageStop => self.message_stopped(),
-            StreamEvent::Unknown { raw, .. } => {
-                if self.unknown_events.len() < MAX_UNKNOWN_EVENTS {
-                    self.unknown_events.push(raw);
-                }
-            }
-            StreamEvent::MessageStart { .. }
-            | StreamEvent::MessageDelta { .. }
-            | StreamEvent::Ping
-            | StreamEvent::Error { .. } => {}
-        }
-        if self.phase != Phase::Over {
-            self.check_budget();
-        }
-        if let Some(id) = self.accumulator.container_id()
-            && self.container.as_deref() != Some(id)
-        {
-            self.container = Some(id.to_owned());
-        }
-    }
-
-    fn block_stopped(&mut self, index: usize) {
-        let Some(block) = self.accumulator.block(index).cloned() else {
-            return;
-        };
-        let ordinal = self.base + index;
-        let (mut file_ids, mut hint) = (Vec::new(), None);
-        match block.view() {
-            View::Executed { outcome, .. } => {
-                self.runs += 1;
-                hint = hints::hint(&outcome);
-                if let Ok(executed) = outcome {
-                    file_ids.extend(executed.file_ids.iter().map(|id| (*id).to_owned()));
-                }
-            }
-            View::ServerToolUse { name, .. } => self.show_activity(Activity::Running {
-                what: tool_label(name).to_owned(),
-            }),
-            _ => {}
-        }
-        self.show(Update::BlockFinished { ordinal, block });
-        if let Some(hint) = hint.filter(|hint| !self.hinted.contains(hint)) {
-            self.notice(&hint);
-            self.hinted.push(hint);
-        }
-        for file_id in file_ids {
-            self.pending_fetches += 1;
-            self.actions.push_back(Action::Fetch { ordinal, file_id });
-        }
+        self.steps.push_back(Step::Call);
     }
 
     fn message_stopped(&mut self) {
@@ -327,7 +300,7 @@ impl TurnLoop {
         let usage = message.usage();
         let model = message
             .model()
-            .unwrap_or(&self.plan.request.model)
+            .unwrap_or(&self.ask.settings.model)
             .to_owned();
         self.spending.ended(&model, &usage);
         self.context_tokens = self.context_at_end(&usage);
@@ -348,7 +321,7 @@ impl TurnLoop {
         let stop_reason = message.stop_reason();
         let first = self.base;
         self.base += message.content.len();
-        self.finished.push((Role::Assistant, message.content));
+        self.finished.push(Said::assistant(message.content));
         if let Some(end) = end {
             return self.abort(end);
         }
@@ -359,7 +332,7 @@ impl TurnLoop {
                 self.cut = Some(Cut::MaxTokens);
                 self.notice(&format!(
                     "The answer was cut off at `max_tokens` ({}). `%continue` goes on; `%max_tokens` raises the limit.",
-                    self.plan.request.max_tokens
+                    self.max_tokens
                 ));
             }
             Some(StopReason::ContextWindowExceeded) => {
@@ -387,31 +360,21 @@ impl TurnLoop {
             ));
             return self.settle();
         }
-        self.send_back();
         self.call_again();
     }
 
-    /// Adds the last message of the turn to the request.
-    fn send_back(&mut self) {
-        let last = self.finished.last();
-        let said = last.and_then(|(role, blocks)| message(*role, &raw(blocks)));
-        self.plan.request.messages.extend(said);
-    }
-
     fn call_again(&mut self) {
-        self.plan.request.container.id.clone_from(&self.container);
-        mark_newest(&mut self.plan.request.messages);
         self.attempts = Attempts::default();
         if self.bound_by_budget() {
             self.call();
         }
     }
 
-    fn fetched(&mut self, ordinal: usize, file_id: String, result: Result<FetchedFile, String>) {
+    fn fetched(&mut self, ordinal: usize, file_id: String, result: Result<FetchedFile, NotSaved>) {
         self.pending_fetches = self.pending_fetches.saturating_sub(1);
         match result {
             Ok(file) => self.show(Update::FileFetched { ordinal, file }),
-            Err(why) => {
+            Err(NotSaved { why }) => {
                 self.unfetched.push(file_id.clone());
                 self.show(Update::FileFailed {
                     ordinal,
@@ -425,8 +388,12 @@ impl TurnLoop {
         }
     }
 
+    fn push(&mut self, action: Action) {
+        self.steps.push_back(Step::Do(Box::new(action)));
+    }
+
     fn show(&mut self, update: Update) {
-        self.actions.push_back(Action::Show(update));
+        self.push(Action::Show(update));
     }
 
     fn notice(&mut self, text: &str) {
@@ -436,32 +403,5 @@ impl TurnLoop {
     fn show_activity(&mut self, activity: Activity) {
         self.activity = Some(activity.clone());
         self.show(Update::Activity(activity));
-    }
-}
-
-fn raw(blocks: &[Block]) -> Vec<Value> {
-    blocks
-        .iter()
-        .map(|block| Value::Object(block.raw().clone()))
-        .collect()
-}
-
-fn activity_of(block: &Block) -> Option<Activity> {
-    match block.view() {
-        View::Thinking { .. } | View::RedactedThinking => Some(Activity::Thinking),
-        View::ServerToolUse { .. } | View::ToolUse { .. } => Some(Activity::WritingCode),
-        View::Text { .. } => Some(Activity::Writing),
-        _ => None,
-    }
-}
-
-fn tool_label(name: &str) -> &str {
-    match name {
-        "bash_code_execution" => "a command",
-        "code_execution" => "Python",
-        "text_editor_code_execution" => "the editor",
-        "web_search" => "a web search",
-        "web_fetch" => "a page fetch",
-        other => other,
     }
 }

@@ -7,13 +7,12 @@ use serde_json::Value;
 
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::request::Role;
-use crate::render::tool::Tool;
-use crate::render::wrapped_python::Scripts;
 
-use super::turn::TurnMessage;
+use super::history::Said;
+use super::wrapped_python::{self, Scripts};
 
-/// From so many characters on the code is uploaded, and the command only names the file: what the
-/// model need not write it can neither change nor bill.
+/// If the code has at least this many characters, it is uploaded and the command names the file:
+/// text that the model does not write cannot be changed by it and costs no output.
 const LONGEST_INLINE: usize = 2_000;
 /// Digits of the hash in a file's name.
 const SHORT_HASH: usize = 12;
@@ -150,33 +149,33 @@ impl Verbatim {
     /// Returns whether a call is the one that was asked for.
     #[must_use]
     pub fn is(&self, name: &str, input: &Value) -> bool {
-        let command = input.get("command").and_then(Value::as_str);
-        if name == "bash_code_execution"
-            && command.is_some_and(|command| command.trim_end() == self.command().trim_end())
-        {
+        let text = |key: &str| input.get(key).and_then(Value::as_str).unwrap_or_default();
+        let command = text("command");
+        if name == "bash_code_execution" && command.trim_end() == self.command().trim_end() {
             return true;
         }
         if self.language != Language::Python || self.is_uploaded() {
             return false;
         }
         // Python may as well run in the interpreter, or wrapped in another way.
-        let tool = Tool::describe(name, input, &mut Scripts::default());
-        matches!(
-            tool.code.as_slice(),
-            [(language, code)] if language == "python" && code.trim_end() == self.code
-        )
+        match name {
+            "code_execution" => text("code").trim_end() == self.code,
+            "bash_code_execution" => wrapped_python::unwrap(command, &mut Scripts::default())
+                .is_some_and(|ran| ran.shell.is_none() && ran.python.trim_end() == self.code),
+            _ => false,
+        }
     }
 
     /// Compares what a turn ran with what it should have run.
     ///
     /// # Errors
     /// How they differ.
-    pub fn check(&self, messages: &[TurnMessage]) -> Result<(), Mismatch> {
+    pub fn check(&self, messages: &[Said]) -> Result<(), Mismatch> {
         let (mut hit, mut ran) = (0_usize, Vec::new());
         for (name, input) in calls(messages) {
             if self.is(&name, &input) {
                 hit += 1;
-                // A second time is once too often.
+                // The code must run once only.
                 if hit == 1 {
                     continue;
                 }
@@ -194,7 +193,7 @@ impl Verbatim {
 
 /// Returns how the last command of a turn failed; `None` when it did not.
 #[must_use]
-pub fn failure(messages: &[TurnMessage]) -> Option<Failure> {
+pub fn failure(messages: &[Said]) -> Option<Failure> {
     let last = blocks(messages)
         .filter(|block| matches!(block.view(), View::Executed { .. }))
         .last()?;
@@ -213,13 +212,13 @@ pub fn failure(messages: &[TurnMessage]) -> Option<Failure> {
     }
 }
 
-fn blocks(messages: &[TurnMessage]) -> impl Iterator<Item = Block> {
+fn blocks(messages: &[Said]) -> impl Iterator<Item = &Block> {
     let said = messages.iter().filter(|said| said.role == Role::Assistant);
-    said.flat_map(|said| said.blocks.iter().cloned().map(Block::from_raw))
+    said.flat_map(|said| &said.blocks)
 }
 
 /// Every call that could run or change something.
-fn calls(messages: &[TurnMessage]) -> Vec<(String, Value)> {
+fn calls(messages: &[Said]) -> Vec<(String, Value)> {
     blocks(messages)
         .filter_map(|block| match block.view() {
             View::ServerToolUse { name, input, .. } | View::ToolUse { name, input, .. } => {
@@ -253,15 +252,12 @@ mod tests {
         }
     }
 
-    fn turn(calls: &[(&str, Value)]) -> Vec<TurnMessage> {
+    fn turn(calls: &[(&str, Value)]) -> Vec<Said> {
         let blocks = calls.iter().enumerate();
         let blocks = blocks.map(|(n, (name, input))| {
             json!({"type": "server_tool_use", "id": format!("srvtoolu_{n}"), "name": name, "input": input})
         });
-        vec![TurnMessage {
-            role: Role::Assistant,
-            blocks: blocks.collect(),
-        }]
+        vec![Said::assistant(blocks.map(Block::from_raw).collect())]
     }
 
     fn bash(command: &str) -> (&'static str, Value) {
@@ -313,6 +309,10 @@ mod tests {
                 .check(&turn(&[bash("cd /tmp && python3 -c 'print(1)'")]))
                 .is_err()
         );
+        // To write it into a file is not to run it.
+        let created = json!({"command": "create", "path": "a.py", "file_text": "print(1)"});
+        let created = ("text_editor_code_execution", created);
+        assert!(other.check(&turn(&[created])).is_err());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Web search and fetch as settings, and the entries of `tools` they become (`claude-api.md` 4).
+//! Web search and fetch as settings, and the entries of `tools` they become
+//! (`docs/protocol.md#web-tools`).
 //!
 //! `allowed_callers` is always `["direct"]`: the default of the newer types sends searches through
 //! code in a sandbox of their own, and their results come back encrypted.
@@ -76,13 +77,32 @@ impl Web {
     }
 }
 
+/// Why a text is no domain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DomainError {
+    /// It looks like none.
+    #[error("`{0}` is no domain, such as `example.com`")]
+    NoDomain(String),
+    /// A `*` in front, which a domain says by itself.
+    #[error("`{text}` has a `*`: a domain stands for all below it, so write `{below}`")]
+    AllBelow {
+        /// As typed.
+        text: String,
+        /// The domain without it.
+        below: String,
+    },
+    /// A `*` elsewhere.
+    #[error("`{0}` has a `*`: name each domain, such as `example.com`")]
+    Pattern(String),
+}
+
 /// Reads a domain as a person types it: `example.com`, `docs.example.com/Guide`, also with a
 /// scheme in front. Letters beyond ASCII become what an address has in their place, so that a name
 /// that only looks like another is seen to be none.
 ///
 /// # Errors
-/// A clause that says what is wrong.
-pub fn domain(text: &str) -> Result<String, String> {
+/// What is wrong.
+pub fn domain(text: &str) -> Result<String, DomainError> {
     let text = text.trim();
     let bare = match text.split_once("://") {
         Some((scheme, rest)) if ["http", "https"].contains(&scheme.to_lowercase().as_str()) => rest,
@@ -93,13 +113,14 @@ pub fn domain(text: &str) -> Result<String, String> {
     if typed.contains('*') {
         let below = typed.trim_start_matches("*.");
         return Err(match below.contains('.') && !below.contains('*') {
-            true => {
-                format!("`{text}` has a `*`: a domain stands for all below it, so write `{below}`")
-            }
-            false => format!("`{text}` has a `*`: name each domain, such as `example.com`"),
+            true => DomainError::AllBelow {
+                text: text.to_owned(),
+                below: below.to_owned(),
+            },
+            false => DomainError::Pattern(text.to_owned()),
         });
     }
-    let no_domain = || format!("`{text}` is no domain, such as `example.com`");
+    let no_domain = || DomainError::NoDomain(text.to_owned());
     let host = idna::domain_to_ascii(typed).map_err(|_| no_domain())?;
     let label = |label: &str| {
         !label.is_empty()

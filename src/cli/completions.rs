@@ -4,7 +4,6 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 /// Arguments of `completions`.
@@ -19,13 +18,16 @@ pub struct Args {
     shell: Shell,
 }
 
-/// Prints the script.
+/// Prints the script for the whole command line.
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub fn run(
+    args: &Args,
+    mut command: clap::Command,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    let mut command = super::Cli::command();
     clap_complete::generate(args.shell, &mut command, "claude-kernel", &mut script);
     out.write_all(&script)?;
     Ok(ExitCode::SUCCESS)

@@ -239,7 +239,7 @@ fn in_json(one: &Overview) -> Value {
                 "cost_usd": summary.cost_usd(),
                 "cut_off": summary.cut_off,
             }),
-            Err(why) => json!({ "problem": why }),
+            Err(error) => json!({ "problem": error.to_string() }),
         };
         if let Value::Object(more) = more {
             fields.extend(more);

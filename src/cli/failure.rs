@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The exit code of a command line that cannot be parsed.
+pub(super) const USAGE: u8 = 2;
+
 /// A command's failure. `Display` is the sentence: lower case, no full stop, one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -31,7 +34,7 @@ impl Failure {
     /// Makes it a failure of the command line itself (exit code 2).
     #[must_use]
     pub fn usage(mut self) -> Self {
-        self.code = super::USAGE;
+        self.code = USAGE;
         self
     }
 

@@ -15,7 +15,8 @@ use crate::jupyter::spec::{
     CONNECTION_FILE, InterruptMode, JUPYTER_PREFIX, KERNEL_JSON, KernelSpec,
 };
 
-/// The protocol version that the kernel announces.
+/// The protocol version that a launcher may count on before the kernel runs. A running one speaks 5.5;
+/// here that number would promise that it takes a registration file (JEP 66) too.
 const PROTOCOL_VERSION: &str = "5.4";
 
 /// The key in `metadata` by which we know our own.

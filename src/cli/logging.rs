@@ -25,7 +25,9 @@ pub(super) fn start(config: &Config) {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(false);
+        .with_ansi(false)
+        // A full disk is not to be told to the terminal, once for each line.
+        .log_internal_errors(false);
     let started = if path.as_os_str() == "-" {
         builder.with_writer(io::stderr).try_init()
     } else if let Ok(file) = open(&path) {

@@ -23,12 +23,11 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use failure::USAGE;
 
 pub use failure::Failure;
-
-/// The exit code of a command line that cannot be parsed.
-const USAGE: u8 = 2;
 
 const ABOUT: &str = "A Jupyter kernel that turns each notebook cell into a turn with Claude";
 
@@ -95,7 +94,7 @@ enum Command {
 /// Parses `args` (the program's name first), runs the command, reports what went wrong on stderr.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::try_parse_from(run::tolerant(args)) {
         Ok(cli) => cli,
         Err(error) => {
             // `--help` and `--version` come this way too, on stdout and with success.
@@ -113,7 +112,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Cost(args) => cost::run(&args, &mut io::stdout()),
         Command::Doctor(args) => doctor::run(&args, &mut io::stdout()),
         Command::Conversations(args) => conversations::run(&args, &mut io::stdout()),
-        Command::Completions(args) => completions::run(&args, &mut io::stdout()),
+        Command::Completions(args) => completions::run(&args, Cli::command(), &mut io::stdout()),
         // No thread may exist yet: namespaces are left by a process that has one.
         Command::SandboxExec(args) => return sandbox_exec::run(&args),
     };

@@ -1,18 +1,21 @@
 //! `claude-kernel run -f FILE`: what kernel.json calls. Puts the layers together and serves.
 //!
-//! The order matters (`jupyter.md` 8): signal handlers, sockets, then everything else. Nothing that
-//! is wrong with the configuration stops the start: it is told in the first cell.
+//! The order matters (`docs/protocol.md#start-order`): signal handlers, sockets, then everything
+//! else. Nothing that is wrong with the configuration stops the start: it is told in the first
+//! cell.
 #![expect(clippy::disallowed_methods, reason = "edge: the process's own tasks")]
 
+mod arguments;
+mod parent;
+
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use nix::errno::Errno;
-use nix::sys::signal::kill;
-use nix::unistd::{Pid, getppid};
+use clap::Args as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -23,18 +26,19 @@ use crate::emulator::server::{self, Emulator, EmulatorConfig};
 use crate::host::{Host, SystemHost};
 use crate::jupyter::connection::Connection;
 use crate::jupyter::connection_file::ConnectionFile;
-use crate::jupyter::sockets::{BindError, read_connection_file};
-use crate::kernel::actor::{Kernel, Parts, Signal};
+use crate::jupyter::sockets::file::{FileError, FoundFile};
+use crate::jupyter::sockets::{BindError, Bound};
+use crate::kernel::interrupts::Signal;
 use crate::kernel::journal;
 use crate::kernel::journal::redact::Redactor;
 use crate::kernel::notebook::Notebook;
+use crate::kernel::server::actor::{Kernel, Parts};
 use crate::kernel::state::Initial;
 use crate::kernel::store::Store;
 use crate::kernel::tools::Setup;
 use crate::kernel::tools::environment::Interpreter;
+use parent::Watched;
 
-/// How often the parent is looked for: below one wake-up a second.
-const PARENT_INTERVAL: Duration = Duration::from_millis(1_250);
 /// What is left to do after the last reply has this long.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
@@ -43,6 +47,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
+#[command(args_override_self = true)]
 pub struct Args {
     /// The connection file that Jupyter wrote
     #[arg(short = 'f', long, value_name = "FILE")]
@@ -59,6 +64,23 @@ pub struct Args {
     /// Where the Python lies that Jupyter runs in: own tools run in it
     #[arg(long, value_name = "DIR")]
     jupyter_prefix: Option<PathBuf>,
+    /// What launchers add for kernels of other kinds (`--debug`, a file's name): ignored
+    #[arg(value_name = "ARGUMENT", last = true, hide = true)]
+    others: Vec<OsString>,
+}
+
+/// Returns the command line with what is none of `run`'s arguments at its end.
+pub(super) fn tolerant(command_line: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut command_line = command_line.into_iter();
+    let mut tolerant: Vec<OsString> = command_line.by_ref().take(2).collect();
+    match tolerant.get(1) {
+        Some(command) if command == "run" => {
+            let known = Args::augment_args(clap::Command::new("run"));
+            tolerant.extend(arguments::set_aside(&known, command_line));
+        }
+        _ => tolerant.extend(command_line),
+    }
+    tolerant
 }
 
 /// Serves one kernel until it is told to leave.
@@ -79,26 +101,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
     let signals = watch_signals()?;
-    let host: Arc<dyn Host> = Arc::new(SystemHost::new());
-    let file = read_connection_file(&args.connection_file).map_err(|error| {
-        Failure::new(error.to_string()).with_hint(
-            "Jupyter writes this file and passes it with `-f`: start the kernel from Jupyter",
-        )
-    })?;
-    let connection = Connection::bind(&file, Arc::clone(&host))
-        .await
-        .map_err(|error| {
-            let hint = match &error {
-                BindError::Scheme(_) => "set `Session.signature_scheme` to `hmac-sha256` in Jupyter",
-                BindError::Listen { .. } | BindError::Serve { .. } => {
-                    "another process may hold the port: restart the kernel; else check `ip` in the connection file"
-                }
-            };
-            Failure::new(error.to_string()).with_hint(hint)
-        })?;
     let environment = Environment::from_process();
+    // Early: a parent that goes meanwhile is noticed.
+    let watched = Watched::find(environment.get("JPY_PARENT_PID"));
+    let host: Arc<dyn Host> = Arc::new(SystemHost::new());
+    let (file, connection) = connect(&args.connection_file, &host).await?;
     hide_memory();
-    watch_parent(&environment, signals.0);
+    watched.watch(signals.0);
     let config = Config::load(&environment, &[]);
     logging::start(&config);
     tracing::info!(
@@ -106,6 +115,9 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         offline = args.offline,
         "kernel starts"
     );
+    if !args.others.is_empty() {
+        tracing::info!(arguments = ?args.others, "arguments that mean nothing here are ignored");
+    }
     let working_directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     let emulator = match args.offline {
         true => Some(start_emulator(args, &environment, &working_directory).await?),
@@ -157,6 +169,40 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Binds what the connection file says, and says in it what it left open.
+async fn connect(
+    path: &Path,
+    host: &Arc<dyn Host>,
+) -> Result<(ConnectionFile, Connection), Failure> {
+    let unusable = |error: FileError| {
+        Failure::new(error.to_string()).with_hint(
+            "Jupyter writes this file and passes it with `-f`: start the kernel from Jupyter",
+        )
+    };
+    let mut found = FoundFile::read(path, host.as_ref()).map_err(unusable)?;
+    let bound = Bound::bind(&found.content, Arc::clone(host))
+        .await
+        .map_err(|error| cannot_bind(&error))?;
+    if found.content.lacks_ports() {
+        found.content.ports = bound.ports();
+        found.write().map_err(unusable)?;
+    }
+    let connection = bound.serve().await.map_err(|error| cannot_bind(&error))?;
+    Ok((found.content, connection))
+}
+
+fn cannot_bind(error: &BindError) -> Failure {
+    let hint = match error {
+        BindError::Scheme(_) => "set `Session.signature_scheme` to `hmac-sha256` in Jupyter",
+        BindError::Listen { .. } | BindError::Serve { .. } => {
+            "another process may hold the port: restart the kernel; else check `ip` in the connection file"
+        }
+        BindError::PathTooLong { .. } => "set `ip` in the connection file to a shorter path",
+        BindError::Private { .. } => "set `TMPDIR` to a folder that can be written to",
+    };
+    Failure::new(error.to_string()).with_hint(hint)
+}
+
 /// Says where conversations are kept, and which notebook this is.
 fn journal_options(
     args: &Args,
@@ -165,14 +211,14 @@ fn journal_options(
     file: &ConnectionFile,
     working_directory: &Path,
 ) -> journal::Options {
-    let session = environment.get("JPY_SESSION_NAME");
+    let session = environment.get("JPY_SESSION_NAME").map(Path::new);
     let session = session.or(file.jupyter_session.as_deref());
     let secrets = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
     let secrets = secrets.iter().filter_map(|name| environment.get(name));
     journal::Options {
         state_dir: config.state_dir.clone(),
         home: environment.home(),
-        notebook: session.and_then(|name| notebook(Path::new(name), working_directory)),
+        notebook: session.and_then(|name| notebook(name, working_directory)),
         connection: args
             .connection_file
             .file_name()
@@ -266,32 +312,6 @@ fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signa
         });
     }
     Ok((sender, receiver))
-}
-
-/// Tells the kernel to leave when whoever started it is gone: its parent, which shows in a changed
-/// parent id, or the launcher further up that `JPY_PARENT_PID` names.
-fn watch_parent(environment: &Environment, signals: mpsc::Sender<Signal>) {
-    let parent = getppid();
-    let launcher = environment
-        .get("JPY_PARENT_PID")
-        .and_then(|pid| pid.parse().ok())
-        .map_or(parent, Pid::from_raw);
-    // In a container the launcher may be process 1, which never goes away.
-    if launcher.as_raw() == 1 {
-        return;
-    }
-    let is_gone = move || match launcher == parent {
-        true => getppid() != parent,
-        false => kill(launcher, None) == Err(Errno::ESRCH),
-    };
-    // A thread of its own: the runtime's timer wakes twice for a sleep this long.
-    std::thread::spawn(move || {
-        while !is_gone() {
-            std::thread::sleep(PARENT_INTERVAL);
-        }
-        tracing::warn!("the process that started the kernel is gone");
-        let _kernel_gone = signals.blocking_send(Signal::Terminate);
-    });
 }
 
 async fn start_emulator(

@@ -5,6 +5,28 @@ use std::time::Duration;
 
 use super::{Config, PREFIX, Resume};
 
+/// Why a value cannot be taken; the text goes on from the name of the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Nothing is there.
+    #[error("is empty")]
+    Empty,
+    /// It is something else.
+    #[error("must be {must_be}, not `{value}`")]
+    Other {
+        /// What it must be.
+        must_be: &'static str,
+        /// As given.
+        value: String,
+    },
+    /// It is none of the words that are taken.
+    #[error("must be {0}")]
+    NoneOf(&'static str),
+    /// A word of a list that is not taken.
+    #[error("takes `tools` and `mcp`, not `{0}`")]
+    Word(String),
+}
+
 /// One key of the configuration, as documented.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
@@ -14,7 +36,7 @@ pub struct Key {
     pub default: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
-    pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
+    pub(super) set: fn(&mut Config, &str) -> Result<(), ValueError>,
 }
 
 impl Key {
@@ -43,7 +65,7 @@ pub const KEYS: &[Key] = &[
         set: |config, value| {
             let tokens: u32 = number(value)?;
             if tokens == 0 {
-                return Err("must be at least 1".to_owned());
+                return Err(ValueError::NoneOf("at least 1"));
             }
             config.max_tokens = Some(tokens);
             Ok(())
@@ -56,7 +78,7 @@ pub const KEYS: &[Key] = &[
         set: |config, value| {
             let value = word(value)?;
             if !["low", "medium", "high", "xhigh", "max"].contains(&value.as_str()) {
-                return Err("must be one of low, medium, high, xhigh, max".to_owned());
+                return Err(ValueError::NoneOf("one of low, medium, high, xhigh, max"));
             }
             config.effort = Some(value);
             Ok(())
@@ -88,7 +110,7 @@ pub const KEYS: &[Key] = &[
             config.auto_compact = match word(value)?.as_str() {
                 "auto" => true,
                 "off" => false,
-                _ => return Err("must be auto or off".to_owned()),
+                _ => return Err(ValueError::NoneOf("auto or off")),
             };
             Ok(())
         },
@@ -147,7 +169,7 @@ pub const KEYS: &[Key] = &[
                 "ask" => Resume::Ask,
                 "auto" => Resume::Auto,
                 "off" => Resume::Off,
-                _ => return Err("must be one of ask, auto, off".to_owned()),
+                _ => return Err(ValueError::NoneOf("one of ask, auto, off")),
             };
             Ok(())
         },
@@ -194,7 +216,7 @@ pub const KEYS: &[Key] = &[
                     "tools" => tools = true,
                     "mcp" => mcp = true,
                     "none" | "nothing" => {}
-                    other => return Err(format!("takes `tools` and `mcp`, not `{other}`")),
+                    other => return Err(ValueError::Word(other.to_owned())),
                 }
             }
             (config.allow_tools, config.allow_mcp) = (tools, mcp);
@@ -231,28 +253,34 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// Reads a value that may not be empty.
-pub(super) fn word(value: &str) -> Result<String, String> {
+pub(super) fn word(value: &str) -> Result<String, ValueError> {
     let value = value.trim();
     if value.is_empty() {
-        return Err("is empty".to_owned());
+        return Err(ValueError::Empty);
     }
     Ok(value.to_owned())
 }
 
-fn number<T: std::str::FromStr>(value: &str) -> Result<T, String> {
+fn number<T: std::str::FromStr>(value: &str) -> Result<T, ValueError> {
     value
         .trim()
         .replace('_', "")
         .parse()
-        .map_err(|_| format!("must be a whole number, not `{value}`"))
+        .map_err(|_| ValueError::Other {
+            must_be: "a whole number",
+            value: value.to_owned(),
+        })
 }
 
-fn positive_seconds(value: &str) -> Result<Duration, String> {
+fn positive_seconds(value: &str) -> Result<Duration, ValueError> {
     value
         .trim()
         .parse::<f64>()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("must be a number of seconds above 0, not `{value}`"))
+        .ok_or_else(|| ValueError::Other {
+            must_be: "a number of seconds above 0",
+            value: value.to_owned(),
+        })
 }

@@ -1,4 +1,4 @@
-//! The prompt cache (`claude-api.md` 2.3) and what can be said about its misses.
+//! The prompt cache (`docs/protocol.md#prompt-cache`) and what can be said about its misses.
 //!
 //! Order of a prefix: tools, system, messages. A breakpoint writes the prefix that ends with it
 //! and reads the longest live one among the 20 positions that end there.
@@ -9,22 +9,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::canon::{Canon, Mark, mark_of};
-use super::request::{Request, is_thinking, kind, text};
+use super::message::{is_thinking, kind, text};
+use super::request::Request;
 use super::toolset::{self, definition_in, is_deferred};
-use super::usage;
+use super::usage::{self, Charge};
 
 const LOOK_BACK: usize = 20;
 /// Entries and answers kept; the oldest go first.
 const KEPT: usize = 4096;
-
-/// How the input of one pass is billed, in tokens. The sum is the whole input.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Charge {
-    pub(super) input: u64,
-    pub(super) read: u64,
-    pub(super) write_5m: u64,
-    pub(super) write_1h: u64,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lifetime {

@@ -1,4 +1,5 @@
-//! The rules that hold between the values of a request (`claude-api.md` 2, 5, 6, 14).
+//! The rules that hold between the values of a request
+//! (`docs/protocol.md#request-body, #sending-answers-back`).
 //!
 //! The shape has been checked; thinking signatures are `sign`'s business, files and containers
 //! are looked up where they are.
@@ -6,9 +7,11 @@
 mod caching;
 mod code_results;
 mod compaction;
+mod container;
 mod history;
 mod images;
 mod output;
+mod texts;
 mod tool_changes;
 mod tools;
 
@@ -16,7 +19,8 @@ use serde_json::Value;
 
 use super::error::ApiError;
 use super::headers::Version;
-use super::request::{Request, text};
+use super::message::text;
+use super::request::Request;
 
 /// Most messages in one request.
 const MESSAGES: usize = 100_000;
@@ -40,10 +44,13 @@ pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result
     thinking(request)?;
     effort(request)?;
     tools::check(request)?;
+    diagnostics(request)?;
     tool_choice(request)?;
     output::check(request)?;
     compaction::check(request, paused)?;
     history::check(request, version, paused)?;
+    texts::check(request)?;
+    container::check(request)?;
     tool_changes::check(request)?;
     images::check(request)?;
     code_results::check(request)?;
@@ -66,7 +73,10 @@ fn model(request: &Request) -> Result<(), ApiError> {
             model.id
         )));
     }
-    if !matches!(request.inference_geo.as_str(), "us" | "global") {
+    if !matches!(
+        request.inference_geo.as_str(),
+        "us" | "global" | "not_available"
+    ) {
         return Err(ApiError::invalid(
             "inference_geo: Input should be 'us' or 'global'",
         ));
@@ -74,7 +84,7 @@ fn model(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Who answers in place of a model that refuses (2.7).
+/// Who answers in place of a model that refuses (`docs/protocol.md#fallbacks`).
 fn fallbacks(request: &Request) -> Result<(), ApiError> {
     let wrong = |what: String| Err(ApiError::invalid(format!("fallbacks: {what}")));
     match &request.fallbacks {
@@ -177,14 +187,25 @@ fn effort(request: &Request) -> Result<(), ApiError> {
             )));
         }
         if !model.efforts.contains(&effort) {
+            let mut levels = model.efforts.to_vec();
+            levels.sort_unstable();
             return Err(ApiError::invalid(format!(
-                "{path}output_config.effort: '{effort}' is not supported by {}. Supported levels: {}",
-                model.id,
-                model.efforts.join(", ")
+                "This model does not support effort level '{effort}'. Supported levels: {}.",
+                levels.join(", ")
             )));
         }
     }
     Ok(())
+}
+
+/// Only ids of this API's messages can be compared with (`docs/protocol.md#cache-diagnostics`).
+fn diagnostics(request: &Request) -> Result<(), ApiError> {
+    match &request.diagnostics {
+        Some(Some(id)) if !id.starts_with("msg_") => Err(ApiError::invalid(
+            "diagnostics.previous_message_id: String should match pattern '^msg_'",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn tool_choice(request: &Request) -> Result<(), ApiError> {

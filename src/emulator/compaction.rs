@@ -1,11 +1,12 @@
-//! Summaries on demand (`claude-api.md` 2.5): made without a model, signed, checked when they come
-//! back.
+//! Summaries on demand (`docs/protocol.md#compaction`): made without a model, signed, checked when
+//! they come back.
 
 use serde_json::{Value, json};
 
 use super::canon::Canon;
 use super::error::ApiError;
-use super::request::{Request, Role, kind, text};
+use super::message::{Role, kind, text};
+use super::request::Request;
 use super::sign;
 
 /// How much of each prompt a summary keeps, in characters.

@@ -36,14 +36,15 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+pub use edit::EditOutcome;
 pub(super) use edit::Edited;
 pub(super) use interpreter::Interpreter;
 pub(super) use report::{Line, PROCESSES};
 
-use report::Report;
+use report::{Report, WhyNot};
 use serde::{Deserialize, Serialize};
 
-use super::sandbox::Protection;
+use super::protection::Protection;
 use super::script::Edit;
 
 /// The exit code of a call that never started; the report says why.
@@ -129,7 +130,7 @@ fn complain(why: &str) -> ExitCode {
 fn outer_stage(path: &Path, job: &Job) -> u8 {
     let _already_leader = nix::unistd::setsid();
     if job.forgone.contains(&Mechanism::Namespaces) {
-        return inner_stage(job, Err("not used".into()));
+        return inner_stage(job, Err(WhyNot::NotUsed));
     }
     match world::leave() {
         Ok(()) => match supervise::inner_process(path) {
@@ -139,7 +140,7 @@ fn outer_stage(path: &Path, job: &Job) -> u8 {
         Err(world::Stuck::Refused(why)) => inner_stage(job, Err(why)),
         Err(world::Stuck::HalfWay(why)) => {
             let mut report = Report::open(&job.report);
-            report.add(&Line::Stuck(why));
+            report.add(&Line::Stuck(why.to_string()));
             REFUSED
         }
     }
@@ -148,7 +149,7 @@ fn outer_stage(path: &Path, job: &Job) -> u8 {
 #[cfg(not(target_os = "linux"))]
 fn outer_stage(_path: &Path, job: &Job) -> u8 {
     let _already_leader = nix::unistd::setsid();
-    inner_stage(job, Err("this system has none".into()))
+    inner_stage(job, Err(WhyNot::System("this system has none")))
 }
 
 fn refuse(job: &Job, why: &str) -> u8 {
@@ -157,7 +158,7 @@ fn refuse(job: &Job, why: &str) -> u8 {
 }
 
 /// `namespaces` tells why there are none.
-fn inner_stage(job: &Job, namespaces: Result<(), String>) -> u8 {
+fn inner_stage(job: &Job, namespaces: Result<(), WhyNot>) -> u8 {
     let mut report = Report::open(&job.report);
     let python = Interpreter::find(job.python.as_deref());
     let alone = namespaces.is_ok();
@@ -216,11 +217,11 @@ struct Confined {
 fn confine(
     job: &Job,
     python: Option<&Interpreter>,
-    namespaces: Result<(), String>,
+    namespaces: Result<(), WhyNot>,
 ) -> Result<Confined, String> {
     let root = match &namespaces {
-        Err(_) => Err("needs namespaces".to_owned()),
-        Ok(()) if job.forgone.contains(&Mechanism::PrivateRoot) => Err("not used".to_owned()),
+        Err(_) => Err(WhyNot::NeedsNamespaces),
+        Ok(()) if job.forgone.contains(&Mechanism::PrivateRoot) => Err(WhyNot::NotUsed),
         Ok(()) => root::enter(job, python),
     };
     let base = match &root {
@@ -228,18 +229,18 @@ fn confine(
         Err(_) => job.root.clone(),
     };
     if namespaces.is_ok() {
-        world::settle(job.processes)?;
+        world::settle(job.processes).map_err(|why| why.to_string())?;
     }
     let limited = limits::set(job, namespaces.is_ok());
     let rules = if job.forgone.contains(&Mechanism::Landlock) {
-        Err("not used".to_owned())
+        Err(WhyNot::NotUsed)
     } else {
         rules::restrict(&base, root.is_ok(), python)
     };
     let privileges = world::renounce(namespaces.is_ok());
     let protections = report::protections(&report::Found {
         namespaces,
-        root: root.as_ref().map(|_| ()).map_err(String::clone),
+        root: root.as_ref().map(|_| ()).map_err(WhyNot::clone),
         rules,
         limited,
         privileges,
@@ -255,15 +256,15 @@ fn confine(
 fn confine(
     job: &Job,
     _python: Option<&Interpreter>,
-    namespaces: Result<(), String>,
+    namespaces: Result<(), WhyNot>,
 ) -> Result<Confined, String> {
-    let missing = || "this system has no Landlock".to_owned();
+    let missing = || WhyNot::System("this system has no Landlock");
     let protections = report::protections(&report::Found {
         namespaces,
         root: Err(missing()),
         rules: Err(missing()),
         limited: limits::set(job, false),
-        privileges: Err("this system cannot forbid new privileges".into()),
+        privileges: Err(WhyNot::System("this system cannot forbid new privileges")),
     });
     Ok(Confined {
         base: job.root.clone(),

@@ -13,19 +13,20 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::config::EmulatorConfig;
 use super::error::ApiError;
-use super::id;
+use super::faults::Told;
 use super::sandbox::{Container, Limits, Sandbox};
-use super::server::EmulatorConfig;
-use super::state::Shared;
 
-/// Unusable so long after it was made (3.6).
+/// Unusable so long after it was made (`docs/protocol.md#sandbox-life`).
 const LIFE: TimeDelta = TimeDelta::days(30);
-/// What `expires_at` promises after each use.
-const ROLLING: TimeDelta = TimeDelta::minutes(30);
+/// What `expires_at` promises after each use, and where the tool has a REPL
+/// (`docs/protocol.md#sandbox-life`).
+const ROLLING: TimeDelta = TimeDelta::hours(1);
+const ROLLING_WITH_REPL: TimeDelta = TimeDelta::minutes(270);
 /// Containers kept at once; the least recently used goes first.
 const MOST: usize = 64;
-/// What `latest` stands for (3.9).
+/// What `latest` stands for (`docs/protocol.md#skills`).
 const SKILL_VERSION: &str = "20251013";
 const CUSTOM_SKILL_VERSION: &str = "skver_01";
 /// Calls that wait for one container.
@@ -37,6 +38,8 @@ pub(super) struct Containers {
     sandbox: Sandbox,
     parent: PathBuf,
     known: HashMap<String, Entry>,
+    /// Those that were made to expire, and how a request that names them learns it.
+    expired: HashMap<String, Told>,
     tasks: JoinSet<()>,
 }
 
@@ -54,8 +57,10 @@ type Job = Box<dyn for<'a> FnOnce(&'a mut Container) -> BoxFuture<'a, ()> + Send
 /// A way to one container.
 #[derive(Clone)]
 pub(super) struct Lease {
-    id: String,
+    pub(super) id: String,
     jobs: mpsc::Sender<Job>,
+    /// It is found, but its steps learn that it has expired.
+    pub(super) is_dead: bool,
 }
 
 impl fmt::Debug for Lease {
@@ -76,11 +81,13 @@ impl Containers {
             },
             parent: root.join("containers"),
             known: HashMap::new(),
+            expired: HashMap::new(),
             tasks: JoinSet::new(),
         }
     }
 
-    fn make(&mut self, id: String, now: DateTime<Utc>) -> Result<Lease, ApiError> {
+    /// Makes a container.
+    pub(super) fn make(&mut self, id: String, now: DateTime<Utc>) -> Result<Lease, ApiError> {
         while self.tasks.try_join_next().is_some() {}
         if self.known.len() >= MOST {
             let oldest = self.known.iter().min_by_key(|(_, entry)| entry.used);
@@ -97,7 +104,11 @@ impl Containers {
                 job(&mut container).await;
             }
         });
-        let lease = Lease { id, jobs };
+        let lease = Lease {
+            id,
+            jobs,
+            is_dead: false,
+        };
         self.known.insert(
             lease.id.clone(),
             Entry {
@@ -111,22 +122,34 @@ impl Containers {
     }
 
     /// Ends a container's life early.
-    pub(super) fn expire(&mut self, id: &str) {
-        self.known.remove(id);
+    pub(super) fn expire(&mut self, id: String, told: Told) {
+        self.known.remove(&id);
+        self.expired.insert(id, told);
     }
 
-    fn find(&mut self, id: &str, now: DateTime<Utc>) -> Option<Lease> {
-        let entry = self.known.get_mut(id)?;
+    /// Finds a container, or how a request that names it learns that there is none.
+    pub(super) fn find(&mut self, id: &str, now: DateTime<Utc>) -> Result<Lease, Told> {
+        if let Some(told) = self.expired.get_mut(id) {
+            // A step tells it once; who asks again is refused.
+            return match std::mem::take(told) {
+                Told::Result => Ok(Lease::dead(id)),
+                other => {
+                    *told = other;
+                    Err(other)
+                }
+            };
+        }
+        let entry = self.known.get_mut(id).ok_or_else(Told::default)?;
         if now - entry.made > LIFE {
             self.known.remove(id);
-            return None;
+            return Err(Told::default());
         }
         entry.used = now;
-        Some(entry.lease.clone())
+        Ok(entry.lease.clone())
     }
 
     /// Notes that a file was put in; false when it was there.
-    fn note_input(&mut self, container: &str, file: &str) -> bool {
+    pub(super) fn note_input(&mut self, container: &str, file: &str) -> bool {
         self.known
             .get_mut(container)
             .is_some_and(|entry| entry.inputs.insert(file.to_owned()))
@@ -134,55 +157,29 @@ impl Containers {
 }
 
 impl Lease {
-    /// Makes a new container.
-    pub(super) async fn make(shared: &Shared) -> Result<Self, ApiError> {
-        let id = id::fresh(shared.host.as_ref(), "container");
-        let now = shared.host.now();
-        shared
-            .with(move |state| state.containers.make(id, now))
-            .await?
-    }
-
-    /// Finds the container a request names.
-    pub(super) async fn find(shared: &Shared, id: &str) -> Result<Self, ApiError> {
-        let owned = id.to_owned();
-        let now = shared.host.now();
-        let found = shared.with(move |state| state.containers.find(&owned, now));
-        found.await?.ok_or_else(|| {
-            ApiError::invalid(format!("container: Container `{id}` not found or expired"))
-        })
-    }
-
-    /// Returns the `container` of a response.
-    pub(super) fn json(&self, now: DateTime<Utc>, skills: &[Value]) -> Value {
-        let expires = (now + ROLLING).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
-        let skills: Vec<Value> = skills.iter().map(resolved).collect();
-        let skills = (!skills.is_empty()).then_some(skills);
-        json!({"id": self.id, "expires_at": expires, "skills": skills})
-    }
-
-    /// Copies a file into the input directory, once.
-    pub(super) async fn add_input(
-        &self,
-        shared: &Shared,
-        file_id: &str,
-        name: &str,
-        blob: &Path,
-    ) -> Result<(), ApiError> {
-        let (id, file) = (self.id.clone(), file_id.to_owned());
-        let new = shared.with(move |state| state.containers.note_input(&id, &file));
-        if !new.await? {
-            return Ok(());
+    fn dead(id: &str) -> Self {
+        // Nobody listens at the other end.
+        let (jobs, _) = mpsc::channel(1);
+        Self {
+            id: id.to_owned(),
+            jobs,
+            is_dead: true,
         }
-        let unreadable =
-            |error: std::io::Error| ApiError::internal(format!("a file cannot be copied: {error}"));
-        let (name, blob) = (name.to_owned(), blob.to_owned());
-        let added = self
-            .run(move |container| {
-                Box::pin(async move { container.add_input(&name, &blob).map(|_| ()) })
-            })
-            .await?;
-        added.map_err(unreadable)
+    }
+
+    /// Returns the `container` of a response; `skills` is absent without any.
+    pub(super) fn json(&self, now: DateTime<Utc>, skills: &[Value], has_repl: bool) -> Value {
+        let rolling = match has_repl {
+            _ if self.is_dead => TimeDelta::zero(),
+            true => ROLLING_WITH_REPL,
+            false => ROLLING,
+        };
+        let expires = (now + rolling).to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let mut container = json!({"id": self.id, "expires_at": expires});
+        if let (false, Some(map)) = (skills.is_empty(), container.as_object_mut()) {
+            map.insert("skills".into(), skills.iter().map(resolved).collect());
+        }
+        container
     }
 
     /// Does something with the container when its turn comes. Dropping the future drops the work.

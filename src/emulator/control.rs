@@ -13,10 +13,9 @@ use axum::body::Body;
 use axum::http::Response;
 use serde_json::{Value, json};
 
+use super::app::App;
 use super::error::{ApiError, json_response};
-use super::faults::Fault;
-use super::faults::Faults;
-use super::server::App;
+use super::faults::{Fault, FaultError, Faults};
 
 /// Answers a request below `/_emulator/`.
 pub(super) async fn answer(
@@ -34,8 +33,9 @@ pub(super) async fn answer(
                 Value::Array(values) => values,
                 value => vec![value],
             };
-            let armed: Result<Vec<Fault>, String> = armed.iter().map(Fault::from_json).collect();
-            let armed = armed.map_err(ApiError::invalid)?;
+            let armed: Result<Vec<Fault>, FaultError> =
+                armed.iter().map(Fault::from_json).collect();
+            let armed = armed.map_err(|error| ApiError::invalid(error.to_string()))?;
             let count = armed.len();
             for fault in armed {
                 faults.add(fault).await.map_err(ended)?;

@@ -1,4 +1,4 @@
-//! The API's errors in their wire form (`claude-api.md` 9).
+//! The API's errors in their wire form (`docs/protocol.md#errors`).
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -83,6 +83,24 @@ impl ApiError {
         Self::new(status, kind, message.unwrap_or_else(|| text.to_owned()))
     }
 
+    /// An error type with the status that belongs to it.
+    pub(super) fn of_kind(kind: &str, message: Option<String>) -> Self {
+        let status = match kind {
+            "invalid_request_error" => 400,
+            "authentication_error" => 401,
+            "billing_error" => 402,
+            "permission_error" => 403,
+            "not_found_error" => 404,
+            "conflict_error" => 409,
+            "request_too_large" => 413,
+            "rate_limit_error" => 429,
+            "timeout_error" => 504,
+            "overloaded_error" => 529,
+            _ => 500,
+        };
+        Self::status(status, message)
+    }
+
     /// Adds `details.error_code`.
     #[must_use]
     pub(super) fn code(self, code: &str) -> Self {
@@ -109,6 +127,18 @@ impl ApiError {
             map.insert("details".into(), details.into());
         }
         json!({"type": "error", "error": error, "request_id": request_id})
+    }
+
+    /// Returns the answer to a request for a stream: HTTP 200, and the error is the first event
+    /// (`docs/protocol.md#expired-sandbox`).
+    pub(super) fn first_event(&self, request_id: &str) -> Response<Body> {
+        let frame = format!("event: error\ndata: {}\n\n", self.body(request_id));
+        let mut response = Response::new(Body::from(frame));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/event-stream; charset=utf-8"),
+        );
+        response
     }
 
     /// Returns the whole response.

@@ -1,128 +1,28 @@
-//! The Files API (`claude-api.md` 10): bytes on disk, what is known about them in the state.
+//! The Files API (`docs/protocol.md#files-api`): bytes on disk, what is known about them in the
+//! state.
 //!
 //! Only what a tool made can be downloaded. Names never reach the disk: a blob is called by its
 //! id.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 
+use super::app::{App, Call};
 use super::error::{ApiError, json_response};
+use super::file_store::{File, READABLE};
 use super::id;
-use super::server::{App, Call};
 use super::state::Shared;
 
 const LARGEST: u64 = 500 * 1024 * 1024;
 const OLD_SHAPES: &str = "files-api-2025-04-14";
 const EXPIRES: std::ops::RangeInclusive<i64> = 3600..=7_776_000;
-/// How long an expired file's metadata can still be read.
-const READABLE: TimeDelta = TimeDelta::days(30);
-
-/// One file.
-#[derive(Debug, Clone)]
-pub(super) struct File {
-    pub(super) id: String,
-    pub(super) name: String,
-    mime: String,
-    size: u64,
-    created: DateTime<Utc>,
-    expires: Option<DateTime<Utc>>,
-    downloadable: bool,
-    pub(super) blob: PathBuf,
-}
-
-/// Every file, oldest first.
-#[derive(Debug)]
-pub(super) struct FileStore {
-    directory: PathBuf,
-    files: Vec<File>,
-}
-
-impl FileStore {
-    pub(super) fn new(directory: PathBuf) -> Self {
-        Self {
-            directory,
-            files: Vec::new(),
-        }
-    }
-
-    fn find(&self, id: &str) -> Option<&File> {
-        self.files.iter().find(|file| file.id == id)
-    }
-
-    /// Finds a file that a request may use.
-    pub(super) fn usable(&self, id: &str, now: DateTime<Utc>) -> Result<File, ApiError> {
-        let file = self.known(id, now)?;
-        if file.expired(now) {
-            return Err(
-                ApiError::not_found(format!("File `{id}` has expired.")).code("file_expired")
-            );
-        }
-        Ok(file)
-    }
-
-    /// Finds a file that a block of a kind refers to: not every type can be looked at (6.1, 10).
-    pub(super) fn usable_in(
-        &self,
-        id: &str,
-        block: &str,
-        now: DateTime<Utc>,
-    ) -> Result<File, ApiError> {
-        let file = self.usable(id, now)?;
-        let fits = match block {
-            "image" => matches!(
-                file.mime.as_str(),
-                "image/jpeg" | "image/png" | "image/gif" | "image/webp"
-            ),
-            "document" => matches!(file.mime.as_str(), "application/pdf" | "text/plain"),
-            _ => true,
-        };
-        if fits {
-            return Ok(file);
-        }
-        Err(ApiError::invalid(format!(
-            "a file of type `{}` cannot be used in a `{block}` block",
-            file.mime
-        )))
-    }
-
-    fn known(&self, id: &str, now: DateTime<Utc>) -> Result<File, ApiError> {
-        self.find(id)
-            .filter(|file| file.expires.is_none_or(|at| at + READABLE > now))
-            .cloned()
-            .ok_or_else(|| ApiError::not_found(format!("File not found: {id}")))
-    }
-}
-
-impl File {
-    fn expired(&self, now: DateTime<Utc>) -> bool {
-        self.expires.is_some_and(|at| at <= now)
-    }
-
-    fn json(&self, old: bool) -> Value {
-        let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
-        let mut value = json!({
-            "type": "file",
-            "id": self.id,
-            "filename": self.name,
-            "mime_type": self.mime,
-            "size_bytes": self.size,
-            "created_at": time(self.created),
-            "downloadable": self.downloadable,
-        });
-        if let (false, Some(map)) = (old, value.as_object_mut()) {
-            map.insert("expires_at".into(), self.expires.map(time).into());
-        }
-        value
-    }
-}
-
 /// Takes over a file that a tool made; it becomes downloadable.
 pub(super) async fn adopt(shared: &Shared, path: &Path) -> Result<String, ApiError> {
     let id = id::fresh(shared.host.as_ref(), "file");
@@ -368,10 +268,11 @@ pub(super) async fn content(app: &App, id: &str) -> Result<Response<Body>, ApiEr
         .with(move |state| state.files.usable(&owned, now))
         .await??;
     if !file.downloadable {
-        return Err(
-            ApiError::invalid(format!("File `{id}` is not downloadable."))
-                .code("file_not_downloadable"),
-        );
+        let mut error = ApiError::invalid(format!("File '{id}' is not downloadable"));
+        error
+            .headers
+            .push(("x-should-retry".into(), "false".into()));
+        return Err(error);
     }
     let blob = tokio::fs::File::open(&file.blob)
         .await

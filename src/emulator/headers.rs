@@ -1,4 +1,4 @@
-//! What the headers of a request must say (`claude-api.md` 1.2).
+//! What the headers of a request must say (`docs/protocol.md#request-headers`).
 
 use axum::http::{HeaderMap, header};
 use subtle::ConstantTimeEq;

@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 use super::headers::Version;
-use super::request::{Request, Role};
+use super::message::{Role, text};
+use super::request::Request;
 use super::schema::Endpoint;
 use super::sign::{self, Binding, Enforced};
 use super::{check, schema};
@@ -26,29 +27,75 @@ pub fn refusal(body: &Value, betas: &[String]) -> Option<String> {
 #[derive(Debug)]
 pub struct Taken {
     binding: Binding,
+    offered: Vec<String>,
+    for_code: Vec<String>,
+    thinking_read: usize,
 }
+
+/// Why a request is refused, in the API's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(String);
 
 /// Judges a request by its shape, its history and what its thinking is bound to, whatever the
 /// model. `paused` says that its last message is a response that ended with `pause_turn`.
 ///
 /// # Errors
 /// Why it is refused.
-pub fn strictest(body: &Value, betas: &[String], paused: bool) -> Result<Taken, String> {
+pub fn strictest(body: &Value, betas: &[String], paused: bool) -> Result<Taken, Refused> {
+    strictest_of(0, body, betas, paused)
+}
+
+/// As [`strictest`], for the account of another organization than 0: it cannot read what was thought
+/// for others.
+///
+/// # Errors
+/// Why it is refused.
+pub fn strictest_of(
+    organization: u64,
+    body: &Value,
+    betas: &[String],
+    paused: bool,
+) -> Result<Taken, Refused> {
     let judged = schema::check(body, Endpoint::Create, Version::New, betas)
         .and_then(|()| Request::read(body, betas))
         .and_then(|request| {
             check::check(&request, Version::New, paused)?;
-            sign::check(&request, Enforced::Everywhere)
+            let checked = sign::check(&request, Enforced::Everywhere, organization)?;
+            let names = request.offered.iter().filter_map(|tool| text(tool, "name"));
+            Ok(Taken {
+                binding: checked.binding,
+                offered: names.map(str::to_owned).collect(),
+                for_code: match request.has_repl() {
+                    true => request.tools_for_code(),
+                    false => Vec::new(),
+                },
+                thinking_read: checked.thinking_read,
+            })
         });
-    match judged {
-        Ok(checked) => Ok(Taken {
-            binding: checked.binding,
-        }),
-        Err(error) => Err(error.message),
-    }
+    judged.map_err(|error| Refused(error.message))
 }
 
 impl Taken {
+    /// Returns whether a tool of this name may be called.
+    #[must_use]
+    pub fn offers(&self, name: &str) -> bool {
+        self.offered.iter().any(|offered| offered == name)
+    }
+
+    /// Returns whether code in the sandbox may call a tool of this name, and keeps its variables.
+    #[must_use]
+    pub fn offers_to_code(&self, name: &str) -> bool {
+        self.for_code.iter().any(|offered| offered == name)
+    }
+
+    /// Returns how many thinking blocks the model gets to read: those of another model are dropped
+    /// without a word.
+    #[must_use]
+    pub fn thinking_read(&self) -> usize {
+        self.thinking_read
+    }
+
     /// Returns the thinking block that the answer goes on with, signed.
     #[must_use]
     pub fn think(&mut self, text: &str) -> Value {

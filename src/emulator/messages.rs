@@ -4,19 +4,23 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use serde_json::{Map, Value, json};
 
-use super::cache::{Charge, Prefix};
+use super::app::{App, Call};
+use super::cache::Prefix;
 use super::conn::Reset;
 use super::containers::Lease;
 use super::error::{ApiError, json_response};
-use super::faults::{Fault, FaultKind, Taken, strikes};
+use super::faults::{Fault, FaultKind, Sent, Taken, Told, strikes};
+use super::file_store::File;
 use super::id;
+use super::matched_script::MatchedScript;
+use super::matching::script_for;
+use super::message::{Role, kind, text};
 use super::play::{Opening, Player};
-use super::request::{Request, Role, kind, text};
-use super::scene::{Scene, scene_for};
-use super::server::{App, Call, struck};
+use super::request::Request;
 use super::sign::{self, BINDING_BETA};
 use super::stream::{Over, Sink, TurnBody};
-use super::usage::{self, Usage};
+use super::strike::{Asked, struck};
+use super::usage::{self, Charge, Usage};
 use super::{check, compaction, schema};
 
 /// `POST /v1/messages`.
@@ -26,83 +30,89 @@ pub(super) async fn create(
     mut call: Call,
     body: &[u8],
 ) -> Result<Response<Body>, ApiError> {
-    let request = read(app, &call, body, schema::Endpoint::Create).await?;
-    let checked = sign::check(&request, app.enforced)?;
-    let files = files_of(&request);
-    let now = app.shared.host.now();
-    let files = app
-        .shared
+    let body = parse(body)?;
+    let request = read(app, &call, &body, schema::Endpoint::Create).await?;
+    let organization = app.shared.with(|state| state.organization).await?;
+    let checked = sign::check(&request, app.enforced, organization)?;
+    let files = usable_files(app, &request).await?;
+    // A summary is in no script.
+    let script = match &request.compaction {
+        Some(_) => None,
+        None => Some(script_for(app, &request).await?),
+    };
+    if let Some(script) = &script
+        && let Some(response) = script_faults(app, reset, script, &body, &mut call).await?
+    {
+        return Ok(response);
+    }
+    let container = match container(app, &request, &call).await {
+        Err((error, Told::Event)) if request.stream => return Ok(error.first_event(&call.id)),
+        found => found.map_err(|(error, _)| error)?,
+    };
+    let id = id::fresh(app.shared.host.as_ref(), "msg");
+    let (charge, diagnostics) = charged(app, &request, &id).await?;
+    let opening = Opening {
+        id,
+        diagnostics,
+        extras: extras(&request, checked.transformations),
+        files,
+        binding: checked.binding,
+        container,
+        usage: Usage::new(&request, charge),
+        request,
+    };
+    if opening.request.stream {
+        return Ok(streamed(app, opening, script, call));
+    }
+    let sink = Sink::silent(app.shared.clone(), call.id.clone());
+    let player = Player::new(app, sink, opening);
+    match perform(player, script, &call.taken).await {
+        Ok(message) => Ok(with_retry_after(json_response(&message))),
+        Err(_) => Err(ApiError::internal("the turn ended early")),
+    }
+}
+
+/// Finds the files that a request refers to.
+async fn usable_files(app: &App, request: &Request) -> Result<Vec<File>, ApiError> {
+    let (files, now) = (files_of(request), app.shared.host.now());
+    app.shared
         .with(move |state| {
             let found = files
                 .iter()
                 .map(|(id, block)| state.files.usable_in(id, block, now));
-            found.collect::<Result<Vec<_>, _>>()
+            found.collect()
         })
-        .await??;
-    // A summary is in no script.
-    let scene = match &request.compaction {
-        Some(_) => None,
-        None => Some(scene_for(app, &request).await?),
-    };
-    if let Some(scene) = &scene
-        && let Some(response) = script_faults(app, reset, scene, &mut call).await?
-    {
-        return Ok(response);
-    }
-    let container = container(app, &request, &call).await?;
-    let prefix = Prefix::of(&request);
-    let message_id = id::fresh(app.shared.host.as_ref(), "msg");
-    let (answered, asked) = (message_id.clone(), request.diagnostics.clone());
-    let (charge, diagnostics): (Charge, Value) = app
-        .shared
+        .await?
+}
+
+/// Says what the cache makes of a request that the message `id` answers, and remembers it.
+async fn charged(app: &App, request: &Request, id: &str) -> Result<(Charge, Value), ApiError> {
+    let (prefix, now) = (Prefix::of(request), app.shared.host.now());
+    let (answered, asked) = (id.to_owned(), request.diagnostics.clone());
+    app.shared
         .with(move |state| {
             let charge = state.cache.charge(&prefix, now);
             let diagnostics = state.cache.diagnose(asked.as_ref(), &prefix, charge);
             state.cache.answered(&answered, &prefix);
             (charge, diagnostics)
         })
-        .await?;
-    let opening = Opening {
-        id: message_id,
-        diagnostics,
-        extras: extras(&request, checked.transformations),
-        files,
-    };
-    let usage = Usage::new(&request, charge);
-    if !request.stream {
-        let sink = Sink::silent(app.shared.clone(), call.id.clone());
-        let player = Player::new(
-            app,
-            request,
-            sink,
-            usage,
-            checked.binding,
-            container,
-            opening,
-        );
-        return match perform(player, scene, &call.taken).await {
-            Ok(message) => Ok(json_response(&message)),
-            Err(_) => Err(ApiError::internal("the turn ended early")),
-        };
-    }
-    let separate = call
-        .taken
-        .0
-        .iter()
-        .any(|kind| matches!(kind, FaultKind::Chunks(_)));
+        .await
+}
+
+/// Answers with a stream; the turn is played while it is read.
+fn streamed(
+    app: &App,
+    opening: Opening,
+    script: Option<MatchedScript>,
+    call: Call,
+) -> Response<Body> {
+    let mut kinds = call.taken.0.iter();
+    let separate = kinds.any(|kind| matches!(kind, FaultKind::Chunks(_)));
     let (sink, outlet) = Sink::streaming(app.shared.clone(), call.id.clone(), &call.taken);
-    let player = Player::new(
-        app,
-        request,
-        sink,
-        usage,
-        checked.binding,
-        container,
-        opening,
-    );
+    let player = Player::new(app, sink, opening);
     let turn = async move {
         // Over: the client left or a fault ended the stream; there is no one to tell.
-        let _ = perform(player, scene, &call.taken).await;
+        let _ = perform(player, script, &call.taken).await;
     };
     let body = TurnBody::new(Box::pin(turn), outlet, separate);
     let mut response = Response::new(Body::from_stream(body));
@@ -112,11 +122,22 @@ pub(super) async fn create(
         HeaderValue::from_static("text/event-stream; charset=utf-8"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    with_retry_after(response)
 }
 
-/// Plays a scene, or without one a summary.
-async fn perform(player: Player, scene: Option<Scene>, taken: &Taken) -> Result<Value, Over> {
+/// Many answers tell when to come again (`docs/protocol.md#retries`); it means nothing on them.
+fn with_retry_after(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("17"));
+    response
+}
+
+/// Plays a script, or without one a summary.
+async fn perform(
+    player: Player,
+    scene: Option<MatchedScript>,
+    taken: &Taken,
+) -> Result<Value, Over> {
     match scene {
         Some(scene) => player.play(scene, taken).await,
         None => player.compact().await,
@@ -161,8 +182,9 @@ pub(super) async fn count_tokens(
     call: &Call,
     body: &[u8],
 ) -> Result<Response<Body>, ApiError> {
-    let request = read(app, call, body, schema::Endpoint::CountTokens).await?;
-    sign::check(&request, app.enforced)?;
+    let request = read(app, call, &parse(body)?, schema::Endpoint::CountTokens).await?;
+    let organization = app.shared.with(|state| state.organization).await?;
+    sign::check(&request, app.enforced, organization)?;
     let (files, now) = (files_of(&request), app.shared.host.now());
     app.shared
         .with(move |state| {
@@ -182,22 +204,24 @@ pub(super) async fn count_tokens(
     Ok(json_response(&counted))
 }
 
+fn parse(body: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::invalid(format!("The request body is not valid JSON: {error}")))
+}
+
 async fn read(
     app: &App,
     call: &Call,
-    body: &[u8],
+    body: &Value,
     endpoint: schema::Endpoint,
 ) -> Result<Request, ApiError> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| {
-        ApiError::invalid(format!("The request body is not valid JSON: {error}"))
-    })?;
-    schema::check(&value, endpoint, call.version, &call.betas)?;
+    schema::check(body, endpoint, call.version, &call.betas)?;
     if endpoint == schema::Endpoint::Create {
-        beyond(&value)?;
+        beyond(body)?;
     }
     // Before what it says of tools is believed.
-    compaction::check(&value, &call.betas)?;
-    let request = Request::read(&value, &call.betas)?;
+    compaction::check(body, &call.betas)?;
+    let request = Request::read(body, &call.betas)?;
     let tail = sign::tail_of(&request);
     let asked = answered_calls(&request);
     let (paused, thoughts) = app
@@ -278,27 +302,43 @@ fn files_of(request: &Request) -> Vec<(String, String)> {
     found
 }
 
-async fn container(app: &App, request: &Request, call: &Call) -> Result<Option<Lease>, ApiError> {
-    let Some(id) = &request.container else {
+/// Finds the container that a request names, or why there is none and how that is told.
+async fn container(
+    app: &App,
+    request: &Request,
+    call: &Call,
+) -> Result<Option<Lease>, (ApiError, Told)> {
+    let Some(id) = request.container.clone() else {
         return Ok(None);
     };
-    if call.taken.0.contains(&FaultKind::ExpireContainer) {
+    let expires = call.taken.0.iter().find_map(|kind| match kind {
+        FaultKind::ExpireContainer(told) => Some(*told),
+        _ => None,
+    });
+    if let Some(told) = expires {
         let id = id.clone();
-        app.shared
-            .with(move |state| state.containers.expire(&id))
-            .await?;
+        let expired = app
+            .shared
+            .with(move |state| state.containers.expire(id, told));
+        expired.await.map_err(|error| (error, Told::NotFound))?;
     }
-    Lease::find(&app.shared, id).await.map(Some)
+    Lease::find(&app.shared, &id).await.map(Some)
 }
 
 /// Lets the faults of a script that come before any answer strike; the others stay in the scene.
 async fn script_faults(
     app: &App,
     reset: &Reset,
-    scene: &Scene,
+    scene: &MatchedScript,
+    body: &Value,
     call: &mut Call,
 ) -> Result<Option<Response<Body>>, ApiError> {
     for (place, text) in scene.faults() {
+        let sent = Sent {
+            betas: &call.betas,
+            version: Some(call.version),
+            body,
+        };
         let fault = Fault::from_script(text).map_err(|problem| {
             ApiError::invalid(format!(
                 "the offline backend cannot use a script: `{place}`: {problem}"
@@ -310,15 +350,22 @@ async fn script_faults(
                 | FaultKind::Reset
                 | FaultKind::SlowStart { .. }
                 | FaultKind::Chunks(_)
-                | FaultKind::ExpireContainer
+                | FaultKind::Surrogates
+                | FaultKind::ExpireContainer(_)
+                | FaultKind::FirstEvent { .. }
+                | FaultKind::Refuse(_)
                 | FaultKind::Deltas(_)
                 | FaultKind::UnknownBeta { ignored: false, .. }
-        ) && fault.kind.concerns(&call.betas);
+        ) && fault.kind.concerns(&sent);
         if !early || !strikes(&app.shared, place, fault.times).await? {
             continue;
         }
-        let now = Taken(vec![fault.kind]);
-        if let Some(response) = struck(&now, reset).await? {
+        let now = Taken(vec![fault.kind.on(&sent)]);
+        let asked = Asked {
+            id: &call.id,
+            streams: body.get("stream") == Some(&Value::Bool(true)),
+        };
+        if let Some(response) = struck(&now, reset, asked).await? {
             return Ok(Some(response));
         }
         call.taken.0.extend(now.0);

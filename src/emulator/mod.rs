@@ -3,28 +3,36 @@
 //! It shares no type with the kernel's client: a shared misreading would pass both sides. It is
 //! reached by URL, like the real thing.
 
+mod app;
 mod cache;
 mod canon;
 mod check;
 mod compaction;
+mod config;
 pub mod confine;
 mod conn;
 mod containers;
 mod control;
 mod error;
 pub mod faults;
+mod file_store;
 mod files;
 mod headers;
 mod id;
 pub mod judge;
+mod lease;
+mod loaded_scripts;
+mod matched_script;
+mod matching;
+mod message;
 mod messages;
 mod models;
 mod place;
 mod play;
+mod protection;
 mod query;
 mod request;
 pub mod sandbox;
-mod scene;
 mod schema;
 pub mod script;
 mod scripts;
@@ -33,6 +41,7 @@ mod sign;
 mod state;
 mod steps;
 mod stream;
+mod strike;
 mod structured;
 mod toolset;
 mod turns;

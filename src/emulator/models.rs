@@ -1,4 +1,5 @@
-//! The models: one table (`claude-api.md` 2.1, 2.2, 2.3, 11) and the Models API over it (1.7).
+//! The models: one table (`docs/protocol.md#models, #thinking, #effort`) and the Models API over it
+//! (`docs/protocol.md#models-api`).
 
 use axum::body::Body;
 use axum::http::Response;
@@ -28,9 +29,9 @@ pub(super) struct Model {
     pub(super) default_effort: &'static str,
     /// `tool_choice` any and tool are refused.
     pub(super) refuses_forced_tools: bool,
-    /// Takes `role: "system"` inside `messages` (2.6).
+    /// Takes `role: "system"` inside `messages` (`docs/protocol.md#system-messages`).
     pub(super) system_messages: bool,
-    /// Checks a thinking block's prefix by default (14.1).
+    /// Checks a thinking block's prefix by default (`docs/protocol.md#thinking-binding`).
     pub(super) checks_prefix: bool,
     /// `display` when the request has none: true for `omitted`.
     pub(super) hides_thinking: bool,
@@ -127,6 +128,8 @@ const OPUS_45: Model = Model {
     id: "claude-opus-4-5",
     display_name: "Claude Opus 4.5",
     created: "2025-11-24",
+    lifecycle: "deprecated",
+    retires: Some("2027-01-22"),
     max_input_tokens: 200_000,
     max_tokens: 64_000,
     thinking: MANUAL,
@@ -143,7 +146,6 @@ const SONNET_45: Model = Model {
     display_name: "Claude Sonnet 4.5",
     created: "2025-09-29",
     line: "sonnet",
-    lifecycle: "deprecated",
     retires: Some("2026-11-30"),
     efforts: &[],
     min_cacheable: 1024,
@@ -155,6 +157,8 @@ const HAIKU_45: Model = Model {
     display_name: "Claude Haiku 4.5",
     created: "2025-10-15",
     line: "haiku",
+    lifecycle: "active",
+    retires: None,
     efforts: &[],
     repl: false,
     ..OPUS_45
@@ -169,6 +173,7 @@ const MODELS: &[Model] = &[
         line: "fable",
         refuses_forced_tools: true,
         checks_prefix: true,
+        fast: true,
         ..CURRENT
     },
     Model {
@@ -177,7 +182,6 @@ const MODELS: &[Model] = &[
         created: "2026-10-07",
         line: "haiku",
         thinking: TO_HIGH,
-        efforts: NO_XHIGH,
         default_effort: "medium",
         checks_prefix: true,
         ..CURRENT
@@ -242,7 +246,6 @@ const MODELS: &[Model] = &[
         created: "2026-05-28",
         thinking: OFF_OR_ADAPTIVE,
         min_cacheable: 1024,
-        fast: true,
         ..CURRENT
     },
     Model {
@@ -284,23 +287,25 @@ const MODELS: &[Model] = &[
 ];
 
 impl Model {
-    /// Whether `compaction` is taken (2.5).
+    /// Whether `compaction` is taken (`docs/protocol.md#compaction`).
     pub(super) fn compacts(&self) -> bool {
-        self.line != "haiku" && !self.has_small_window()
+        !self.has_small_window()
     }
 
-    /// Whether `output_config.task_budget` is taken (2.2).
+    /// Whether `output_config.task_budget` is taken (`docs/protocol.md#task-budgets`).
     pub(super) fn takes_budgets(&self) -> bool {
-        let opus = [
+        let others = [
             "claude-opus-4-7",
             "claude-opus-4-8",
             "claude-opus-5",
             "claude-opus-5-5",
+            "claude-haiku-5-5",
         ];
-        self.line == "fable" || opus.contains(&self.id)
+        self.line == "fable" || others.contains(&self.id)
     }
 
-    /// Whether a thinking block made by `producer` can be read (14.1); unreadable ones are dropped.
+    /// Whether a thinking block made by `producer` can be read
+    /// (`docs/protocol.md#thinking-binding`); unreadable ones are dropped.
     pub(super) fn reads_thinking_of(&self, producer: &str) -> bool {
         let this = self.name();
         let producer = find(producer).map_or(producer, |model| model.name());
@@ -323,7 +328,8 @@ impl Model {
         self.max_input_tokens <= 200_000
     }
 
-    /// Pixels of an image's longer side that are looked at; larger ones are made smaller (6.1).
+    /// Pixels of an image's longer side that are looked at; larger ones are made smaller
+    /// (`docs/protocol.md#images`).
     pub(super) fn seen_side(&self) -> usize {
         // The same models hide their thinking: 4.7 and later.
         if self.hides_thinking { 2576 } else { 1568 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::error::ApiError;
+use super::message::{Message, blocks, kind, list, present, text};
 use super::models::{self, Model};
 use super::toolset::{Toolset, definition_in};
 
@@ -29,6 +30,8 @@ pub(super) struct Request {
     pub(super) has_budget: bool,
     pub(super) format: Option<Value>,
     pub(super) container: Option<String>,
+    /// `container` was given as an object.
+    pub(super) container_is_object: bool,
     pub(super) skills: Vec<Value>,
     /// `None` when `diagnostics` is absent; inside, `previous_message_id`.
     pub(super) diagnostics: Option<Option<String>>,
@@ -45,24 +48,6 @@ pub(super) struct Request {
     /// `context_management` was asked for.
     pub(super) edits_context: bool,
     pub(super) betas: Vec<String>,
-}
-
-/// One message; a string content has become one text block.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Message {
-    pub(super) role: Role,
-    pub(super) blocks: Vec<Value>,
-    /// `clear_at`, of `system` messages alone.
-    pub(super) clear_at: Option<String>,
-    /// `output_config`, likewise.
-    pub(super) config: Option<Value>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    User,
-    Assistant,
-    System,
 }
 
 /// `thinking`, with the model's defaults filled in.
@@ -83,17 +68,6 @@ pub(super) enum Display {
     Summarized,
     Omitted,
     Updates,
-}
-
-impl Role {
-    /// The word on the wire.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::System => "system",
-        }
-    }
 }
 
 impl Request {
@@ -133,6 +107,7 @@ impl Request {
             has_budget: config.is_some_and(|config| present(config, "task_budget").is_some()),
             format: config.and_then(|config| present(config, "format")),
             container: container.0,
+            container_is_object: body.get("container").is_some_and(Value::is_object),
             skills: container.1,
             diagnostics: present(body, "diagnostics")
                 .map(|given| text(&given, "previous_message_id").map(str::to_owned)),
@@ -141,7 +116,9 @@ impl Request {
                 .filter_map(|stop| stop.as_str().map(str::to_owned))
                 .collect(),
             cache_control: present(body, "cache_control"),
-            inference_geo: text(body, "inference_geo").unwrap_or("global").to_owned(),
+            inference_geo: text(body, "inference_geo")
+                .unwrap_or("not_available")
+                .to_owned(),
             speed: text(body, "speed").unwrap_or("standard").to_owned(),
             compaction: present(body, "compaction")
                 .map(|given| text(&given, "instructions").map(str::to_owned)),
@@ -181,6 +158,12 @@ impl Request {
             .find(|kind| kind.starts_with("code_execution_"))
     }
 
+    /// Whether code that keeps its variables can run.
+    pub(super) fn has_repl(&self) -> bool {
+        let tool = self.code_execution();
+        self.model.has_repl() && tool.is_some_and(|kind| kind >= "code_execution_20260120")
+    }
+
     /// Whether `tool_choice` is of this type.
     pub(super) fn chooses(&self, word: &str) -> bool {
         self.tool_choice
@@ -202,7 +185,8 @@ impl Request {
             .any(|tool| text(tool, "name") == Some(name))
     }
 
-    /// Returns the names of the tools that code in the sandbox may call (3.7).
+    /// Returns the names of the tools that code in the sandbox may call
+    /// (`docs/protocol.md#programmatic-calls`).
     pub(super) fn tools_for_code(&self) -> Vec<String> {
         let called = |tool: &&Value| {
             let callers = tool.get("allowed_callers").and_then(Value::as_array);
@@ -218,26 +202,6 @@ impl Request {
     /// Whether the model may think in this request.
     pub(super) fn thinks(&self) -> bool {
         self.thinking.kind != "disabled"
-    }
-}
-
-impl Message {
-    /// The effort from here on, if it changes here.
-    pub(super) fn effort(&self) -> Option<&str> {
-        text(self.config.as_ref()?, "effort")
-    }
-
-    fn read(value: &Value) -> Self {
-        Self {
-            role: match text(value, "role") {
-                Some("assistant") => Role::Assistant,
-                Some("system") => Role::System,
-                _ => Role::User,
-            },
-            blocks: blocks(value.get("content")),
-            clear_at: text(value, "clear_at").map(str::to_owned),
-            config: present(value, "output_config"),
-        }
     }
 }
 
@@ -269,37 +233,5 @@ impl Thinking {
                 .and_then(|binding| text(binding, "prefix_mismatch_behavior"))
                 .map(str::to_owned),
         }
-    }
-}
-
-/// Returns a text field.
-pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name).and_then(Value::as_str)
-}
-
-/// Returns a block's `type`.
-pub(super) fn kind(block: &Value) -> &str {
-    text(block, "type").unwrap_or_default()
-}
-
-/// Whether a block is thinking, shown or redacted.
-pub(super) fn is_thinking(block: &Value) -> bool {
-    matches!(kind(block), "thinking" | "redacted_thinking")
-}
-
-fn present(value: &Value, name: &str) -> Option<Value> {
-    value.get(name).filter(|value| !value.is_null()).cloned()
-}
-
-fn list(value: &Value, name: &str) -> Vec<Value> {
-    let items = value.get(name).and_then(Value::as_array);
-    items.cloned().unwrap_or_default()
-}
-
-fn blocks(content: Option<&Value>) -> Vec<Value> {
-    match content {
-        Some(Value::String(text)) => vec![serde_json::json!({"type": "text", "text": text})],
-        Some(Value::Array(blocks)) => blocks.clone(),
-        _ => Vec::new(),
     }
 }

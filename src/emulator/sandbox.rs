@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use super::confine;
 
-pub use confine::Mechanism;
+pub use super::protection::{Protection, Protections};
+pub use confine::{EditOutcome, Mechanism};
 pub use container::{Cell, ClientCall, Container};
 pub(super) use files::remove;
 
@@ -35,7 +36,7 @@ pub struct Outcome {
     pub files: Vec<PathBuf>,
 }
 
-/// Why a call has no outcome: an `error_code` of `claude-api.md` 3.3.
+/// Why a call has no outcome: an `error_code` of `docs/protocol.md#code-results`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct CallError {
@@ -60,35 +61,6 @@ impl From<io::Error> for CallError {
     fn from(error: io::Error) -> Self {
         Self::unavailable(error.to_string())
     }
-}
-
-/// What a text-editor call did: the `content` of `text_editor_code_execution_tool_result`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(tag = "type")]
-pub enum EditOutcome {
-    /// Serialises as the whole result object.
-    #[serde(rename = "text_editor_code_execution_view_result")]
-    View {
-        /// `text`, `image` or `pdf`.
-        file_type: String,
-        /// The text; empty for an image or PDF.
-        content: String,
-        num_lines: Option<u64>,
-        start_line: Option<u64>,
-        total_lines: Option<u64>,
-    },
-    /// Whether the file was there before.
-    #[serde(rename = "text_editor_code_execution_create_result")]
-    Create { is_file_update: bool },
-    /// Where the change is, and its lines with `-`, `+` or a space before them.
-    #[serde(rename = "text_editor_code_execution_str_replace_result")]
-    Replace {
-        old_start: Option<u64>,
-        old_lines: Option<u64>,
-        new_start: Option<u64>,
-        new_lines: Option<u64>,
-        lines: Option<Vec<String>>,
-    },
 }
 
 /// How much one call may use.
@@ -133,43 +105,6 @@ pub struct Sandbox {
     pub python: Option<PathBuf>,
     /// What a call may use.
     pub limits: Limits,
-}
-
-/// One protection and whether this machine gives it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Protection {
-    /// Such as `network` or `file access`.
-    pub name: String,
-    /// Whether it holds.
-    pub active: bool,
-    /// Why it does not, in a few words.
-    pub why_not: Option<String>,
-}
-
-/// What protects this machine from what runs in a container.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub struct Protections {
-    /// One entry each, always the same names in the same order.
-    pub entries: Vec<Protection>,
-}
-
-impl Protections {
-    /// Returns one sentence naming what is missing; `None` when all hold.
-    #[must_use]
-    pub fn warning(&self) -> Option<String> {
-        let missing: Vec<&str> = self
-            .entries
-            .iter()
-            .filter(|entry| !entry.active)
-            .map(|entry| entry.name.as_str())
-            .collect();
-        (!missing.is_empty()).then(|| {
-            format!(
-                "This machine does not confine commands fully: {}.",
-                missing.join(", ")
-            )
-        })
-    }
 }
 
 impl Sandbox {

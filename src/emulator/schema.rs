@@ -1,4 +1,4 @@
-//! The shape of a request's body (`claude-api.md` 2 to 6), as tables of its own.
+//! The shape of a request's body (`docs/protocol.md#request-body`), as tables of its own.
 //!
 //! Only what can be said of each value by itself: what values mean together is `check`'s business.
 //! Unknown fields, and beta fields without their header, are refused.
@@ -268,7 +268,8 @@ pub(super) fn check(
     tools::check_inline(messages, &Path::Key(&Path::Root, "messages"), betas)
 }
 
-/// Every message has content but a `system` message that configures what follows (2.6).
+/// Every message has content but a `system` message that configures what follows
+/// (`docs/protocol.md#system-messages`).
 fn contents(messages: &Value) -> Result<(), ApiError> {
     let messages = messages.as_array().into_iter().flatten();
     let mut empty = messages.enumerate().filter(|(_, message)| {

@@ -21,7 +21,7 @@
 //! | fence `json block` | any content block, sent as it is; variables are filled into the input of a call |
 //! | fence `json result` | the structured result, checked against the request's schema |
 //! | fence `LANGUAGE show` | prose: shown, not run |
-//! | `<!-- stop: … -->`, `<!-- fault: … -->`, `<!-- deltas: … -->` | directives |
+//! | `<!-- stop: … -->`, `<!-- fault: … -->`, `<!-- deltas: … -->`, `<!-- together: … -->` | directives |
 //! | any other comment | nothing: a note for readers |
 //!
 //! After calls, `{{tool_result}}` is the last result, `{{tool_result_1}}` the first of the turn. In
@@ -76,6 +76,8 @@ pub enum Part {
     /// `<!-- stop: pause_turn -->`, `<!-- stop: refusal cyber -->`, `<!-- stop: max_tokens -->`:
     /// the words, at least one.
     Stop(Vec<String>),
+    /// `<!-- together: 2 -->`: the next steps, so many, are called at once.
+    Together(usize),
     /// `<!-- fault: … -->`: something that goes wrong here (see `faults`).
     Fault(String),
     /// `<!-- deltas: 10000 every 10 ms -->`: a text block of that many small deltas.

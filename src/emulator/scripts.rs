@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::config::EmulatorConfig;
 use super::error::ApiError;
-use super::scene::Scene;
+use super::loaded_scripts::Loaded;
+use super::matched_script::MatchedScript;
 use super::script::{self, Scripts as Parsed};
-use super::server::EmulatorConfig;
 use super::state::Shared;
 
 /// How large a script may be; one is written by hand.
@@ -18,15 +19,6 @@ const LARGEST: u64 = 4 << 20;
 pub(super) struct Scripts {
     files: Vec<PathBuf>,
     directories: Vec<PathBuf>,
-}
-
-/// The files as they were last read.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Loaded {
-    stamps: Vec<(PathBuf, Option<SystemTime>, u64)>,
-    turns: Arc<Parsed>,
-    /// Why a file was left out.
-    problem: Option<String>,
 }
 
 impl Scripts {
@@ -45,11 +37,11 @@ impl Scripts {
         &self,
         shared: &Shared,
         prompts: &[String],
-    ) -> Result<Option<Scene>, ApiError> {
+    ) -> Result<Option<MatchedScript>, ApiError> {
         let loaded = self.load(shared).await?;
         let found = prompts.iter().find_map(|prompt| loaded.turns.find(prompt));
         match (found, loaded.problem) {
-            (Some(found), _) => Ok(Some(Scene {
+            (Some(found), _) => Ok(Some(MatchedScript {
                 place: format!("{}:{}", found.turn.file, found.turn.line),
                 parts: found.turn.parts.clone(),
                 variables: found.variables,

@@ -3,23 +3,24 @@
 //! It executes code, so it binds 127.0.0.1 only, takes no request whose `Host` is another or that
 //! has an `Origin` (a web page), and answers no one without the key.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Extract};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::app::{App, Call};
 use super::conn::{Loopback, Reset};
 use super::containers::Containers;
 use super::control;
 use super::error::ApiError;
-use super::faults::{FaultKind, Faults, Taken};
+use super::faults::{FaultKind, Faults, Sent, Taken};
 use super::files;
 use super::headers::{Version, betas, guard};
 use super::id;
@@ -30,35 +31,14 @@ use super::query::Query;
 use super::scripts::Scripts;
 use super::sign::Enforced;
 use super::state::{Recorded, Shared};
-use crate::host::{Host, SystemHost};
+use super::strike::{Asked, struck};
+use crate::host::SystemHost;
+
+pub use super::config::EmulatorConfig;
 
 /// The largest body of a Messages request.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 const ORGANIZATION: &str = "0ff11e00-0000-4000-8000-000000000000";
-
-/// How to start the backend.
-#[derive(Debug, Clone, Default)]
-pub struct EmulatorConfig {
-    /// The API key clients must send; a random one when `None`.
-    pub key: Option<String>,
-    /// TCP port on 127.0.0.1; 0 takes a free one.
-    pub port: u16,
-    /// Script files, first match wins; read again when they change.
-    pub scripts: Vec<PathBuf>,
-    /// Directories whose `*.claude.md` are scripts.
-    pub script_dirs: Vec<PathBuf>,
-    /// The interpreter for `python`; else `python3` from the standard places.
-    pub python: Option<PathBuf>,
-    /// The binary that has the hidden `sandbox-exec` subcommand; else the running one.
-    pub sandbox_command: Option<PathBuf>,
-    /// Where containers and files live; a fresh temporary directory when `None`.
-    pub root: Option<PathBuf>,
-    /// Clock and ids; the system's when `None`.
-    pub host: Option<Arc<dyn Host>>,
-    /// Whether every model refuses thinking in an edited history, as later ones will; else those
-    /// that do today.
-    pub strict_thinking: bool,
-}
 
 /// A running backend. Dropping it stops the server and ends every container's processes.
 #[derive(Debug)]
@@ -70,17 +50,6 @@ pub struct Emulator {
     tasks: JoinSet<()>,
     /// Removed with the backend when no root was given.
     _place: Option<Place>,
-}
-
-/// What every request needs.
-#[derive(Debug, Clone)]
-pub(super) struct App {
-    pub(super) shared: Shared,
-    pub(super) scripts: Arc<Scripts>,
-    /// Who is held to what thinking is bound to.
-    pub(super) enforced: Enforced,
-    key: Arc<str>,
-    port: u16,
 }
 
 impl Emulator {
@@ -178,16 +147,6 @@ pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
     })
 }
 
-/// One request within the server.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) id: String,
-    pub(super) version: Version,
-    pub(super) betas: Vec<String>,
-    pub(super) query: Query,
-    pub(super) taken: Taken,
-}
-
 async fn serve(
     Extract(app): Extract<App>,
     ConnectInfo(reset): ConnectInfo<Reset>,
@@ -223,7 +182,7 @@ async fn route(
         .is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
     let upload = parts.method == "POST" && path == "/v1/files" && multipart;
     let (bytes, body) = if upload {
-        (axum::body::Bytes::new(), Some(body))
+        (Bytes::new(), Some(body))
     } else {
         let bytes = axum::body::to_bytes(body, BODY_LIMIT).await;
         let bytes = bytes.map_err(|_| {
@@ -241,26 +200,54 @@ async fn route(
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
     let (at, size) = (path.clone(), bytes.len());
+    let version = Version::of(&parts.headers);
     let mut betas = betas(&parts.headers);
-    let sent = betas.clone();
+    let (sent, newest) = (betas.clone(), version.as_ref().ok().copied());
+    let streams = recorded.body.get("stream") == Some(&Value::Bool(true));
     let taken = app
         .shared
         .with(move |state| {
+            let sent = Sent {
+                betas: &sent,
+                version: newest,
+                body: &recorded.body,
+            };
+            let taken = Taken::from(&mut state.faults, &at, &sent);
             state.record(recorded, size);
-            Taken::from(&mut state.faults, &at, &sent)
+            if taken.0.contains(&FaultKind::OtherOrganization) {
+                state.organization += 1;
+            }
+            taken
         })
         .await?;
-    if let Some(response) = struck(&taken, reset).await? {
+    let asked = Asked {
+        id: request_id,
+        streams,
+    };
+    if let Some(response) = struck(&taken, reset, asked).await? {
         return Ok(response);
     }
     betas.retain(|sent| !taken.hides(sent));
     let call = Call {
         id: request_id.to_owned(),
-        version: Version::of(&parts.headers)?,
+        version: version?,
         betas,
         query: Query::parse(parts.uri.query().unwrap_or_default()),
         taken,
     };
+    dispatch(app, reset, call, &parts, bytes, body).await
+}
+
+/// Calls what answers at a path.
+async fn dispatch(
+    app: &App,
+    reset: &Reset,
+    call: Call,
+    parts: &Parts,
+    bytes: Bytes,
+    body: Option<Body>,
+) -> Result<Response<Body>, ApiError> {
+    let path = parts.uri.path();
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match (parts.method.as_str(), segments.as_slice(), body) {
         ("POST", ["v1", "messages"], _) => messages::create(app, reset, call, &bytes).await,
@@ -289,50 +276,6 @@ async fn route(
         ) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::not_found(format!("Not found: {path}"))),
     }
-}
-
-/// Lets what strikes before any answer strike.
-pub(super) async fn struck(
-    taken: &Taken,
-    reset: &Reset,
-) -> Result<Option<Response<Body>>, ApiError> {
-    for kind in &taken.0 {
-        match kind {
-            FaultKind::SlowStart { ms } => {
-                tokio::time::sleep(std::time::Duration::from_millis(*ms)).await;
-            }
-            FaultKind::Reset => {
-                reset.pull();
-                return std::future::pending().await;
-            }
-            FaultKind::Status(refusal) => {
-                let Some(body) = &refusal.body else {
-                    return Err(refusal.error());
-                };
-                let mut response = refusal.error().response("");
-                *response.body_mut() = Body::from(body.clone());
-                response.headers_mut().insert(
-                    header::CONTENT_TYPE,
-                    HeaderValue::from_static("text/html; charset=utf-8"),
-                );
-                return Ok(Some(response));
-            }
-            FaultKind::UnknownBeta {
-                beta,
-                ignored: false,
-            } => {
-                return Err(ApiError::invalid(format!(
-                    "Unexpected value(s) `{beta}` for the `anthropic-beta` header"
-                )));
-            }
-            FaultKind::UnknownBeta { ignored: true, .. }
-            | FaultKind::Stream(..)
-            | FaultKind::Chunks(_)
-            | FaultKind::ExpireContainer
-            | FaultKind::Deltas(_) => {}
-        }
-    }
-    Ok(None)
 }
 
 fn header_list(headers: &axum::http::HeaderMap) -> Vec<(String, String)> {

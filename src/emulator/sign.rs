@@ -1,7 +1,7 @@
 //! Thinking blocks: signed over what came before them, checked when they come back
-//! (`claude-api.md` 14.1).
+//! (`docs/protocol.md#thinking-binding`).
 //!
-//! A signature holds the model, a digest of the block's text, of the system prompt, the tools and
+//! A signature holds the model, the organization, a digest of the block's text, of the system prompt, the tools and
 //! every earlier block, and of the thinking block before it. The key is fixed, so that a history
 //! outlives the backend that made it: this guards against edits, not against forgers.
 
@@ -15,7 +15,8 @@ use sha2::Sha256;
 
 use super::canon::{Canon, Mark, mark_of};
 use super::error::ApiError;
-use super::request::{Request, Role, is_thinking, kind, text};
+use super::message::{Role, is_thinking, kind, text};
+use super::request::Request;
 use super::toolset::{self, is_deferred, key_of};
 
 const KEY: [u8; 64] = *b"claude-kernel offline backend: thinking is bound to what it saw.";
@@ -31,12 +32,17 @@ pub(super) struct Binding {
     /// The signature of the last thinking block.
     previous: Option<String>,
     model: &'static str,
+    organization: Organization,
 }
+
+/// Whose account a request is sent from, by number; 0 unless it moved.
+pub(super) type Organization = u64;
 
 /// What a signature says.
 #[derive(Debug, PartialEq)]
 struct Signed {
     model: String,
+    organization: Organization,
     prefix: String,
     previous: Option<String>,
     thinking: String,
@@ -49,10 +55,12 @@ pub(super) struct Checked {
     pub(super) binding: Binding,
     /// What was done to the history: `input_transformations`.
     pub(super) transformations: Vec<Value>,
+    /// How many thinking blocks the model gets to read.
+    pub(super) thinking_read: usize,
 }
 
 impl Binding {
-    fn new(request: &Request) -> Self {
+    fn new(request: &Request, organization: Organization) -> Self {
         let mut canon = Canon::default();
         canon.word("system");
         for block in &request.system {
@@ -73,6 +81,7 @@ impl Binding {
             deferred: deferred.map(|tool| (key_of(tool), mark_of(tool))).collect(),
             previous: None,
             model: request.model.id,
+            organization,
         }
     }
 
@@ -82,7 +91,7 @@ impl Binding {
             self.previous = text(block, "signature")
                 .or_else(|| text(block, "data"))
                 .map(str::to_owned);
-        } else {
+        } else if !is_blank(block) {
             self.canon.word(role.word());
             self.canon.value(block);
             for name in toolset::named_by(block) {
@@ -97,6 +106,7 @@ impl Binding {
     pub(super) fn sign(&self, thinking: &str) -> String {
         let signed = Signed {
             model: self.model.to_owned(),
+            organization: self.organization,
             prefix: self.prefix(),
             previous: self.previous.as_deref().map(digest),
             thinking: digest(thinking),
@@ -111,7 +121,14 @@ impl Binding {
 
 impl Signed {
     fn encode(&self) -> String {
-        let body = json!([self.model, self.prefix, self.previous, self.thinking]).to_string();
+        let body = json!([
+            self.model,
+            self.prefix,
+            self.previous,
+            self.thinking,
+            self.organization
+        ]);
+        let body = body.to_string();
         let mac = mac(body.as_bytes()).finalize().into_bytes();
         let mut bytes = mac.to_vec();
         bytes.extend_from_slice(body.as_bytes());
@@ -122,9 +139,16 @@ impl Signed {
         let bytes = STANDARD.decode(signature).ok()?;
         let (tag, body) = bytes.split_at_checked(32)?;
         mac(body).verify_slice(tag).ok()?;
-        let (model, prefix, previous, thinking) = serde_json::from_slice(body).ok()?;
+        // Older backends knew one organization and did not name it.
+        let (model, prefix, previous, thinking, organization) = serde_json::from_slice(body)
+            .or_else(|_| {
+                let signed: (_, _, _, _) = serde_json::from_slice(body)?;
+                Ok::<_, serde_json::Error>((signed.0, signed.1, signed.2, signed.3, 0))
+            })
+            .ok()?;
         Some(Self {
             model,
+            organization,
             prefix,
             previous,
             thinking,
@@ -174,10 +198,16 @@ pub(super) fn tail_of(request: &Request) -> Mark {
 /// Returns the same for a list of blocks.
 pub(super) fn tail_mark<'a>(blocks: impl Iterator<Item = &'a Value>) -> Mark {
     let mut canon = Canon::default();
-    for block in blocks.filter(|block| !is_thinking(block)) {
+    for block in blocks.filter(|block| !is_thinking(block) && !is_blank(block)) {
         canon.value(block);
     }
     canon.mark()
+}
+
+/// Whether a block is text without words. A client may have to leave it out
+/// (`docs/protocol.md#blank-text`), so nothing is bound to it.
+fn is_blank(block: &Value) -> bool {
+    kind(block) == "text" && text(block, "text").is_some_and(|text| text.trim().is_empty())
 }
 
 /// Who is held to what thinking is bound to.
@@ -192,18 +222,24 @@ pub(super) enum Enforced {
 /// Checks every thinking block of a request against what stands before it.
 ///
 /// # Errors
-/// 400 with the text of section 9 for a block that was edited or stands in an edited history.
-pub(super) fn check(request: &Request, enforced: Enforced) -> Result<Checked, ApiError> {
-    let mut binding = Binding::new(request);
+/// 400, in the API's words, for a block that was edited or stands in an edited history.
+pub(super) fn check(
+    request: &Request,
+    enforced: Enforced,
+    organization: Organization,
+) -> Result<Checked, ApiError> {
+    let mut binding = Binding::new(request, organization);
+    let mut thinking_read = 0;
     let mut transformations = Vec::new();
     let reports = request.beta(BINDING_BETA);
     for (i, message) in request.messages.iter().enumerate() {
         for (j, block) in message.blocks.iter().enumerate() {
             if kind(block) == "thinking" {
                 let path = format!("messages.{i}.content.{j}");
-                if let Some((done, reason)) = verify(request, &binding, block, &path, enforced)?
-                    && reports
-                {
+                let found = verify(request, &binding, block, &path, enforced)?;
+                thinking_read +=
+                    usize::from(found.is_none_or(|(done, _)| done != "thinking_dropped"));
+                if let Some((done, reason)) = found.filter(|_| reports) {
                     transformations.push(json!({"type": done, "path": path, "reason": reason}));
                 }
             }
@@ -213,6 +249,7 @@ pub(super) fn check(request: &Request, enforced: Enforced) -> Result<Checked, Ap
     Ok(Checked {
         binding,
         transformations,
+        thinking_read,
     })
 }
 
@@ -239,6 +276,13 @@ fn verify(
     if !request.model.reads_thinking_of(&signed.model) {
         return Ok(Some(("thinking_dropped", "model_binding_mismatch")));
     }
+    let drops = request.thinking.on_mismatch.as_deref() == Some("drop_block");
+    if signed.organization != binding.organization {
+        return match drops {
+            true => Ok(Some(("thinking_dropped", "organization_binding_mismatch"))),
+            false => Err(invalid("It was made by another organization.")),
+        };
+    }
     let follows = match &binding.previous {
         None => true,
         Some(previous) => signed.previous.as_deref() == Some(digest(previous).as_str()),
@@ -247,7 +291,7 @@ fn verify(
         return Ok(None);
     }
     match request.thinking.on_mismatch.as_deref() {
-        Some("drop_block") => Ok(Some(("thinking_dropped", "prefix_binding_mismatch"))),
+        _ if drops => Ok(Some(("thinking_dropped", "prefix_binding_mismatch"))),
         None if enforced == Enforced::ByModel && !request.model.checks_prefix => Ok(Some((
             "thinking_mismatch_allowed",
             "prefix_binding_mismatch",

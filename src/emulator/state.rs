@@ -12,8 +12,9 @@ use super::cache::Cache;
 use super::containers::Containers;
 use super::error::ApiError;
 use super::faults::{Fault, Phase};
-use super::files::FileStore;
-use super::scripts::Loaded;
+use super::file_store::FileStore;
+use super::loaded_scripts::Loaded;
+use super::sign::Organization;
 use super::turns::Turns;
 use crate::host::Host;
 
@@ -52,6 +53,8 @@ pub(super) struct State {
     pub(super) cache: Cache,
     pub(super) scripts: Loaded,
     pub(super) turns: Turns,
+    /// Whose account this is by now.
+    pub(super) organization: Organization,
 }
 
 impl State {
@@ -102,6 +105,7 @@ impl Shared {
             cache: Cache::default(),
             scripts: Loaded::default(),
             turns: Turns::default(),
+            organization: 0,
         };
         let owner = async move {
             while let Some(job) = inbox.recv().await {

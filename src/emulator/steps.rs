@@ -25,7 +25,7 @@ pub(super) enum Call {
     Edit(Edit),
 }
 
-/// Which calls the request's code execution tool has (3.1).
+/// Which calls the request's code execution tool has (`docs/protocol.md#code-execution-tool`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tool {
     /// `code_execution_20250522`.
@@ -216,13 +216,17 @@ async fn outcome_json(shared: &Shared, call: &Call, outcome: Outcome) -> Result<
         let file_id = files::adopt(shared, path).await?;
         outputs.push(json!({"type": format!("{}_output", call.name()), "file_id": file_id}));
     }
-    Ok(json!({
+    let mut result = json!({
         "type": format!("{}_result", call.name()),
         "stdout": outcome.stdout,
         "stderr": outcome.stderr,
         "return_code": outcome.return_code,
         "content": outputs,
-    }))
+    });
+    if let (Call::Repl(_) | Call::GoOn(_), Some(map)) = (call, result.as_object_mut()) {
+        map.insert("abort_reason".into(), Value::Null);
+    }
+    Ok(result)
 }
 
 /// The result block of a call that has no outcome.

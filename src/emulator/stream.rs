@@ -3,6 +3,8 @@
 //! A turn is not a task: its future lives in the response body ([`TurnBody`]), so a client that
 //! disconnects drops the turn with everything it runs.
 
+mod halves;
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -45,6 +47,8 @@ pub(super) struct Sink {
     /// The index of the next content block.
     blocks: usize,
     open_block: bool,
+    pinged: bool,
+    surrogates: bool,
 }
 
 impl Sink {
@@ -61,6 +65,8 @@ impl Sink {
             deltas: 0,
             blocks: 0,
             open_block: false,
+            pinged: false,
+            surrogates: false,
         }
     }
 
@@ -79,6 +85,7 @@ impl Sink {
                     sink.waiting.push((*at, disturbance.clone()));
                 }
                 FaultKind::Chunks(chunking) => sink.chunking = Some(*chunking),
+                FaultKind::Surrogates => sink.surrogates = true,
                 _ => {}
             }
         }
@@ -107,6 +114,10 @@ impl Sink {
             _ => {}
         }
         self.events += 1;
+        let mut data = data.to_string();
+        if self.surrogates {
+            data = halves::escaped(&data);
+        }
         let frame = format!("event: {name}\ndata: {data}\n\n");
         self.write(frame.as_bytes()).await
     }
@@ -126,14 +137,25 @@ impl Sink {
             "type": "content_block_start", "index": index, "content_block": block,
         }))
         .await?;
+        if !std::mem::replace(&mut self.pinged, true) {
+            // The first one comes inside the first block (`docs/protocol.md#event-order`).
+            self.ping().await?;
+        }
         Ok(index)
     }
 
     /// Sends a delta of the open block.
     pub(super) async fn delta(&mut self, delta: &Value) -> Result<(), Over> {
         let index = self.blocks;
-        self.event(&json!({"type": "content_block_delta", "index": index, "delta": delta}))
-            .await
+        let pieces = match self.surrogates {
+            true => halves::split(delta),
+            false => vec![delta.clone()],
+        };
+        for delta in pieces {
+            self.event(&json!({"type": "content_block_delta", "index": index, "delta": delta}))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Closes the open block.

@@ -1,4 +1,5 @@
-//! Structured output (2.2): values that obey the schema of a request.
+//! Structured output (`docs/protocol.md#structured-output`): values that obey the schema of a
+//! request.
 //!
 //! A script's value is checked before it is said; where no script has one, an example is made from
 //! the schema, so that every request for structured output is answered with what it asked for.
@@ -8,27 +9,37 @@ use serde_json::{Map, Value, json};
 /// References followed in one another: a recursive schema is refused before.
 const DEEPEST: usize = 64;
 
+/// What is wrong with a value or its schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Mismatch {
+    #[error("at `{place}`: {reason}")]
+    Value { place: String, reason: String },
+    #[error("invalid schema: {0}")]
+    Schema(String),
+}
+
 /// Checks a value against a schema.
 ///
 /// # Errors
 /// The place and what is wrong there.
-pub(super) fn check(schema: &Value, value: &Value) -> Result<(), String> {
+pub(super) fn check(schema: &Value, value: &Value) -> Result<(), Mismatch> {
     let validator = validator(schema)?;
-    validator
-        .validate(value)
-        .map_err(|error| format!("at `{}`: {error}", error.instance_path()))
+    validator.validate(value).map_err(|error| Mismatch::Value {
+        place: error.instance_path().to_string(),
+        reason: error.to_string(),
+    })
 }
 
 /// Checks that something is a JSON Schema.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn validator(schema: &Value) -> Result<jsonschema::Validator, String> {
+pub(super) fn validator(schema: &Value) -> Result<jsonschema::Validator, Mismatch> {
     jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
         .should_validate_formats(true)
         .build(schema)
-        .map_err(|error| format!("invalid schema: {error}"))
+        .map_err(|error| Mismatch::Schema(error.to_string()))
 }
 
 /// Makes an example of a schema: every field, two items in each list, the first of every choice.
@@ -141,6 +152,6 @@ mod tests {
             json!([{"n": 1, "on": "2026-01-31"}, {"n": 1, "on": "2026-01-31"}])
         );
         let error = check(&schema, &json!({"name": 5})).unwrap_err();
-        assert!(error.starts_with("at `"), "{error}");
+        assert!(error.to_string().starts_with("at `"), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! The tools in effect: `tools`, then what a summary's `tool_changes` and the `tool_addition` and
-//! `tool_removal` blocks of `system` messages make of them (`claude-api.md` 2.5, 2.6).
+//! `tool_removal` blocks of `system` messages make of them
+//! (`docs/protocol.md#compaction, #tool-changes`).
 //!
 //! One fold over the messages, from the first to the last. Where the blocks may stand and how they
 //! are marked is `check`'s business; what a thinking block is bound to stays `tools` and the
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::canon::{Mark, mark_of};
 use super::error::ApiError;
-use super::request::{Message, Role, kind, text};
+use super::message::{Message, Role, kind, text};
 
 /// Tools to be searched for, and tools defined in messages, that may be available at once.
 const MOST_TOOLS: usize = 10_000;

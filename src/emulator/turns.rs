@@ -11,7 +11,7 @@ use super::canon::Mark;
 /// Turns kept; a continuation follows at once.
 const KEPT: usize = 1000;
 
-/// How long code waits for a tool of the client (3.7).
+/// How long code waits for a tool of the client (`docs/protocol.md#programmatic-calls`).
 const PATIENCE: TimeDelta = TimeDelta::seconds(270);
 
 /// Paused responses and those that wait for tool results.
@@ -61,7 +61,8 @@ impl Turns {
     }
 
     fn find(&self, ids: &[String]) -> Option<&Calls> {
-        let mut calls = self.calls.iter();
+        // An id may come back in a later turn.
+        let mut calls = self.calls.iter().rev();
         calls.find(|calls| calls.ids.iter().any(|call| ids.contains(call)))
     }
 }

@@ -7,9 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::cache::Charge;
-use super::play::code_calls::is_by_code;
-use super::request::{Request, kind, text};
+use super::message::{is_by_code, kind, text};
+use super::request::Request;
 use super::toolset::{definition_in, is_deferred, key_of, named_by};
 
 /// What every conversation costs beside its content.
@@ -18,8 +17,17 @@ const FRAME: u64 = 8;
 const SERVER_TOOL: u64 = 640;
 /// What it costs to say that a tool comes or goes.
 const REFERENCE: u64 = 12;
-/// Long edge and tokens an image has at most on current models (6.1).
+/// Long edge and tokens an image has at most on current models (`docs/protocol.md#images`).
 const IMAGE_CAP: u64 = 4784;
+
+/// How the input of one pass is billed, in tokens. The sum is the whole input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Charge {
+    pub(super) input: u64,
+    pub(super) read: u64,
+    pub(super) write_5m: u64,
+    pub(super) write_1h: u64,
+}
 
 /// Estimates the tokens of a text.
 pub(super) fn of_text(text: &str) -> u64 {
@@ -63,7 +71,8 @@ fn of_image(block: &Value) -> u64 {
 }
 
 /// Weighs the blocks of one request. What code in the sandbox called, and what it was given, does
-/// not pass through the model (3.7); a deferred tool does where it is first brought in.
+/// not pass through the model (`docs/protocol.md#programmatic-calls`); a deferred tool does where
+/// it is first brought in.
 pub(super) struct Scales<'a> {
     by_code: HashSet<&'a str>,
     deferred: HashMap<String, u64>,
@@ -115,6 +124,8 @@ pub(super) struct Usage {
     grown: u64,
     thinking: u64,
     server_tools: bool,
+    /// Pages can be read: only then are they counted (`docs/protocol.md#usage`).
+    fetches_pages: bool,
     searches: u64,
     fetches: u64,
     iterations: bool,
@@ -150,6 +161,7 @@ impl Usage {
             grown: 0,
             thinking: 0,
             server_tools,
+            fetches_pages: request.has_tool("web_fetch"),
             searches: 0,
             fetches: 0,
             iterations: request
@@ -228,10 +240,11 @@ impl Usage {
             "output_tokens_details": {"thinking_tokens": self.thinking},
         });
         if self.server_tools {
-            self.add(
-                &mut usage,
-                json!({"server_tool_use": {"web_search_requests": self.searches, "web_fetch_requests": self.fetches}}),
-            );
+            let mut requests = json!({"web_search_requests": self.searches});
+            if self.fetches_pages {
+                self.add(&mut requests, json!({"web_fetch_requests": self.fetches}));
+            }
+            self.add(&mut usage, json!({"server_tool_use": requests}));
         }
         if self.iterations {
             let passes: Vec<Value> = self
@@ -259,9 +272,11 @@ impl Usage {
         usage
     }
 
-    /// Returns `usage` of a summary: nothing at the top, what it took as one pass of its own.
+    /// Returns `usage` of a summary: at its start what is read, at its end nothing at the top and what
+    /// it took as one pass of its own (`docs/protocol.md#compaction`).
     pub(super) fn of_compaction(&self, output: Option<u64>) -> Value {
-        let mut usage = charge_json(Charge::default());
+        let at_top = output.map_or(self.first, |_| Charge::default());
+        let mut usage = charge_json(at_top);
         self.add(&mut usage, json!({"output_tokens": 0}));
         self.add(&mut usage, self.tier.clone());
         if let Some(output) = output {

@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::connection_file::ConnectionFile;
 use super::memory::FrontEnd;
 use super::mime::{Display, Output};
-use super::session::{Session, Signer};
-use super::sockets::{self, BindError, Sockets};
+use super::session::Session;
+use super::sockets::{BindError, Bound, Sockets};
 use super::wire::{self, Draft, Message, Parent};
 use crate::host::Host;
 
@@ -24,6 +24,10 @@ pub(super) const REQUEST_QUEUE: usize = 4096;
 
 /// Messages between the actor and one socket's writer; a full queue makes the actor wait.
 pub(super) const SEND_QUEUE: usize = 1024;
+
+/// Messages between the actor and the publisher of iopub. Few, because some have megabytes: while a
+/// subscriber is behind, they wait here.
+pub(super) const IOPUB_QUEUE: usize = 16;
 
 /// The longest [`Outgoing::flush`] or [`Outgoing::close`] may take.
 const FLUSH_LIMIT: Duration = Duration::from_millis(100);
@@ -45,12 +49,9 @@ impl Connection {
     /// Binds the five sockets of `file`. Do this before anything slow: clients are already trying.
     ///
     /// # Errors
-    /// When the file's key cannot be used or a socket cannot be bound; an address in use is
-    /// tried again for two seconds, as a kernel that is just leaving may still hold it.
+    /// See [`Bound::bind`] and [`Bound::serve`].
     pub async fn bind(file: &ConnectionFile, host: Arc<dyn Host>) -> Result<Self, BindError> {
-        let signer = Signer::new(&file.signature_scheme, file.key.as_bytes())?;
-        let session = Arc::new(Session::new(host, signer));
-        sockets::bind(file, session).await
+        Bound::bind(file, host).await?.serve().await
     }
 
     /// Makes a connection without sockets, and the front end at its other end.
@@ -144,7 +145,7 @@ impl Outgoing {
     ) -> String {
         let header = self.session.header(msg_type);
         let frames = wire::encode(
-            Draft {
+            &Draft {
                 identities: &request.identities,
                 header: &header,
                 parent: Some(&request.parent),
@@ -169,7 +170,7 @@ impl Outgoing {
     pub async fn publish(&self, parent: Option<&Parent>, msg_type: &str, content: Value) {
         let topic = format!("kernel.{}.{msg_type}", self.session.id());
         let frames = wire::encode(
-            Draft {
+            &Draft {
                 identities: &[topic.into()],
                 header: &self.session.header(msg_type),
                 parent,

@@ -1,15 +1,18 @@
 //! The connection file: where to bind and which key to sign with.
 //!
-//! Pure: text to value, with an error that names the field. Reading the file is
-//! [`sockets::read_connection_file`](super::sockets::read_connection_file).
+//! Pure: text to value, with an error that names the field, and back. Reading and writing the file
+//! is [`sockets::file`](super::sockets::file).
 //!
 //! Source: jupyter_client, "Connection files"; ports may be strings (JEP 106).
 
+use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use super::json;
 use super::session::SIGNATURE_SCHEME;
 
 /// What a connection file says.
@@ -17,9 +20,9 @@ use super::session::SIGNATURE_SCHEME;
 pub struct ConnectionFile {
     /// `tcp` or `ipc`.
     pub transport: Transport,
-    /// The address to bind, or for ipc the path prefix of the sockets.
+    /// The address to bind, or for ipc the path prefix of the sockets, as [`path_of`] reads it.
     pub ip: String,
-    /// One port per socket; for ipc a suffix of its path.
+    /// One port per socket; for ipc a suffix of its path. 0 where the kernel is to find one.
     pub ports: Ports,
     /// The signing key; empty for unsigned messages.
     pub key: Key,
@@ -28,7 +31,7 @@ pub struct ConnectionFile {
     /// `kernel_name`, when a launcher wrote it.
     pub kernel_name: Option<String>,
     /// `jupyter_session`: the path of the notebook, when a server launched the kernel for one.
-    pub jupyter_session: Option<String>,
+    pub jupyter_session: Option<PathBuf>,
 }
 
 /// How front ends reach the sockets.
@@ -41,7 +44,7 @@ pub enum Transport {
 }
 
 /// The five ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ports {
     /// `shell_port`.
     pub shell: u16,
@@ -66,7 +69,7 @@ pub enum Endpoint {
 
 /// The signing key; never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Key(String);
+pub struct Key(Option<String>);
 
 /// What is wrong with a connection file.
 #[derive(Debug, thiserror::Error)]
@@ -111,10 +114,7 @@ impl ConnectionFile {
     /// # Errors
     /// Names the first field that is missing or wrong.
     pub fn parse(text: &str) -> Result<Self, ConnectionFileError> {
-        let value: Value = serde_json::from_str(text).map_err(ConnectionFileError::NotJson)?;
-        let Value::Object(map) = value else {
-            return Err(ConnectionFileError::NotObject);
-        };
+        let map = members(text)?;
         if map.contains_key("registration_port") && !map.contains_key("shell_port") {
             return Err(ConnectionFileError::Registration);
         }
@@ -122,8 +122,9 @@ impl ConnectionFile {
             return Err(ConnectionFileError::Curve);
         }
         let transport = match text_field(&map, "transport")?.as_deref() {
-            None | Some("tcp") => Transport::Tcp,
-            Some("ipc") => Transport::Ipc,
+            None => Transport::Tcp,
+            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+            Some(name) if name.eq_ignore_ascii_case("ipc") => Transport::Ipc,
             Some(other) => return Err(wrong("transport", &other.into(), "`tcp` or `ipc`")),
         };
         let ip = match (text_field(&map, "ip")?, transport) {
@@ -142,13 +143,43 @@ impl ConnectionFile {
                 iopub: port(&map, "iopub_port")?,
                 heartbeat: port(&map, "hb_port")?,
             },
-            key: Key(text_field(&map, "key")?.unwrap_or_default()),
+            key: Key(text_field(&map, "key")?),
             signature_scheme: text_field(&map, "signature_scheme")?
                 .filter(|scheme| !scheme.is_empty())
                 .unwrap_or_else(|| SIGNATURE_SCHEME.to_owned()),
             kernel_name: text_field(&map, "kernel_name")?,
-            jupyter_session: text_field(&map, "jupyter_session")?,
+            jupyter_session: text_field(&map, "jupyter_session")?.map(|path| path_of(&path)),
         })
+    }
+
+    /// Returns whether the kernel has to find ports, and say which.
+    #[must_use]
+    pub fn lacks_ports(&self) -> bool {
+        self.ports.each().iter().any(|(_, port)| *port == 0)
+    }
+
+    /// Returns `text`, the file as it was read, with what this value has and it lacks: ports, and where
+    /// they are.
+    ///
+    /// # Errors
+    /// When `text` is not a connection file.
+    pub fn complete(&self, text: &str) -> Result<String, ConnectionFileError> {
+        let mut map = members(text)?;
+        let mut fill = |field: &str, value: Value| {
+            let found = map.entry(field).or_insert(Value::Null);
+            if found.is_null() {
+                *found = value;
+            }
+        };
+        fill("transport", self.transport.as_str().into());
+        fill("ip", self.ip.as_str().into());
+        fill("key", self.key.0.as_deref().unwrap_or_default().into());
+        fill("signature_scheme", self.signature_scheme.as_str().into());
+        for (field, port) in self.ports.each() {
+            map.insert(field.to_owned(), port.into());
+        }
+        let json = serde_json::to_string_pretty(&map).unwrap_or_default();
+        Ok(with_lone_surrogates(&json))
     }
 
     /// Returns where the socket with `port` is bound.
@@ -157,10 +188,92 @@ impl ConnectionFile {
         match self.transport {
             // ZeroMQ's way to say "all interfaces".
             Transport::Tcp if self.ip == "*" => Endpoint::Tcp("0.0.0.0".to_owned(), port),
-            Transport::Tcp => Endpoint::Tcp(self.ip.clone(), port),
-            Transport::Ipc => Endpoint::Ipc(PathBuf::from(format!("{}-{port}", self.ip))),
+            Transport::Tcp => {
+                let plain = self
+                    .ip
+                    .strip_prefix('[')
+                    .and_then(|ip| ip.strip_suffix(']'));
+                Endpoint::Tcp(plain.unwrap_or(&self.ip).to_owned(), port)
+            }
+            Transport::Ipc => Endpoint::Ipc(path_of(&format!("{}-{port}", self.ip))),
         }
     }
+}
+
+impl Transport {
+    /// Returns the name in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Ipc => "ipc",
+        }
+    }
+}
+
+impl Ports {
+    /// Returns each port with its field.
+    #[must_use]
+    pub fn each(self) -> [(&'static str, u16); 5] {
+        [
+            ("shell_port", self.shell),
+            ("control_port", self.control),
+            ("stdin_port", self.stdin),
+            ("iopub_port", self.iopub),
+            ("hb_port", self.heartbeat),
+        ]
+    }
+}
+
+/// Python writes a byte of a path that is no text as half of a pair of surrogates. While the file is
+/// parsed, these bytes are characters from here on, which nobody uses.
+const FIRST_BYTE: u32 = 0x0010_FC00;
+
+/// Returns a path whose bytes need not be text.
+#[must_use]
+pub fn path_of(text: &str) -> PathBuf {
+    let mut bytes = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        match u32::from(character)
+            .checked_sub(FIRST_BYTE)
+            .map(u8::try_from)
+        {
+            Some(Ok(byte)) if byte >= 0x80 => bytes.push(byte),
+            _ => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+/// Reads the members of a file, with or without a byte order mark before them.
+fn members(text: &str) -> Result<Map<String, Value>, ConnectionFileError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let as_pair = |unit: u16| match unit {
+        // Preceded by this half, it is one of the characters from `FIRST_BYTE` on.
+        0xDC80..=0xDCFF => format!("\\uDBFF\\u{unit:04X}"),
+        _ => "\\uFFFD".to_owned(),
+    };
+    let paired = json::replace_lone_surrogates(text, as_pair);
+    let text = paired.as_deref().unwrap_or(text);
+    match serde_json::from_str(text).map_err(ConnectionFileError::NotJson)? {
+        Value::Object(map) => Ok(map),
+        _ => Err(ConnectionFileError::NotObject),
+    }
+}
+
+/// Writes the characters from `FIRST_BYTE` on as Python does.
+fn with_lone_surrogates(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        match u32::from(character)
+            .checked_sub(FIRST_BYTE)
+            .map(u8::try_from)
+        {
+            Some(Ok(byte)) if byte >= 0x80 => text.push_str(&format!("\\udc{byte:02x}")),
+            _ => text.push(character),
+        }
+    }
+    text
 }
 
 impl fmt::Display for Endpoint {
@@ -177,19 +290,25 @@ impl Key {
     /// Makes a key of its text.
     #[must_use]
     pub fn new(key: impl Into<String>) -> Self {
-        Self(key.into())
+        Self(Some(key.into()))
+    }
+
+    /// Returns whether the file says nothing of a key; an empty one is said.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Returns the bytes that HMAC takes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.0.as_deref().unwrap_or_default().as_bytes()
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() {
+        f.write_str(if self.as_bytes().is_empty() {
             "Key(empty)"
         } else {
             "Key(…)"
@@ -215,17 +334,15 @@ fn text_field(
 }
 
 fn port(map: &Map<String, Value>, field: &'static str) -> Result<u16, ConnectionFileError> {
-    let value = map
-        .get(field)
-        .filter(|value| !value.is_null())
-        .ok_or(ConnectionFileError::Missing { field })?;
+    let value = map.get(field).unwrap_or(&Value::Null);
     let port = match value {
+        Value::Null => Some(0),
         Value::Number(number) => number.as_u64(),
+        Value::String(text) if text.trim().is_empty() => Some(0),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     port.and_then(|port| u16::try_from(port).ok())
-        .filter(|port| *port != 0)
         .ok_or_else(|| wrong(field, value, "a port from 1 to 65535"))
 }
 
@@ -243,130 +360,4 @@ fn wrong(field: &'static str, found: &Value, expected: &'static str) -> Connecti
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-    use serde_json::json;
-
-    use super::*;
-
-    fn full() -> Value {
-        json!({
-            "transport": "tcp", "ip": "127.0.0.1", "key": "a secret",
-            "signature_scheme": "hmac-sha256", "kernel_name": "k",
-            "shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": "5",
-        })
-    }
-
-    fn with(field: &str, value: Value) -> String {
-        let mut file = full();
-        file[field] = value;
-        file.to_string()
-    }
-
-    fn check_error(text: &str, expected: &Expect) {
-        expected.assert_eq(&ConnectionFile::parse(text).unwrap_err().to_string());
-    }
-
-    #[test]
-    fn ports_are_numbers_or_strings_and_the_key_is_not_shown() {
-        let file = ConnectionFile::parse(&full().to_string()).unwrap();
-        expect![[r#"
-            ConnectionFile {
-                transport: Tcp,
-                ip: "127.0.0.1",
-                ports: Ports {
-                    shell: 1,
-                    control: 4,
-                    stdin: 3,
-                    iopub: 2,
-                    heartbeat: 5,
-                },
-                key: Key(…),
-                signature_scheme: "hmac-sha256",
-                kernel_name: Some(
-                    "k",
-                ),
-                jupyter_session: None,
-            }
-        "#]]
-        .assert_debug_eq(&file);
-        assert_eq!(file.key.as_bytes(), b"a secret");
-    }
-
-    #[test]
-    fn what_is_missing_takes_its_default_if_there_is_one() {
-        let text = r#"{"shell_port":1,"iopub_port":2,"stdin_port":3,"control_port":4,"hb_port":5}"#;
-        let file = ConnectionFile::parse(text).unwrap();
-        assert_eq!(file.endpoint(1).to_string(), "tcp://127.0.0.1:1");
-        assert_eq!(file.signature_scheme, SIGNATURE_SCHEME);
-        assert_eq!(file.key.as_bytes(), b"");
-    }
-
-    #[test]
-    fn endpoints() {
-        for (transport, ip, expected) in [
-            ("tcp", "0.0.0.0", "tcp://0.0.0.0:7"),
-            ("tcp", "*", "tcp://0.0.0.0:7"),
-            ("tcp", "::1", "tcp://[::1]:7"),
-            ("ipc", "/run/a b/kernel", "ipc:///run/a b/kernel-7"),
-        ] {
-            let mut file = full();
-            file["transport"] = transport.into();
-            file["ip"] = ip.into();
-            let file = ConnectionFile::parse(&file.to_string()).unwrap();
-            assert_eq!(file.endpoint(7).to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn a_corrupt_file_is_told_by_its_field() {
-        check_error(
-            "",
-            &expect![
-                "the connection file is not valid JSON: EOF while parsing a value at line 1 column 0"
-            ],
-        );
-        check_error("[]", &expect!["the connection file is not a JSON object"]);
-        check_error("{}", &expect!["the connection file has no `shell_port`"]);
-        check_error(
-            &with("hb_port", Value::Null),
-            &expect!["the connection file has no `hb_port`"],
-        );
-        check_error(
-            &with("iopub_port", json!("70000")),
-            &expect![[
-                r#"`iopub_port` in the connection file is `"70000"`, expected a port from 1 to 65535"#
-            ]],
-        );
-        check_error(
-            &with("stdin_port", json!(0)),
-            &expect!["`stdin_port` in the connection file is `0`, expected a port from 1 to 65535"],
-        );
-        check_error(
-            &with("transport", json!("udp")),
-            &expect![[r#"`transport` in the connection file is `"udp"`, expected `tcp` or `ipc`"#]],
-        );
-        check_error(
-            &with("ip", json!(["x".repeat(100)])),
-            &expect![[
-                r#"`ip` in the connection file is `["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…`, expected a string"#
-            ]],
-        );
-        check_error(
-            &with("key", json!(["a secret"])),
-            &expect!["`key` in the connection file is not a string, expected a string"],
-        );
-        check_error(
-            &with("curve_publickey", json!("x")),
-            &expect![
-                "the connection file asks for CURVE encryption (`curve_publickey`), which is not supported: set `transport_encryption` to `disabled`"
-            ],
-        );
-        check_error(
-            r#"{"registration_port": 1, "registration_ip": "127.0.0.1"}"#,
-            &expect![
-                "this is a registration file (it has `registration_port`): only connection files with five ports are supported"
-            ],
-        );
-    }
-}
+mod tests;

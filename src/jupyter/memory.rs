@@ -101,7 +101,7 @@ impl FrontEnd {
         metadata: Map<String, Value>,
     ) -> Result<String, FrontEndError> {
         let frames = wire::encode(
-            Draft {
+            &Draft {
                 identities: &[Bytes::from_static(b"front-end")],
                 header: &self.session.header(msg_type),
                 parent: None,

@@ -1,6 +1,6 @@
 //! Outputs as values: mime bundles and the kinds of output a cell can have.
 //!
-//! Pure. Source: Jupyter messaging spec 5.4, "Messages on the IOPub channel".
+//! Pure. Source: Jupyter messaging spec 5.5, "Messages on the IOPub channel".
 
 use serde_json::{Map, Value};
 

@@ -1,17 +1,19 @@
 //! The Jupyter protocol. Knows nothing of Claude.
 //!
-//! `wire`, `session`, `mime`, `request`, `connection_file` and `spec` are pure; `sockets` is the
-//! edge; `iopub` is the only writer of that channel; `memory` stands in for the sockets in tests.
+//! `wire`, `json`, `zmtp`, `session`, `messages`, `mime`, `request`, `connection_file` and `spec` are pure;
+//! `sockets` is the edge; `iopub` is the only writer of that channel; `memory` stands in for the
+//! sockets in tests.
 
 pub mod connection;
 pub mod connection_file;
-mod in_flight;
-pub mod iopub;
+mod iopub;
+mod json;
 pub mod memory;
+pub mod messages;
 pub mod mime;
-mod outbox;
 pub mod request;
 pub mod session;
 pub mod sockets;
 pub mod spec;
 pub mod wire;
+pub mod zmtp;

@@ -3,7 +3,7 @@
 //! Pure: time and the session's id come from the [`Host`]. Every header made here has a message id
 //! of its own, so no two messages of a process carry the same signature (clients refuse repeats).
 //!
-//! Source: Jupyter messaging spec 5.4, "General Message Format"; jupyter_client, "Security".
+//! Source: Jupyter messaging spec 5.5, "General Message Format"; jupyter_client, "Security".
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -14,21 +14,26 @@ use bytes::Bytes;
 use chrono::SecondsFormat;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
-use sha2::Sha256;
+use sha1::Sha1;
+use sha2::{Sha224, Sha256, Sha384, Sha512};
+use subtle::ConstantTimeEq as _;
 
 use super::wire::WireError;
 use crate::host::Host;
 
 /// The protocol version in every header and in `kernel_info_reply`.
 ///
-/// 5.4 is what is true: 5.5 would promise an `iopub_welcome`, which a PUB socket cannot send.
-pub const PROTOCOL_VERSION: &str = "5.4";
+/// 5.5: subscribers of iopub are welcomed, and control answers `kernel_info_request`.
+pub const PROTOCOL_VERSION: &str = "5.5";
 
-/// The only signature scheme offered, and the default of connection files.
+/// The default of connection files; the schemes with SHA-1, SHA-224, SHA-384 and SHA-512 are taken too.
 pub const SIGNATURE_SCHEME: &str = "hmac-sha256";
 
 /// How many signatures are remembered; jupyter_client keeps as many.
 pub const REPLAY_WINDOW: usize = 65_536;
+
+/// Bytes of the longest signature, that of SHA-512.
+const MAX_TAG_BYTES: usize = 64;
 
 /// `username` of every message from the kernel.
 const USERNAME: &str = "kernel";
@@ -86,34 +91,47 @@ impl Session {
     }
 }
 
-/// HMAC-SHA256 over the four JSON frames; with an empty key messages are neither signed nor checked.
+/// HMAC over the four JSON frames; with an empty key messages are neither signed nor checked.
 #[derive(Clone)]
-pub struct Signer(Option<Hmac<Sha256>>);
+pub struct Signer(Option<Keyed>);
+
+/// A key that waits for what it is to sign, for each scheme that is offered.
+#[derive(Clone)]
+enum Keyed {
+    Sha1(Hmac<Sha1>),
+    Sha224(Hmac<Sha224>),
+    Sha256(Hmac<Sha256>),
+    Sha384(Hmac<Sha384>),
+    Sha512(Hmac<Sha512>),
+}
 
 /// The signature scheme of a connection file is one that is not offered.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("signature scheme `{0}` is not supported: use `hmac-sha256`")]
 pub struct UnsupportedScheme(pub String);
 
-/// A verified signature, as bytes.
-pub(super) type Tag = [u8; 32];
-
 impl Signer {
-    /// Makes the signer for a connection file's `signature_scheme` and `key`.
+    /// Makes the signer for a connection file's `signature_scheme` and `key`. With an empty key no
+    /// scheme is needed.
     ///
     /// # Errors
-    /// When `scheme` is another than [`SIGNATURE_SCHEME`], even if the key is empty.
+    /// When `scheme` is none of `hmac-sha1`, `-sha224`, `-sha256`, `-sha384` and `-sha512`.
     pub fn new(scheme: &str, key: &[u8]) -> Result<Self, UnsupportedScheme> {
-        if scheme != SIGNATURE_SCHEME {
-            return Err(UnsupportedScheme(scheme.to_owned()));
-        }
-        // HMAC takes a key of any length, so the error cannot come; if it did, nothing would verify.
         if key.is_empty() {
             return Ok(Self(None));
         }
-        Hmac::new_from_slice(key)
-            .map(|mac| Self(Some(mac)))
-            .map_err(|_| UnsupportedScheme(scheme.to_owned()))
+        let keyed = match scheme {
+            "hmac-sha1" => keyed(key).map(Keyed::Sha1),
+            "hmac-sha224" => keyed(key).map(Keyed::Sha224),
+            SIGNATURE_SCHEME => keyed(key).map(Keyed::Sha256),
+            "hmac-sha384" => keyed(key).map(Keyed::Sha384),
+            "hmac-sha512" => keyed(key).map(Keyed::Sha512),
+            _ => None,
+        };
+        match keyed {
+            Some(keyed) => Ok(Self(Some(keyed))),
+            None => Err(UnsupportedScheme(scheme.to_owned())),
+        }
     }
 
     /// Makes a signer that signs nothing and accepts everything.
@@ -125,13 +143,12 @@ impl Signer {
     /// Returns the signature frame of the joined `signed` frames: lowercase hex, or empty.
     #[must_use]
     pub fn sign(&self, signed: &[u8]) -> Bytes {
-        let Some(mac) = &self.0 else {
+        let Some(keyed) = &self.0 else {
             return Bytes::new();
         };
-        let mut mac = mac.clone();
-        mac.update(signed);
-        let mut hex = Vec::with_capacity(64);
-        for byte in mac.finalize().into_bytes() {
+        let tag = keyed.tag([signed]);
+        let mut hex = Vec::with_capacity(2 * tag.len());
+        for byte in tag {
             hex.push(hex_digit(byte >> 4));
             hex.push(hex_digit(byte & 0xf));
         }
@@ -146,50 +163,81 @@ impl Signer {
         signature: &[u8],
         frames: [&[u8]; 4],
     ) -> Result<Option<Tag>, WireError> {
-        let Some(mac) = &self.0 else {
+        let Some(keyed) = &self.0 else {
             return Ok(None);
         };
         if signature.is_empty() {
             return Err(WireError::Unsigned);
         }
-        let tag = parse_hex(signature).ok_or(WireError::BadSignature)?;
-        let mut mac = mac.clone();
-        for frame in frames {
-            mac.update(frame);
+        let claimed = parse_hex(signature).ok_or(WireError::BadSignature)?;
+        let tag = keyed.tag(frames);
+        if !bool::from(tag.ct_eq(&claimed)) {
+            return Err(WireError::BadSignature);
         }
-        mac.verify_slice(&tag)
-            .map_err(|_| WireError::BadSignature)?;
-        Ok(Some(tag))
+        let start = tag.first_chunk().ok_or(WireError::BadSignature)?;
+        Ok(Some(Tag(u64::from_le_bytes(*start))))
     }
+}
+
+impl Keyed {
+    fn tag<const N: usize>(&self, frames: [&[u8]; N]) -> Vec<u8> {
+        match self {
+            Self::Sha1(mac) => tag(mac, frames),
+            Self::Sha224(mac) => tag(mac, frames),
+            Self::Sha256(mac) => tag(mac, frames),
+            Self::Sha384(mac) => tag(mac, frames),
+            Self::Sha512(mac) => tag(mac, frames),
+        }
+    }
+}
+
+/// HMAC takes a key of any length; `None` does not come.
+fn keyed<M: KeyInit>(key: &[u8]) -> Option<M> {
+    M::new_from_slice(key).ok()
+}
+
+fn tag<M: Mac + Clone, const N: usize>(mac: &M, frames: [&[u8]; N]) -> Vec<u8> {
+    let mut mac = mac.clone();
+    for frame in frames {
+        mac.update(frame);
+    }
+    mac.finalize().into_bytes().to_vec()
 }
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Some(_) => "Signer(hmac-sha256)",
+            Some(Keyed::Sha1(_)) => "Signer(hmac-sha1)",
+            Some(Keyed::Sha224(_)) => "Signer(hmac-sha224)",
+            Some(Keyed::Sha256(_)) => "Signer(hmac-sha256)",
+            Some(Keyed::Sha384(_)) => "Signer(hmac-sha384)",
+            Some(Keyed::Sha512(_)) => "Signer(hmac-sha512)",
             None => "Signer(unsigned)",
         })
     }
 }
 
+/// What the replay window remembers of a verified signature.
+///
+/// Eight bytes of a MAC: nobody without the key can aim at them, and a chance match among 65,536 is
+/// one in 2^48.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Tag(u64);
+
 /// The last [`REPLAY_WINDOW`] verified signatures: a message that comes twice is refused.
 #[derive(Debug, Default)]
 pub struct ReplayWindow {
-    seen: HashSet<u64>,
-    order: VecDeque<u64>,
+    seen: HashSet<Tag>,
+    order: VecDeque<Tag>,
 }
 
 impl ReplayWindow {
     /// Returns false when `tag` was admitted before and is still in the window.
-    pub(super) fn admit(&mut self, tag: &Tag) -> bool {
-        // Eight bytes of a MAC: nobody without the key can aim at them, and a chance match among
-        // 65,536 is one in 2^48.
-        let [a, b, c, d, e, f, g, h, ..] = *tag;
-        let short = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        if !self.seen.insert(short) {
+    pub(super) fn admit(&mut self, tag: Tag) -> bool {
+        if !self.seen.insert(tag) {
             return false;
         }
-        self.order.push_back(short);
+        self.order.push_back(tag);
         if self.order.len() > REPLAY_WINDOW
             && let Some(oldest) = self.order.pop_front()
         {
@@ -206,18 +254,15 @@ fn hex_digit(nibble: u8) -> u8 {
     }
 }
 
-fn parse_hex(text: &[u8]) -> Option<Tag> {
+fn parse_hex(text: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = text.as_chunks::<2>() else {
         return None;
     };
-    let mut tag = Tag::default();
-    if pairs.len() != tag.len() {
+    if pairs.len() > MAX_TAG_BYTES {
         return None;
     }
-    for (byte, [high, low]) in tag.iter_mut().zip(pairs) {
-        *byte = nibble(*high)? << 4 | nibble(*low)?;
-    }
-    Some(tag)
+    let byte = |[high, low]: &[u8; 2]| Some(nibble(*high)? << 4 | nibble(*low)?);
+    pairs.iter().map(byte).collect()
 }
 
 fn nibble(digit: u8) -> Option<u8> {

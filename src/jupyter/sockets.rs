@@ -1,36 +1,42 @@
 //! The five ZeroMQ sockets: bound once, served until closed, deaf to every error.
 //!
-//! Edge. One task reads the three ROUTERs (so one owner knows all seen signatures), one task writes
-//! each, one publishes, one echoes heartbeats. No loop ends because of what a peer does: a malformed
-//! frame is logged and dropped, a vanished peer is normal.
-//!
-//! Known limit of the zeromq crate: a frame header that announces 2^40 bytes aborts the process.
+//! Edge. Shell, control and stdin are ROUTERs of the `zeromq` crate, each behind a relay that judges
+//! what peers send (`relay`); iopub and the heartbeat are sockets of our own (`iopub`, `heartbeat`).
+//! No loop ends because of what a peer does: a malformed message is logged and dropped, a peer that
+//! breaks the protocol below it is disconnected, a vanished peer is normal.
 
-use std::fs;
+pub mod file;
+mod heartbeat;
+mod in_flight;
+pub(super) mod listener;
+mod outbox;
+mod private;
+mod relay;
+mod router;
+mod serve;
+
 use std::io;
-use std::net::TcpListener;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use zeromq::{
-    Listener, MultiPeerBackend, PubSocket, RepSocket, RouterRecvHalf, RouterSendHalf, RouterSocket,
-    Socket, SocketRecv, SocketSend, ZmqError, ZmqMessage,
-};
+use tokio_util::task::TaskTracker;
+use zeromq::{MultiPeerBackend, RouterSocket, Socket, ZmqError};
 
-use super::connection::{Channel, Connection, Outgoing, Queues, REQUEST_QUEUE, SEND_QUEUE};
-use super::connection_file::{ConnectionFile, ConnectionFileError, Endpoint};
-use super::iopub;
-use super::outbox::Outbox;
-use super::session::{ReplayWindow, Session, UnsupportedScheme};
-use super::wire::{self, Message};
+use super::connection::{Channel, Connection, IOPUB_QUEUE, Outgoing, Parcel, Queues};
+use super::connection::{REQUEST_QUEUE, SEND_QUEUE};
+use super::connection_file::{ConnectionFile, Endpoint, Ports};
+use super::iopub::{self, Audience};
+use super::session::{Session, Signer, UnsupportedScheme};
+use super::wire::Message;
 use crate::host::Host;
+use listener::{HANDSHAKE_LIMIT, Listener, SocketFile};
+use outbox::Outbox;
+use router::Intake;
+use serve::serve;
 
 /// An address in use is tried again this often: about two seconds in all, the time a leaving kernel
 /// may take to let go of it.
@@ -39,15 +45,8 @@ const BIND_ATTEMPTS: u32 = 100;
 /// The pause between two attempts.
 const BIND_PAUSE: Duration = Duration::from_millis(20);
 
-/// How long one client's full queue (100,000 replies) may hold up the others before its reply is
-/// dropped.
-const REPLY_LIMIT: Duration = Duration::from_secs(5);
-
-/// How long a client that pings and does not read may hold up the heartbeat.
-const HEARTBEAT_LIMIT: Duration = Duration::from_secs(1);
-
-/// After an error that may come again at once.
-const ERROR_PAUSE: Duration = Duration::from_millis(10);
+/// What the systems allow for the path of a socket, without its final zero.
+const MAX_PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// How often [`Sockets::close`] looks whether the last writer is done.
 const CLOSE_PAUSE: Duration = Duration::from_millis(1);
@@ -68,63 +67,45 @@ pub enum BindError {
         /// Its reason.
         source: io::Error,
     },
+    /// The path of an ipc socket has more bytes than one may have.
+    #[error(
+        "the path of the socket `{}` for `{name}` has {} bytes, at most {MAX_PATH_BYTES} are possible",
+        path.display(),
+        path.as_os_str().len()
+    )]
+    PathTooLong {
+        /// The field of the connection file, such as `shell_port`.
+        name: &'static str,
+        /// The path.
+        path: PathBuf,
+    },
     /// ZeroMQ refused the listener.
-    #[error("cannot serve {endpoint} for `{name}`: {source}")]
+    #[error("cannot serve `{name}`: {source}")]
     Serve {
         /// The field of the connection file, such as `shell_port`.
         name: &'static str,
-        /// The address.
-        endpoint: Endpoint,
         /// Its reason.
         source: ZmqError,
     },
-}
-
-/// Why there is no connection file to bind.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadConnectionFileError {
-    /// It cannot be read.
-    #[error("cannot read the connection file `{}`: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
+    /// There is no folder for the socket that the ROUTER listens on.
+    #[error("cannot make a private socket for `{name}`: {source}")]
+    Private {
+        /// The field of the connection file, such as `shell_port`.
+        name: &'static str,
         /// The reason.
         source: io::Error,
     },
-    /// It says nothing usable.
-    #[error("cannot use the connection file `{}`: {source}", path.display())]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: ConnectionFileError,
-    },
-}
-
-/// Reads a connection file.
-///
-/// # Errors
-/// Names the file, and the field that is missing or wrong.
-pub fn read_connection_file(path: &Path) -> Result<ConnectionFile, ReadConnectionFileError> {
-    let bytes = fs::read(path).map_err(|source| ReadConnectionFileError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    ConnectionFile::parse(&String::from_utf8_lossy(&bytes)).map_err(|source| {
-        ReadConnectionFileError::Content {
-            path: path.to_owned(),
-            source,
-        }
-    })
 }
 
 /// The tasks that serve the sockets. Dropping it ends them.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     closing: CancellationToken,
     /// Alive as long as a connection still has something to write.
     writing: Vec<Weak<dyn MultiPeerBackend>>,
+    /// The relays, which pass on what those write.
+    relays: TaskTracker,
     files: Vec<SocketFile>,
 }
 
@@ -139,6 +120,7 @@ impl Sockets {
         {
             tokio::time::sleep(CLOSE_PAUSE).await;
         }
+        self.relays.wait().await;
     }
 
     /// Closes the sockets, whatever is still queued, and removes the files of the ipc transport.
@@ -150,93 +132,122 @@ impl Sockets {
     }
 }
 
-/// Binds the sockets of `file` and starts to serve them.
-pub(super) async fn bind(
-    file: &ConnectionFile,
+/// Five addresses that are bound: clients can connect, and wait to be served.
+#[derive(Debug)]
+pub struct Bound {
     session: Arc<Session>,
-) -> Result<Connection, BindError> {
-    let mut binder = Binder {
-        file,
-        host: Arc::clone(session.host()),
-        attempts_left: BIND_ATTEMPTS,
-        writing: Vec::new(),
-        files: Vec::new(),
-    };
-    let ports = file.ports;
-    // The heartbeat is what a waiting launcher looks at first; shell comes last, so that a client
-    // whose request gets through finds the others open.
-    let heartbeat: RepSocket = binder.bind("hb_port", ports.heartbeat).await?;
-    let iopub: PubSocket = binder.bind("iopub_port", ports.iopub).await?;
-    let stdin: RouterSocket = binder.bind("stdin_port", ports.stdin).await?;
-    let control: RouterSocket = binder.bind("control_port", ports.control).await?;
-    let shell: RouterSocket = binder.bind("shell_port", ports.shell).await?;
-    let Binder { writing, files, .. } = binder;
-
-    let closing = CancellationToken::new();
-    let mut tasks = JoinSet::new();
-    let (iopub_queue, parcels) = mpsc::channel(SEND_QUEUE);
-    let outbox = Outbox::new(parcels, closing.clone());
-    tasks.spawn(iopub::publish(iopub, outbox));
-    tasks.spawn(echo_heartbeats(heartbeat, closing.clone()));
-
-    let mut serve = |socket: RouterSocket, channel| {
-        let (sender, receiver) = socket.split();
-        let (queue, parcels) = mpsc::channel(SEND_QUEUE);
-        let outbox = Outbox::new(parcels, closing.clone());
-        tasks.spawn(write_replies(channel, sender, outbox));
-        let (requests, received) = mpsc::channel(REQUEST_QUEUE);
-        let intake = Intake {
-            channel,
-            socket: receiver,
-            requests,
-            held: None,
-        };
-        (queue, intake, received)
-    };
-    let (shell_queue, shell_intake, shell) = serve(shell, Channel::Shell);
-    let (control_queue, control_intake, control) = serve(control, Channel::Control);
-    let (stdin_queue, stdin_intake, stdin) = serve(stdin, Channel::Stdin);
-    tasks.spawn(receive(
-        [control_intake, shell_intake, stdin_intake],
-        Arc::clone(&session),
-        closing.clone(),
-    ));
-
-    let queues = Queues {
-        shell: shell_queue,
-        control: control_queue,
-        stdin: stdin_queue,
-        iopub: iopub_queue,
-    };
-    let sockets = Sockets {
-        _tasks: tasks,
-        closing,
-        writing,
-        files,
-    };
-    Ok(Connection {
-        shell,
-        control,
-        stdin,
-        outgoing: Outgoing::new(session, queues, Some(Arc::new(sockets))),
-    })
+    ports: Ports,
+    heartbeat: Listener,
+    iopub: Listener,
+    stdin: Listener,
+    control: Listener,
+    shell: Listener,
+    files: Vec<SocketFile>,
 }
 
-/// Binds one socket after the other.
+impl Bound {
+    /// Binds the addresses of `file`; a port that is 0 is any that is free.
+    ///
+    /// # Errors
+    /// When the file's key cannot be used or an address cannot be bound; one in use is tried again for
+    /// two seconds, as a kernel that is just leaving may still hold it.
+    pub async fn bind(file: &ConnectionFile, host: Arc<dyn Host>) -> Result<Self, BindError> {
+        let signer = Signer::new(&file.signature_scheme, file.key.as_bytes())?;
+        let mut binder = Binder {
+            file,
+            host: Arc::clone(&host),
+            attempts_left: BIND_ATTEMPTS,
+            files: Vec::new(),
+        };
+        let mut ports = file.ports;
+        // The heartbeat is what a waiting launcher looks at first; shell comes last, so that a client
+        // whose request gets through finds the others open.
+        let heartbeat = binder.bind("hb_port", &mut ports.heartbeat).await?;
+        let iopub = binder.bind("iopub_port", &mut ports.iopub).await?;
+        let stdin = binder.bind("stdin_port", &mut ports.stdin).await?;
+        let control = binder.bind("control_port", &mut ports.control).await?;
+        let shell = binder.bind("shell_port", &mut ports.shell).await?;
+        Ok(Self {
+            session: Arc::new(Session::new(host, signer)),
+            ports,
+            heartbeat,
+            iopub,
+            stdin,
+            control,
+            shell,
+            files: binder.files,
+        })
+    }
+
+    /// Returns the ports, of which none is 0.
+    #[must_use]
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// Starts to serve.
+    ///
+    /// # Errors
+    /// When a ROUTER cannot be put behind its relay.
+    pub async fn serve(self) -> Result<Connection, BindError> {
+        let session = Arc::clone(&self.session);
+        let mut starter = Starter {
+            host: Arc::clone(session.host()),
+            sockets: Sockets {
+                tasks: JoinSet::new(),
+                closing: CancellationToken::new(),
+                writing: Vec::new(),
+                relays: TaskTracker::new(),
+                files: self.files,
+            },
+        };
+        starter.start_heartbeat(self.heartbeat);
+        let iopub = starter.start_iopub(self.iopub, Arc::clone(&session));
+        let shell = starter
+            .start_router(self.shell, "shell_port", Channel::Shell)
+            .await?;
+        let control = starter
+            .start_router(self.control, "control_port", Channel::Control)
+            .await?;
+        let stdin = starter
+            .start_router(self.stdin, "stdin_port", Channel::Stdin)
+            .await?;
+        let intakes = [control.intake, shell.intake, stdin.intake];
+        let sockets = starter.receive(intakes, &session);
+        let queues = Queues {
+            shell: shell.replies,
+            control: control.replies,
+            stdin: stdin.replies,
+            iopub,
+        };
+        Ok(Connection {
+            shell: shell.requests,
+            control: control.requests,
+            stdin: stdin.requests,
+            outgoing: Outgoing::new(session, queues, Some(Arc::new(sockets))),
+        })
+    }
+}
+
+/// Binds one address after the other.
 struct Binder<'a> {
     file: &'a ConnectionFile,
     host: Arc<dyn Host>,
     attempts_left: u32,
-    writing: Vec<Weak<dyn MultiPeerBackend>>,
     files: Vec<SocketFile>,
 }
 
 impl Binder<'_> {
-    async fn bind<S: Socket>(&mut self, name: &'static str, port: u16) -> Result<S, BindError> {
-        let endpoint = self.file.endpoint(port);
-        let listener = loop {
-            match self.listen(&endpoint) {
-                Ok(listener) => break listener,
+    async fn bind(&mut self, name: &'static str, port: &mut u16) -> Result<Listener, BindError> {
+        loop {
+            let number = self.number(*port);
+            let endpoint = self.file.endpoint(number);
+            match Listener::bind(&endpoint) {
+                Ok((listener, file)) => {
+                    self.files.extend(file);
+                    *port = listener.port().unwrap_or(number);
+                    return Ok(listener);
+                }
                 Err(error)
                     if error.kind() == io::ErrorKind::AddrInUse && self.attempts_left > 0 =>
                 {
@@ -244,173 +255,123 @@ impl Binder<'_> {
                     self.host.sleep(BIND_PAUSE).await;
                 }
                 Err(source) => {
-                    return Err(BindError::Listen {
-                        name,
-                        endpoint,
-                        source,
+                    return Err(match endpoint {
+                        Endpoint::Ipc(path) if path.as_os_str().len() > MAX_PATH_BYTES => {
+                            BindError::PathTooLong { name, path }
+                        }
+                        endpoint => BindError::Listen {
+                            name,
+                            endpoint,
+                            source,
+                        },
                     });
                 }
             }
-        };
-        let mut socket = S::new();
-        match socket.bind_listener(listener).await {
-            Ok(_) => {
-                self.writing.push(Arc::downgrade(&socket.backend()));
-                Ok(socket)
-            }
-            Err(source) => Err(BindError::Serve {
-                name,
-                endpoint,
-                source,
-            }),
         }
     }
 
-    fn listen(&mut self, endpoint: &Endpoint) -> io::Result<Listener> {
-        match endpoint {
-            Endpoint::Tcp(ip, port) => TcpListener::bind((ip.as_str(), *port)).map(Listener::Tcp),
+    /// Returns the port to bind: for an ipc port that is to be found, the first without a file.
+    fn number(&self, port: u16) -> u16 {
+        let is_free = |number: &u16| match self.file.endpoint(*number) {
             Endpoint::Ipc(path) => {
-                remove_stale(path)?;
-                let listener = UnixListener::bind(path)?;
-                self.files.extend(SocketFile::of(path));
-                Ok(Listener::Ipc(listener))
+                let given = self.file.ports.each();
+                path.symlink_metadata().is_err() && given.iter().all(|(_, port)| port != number)
             }
+            Endpoint::Tcp(..) => false,
+        };
+        match port {
+            0 => (1..=u16::MAX).find(is_free).unwrap_or(0),
+            port => port,
         }
     }
 }
 
-/// Removes the socket file that a killed kernel left; one that answers is in use.
-fn remove_stale(path: &Path) -> io::Result<()> {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-    if !is_socket {
-        return Ok(());
-    }
-    match UnixStream::connect(path) {
-        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
-        Err(_) => fs::remove_file(path),
-    }
+/// Starts the tasks.
+struct Starter {
+    host: Arc<dyn Host>,
+    sockets: Sockets,
 }
 
-/// A socket file of ours; removed when dropped, unless it was replaced meanwhile.
-#[derive(Debug)]
-struct SocketFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
+/// One ROUTER as the kernel sees it.
+struct Router {
+    intake: Intake,
+    requests: mpsc::Receiver<Message>,
+    replies: mpsc::Sender<Parcel>,
 }
 
-impl SocketFile {
-    fn of(path: &Path) -> Option<Self> {
-        let meta = fs::symlink_metadata(path).ok()?;
-        Some(Self {
-            path: path.to_owned(),
-            device: meta.dev(),
-            inode: meta.ino(),
+impl Starter {
+    fn start_heartbeat(&mut self, listener: Listener) {
+        let (closing, host) = (self.sockets.closing.clone(), Arc::clone(&self.host));
+        let of_connection = closing.clone();
+        self.sockets
+            .tasks
+            .spawn(serve(listener, closing, move |stream| {
+                let deadline = host.sleep(HANDSHAKE_LIMIT);
+                heartbeat::echo(stream, of_connection.clone(), deadline)
+            }));
+    }
+
+    fn start_iopub(&mut self, listener: Listener, session: Arc<Session>) -> mpsc::Sender<Parcel> {
+        let (queue, parcels) = mpsc::channel(IOPUB_QUEUE);
+        let closing = self.sockets.closing.clone();
+        let audience = Audience::new(session);
+        self.sockets
+            .tasks
+            .spawn(iopub::publish(listener, parcels, audience, closing));
+        queue
+    }
+
+    /// Puts a ROUTER behind its relay.
+    async fn start_router(
+        &mut self,
+        listener: Listener,
+        name: &'static str,
+        channel: Channel,
+    ) -> Result<Router, BindError> {
+        let (inner, address) =
+            private::listen().map_err(|source| BindError::Private { name, source })?;
+        let mut socket = RouterSocket::new();
+        socket
+            .bind_listener(inner)
+            .await
+            .map_err(|source| BindError::Serve { name, source })?;
+        self.sockets.writing.push(Arc::downgrade(&socket.backend()));
+
+        let (closing, host) = (self.sockets.closing.clone(), Arc::clone(&self.host));
+        let (of_connection, address) = (closing.clone(), Arc::new(address));
+        let relay = serve(listener, closing.clone(), move |stream| {
+            let deadline = host.sleep(HANDSHAKE_LIMIT);
+            relay::relay(
+                stream,
+                Arc::clone(&address),
+                of_connection.clone(),
+                deadline,
+            )
+        });
+        let relay = self.sockets.relays.track_future(relay);
+        self.sockets.tasks.spawn(relay);
+
+        let (sender, receiver) = socket.split();
+        let (replies, parcels) = mpsc::channel(SEND_QUEUE);
+        let outbox = Outbox::new(parcels, closing);
+        self.sockets
+            .tasks
+            .spawn(router::write_replies(channel, sender, outbox));
+        let (sink, requests) = mpsc::channel(REQUEST_QUEUE);
+        Ok(Router {
+            intake: Intake::new(channel, receiver, sink),
+            requests,
+            replies,
         })
     }
 
-    fn remove(&self) {
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|meta| meta.dev() == self.device && meta.ino() == self.inode);
-        if ours && let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, path = %self.path.display(), "cannot remove a socket file");
-        }
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        self.remove();
-    }
-}
-
-/// One ROUTER's receiving half and the queue it fills.
-struct Intake {
-    channel: Channel,
-    socket: RouterRecvHalf,
-    requests: mpsc::Sender<Message>,
-    /// What did not fit: nothing more is read until it does.
-    held: Option<Message>,
-}
-
-impl Intake {
-    /// Receives the next frames. Loses nothing when cancelled.
-    async fn next(&mut self) -> Result<Vec<Bytes>, ZmqError> {
-        if self.held.is_some() {
-            let permit = self.requests.reserve().await;
-            if let (Ok(permit), Some(message)) = (permit, self.held.take()) {
-                permit.send(message);
-            }
-        }
-        self.socket.recv().await.map(ZmqMessage::into_vec)
-    }
-
-    fn hand_over(&mut self, message: Message) {
-        match self.requests.try_send(message) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(message)) => self.held = Some(message),
-            Err(mpsc::error::TrySendError::Closed(message)) => tracing::debug!(
-                msg_type = message.header.msg_type,
-                "dropped a request: the kernel is leaving"
-            ),
-        }
-    }
-}
-
-/// Reads the three ROUTERs until `closing`.
-async fn receive(intakes: [Intake; 3], session: Arc<Session>, closing: CancellationToken) {
-    let [mut first, mut second, mut third] = intakes;
-    let mut seen = ReplayWindow::default();
-    loop {
-        let (intake, received) = tokio::select! {
-            () = closing.cancelled() => return,
-            received = first.next() => (&mut first, received),
-            received = second.next() => (&mut second, received),
-            received = third.next() => (&mut third, received),
-        };
-        let channel = intake.channel;
-        match received {
-            Err(error) => {
-                tracing::debug!(%error, ?channel, "a peer's connection failed");
-                tokio::time::sleep(ERROR_PAUSE).await;
-            }
-            Ok(frames) => match wire::decode(frames, session.signer(), &mut seen) {
-                Ok(message) => intake.hand_over(message),
-                Err(error) => tracing::warn!(%error, ?channel, "dropped a malformed message"),
-            },
-        }
-    }
-}
-
-/// Sends the replies of one ROUTER.
-async fn write_replies(channel: Channel, mut socket: RouterSendHalf, mut outbox: Outbox) {
-    while let Some(message) = outbox.next().await {
-        match tokio::time::timeout(REPLY_LIMIT, socket.send(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, ?channel, "a reply found no peer"),
-            Err(_) => tracing::warn!(?channel, "dropped a reply: its peer does not read"),
-        }
-    }
-}
-
-/// Echoes heartbeats until `closing`.
-async fn echo_heartbeats(mut socket: RepSocket, closing: CancellationToken) {
-    loop {
-        let beat = tokio::select! {
-            () = closing.cancelled() => return,
-            beat = socket.recv() => beat,
-        };
-        let echoed = match beat {
-            Ok(beat) => tokio::time::timeout(HEARTBEAT_LIMIT, socket.send(beat)).await,
-            Err(error) => Ok(Err(error)),
-        };
-        match echoed {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a heartbeat failed");
-                tokio::time::sleep(ERROR_PAUSE).await;
-            }
-            Err(_) => tracing::debug!("a heartbeat found its peer not reading"),
-        }
+    /// Starts to read the three ROUTERs; the sockets are complete.
+    fn receive(mut self, intakes: [Intake; 3], session: &Arc<Session>) -> Sockets {
+        let closing = self.sockets.closing.clone();
+        self.sockets
+            .tasks
+            .spawn(router::receive(intakes, Arc::clone(session), closing));
+        self.sockets.relays.close();
+        self.sockets
     }
 }

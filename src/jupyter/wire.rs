@@ -4,15 +4,20 @@
 //! is checked against the bytes that came, and a parent header goes back as the bytes that came:
 //! nothing is verified or echoed through a second serialisation.
 //!
-//! Source: Jupyter messaging spec 5.4, "The wire protocol".
+//! A signed message comes from somebody who waits for an answer. So whatever is odd in it is left
+//! out where it can be, and told to the sender where it cannot.
+//!
+//! Source: Jupyter messaging spec 5.5, "The wire protocol".
 
 use std::borrow::Cow;
-use std::fmt;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::json;
 use super::session::{ReplayWindow, Signer};
 
 /// Ends the routing frames.
@@ -21,14 +26,14 @@ pub const DELIMITER: &[u8] = b"<IDS|MSG>";
 /// The fields of a header that the kernel reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// `msg_id`.
+    /// `msg_id`; a number reads as its digits, anything else as empty.
     pub msg_id: String,
     /// `session` of the sender; empty when the sender left it out.
     pub session: String,
     /// `msg_type`, such as `execute_request`.
     pub msg_type: String,
     /// `date`, when it parses as RFC 3339.
-    pub date: Option<chrono::DateTime<chrono::Utc>>,
+    pub date: Option<DateTime<Utc>>,
 }
 
 /// The header of a message as it came, spliced back unchanged as `parent_header`; `{}` for none.
@@ -45,9 +50,9 @@ impl Parent {
     /// Reads the fields of the header.
     ///
     /// # Errors
-    /// When it is not an object with `msg_id` and `msg_type`.
+    /// When it is not an object with a `msg_type`.
     pub fn header(&self) -> Result<Header, WireError> {
-        read_header(&object(self.as_str(), Part::ParentHeader)?)
+        read_header(self.as_str())
     }
 }
 
@@ -68,17 +73,19 @@ pub struct Message {
     pub parent: Parent,
     /// The message's own `parent_header`: what it answers. `None` for `{}`, as in requests.
     pub in_reply_to: Option<Parent>,
-    /// `metadata`, an object.
+    /// `metadata`, an object; without the members that cannot be read.
     pub metadata: Map<String, Value>,
-    /// `content`, an object.
+    /// `content`, an object; empty if it cannot be read.
     pub content: Value,
+    /// Why `content` cannot be read. Such a request is not run, but answered.
+    pub unreadable: Option<String>,
     /// Raw buffers.
     pub buffers: Vec<Bytes>,
 }
 
 /// A message to send, borrowed from where its parts live.
 #[derive(Debug, Clone, Copy)]
-pub struct Draft<'a> {
+pub struct Draft<'a, C: ?Sized> {
     /// The routing frames, or on iopub the topic.
     pub identities: &'a [Bytes],
     /// The header's JSON, from [`Session::header`](super::session::Session::header).
@@ -88,33 +95,9 @@ pub struct Draft<'a> {
     /// `metadata`.
     pub metadata: &'a Map<String, Value>,
     /// `content`, an object.
-    pub content: &'a Value,
+    pub content: &'a C,
     /// Raw buffers; not signed.
     pub buffers: &'a [Bytes],
-}
-
-/// One of the four JSON frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// `header`.
-    Header,
-    /// `parent_header`.
-    ParentHeader,
-    /// `metadata`.
-    Metadata,
-    /// `content`.
-    Content,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Header => "header",
-            Self::ParentHeader => "parent_header",
-            Self::Metadata => "metadata",
-            Self::Content => "content",
-        })
-    }
 }
 
 /// Why frames are not a message. Such a message is logged and dropped.
@@ -141,26 +124,12 @@ pub enum WireError {
     /// The signature was seen before.
     #[error("the message was received before (its signature repeats)")]
     Replayed,
-    /// A frame is not JSON.
-    #[error("`{part}` is not valid JSON")]
-    NotJson {
-        /// Which frame.
-        part: Part,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// A frame is JSON, but not an object.
-    #[error("`{part}` is not a JSON object")]
-    NotObject {
-        /// Which frame.
-        part: Part,
-    },
-    /// A header lacks a field that nothing works without.
-    #[error("the header has no string `{field}`")]
-    MissingField {
-        /// The field's name.
-        field: &'static str,
-    },
+    /// The header is not JSON, not even with a repair.
+    #[error("the header is not a JSON object")]
+    Header,
+    /// A header without a `msg_type`: it is not known what is asked.
+    #[error("the header has no `msg_type`")]
+    NoType,
 }
 
 /// Turns received frames into a message; `seen` remembers its signature.
@@ -186,19 +155,19 @@ pub fn decode(
     };
 
     let tag = signer.verify(signature, [header, parent_header, metadata, content])?;
-    if tag.is_some_and(|tag| !seen.admit(&tag)) {
+    if tag.is_some_and(|tag| !seen.admit(tag)) {
         return Err(WireError::Replayed);
     }
 
     let header_text = lossy(header);
-    let header = read_header(&object(&header_text, Part::Header)?)?;
-    let parent = raw(&header_text, Part::Header)?;
-    let in_reply_to = match nullable(&lossy(parent_header), Part::ParentHeader)? {
-        Some(map) if !map.is_empty() => Some(raw(&lossy(parent_header), Part::ParentHeader)?),
-        _ => None,
+    let header = read_header(&header_text)?;
+    let parent = raw(&header_text).ok_or(WireError::Header)?;
+    let in_reply_to = reply_parent(&lossy(parent_header));
+    let metadata = json::parse_members(&lossy(metadata)).unwrap_or_default();
+    let (content, unreadable) = match read_content(&lossy(content)) {
+        Ok(content) => (content, None),
+        Err(why) => (Map::new(), Some(why)),
     };
-    let metadata = nullable(&lossy(metadata), Part::Metadata)?.unwrap_or_default();
-    let content = nullable(&lossy(content), Part::Content)?.unwrap_or_default();
     Ok(Message {
         identities,
         header,
@@ -206,6 +175,7 @@ pub fn decode(
         in_reply_to,
         metadata,
         content: Value::Object(content),
+        unreadable,
         buffers: rest.split_off(6),
     })
 }
@@ -214,7 +184,7 @@ pub fn decode(
 ///
 /// The four JSON frames are slices of one buffer, so they are signed in one go and copied never.
 #[must_use]
-pub fn encode(draft: Draft<'_>, signer: &Signer) -> Vec<Bytes> {
+pub fn encode<C: Serialize + ?Sized>(draft: &Draft<'_, C>, signer: &Signer) -> Vec<Bytes> {
     let parent = draft.parent.map_or("{}", Parent::as_str);
     let mut signed = Vec::with_capacity(draft.header.len() + parent.len() + 256);
     signed.extend_from_slice(draft.header.as_bytes());
@@ -239,9 +209,9 @@ pub fn encode(draft: Draft<'_>, signer: &Signer) -> Vec<Bytes> {
     frames
 }
 
-fn append_json(buffer: &mut Vec<u8>, value: &impl serde::Serialize) {
+fn append_json(buffer: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let start = buffer.len();
-    // A `Value` always serialises (string keys, finite numbers) and a `Vec` takes every byte;
+    // What we send always serialises (string keys, finite numbers) and a `Vec` takes every byte;
     // should that ever change, an empty object is still a message.
     if serde_json::to_writer(&mut *buffer, value).is_err() {
         buffer.truncate(start);
@@ -249,16 +219,19 @@ fn append_json(buffer: &mut Vec<u8>, value: &impl serde::Serialize) {
     }
 }
 
-fn read_header(map: &Map<String, Value>) -> Result<Header, WireError> {
-    let text = |field| map.get(field).and_then(Value::as_str).map(str::to_owned);
-    let required = |field| text(field).ok_or(WireError::MissingField { field });
+fn read_header(text: &str) -> Result<Header, WireError> {
+    let map = json::parse_members(text).ok_or(WireError::Header)?;
+    let text = |field| match map.get(field) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    let date = text("date").and_then(|date| DateTime::parse_from_rfc3339(&date).ok());
     Ok(Header {
-        msg_id: required("msg_id")?,
+        msg_id: text("msg_id").unwrap_or_default(),
         session: text("session").unwrap_or_default(),
-        msg_type: required("msg_type")?,
-        date: text("date")
-            .and_then(|date| chrono::DateTime::parse_from_rfc3339(&date).ok())
-            .map(|date| date.to_utc()),
+        msg_type: text("msg_type").ok_or(WireError::NoType)?,
+        date: date.map(|date| date.to_utc()),
     })
 }
 
@@ -266,64 +239,26 @@ fn lossy(frame: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(frame)
 }
 
-fn raw(text: &str, part: Part) -> Result<Parent, WireError> {
-    RawValue::from_string(text.to_owned())
+/// Returns a header to send back: as it came if it is JSON, else repaired.
+fn raw(text: &str) -> Option<Parent> {
+    let as_it_came = RawValue::from_string(text.to_owned()).ok();
+    as_it_came
+        .or_else(|| RawValue::from_string(json::repaired(text)?).ok())
         .map(Parent)
-        .map_err(|source| WireError::NotJson { part, source })
 }
 
-fn object(text: &str, part: Part) -> Result<Map<String, Value>, WireError> {
-    nullable(text, part)?.ok_or(WireError::NotObject { part })
+/// Returns what a message answers; `None` for `{}`, as in requests, and for what cannot be read.
+fn reply_parent(text: &str) -> Option<Parent> {
+    let map = json::parse_members(text)?;
+    (!map.is_empty()).then(|| raw(text))?
 }
 
-/// Parses an object; `None` for `null`, which some clients send where `{}` is meant.
-fn nullable(text: &str, part: Part) -> Result<Option<Map<String, Value>>, WireError> {
-    let parsed = serde_json::from_str(text).or_else(|error| match without_lone_surrogates(text) {
-        Some(repaired) => serde_json::from_str(&repaired),
-        None => Err(error),
-    });
-    match parsed {
-        Ok(Value::Object(map)) => Ok(Some(map)),
-        Ok(Value::Null) => Ok(None),
-        Ok(_) => Err(WireError::NotObject { part }),
-        Err(source) => Err(WireError::NotJson { part, source }),
+/// Reads `content`. `null`, which some clients send where `{}` is meant, is an empty object.
+fn read_content(text: &str) -> Result<Map<String, Value>, String> {
+    match json::parse(text) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err("`content` is not a JSON object".to_owned()),
+        Err(error) => Err(format!("`content` is not valid JSON: {error}")),
     }
-}
-
-/// Replaces `\uD800`-`\uDFFF` escapes without a partner by `\uFFFD`; `None` when there are none.
-///
-/// Browsers write half an emoji that way, and a cell refused for it would never turn idle.
-fn without_lone_surrogates(text: &str) -> Option<String> {
-    let mut repaired = String::with_capacity(text.len());
-    let mut changed = false;
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        repaired.push_str(before);
-        let len = match (code_unit(escape), escape.get(6..).and_then(code_unit)) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
-            (Some(0xD800..=0xDFFF), _) => {
-                repaired.push_str("\\uFFFD");
-                changed = true;
-                rest = escape.get(6..).unwrap_or_default();
-                continue;
-            }
-            // Any other escape: the backslash and the character it covers.
-            _ => 1 + escape.chars().nth(1).map_or(0, char::len_utf8),
-        };
-        let (kept, after) = escape.split_at(len.min(escape.len()));
-        repaired.push_str(kept);
-        rest = after;
-    }
-    repaired.push_str(rest);
-    changed.then_some(repaired)
-}
-
-/// Reads the UTF-16 code unit of a leading `\uXXXX`.
-fn code_unit(text: &str) -> Option<u16> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    u16::from_str_radix(digits, 16).ok()
 }

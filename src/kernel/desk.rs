@@ -1,19 +1,25 @@
-//! The front desk: answers what needs no state, and brackets every request with busy and idle.
+//! Sends everything that the kernel says to front ends, answers the requests that need no state,
+//! and publishes busy before and idle after every request.
 //!
-//! It serves control while a turn runs, so nothing here waits for anything but the sockets.
+//! Requests on control are answered here while a turn runs, so nothing here waits for anything but
+//! the sockets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::host::Host;
 use crate::jupyter::connection::{Channel, Outgoing};
 use crate::jupyter::mime::Output;
-use crate::jupyter::request::text;
+use crate::jupyter::request::{flag, text};
 use crate::jupyter::wire::{Message, Parent};
 
 use super::error::CellError;
-use super::introspect;
+use super::server::introspect;
+
+/// How long after the start a request for the process before may come.
+const STALE_WITHIN: Duration = Duration::from_secs(30);
 
 /// What a request asks of the kernel as a whole.
 #[derive(Debug)]
@@ -33,7 +39,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Opens the desk.
+    /// Makes the sender.
     #[must_use]
     pub fn new(outgoing: Outgoing, host: Arc<dyn Host>, offline: bool) -> Self {
         Self {
@@ -100,8 +106,9 @@ impl Desk {
             .await;
     }
 
-    /// Answers an execute request that will not run. A notebook shows the number of the reply
-    /// beside the cell, as if it had run, so it gets none; the console cannot do without.
+    /// Answers an execute request that will not run. If the reply had an execution count, a
+    /// notebook would show it beside the cell as if the cell had run. So notebooks get none; the
+    /// console needs one.
     pub async fn abort(&self, request: &Message, execution_count: u32) {
         self.busy(&request.parent).await;
         let started = self.host.now().to_rfc3339();
@@ -115,14 +122,32 @@ impl Desk {
         self.idle(&request.parent).await;
     }
 
+    /// Answers a request that cannot be read, and wants something of its content; false for others.
+    pub async fn refuses(&self, request: &Message, execution_count: u32) -> bool {
+        let (Some(why), Some(reply)) = (&request.unreadable, reply_to(request)) else {
+            return false;
+        };
+        let error = CellError::unreadable(why);
+        self.busy(&request.parent).await;
+        if reply == "execute_reply" {
+            let output = Output::Error(error.output());
+            self.output(&request.parent, output, execution_count).await;
+        }
+        let content = error_reply(&error, execution_count);
+        self.reply(Channel::Shell, request, reply, content).await;
+        self.idle(&request.parent).await;
+        true
+    }
+
     /// Answers a request that needs no state; hands back one that is about the whole kernel.
     pub async fn answer(&self, channel: Channel, request: Message) -> Option<Urgent> {
         if request.header.msg_type == "shutdown_request" {
             if self.is_stale(&request) {
                 tracing::warn!(
                     msg_id = request.header.msg_id,
-                    "a shutdown request from before this process started is ignored"
+                    "a shutdown request from before this process started is not followed"
                 );
+                self.decline_shutdown(channel, &request).await;
                 return None;
             }
             return Some(Urgent::Shutdown(channel, Box::new(request)));
@@ -174,15 +199,31 @@ impl Desk {
 
     /// Answers a shutdown request, the last thing a kernel does.
     pub async fn farewell(&self, channel: Channel, request: &Message) {
-        let restart = request
-            .content
-            .get("restart")
-            .and_then(Value::as_bool)
-            .unwrap_or(false);
-        let content = json!({"status": "ok", "restart": restart});
+        let content = json!({"status": "ok", "restart": wants_restart(request)});
         self.busy(&request.parent).await;
         self.publish(&request.parent, "shutdown_reply", content.clone())
             .await;
+        self.reply(channel, request, "shutdown_reply", content)
+            .await;
+        self.idle(&request.parent).await;
+    }
+
+    /// Answers a shutdown request that was meant for the process before this one.
+    async fn decline_shutdown(&self, channel: Channel, request: &Message) {
+        let error = CellError::new(
+            "StaleRequest",
+            "the request is older than this kernel: it was meant for the one before",
+            "Send it again to end this one.",
+        );
+        let output = error.output();
+        let content = json!({
+            "status": "error",
+            "ename": output.ename,
+            "evalue": output.evalue,
+            "traceback": output.traceback,
+            "restart": wants_restart(request),
+        });
+        self.busy(&request.parent).await;
         self.reply(channel, request, "shutdown_reply", content)
             .await;
         self.idle(&request.parent).await;
@@ -194,13 +235,29 @@ impl Desk {
     }
 
     /// A manager's socket outlives the kernel it spoke to: after a restart on the same ports it may
-    /// deliver the old process's shutdown request to the new one.
+    /// deliver the old process's shutdown request to the new one. It does so at once: what is dated so
+    /// later comes from a machine whose clock is behind.
     fn is_stale(&self, request: &Message) -> bool {
-        let running = chrono::Duration::from_std(self.host.elapsed()).unwrap_or_default();
-        request
-            .header
-            .date
-            .is_some_and(|date| date < self.host.now() - running)
+        let running = self.host.elapsed();
+        let since = chrono::Duration::from_std(running).unwrap_or_default();
+        let start = self.host.now() - since;
+        running < STALE_WITHIN && request.header.date.is_some_and(|date| date < start)
+    }
+}
+
+fn wants_restart(request: &Message) -> bool {
+    flag(&request.content, "restart", false)
+}
+
+/// Returns the type of the reply to a request that wants something of its content.
+fn reply_to(request: &Message) -> Option<&'static str> {
+    match request.header.msg_type.as_str() {
+        "execute_request" => Some("execute_reply"),
+        "complete_request" => Some("complete_reply"),
+        "inspect_request" => Some("inspect_reply"),
+        "is_complete_request" => Some("is_complete_reply"),
+        "history_request" => Some("history_reply"),
+        _ => None,
     }
 }
 

@@ -37,6 +37,16 @@ impl CellError {
         }
     }
 
+    /// A request whose content is no JSON object.
+    #[must_use]
+    pub fn unreadable(why: &str) -> Self {
+        Self::new(
+            "BadRequest",
+            format!("the front end sent a request that cannot be read: {why}"),
+            "Run the cell again; if this repeats, report it to the front end.",
+        )
+    }
+
     /// The person stopped the cell before anything of its prompt was sent.
     #[must_use]
     pub fn interrupted() -> Self {

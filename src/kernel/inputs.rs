@@ -1,26 +1,25 @@
-//! The files a person put in: what was uploaded, what waits for the next prompt, and which sandbox
-//! has which of them.
+//! The files that a person attached: which were uploaded, which wait for the next prompt, and which
+//! sandbox has which of them.
 //!
-//! Pure. An upload block works only in the turn it is sent with (`claude-api.md` 3.5), so a sandbox
-//! that is new gets the files of earlier turns once more. What changes is recorded, and comes back
-//! with its conversation. Invariant: ids come from the API alone, by way of the journal at most,
-//! never from a notebook.
+//! Pure. An upload block works only in the turn it is sent with
+//! (`docs/protocol.md#files-into-the-sandbox`), so a sandbox that is new gets the files of earlier
+//! turns once more. What changes is recorded, and comes back with its conversation. Invariant: ids
+//! come from the API alone, by way of the journal at most, never from a notebook.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
 
-use crate::anthropic::request::MessagesRequest;
-use crate::chat::question::Question;
+use crate::chat::conversation::files_of;
+use crate::chat::input::Gone;
 use crate::chat::record::{Record, TurnRecord};
-use crate::chat::uploads::{self, Gone};
+use crate::chat::turn::facts::Files;
 
-pub use crate::chat::input::{Eyes, Input, Way};
+pub use crate::chat::input::{Attachment, Delivery, Input, VisibleAs};
 
 /// A file that goes with the next prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Waiting {
     file_id: String,
-    way: Way,
+    delivery: Delivery,
 }
 
 /// What the journal was not told yet.
@@ -40,8 +39,8 @@ pub struct Inputs {
     /// (container, file id): what lies where.
     placed: Vec<(String, String)>,
     removed: Vec<Gone>,
-    /// Sandboxes that came to be while this kernel watched. Of any other, such as one of a
-    /// conversation taken up again, it is taken that it has what it was given.
+    /// Sandboxes that were made while this kernel ran. Any other, such as that of a conversation
+    /// taken up again, is taken to have every file that it was given.
     watched: Vec<String>,
     /// When the API was last asked whether it has the files of the conversation.
     pub(super) asked_at: Option<DateTime<Utc>>,
@@ -83,7 +82,7 @@ impl Inputs {
             return name.to_owned();
         }
         let folder = path.parent().and_then(std::path::Path::file_name);
-        let folder = folder.map(|folder| super::attach::plain_name(&folder.to_string_lossy()));
+        let folder = folder.map(|folder| plain_name(&folder.to_string_lossy()));
         let with_folder = folder.map(|folder| format!("{folder}_{name}"));
         let numbered = (2..=MAX_NUMBER).map(|number| match name.rsplit_once('.') {
             Some((stem, ending)) if !stem.is_empty() => format!("{stem}-{number}.{ending}"),
@@ -102,7 +101,7 @@ impl Inputs {
         self.uploaded.push(input);
     }
 
-    /// Notes that a file is no longer at the API: what was said with it is sent without it.
+    /// Notes that the API no longer has a file: earlier questions are sent without it.
     pub fn remove(&mut self, file_id: &str) {
         self.is_gone(&Gone {
             file_id: file_id.to_owned(),
@@ -154,8 +153,8 @@ impl Inputs {
         self.removed.push(gone.clone());
     }
 
-    /// Has a file go with the next prompt.
-    pub fn wait(&mut self, file_id: &str, eyes: Option<Eyes>, sandbox: bool) {
+    /// Keeps a file for the next prompt.
+    pub fn wait(&mut self, file_id: &str, visible_as: Option<VisibleAs>, sandbox: bool) {
         let Some(input) = self
             .uploaded
             .iter_mut()
@@ -163,74 +162,86 @@ impl Inputs {
         else {
             return;
         };
-        input.eyes = eyes.or(input.eyes);
+        input.visible_as = visible_as.or(input.visible_as);
         input.sandbox |= sandbox;
-        self.goes(file_id, Way { eyes, sandbox });
+        self.goes(
+            file_id,
+            Delivery {
+                visible_as,
+                sandbox,
+            },
+        );
         self.news.push(News::File(file_id.to_owned()));
     }
 
-    fn goes(&mut self, file_id: &str, way: Way) {
+    fn goes(&mut self, file_id: &str, delivery: Delivery) {
         let mut waiting = self.waiting.iter_mut();
         match waiting.find(|waiting| waiting.file_id == file_id) {
-            Some(Waiting { way: known, .. }) => {
-                known.eyes = way.eyes.or(known.eyes);
-                known.sandbox |= way.sandbox;
+            Some(Waiting {
+                delivery: known, ..
+            }) => {
+                known.visible_as = delivery.visible_as.or(known.visible_as);
+                known.sandbox |= delivery.sandbox;
             }
             None => self.waiting.push(Waiting {
                 file_id: file_id.to_owned(),
-                way,
+                delivery,
             }),
         }
     }
 
-    /// Returns the blocks of what waits, in the order it was attached.
+    /// Returns what waits, in the order it was attached.
     #[must_use]
-    pub fn blocks(&self) -> Vec<Value> {
-        self.waiting
-            .iter()
-            .flat_map(|Waiting { file_id, way }| {
-                let name = self.names(&[file_id]).first().copied().unwrap_or_default();
-                blocks(file_id, name, way.eyes, way.sandbox)
+    pub fn waiting(&self) -> Vec<Attachment> {
+        let waiting = self.waiting.iter();
+        waiting
+            .map(|Waiting { file_id, delivery }| Attachment {
+                name: self.name_of(file_id).unwrap_or_default().to_owned(),
+                file_id: file_id.clone(),
+                delivery: *delivery,
             })
             .collect()
     }
 
-    /// Returns those of `uploads`, ids of files that went to the sandbox of a conversation, that
-    /// `container` does not have and that do not wait anyway.
-    #[must_use]
-    pub fn missing<'a>(&self, container: Option<&str>, uploads: &'a [String]) -> Vec<&'a str> {
-        let mut missing: Vec<&str> = Vec::new();
-        if container.is_some_and(|id| !self.watched.iter().any(|known| known == id)) {
-            return missing;
-        }
-        for id in uploads {
-            let placed = self
-                .placed
-                .iter()
-                .any(|(sandbox, placed)| Some(sandbox.as_str()) == container && placed == id);
-            let waits = self
-                .waiting
-                .iter()
-                .any(|waiting| waiting.file_id == *id && waiting.way.sandbox);
-            if !placed && !waits && !missing.contains(&id.as_str()) {
-                missing.push(id);
+    /// Makes exactly these files wait, such as those that waited before a cell that failed.
+    pub fn set_waiting(&mut self, attachments: &[Attachment]) {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        self.news
+            .extend(waiting.map(|waiting| News::File(waiting.file_id)));
+        for attachment in attachments {
+            let id = &attachment.file_id;
+            if self.uploaded.iter().any(|input| input.file_id == *id) {
+                self.goes(id, attachment.delivery);
+                self.news.push(News::File(id.clone()));
             }
         }
-        missing
     }
 
-    /// Makes a request fit the files as they are: what is gone is no longer referred to, and what
-    /// the sandbox lacks goes with the question. Returns a line about the latter.
+    /// Returns the facts about the files of questions, for a request that names this sandbox.
     #[must_use]
-    pub fn fit(&self, request: &mut MessagesRequest, question: &mut Question) -> Option<String> {
-        uploads::without(request, &self.removed);
-        let all = uploads::in_request(request);
-        let missing = self.missing(request.container.id.as_deref(), &all);
-        if !uploads::again(request, question, &missing) {
-            return None;
+    pub fn files(&self, container: Option<&str>) -> Files {
+        let is_watched = |id: &str| self.watched.iter().any(|known| known == id);
+        let in_sandbox = match container {
+            // If the sandbox is older than this kernel, it is taken to have every file.
+            Some(id) if !is_watched(id) => None,
+            _ => {
+                let placed = self.placed.iter();
+                let here = placed.filter(|(sandbox, _)| Some(sandbox.as_str()) == container);
+                Some(here.map(|(_, file)| file.clone()).collect())
+            }
+        };
+        Files {
+            gone: self.removed.clone(),
+            in_sandbox,
         }
-        let names = self.names(&missing);
+    }
+
+    /// Returns the sentence that a person is told of files that are uploaded to the sandbox again.
+    #[must_use]
+    pub fn sentence_of_files_again(&self, ids: &[String]) -> Option<String> {
+        let names: Vec<&str> = ids.iter().filter_map(|id| self.name_of(id)).collect();
         let what = match names.as_slice() {
+            _ if ids.is_empty() => return None,
             [] => "The files of earlier cells go".to_owned(),
             [name] => format!("`{name}` goes"),
             [names @ .., last] => format!("`{}` and `{last}` go", names.join("`, `")),
@@ -238,13 +249,11 @@ impl Inputs {
         Some(format!("{what} to Claude's new sandbox, too."))
     }
 
-    /// Returns the names of files, as far as they are known.
-    fn names(&self, ids: &[&str]) -> Vec<&str> {
-        let names = ids.iter().map(|id| {
-            let mut known = self.uploaded.iter();
-            known.find(|input| input.file_id == **id)
-        });
-        names.flatten().map(|input| input.name.as_str()).collect()
+    /// The name of a file, if it is known.
+    fn name_of(&self, file_id: &str) -> Option<&str> {
+        let mut known = self.uploaded.iter();
+        let known = known.find(|input| input.file_id == file_id);
+        known.map(|input| input.name.as_str())
     }
 
     /// Notes that a turn is in the conversation: nothing waits any more, and its sandbox has what
@@ -263,8 +272,9 @@ impl Inputs {
             return;
         };
         self.watch(container);
-        for id in uploads::in_turn(turn) {
-            let pair = (container.clone(), id);
+        let files = files_of(&turn.question).into_iter();
+        for file in files.filter(|file| file.sandbox) {
+            let pair = (container.clone(), file.file_id);
             if !self.placed.contains(&pair) {
                 self.placed.push(pair);
             }
@@ -284,7 +294,7 @@ impl Inputs {
     pub fn news(&mut self) -> Vec<Record> {
         let mut records: Vec<Record> = Vec::new();
         let mut told: Vec<String> = Vec::new();
-        // Of a file the last word counts.
+        // Only the last change of a file counts.
         for news in std::mem::take(&mut self.news).into_iter().rev() {
             match news {
                 News::Gone(Gone { file_id, again }) => {
@@ -297,7 +307,7 @@ impl Inputs {
                         let waits = waiting.find(|waiting| waiting.file_id == file_id);
                         records.push(Record::Input {
                             input: Box::new(input.clone()),
-                            waits: waits.map(|waiting| waiting.way),
+                            waits: waits.map(|waiting| waiting.delivery),
                         });
                     }
                     told.push(file_id);
@@ -308,8 +318,9 @@ impl Inputs {
         records
     }
 
-    /// Takes back what was recorded of a file. What no upload can have led to is left out.
-    pub fn known(&mut self, input: &Input, waits: Option<Way>) {
+    /// Applies what the journal recorded of a file. A record that no upload can have led to is left
+    /// out.
+    pub fn known(&mut self, input: &Input, waits: Option<Delivery>) {
         if !input.is_sound() {
             return;
         }
@@ -319,14 +330,14 @@ impl Inputs {
             None => self.uploaded.push(input.clone()),
         }
         match waits {
-            Some(way) => self.goes(&input.file_id, way),
+            Some(delivery) => self.goes(&input.file_id, delivery),
             None => self
                 .waiting
                 .retain(|waiting| waiting.file_id != input.file_id),
         }
     }
 
-    /// Takes back that a file is gone.
+    /// Applies that the journal recorded a file as gone.
     pub fn known_gone(&mut self, gone: &Gone) {
         self.lose(gone);
     }
@@ -336,138 +347,36 @@ impl Inputs {
         for input in others.uploaded {
             self.add(input);
         }
-        for Waiting { file_id, way } in others.waiting {
-            self.wait(&file_id, way.eyes, way.sandbox);
+        for Waiting { file_id, delivery } in others.waiting {
+            self.wait(&file_id, delivery.visible_as, delivery.sandbox);
         }
     }
 }
 
+/// Turns a file name into one the API takes (`docs/protocol.md#file-names`).
+pub(in crate::kernel) fn plain_name(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| match c {
+            '<' | '>' | ':' | '"' | '|' | '?' | '*' | '\\' | '/' => '_',
+            c if c.is_control() || c == char::REPLACEMENT_CHARACTER => '_',
+            c => c,
+        })
+        .take(MAX_NAME_CHARS)
+        .collect();
+    if plain.is_empty() {
+        "unnamed".to_owned()
+    } else {
+        plain
+    }
+}
+
+/// The longest name the API takes, in characters.
+const MAX_NAME_CHARS: usize = 255;
 /// Files of one name that are told apart by numbers.
 const MAX_NUMBER: u32 = 999;
 /// Pairs of sandbox and file that are remembered; a forgotten one is attached once more.
 const MAX_PLACED: usize = 10_000;
 
-/// The block that puts a file into the sandbox.
-#[must_use]
-pub fn upload_block(file_id: &str) -> Value {
-    json!({"type": "container_upload", "file_id": file_id})
-}
-
-/// The blocks of one file (`claude-api.md` 3.5, 6.1): for Claude's eyes, then for the sandbox.
-#[must_use]
-pub fn blocks(file_id: &str, name: &str, eyes: Option<Eyes>, sandbox: bool) -> Vec<Value> {
-    let source = json!({"type": "file", "file_id": file_id});
-    let seen = eyes.map(|eyes| match eyes {
-        Eyes::Image => json!({"type": "image", "source": source}),
-        Eyes::Document => json!({"type": "document", "source": source, "title": name}),
-    });
-    seen.into_iter()
-        .chain(sandbox.then(|| upload_block(file_id)))
-        .collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::chat::record::Record;
-
-    /// A turn as journals have it.
-    fn turn(number: u32, container: &str, before: &[Value]) -> TurnRecord {
-        let record = json!({"turn": {
-            "thread": "main", "id": number, "cell": {"run": number}, "prompt": "p",
-            "question": before, "answers": [], "container": container, "above": 0,
-            "bound": crate::chat::conversation::mark::Mark::default(),
-            "receipt": crate::chat::turn::Receipt { turn: number, ..Default::default() },
-        }});
-        match Record::parse(&record.to_string()).unwrap() {
-            Record::Turn(turn) => *turn,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn input(file_id: &str, name: &str, path: &str) -> Input {
-        Input {
-            file_id: file_id.to_owned(),
-            name: name.to_owned(),
-            path: path.into(),
-            size_bytes: 1,
-            sha256: format!("sha of {file_id}"),
-            mime_type: "text/plain".to_owned(),
-            expires_at: None,
-            eyes: None,
-            sandbox: false,
-            turns: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_new_sandbox_lacks_what_the_old_one_had() {
-        let mut inputs = Inputs::default();
-        for id in ["file_a", "file_b"] {
-            inputs.add(input(id, id, id));
-            inputs.wait(id, None, true);
-        }
-        let uploads = uploads::in_blocks(&inputs.blocks());
-        assert_eq!(uploads, ["file_a", "file_b"]);
-        inputs.sent(&turn(1, "container_1", &inputs.blocks()));
-        assert!(inputs.blocks().is_empty());
-        assert!(inputs.missing(Some("container_1"), &uploads).is_empty());
-        assert!(inputs.missing(Some("container_2"), &uploads).is_empty());
-        inputs.watch("container_2");
-        assert_eq!(
-            inputs.missing(Some("container_2"), &uploads),
-            ["file_a", "file_b"]
-        );
-        assert_eq!(inputs.missing(None, &uploads), ["file_a", "file_b"]);
-        inputs.wait("file_a", None, true);
-        assert_eq!(
-            inputs.missing(None, &uploads),
-            ["file_b"],
-            "what waits goes anyway"
-        );
-        inputs.remove("file_a");
-        assert_eq!(inputs.names(&["file_a", "file_b"]), ["file_b"]);
-        assert_eq!(inputs.uploaded()[0].turns, [1]);
-    }
-
-    #[test]
-    fn a_file_goes_once_however_often_it_was_attached() {
-        let mut inputs = Inputs::default();
-        inputs.add(input("file_a", "a.png", "a.png"));
-        inputs.wait("file_a", Some(Eyes::Image), false);
-        inputs.wait("file_a", None, true);
-        inputs.wait("file_gone", None, true);
-        assert_eq!(
-            inputs.blocks(),
-            [
-                json!({"type": "image", "source": {"type": "file", "file_id": "file_a"}}),
-                json!({"type": "container_upload", "file_id": "file_a"}),
-            ]
-        );
-    }
-
-    #[test]
-    fn two_files_of_one_name_are_told_apart() {
-        let mut inputs = Inputs::default();
-        assert_eq!(
-            inputs.free_name("data.csv", Path::new("/n/data.csv")),
-            "data.csv"
-        );
-        inputs.add(input("file_a", "data.csv", "/n/data.csv"));
-        assert_eq!(
-            inputs.free_name("data.csv", Path::new("/n/data.csv")),
-            "data.csv"
-        );
-        assert_eq!(
-            inputs.free_name("data.csv", Path::new("/n/q2/data.csv")),
-            "q2_data.csv"
-        );
-        inputs.add(input("file_b", "q2_data.csv", "/n/q2/data.csv"));
-        assert_eq!(
-            inputs.free_name("data.csv", Path::new("/m/q2/data.csv")),
-            "data-2.csv"
-        );
-    }
-}
+mod tests;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::cell::magics::json::{self, Asked, Source};
-use crate::cell::schema::{Fit, Invalid};
 use crate::chat::params;
+use crate::chat::schema::{Fit, Invalid};
 use crate::chat::settings::Settings;
 use crate::chat::structured::{Structured, Wanted};
 
@@ -33,7 +33,8 @@ pub(super) fn resolve(asked: &Asked) -> Result<(Wanted, Fit), CellError> {
     Ok((wanted, fit))
 }
 
-/// Refuses what the API does not take together with a structured result (`claude-api.md` 14.2).
+/// Refuses what the API does not take together with a structured result
+/// (`docs/protocol.md#structured-output`).
 pub(super) fn check(settings: &Settings) -> Result<(), CellError> {
     if settings.format.is_none() {
         return Ok(());

@@ -1,11 +1,11 @@
 //! How long the sandboxes of this kernel have been in use, and what that cost at most. Pure.
 //!
-//! An estimate from outside: the API says when a sandbox was promised to last, not what it billed.
+//! An estimate: the API says how long it promises to keep a sandbox, but not what it billed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// US dollars for an hour of a sandbox, once the free hours of the month are used
-/// (`claude-api.md` 3.8).
+/// (`docs/protocol.md#sandbox-price`).
 const USD_PER_HOUR: f64 = 0.05;
 /// The least that is billed at a time.
 const LEAST: TimeDelta = TimeDelta::minutes(5);

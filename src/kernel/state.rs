@@ -5,29 +5,31 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::anthropic::model::{self, Effort, Prices};
+use crate::anthropic::request::ApiVersion;
 use crate::cell::magic::{Context, ThreadSummary, TurnSummary};
+use crate::cell::magics::MAGICS;
 use crate::cell::packages::{self, Installed};
 use crate::cell::variables::{self, Variables};
 use crate::chat::budget::Budget;
 use crate::chat::conversation::Conversations;
 use crate::chat::conversation::order::CellKey;
+use crate::chat::input::Gone;
 use crate::chat::ledger::{Entry, Ledger};
 use crate::chat::record::Record;
-use crate::chat::replay::Replay;
 use crate::chat::settings::Settings;
 use crate::chat::turn::Origin;
-use crate::chat::uploads::Gone;
+use crate::chat::turn::facts::{Diagnostics, Facts, Keys, Sandbox};
 use crate::config::Config;
 
+use super::history_entry::HistoryEntry;
 use super::inputs::Inputs;
-use super::introspect::HistoryEntry;
 use super::sandbox::Sandboxes;
 use super::store;
 
 /// The kernel's memory.
 #[derive(Debug)]
 pub struct State {
-    /// What turns are asked with, from here on.
+    /// The settings that hold from here on.
     pub settings: Settings,
     /// The settings a fresh kernel starts with, for `%reset all`.
     pub initial: Settings,
@@ -46,8 +48,12 @@ pub struct State {
     pub sandboxes: Sandboxes,
     /// Files that could not be fetched: id, and what made them.
     pub unfetched: Vec<(String, Origin)>,
-    /// The replay that the next turn is to run.
-    pub replay: Option<Replay>,
+    /// Whether the API takes `diagnostics`.
+    pub diagnostics: Diagnostics,
+    /// Which version of the API the endpoint takes.
+    pub version: ApiVersion,
+    /// Which keys of the sandbox's results the API takes back.
+    pub keys: Keys,
     /// What a sandbox has installed, once it was asked.
     pub packages: Vec<Installed>,
     /// Which sandbox that was.
@@ -82,7 +88,9 @@ impl State {
             packages_of: String::new(),
             sandboxes: Sandboxes::default(),
             unfetched: Vec::new(),
-            replay: None,
+            diagnostics: Diagnostics::default(),
+            version: ApiVersion::default(),
+            keys: Keys::default(),
             count: 0,
             prices: Arc::new(prices),
             ledger: Ledger::default(),
@@ -92,18 +100,18 @@ impl State {
         }
     }
 
-    /// Takes a change of the conversations, for the journal and for itself.
+    /// Applies a record and keeps it for the journal.
     pub fn record(&mut self, record: Record) {
         self.unwritten.push(record.clone());
         self.apply(record);
     }
 
-    /// Takes a change that is in the journal already.
+    /// Applies a record that is in the journal already.
     pub fn apply(&mut self, record: Record) {
         match &record {
             Record::Spent(entry) => self.ledger.add(Entry::clone(entry)),
             Record::Variable { name, value } if variables::is_name(name) => {
-                // A journal is a file like any other: what is no value there is left out.
+                // Anybody can edit a journal: a record without a valid value is left out.
                 if let Ok(value) = serde_json::from_str(value.get()) {
                     self.variables.set(name, value);
                 }
@@ -125,8 +133,8 @@ impl State {
         self.conversations.apply(record);
     }
 
-    /// Sets a variable. Nothing is written when it has that value already, as it does in most cells
-    /// that run again.
+    /// Sets a variable. If it has that value already, as in most cells that run again, nothing is
+    /// written.
     pub fn set_variable(&mut self, name: &str, value: &Value) {
         if self.variables.get(name) == Some(value) {
             return;
@@ -141,8 +149,29 @@ impl State {
         }
     }
 
-    /// Records the settings that hold from here on, if they are others than a kernel that goes on
-    /// would have.
+    /// Takes the records that were not written to the journal yet.
+    pub fn take_changes(&mut self) -> Vec<Record> {
+        let mut records = std::mem::take(&mut self.unwritten);
+        records.extend(self.inputs.news());
+        records
+    }
+
+    /// Returns the facts for a request in the current conversation.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let container = self.conversations.current().container();
+        Facts {
+            files: self.inputs.files(container),
+            sandbox: Sandbox::of(container),
+            diagnostics: self.diagnostics,
+            version: self.version,
+            keys: self.keys,
+            ..Facts::default()
+        }
+    }
+
+    /// Records the present settings if they differ from the last recorded ones, which a kernel that
+    /// goes on would use.
     pub fn record_settings(&mut self) {
         let known = self.conversations.settings().unwrap_or(&self.initial);
         if *known != self.settings {
@@ -191,6 +220,7 @@ impl State {
         status: &'a [(String, String)],
     ) -> Context<'a> {
         Context {
+            magics: MAGICS,
             settings: &self.settings,
             variables: &self.variables,
             turns,
@@ -216,7 +246,7 @@ pub struct Initial {
 }
 
 impl Initial {
-    /// Reads the configuration. A budget that cannot be read lets nothing be spent: who set one
+    /// Reads the configuration. If the budget cannot be read, nothing may be spent: whoever set it
     /// wanted a limit.
     #[must_use]
     pub fn read(config: &Config) -> Self {
@@ -239,8 +269,8 @@ impl Initial {
             };
         }
         if let Some(path) = &config.prices {
-            let read = store::read_text(&path.to_string_lossy());
-            match read.and_then(|text| Prices::parse(&text)) {
+            let read = store::read_text(&path.to_string_lossy()).map_err(|error| error.to_string());
+            match read.and_then(|text| Prices::parse(&text).map_err(|why| why.to_string())) {
                 Ok(prices) => initial.prices = prices,
                 Err(why) => initial.problems.push(format!(
                     "the setting `prices` names `{}`, which cannot be used ({why})",

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cell::{fill, variables};
 
-use super::journal::Journal;
-use super::state::State;
-use super::tools::environment::Interpreter;
+use crate::kernel::journal::Journal;
+use crate::kernel::state::State;
+use crate::kernel::tools::environment::{Interpreter, NoInterpreter};
 
 /// What `%status` needs beside the state.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub fn lines(
     state: &State,
     about: &About,
     journal: &Journal,
-    python: &Result<Interpreter, String>,
+    python: &Result<Interpreter, NoInterpreter>,
     now: DateTime<Utc>,
 ) -> Vec<(String, String)> {
     let conversations = &state.conversations;
@@ -43,7 +43,7 @@ pub fn lines(
     let sandbox = state.sandboxes.describe(container, now, about.offline);
     let python = match python {
         Ok(python) => format!("{} ({})", python.path.display(), python.which),
-        Err(why) => why.clone(),
+        Err(error) => error.to_string(),
     };
     [
         ("python of tools", python),

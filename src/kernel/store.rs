@@ -5,6 +5,7 @@
 //! run names alike. Invariants: a name from outside never leaves the folder, nothing is
 //! overwritten, nothing is executable, a half-fetched file is never seen under its name.
 
+mod error;
 mod index;
 mod name;
 
@@ -20,9 +21,9 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::files::retrying;
 use crate::chat::structured::NewFile;
 use crate::chat::turn::{FetchedFile, Origin};
-use crate::host::{Host, unnumbered};
-use crate::render::foreign;
+use crate::host::Host;
 
+pub use error::{StoreError, TextError};
 pub use index::Artifact;
 use name::{safe_name, versioned};
 
@@ -149,43 +150,50 @@ impl Store {
     /// Removes a file from the folder and notes it in the index.
     ///
     /// # Errors
-    /// A clause: there is no such file, or it cannot be removed.
-    pub fn remove(&self, name: &str, now: DateTime<Utc>) -> Result<(), String> {
-        let path = self
-            .path_of(name)
-            .ok_or_else(|| format!("there is no file `{name}` in `{FOLDER}`"))?;
+    /// There is no such file, or it cannot be removed.
+    pub fn remove(&self, name: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let path = self.path_of(name).ok_or_else(|| StoreError::NoFile {
+            name: name.to_owned(),
+        })?;
         std::fs::remove_file(path)
             .and_then(|()| index::removed(&self.directory, name, now))
-            .map_err(|error| format!("cannot remove `{FOLDER}/{name}`: {}", unnumbered(&error)))
+            .map_err(|source| StoreError::Unremovable {
+                name: name.to_owned(),
+                source,
+            })
     }
 
     /// Fetches a file of the Files API into a hidden file; a broken download is tried again.
     ///
     /// # Errors
-    /// A clause that says what went wrong: the fetch, its size, or the disk.
+    /// What went wrong: the fetch, its size, or the disk.
     pub async fn download(
         &self,
         client: &Client,
         host: &dyn Host,
         file_id: &str,
-    ) -> Result<Download, String> {
+    ) -> Result<Download, StoreError> {
         let metadata = retrying(host, || client.file(file_id))
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| StoreError::Unknown(Box::new(error)))?;
         let name = safe_name(&metadata.filename);
         if metadata.size_bytes > self.max_bytes {
-            return Err(format!(
-                "`{name}` has {}, more than the {} that are fetched (`save_file_bytes` in the settings)",
-                foreign::size(metadata.size_bytes),
-                foreign::size(self.max_bytes)
-            ));
+            return Err(StoreError::TooLarge {
+                name,
+                size_bytes: metadata.size_bytes,
+                max_bytes: self.max_bytes,
+            });
         }
-        let part = retrying(host, || {
+        let fetched = retrying(host, || {
             self.download_once(client, file_id, metadata.size_bytes)
-        })
-        .await
-        .map_err(|error| format!("`{name}`: {error}"))?;
-        let part = part.map_err(|error| unwritable(&error))?;
+        });
+        let part = match fetched.await {
+            Ok(part) => part.map_err(StoreError::Unwritable)?,
+            Err(error) => {
+                let source = Box::new(error);
+                return Err(StoreError::Broken { name, source });
+            }
+        };
         let mime_type = infer::get(&part.kept).map_or_else(
             || declared_type(&metadata.mime_type, &name),
             |kind| kind.mime_type().to_owned(),
@@ -242,19 +250,19 @@ impl Store {
     /// Saves a file made on this machine, as [`save`](Self::save) does. Blocks.
     ///
     /// # Errors
-    /// A clause about the disk.
+    /// When the disk does not take it.
     pub fn write(
         &self,
         file: NewFile,
         origin: Origin,
         now: DateTime<Utc>,
-    ) -> Result<FetchedFile, String> {
+    ) -> Result<FetchedFile, StoreError> {
         let written = self.open_part().and_then(|mut part| {
             part.write_all(&file.bytes)?;
             Ok(part)
         });
         let part = Part {
-            file: written.map_err(|error| unwritable(&error))?,
+            file: written.map_err(StoreError::Unwritable)?,
             sha256: hex(&Sha256::digest(&file.bytes)),
             size_bytes: file.bytes.len() as u64,
             kept: file.bytes,
@@ -272,13 +280,13 @@ impl Store {
     /// name to compare.
     ///
     /// # Errors
-    /// A clause about the disk.
+    /// When the disk does not take it.
     pub fn save(
         &self,
         download: Download,
         origin: Origin,
         now: DateTime<Utc>,
-    ) -> Result<FetchedFile, String> {
+    ) -> Result<FetchedFile, StoreError> {
         let Download {
             file_id,
             name,
@@ -287,7 +295,7 @@ impl Store {
         } = download;
         self.sweep(now);
         let (sha256, size_bytes, kept) = (part.sha256.clone(), part.size_bytes, part.kept.clone());
-        let name = self.keep(part, &name).map_err(|error| unwritable(&error))?;
+        let name = self.keep(part, &name).map_err(StoreError::Unwritable)?;
         let artifact = Artifact {
             name,
             size_bytes,
@@ -388,24 +396,19 @@ impl Store {
     }
 }
 
-fn unwritable(error: &std::io::Error) -> String {
-    format!("cannot write to `{FOLDER}`: {}", unnumbered(error))
-}
-
 /// Reads a text file that a person named in a magic.
 ///
 /// # Errors
-/// A clause that says why not.
-pub fn read_text(path: &str) -> Result<String, String> {
-    let size_bytes = std::fs::metadata(path)
-        .map_err(|error| unnumbered(&error))?
-        .len();
+/// When it cannot be read, or is too large.
+pub fn read_text(path: &str) -> Result<String, TextError> {
+    let size_bytes = std::fs::metadata(path)?.len();
     if size_bytes > MAX_TEXT_BYTES {
-        return Err(format!(
-            "it has {size_bytes} bytes, more than {MAX_TEXT_BYTES}"
-        ));
+        return Err(TextError::TooLarge {
+            size_bytes,
+            max_bytes: MAX_TEXT_BYTES,
+        });
     }
-    std::fs::read_to_string(path).map_err(|error| unnumbered(&error))
+    Ok(std::fs::read_to_string(path)?)
 }
 
 /// Whether there is a file itself, not a link to one.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::chat::ledger::{Entry, Ledger};
-use crate::chat::turn::TurnUsage;
+use crate::chat::receipt::TurnUsage;
 
 /// Returns what a notebook (nbformat 3 or 4) says its cells cost, in the order of the cells; `None`
 /// when the value is no notebook.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::display_mode::DisplayMode;
 use super::foreign;
 use super::markdown::{Headings, neutralise, neutralise_part};
 use super::pace::Pace;
-use super::renderer::Client;
 use super::screen::{Form, Place, Screen, Terminal};
 use super::segment::{Segment, Segmenter};
 
@@ -45,8 +45,8 @@ impl Answer {
         self.last = Some(last);
         self.pace.grew(text.len(), now);
         match screen.client() {
-            Client::Live => self.sealed.extend(self.segments.push(text)),
-            Client::Terminal | Client::Batch => self.unwritten.push_str(text),
+            DisplayMode::Live => self.sealed.extend(self.segments.push(text)),
+            DisplayMode::Terminal | DisplayMode::Batch => self.unwritten.push_str(text),
         }
         if !self.begun || self.sealed.len() >= MAX_SEALED {
             self.show(screen);
@@ -76,27 +76,29 @@ impl Answer {
     }
 
     /// Returns when [`tick`](Self::tick) next has something to show.
-    pub(crate) fn deadline(&self, client: Client) -> Option<Duration> {
-        self.pace.deadline().filter(|_| client != Client::Batch)
+    pub(crate) fn deadline(&self, client: DisplayMode) -> Option<Duration> {
+        self.pace
+            .deadline()
+            .filter(|_| client != DisplayMode::Batch)
     }
 
     /// Ends the run: its last piece gets its final form.
     pub(crate) fn finish(mut self, screen: &mut Screen) {
         match screen.client() {
-            Client::Live => {
+            DisplayMode::Live => {
                 let last = std::mem::take(&mut self.segments).finish();
                 for segment in std::mem::take(&mut self.sealed).into_iter().chain(last) {
                     self.seal(&segment, screen);
                 }
             }
-            Client::Terminal => {
+            DisplayMode::Terminal => {
                 self.show(screen);
                 if self.begun && self.last != Some('\n') {
                     screen.talk("\n".to_owned());
                 }
                 screen.pause();
             }
-            Client::Batch => {
+            DisplayMode::Batch => {
                 if !self.unwritten.trim().is_empty() {
                     let place = screen.open();
                     screen.finish(place, form(neutralise(&self.unwritten), &self.unwritten));
@@ -107,7 +109,7 @@ impl Answer {
 
     fn show(&mut self, screen: &mut Screen) {
         match screen.client() {
-            Client::Live => {
+            DisplayMode::Live => {
                 for segment in std::mem::take(&mut self.sealed) {
                     self.seal(&segment, screen);
                 }
@@ -119,12 +121,12 @@ impl Answer {
                     self.begun = true;
                 }
             }
-            Client::Terminal => {
+            DisplayMode::Terminal => {
                 let text = std::mem::take(&mut self.unwritten);
                 self.begun |= !text.is_empty();
                 screen.talk(foreign::prose(&text).into_owned());
             }
-            Client::Batch => {}
+            DisplayMode::Batch => {}
         }
         self.pace.shown();
     }

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::foreign;
+use super::number;
 use super::screen::{Form, Terminal, machine};
 use super::table::{self, Table};
 use super::tool::language_of;
@@ -163,7 +164,7 @@ fn image(file: &FetchedFile) -> Option<Form> {
         || width.max(height) > MAX_IMAGE_SIDE
         || width.checked_mul(height)? > MAX_IMAGE_PIXELS
     {
-        let (width, height) = (foreign::count(width as u64), foreign::count(height as u64));
+        let (width, height) = (number::count(width as u64), number::count(height as u64));
         let remark = format!("not shown here, because it has {width} x {height} pixels");
         return Some(noted(file, &remark));
     }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::foreign::count;
+use super::number::count;
 
 /// The longest line shown, in characters: longer ones hold data, not text to read.
 const MAX_LINE_CHARS: usize = 400;

@@ -104,7 +104,8 @@ pub(crate) fn code(text: &str) -> String {
     out
 }
 
-/// Wraps `body` in a code fence no content can end, in the font that code needs (`ux.md`).
+/// Wraps `body` in a code fence no content can end, in the font that code needs
+/// (`docs/protocol.md#markdown-of-front-ends`).
 pub(crate) fn fence(language: &str, body: &str) -> String {
     let body = printable(body);
     let ticks = "`".repeat(longest_run(&body, '`').max(2) + 1);
@@ -153,19 +154,6 @@ pub(crate) fn size(bytes: u64) -> String {
         }
     }
     format!("{value:.0} PB")
-}
-
-/// Formats a number with commas between thousands.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
 }
 
 /// Returns a relative path as a link target, or `None` if it could lead elsewhere.
@@ -257,7 +245,6 @@ mod tests {
         assert_eq!(size(1_000), "1.0 kB");
         assert_eq!(size(12_345), "12 kB");
         assert_eq!(size(999_999_999), "1.0 GB");
-        assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(
             relative_link("claude_files/a b(1)é.csv").unwrap(),
             "claude_files/a%20b%281%29%C3%A9.csv"

@@ -118,6 +118,19 @@ struct OpenLink {
     target: String,
 }
 
+impl OpenLink {
+    fn new(range: Range<usize>, image: bool, kind: LinkType, target: &str) -> Self {
+        Self {
+            // Behind `[` or `![`.
+            inner_end: range.start + 1 + usize::from(image),
+            range,
+            image,
+            kind,
+            target: target.to_owned(),
+        }
+    }
+}
+
 impl<'a> Plan<'a> {
     fn new(text: &'a str) -> Self {
         Self {
@@ -161,24 +174,12 @@ impl<'a> Plan<'a> {
                             link_type,
                             dest_url,
                             ..
-                        } => links.push(OpenLink {
-                            inner_end: range.start + 1,
-                            range,
-                            image: false,
-                            kind: link_type,
-                            target: dest_url.into_string(),
-                        }),
+                        } => links.push(OpenLink::new(range, false, link_type, &dest_url)),
                         Tag::Image {
                             link_type,
                             dest_url,
                             ..
-                        } => links.push(OpenLink {
-                            inner_end: range.start + 2,
-                            range,
-                            image: true,
-                            kind: link_type,
-                            target: dest_url.into_string(),
-                        }),
+                        } => links.push(OpenLink::new(range, true, link_type, &dest_url)),
                         _ => {}
                     }
                     depth += 1;

@@ -7,9 +7,11 @@
 pub(crate) mod answer;
 pub mod artifact;
 mod console;
+mod display_mode;
 pub(crate) mod foreign;
 pub(crate) mod kind;
 pub mod markdown;
+mod number;
 pub(crate) mod pace;
 pub mod receipt;
 pub mod renderer;
@@ -25,4 +27,3 @@ pub(crate) mod thinking;
 pub(crate) mod tool;
 pub(crate) mod tool_image;
 pub mod value;
-pub(crate) mod wrapped_python;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::foreign;
 use crate::anthropic::model::Effort;
 use crate::chat::conversation::order::CellKey;
-use crate::chat::turn::Receipt;
+use crate::chat::receipt::Receipt;
 
 /// The most cells named in the details of a receipt: each receipt is saved with the notebook, and a
 /// thousand cells that name a thousand would be most of it.
@@ -130,7 +130,7 @@ fn effort_name(effort: Effort) -> &'static str {
     }
 }
 
-/// Says why the cache was not read (`claude-api.md` 2.3).
+/// Says why the cache was not read (`docs/protocol.md#cache-diagnostics`).
 fn miss(reason: &str) -> String {
     match reason {
         "model_changed" => "the model changed".to_owned(),
@@ -166,8 +166,8 @@ fn dollars(cost_usd: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::conversation::Standing;
-    use crate::chat::turn::TurnUsage;
+    use crate::chat::receipt::Standing;
+    use crate::chat::receipt::TurnUsage;
 
     fn receipt() -> Receipt {
         Receipt {

@@ -1,4 +1,4 @@
-//! Updates in, outputs out: decides which block becomes which output (`ux.md`, "One answer").
+//! Updates in, outputs out: decides which block becomes which output.
 //!
 //! Not concerned with pacing (`answer`, `status`) or with clients (`screen`). Invariant: after
 //! `Finished` or `Aborted` everything that came has its final form on the screen, once.
@@ -15,29 +15,21 @@ use super::sources::Sources;
 use super::status::Status;
 use super::step::Step;
 use super::thinking::Thinking;
-use super::wrapped_python::Scripts;
 use super::{artifact, foreign, receipt, structured};
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::event::Delta;
+use crate::chat::receipt::Receipt;
 use crate::chat::settings::ThinkingShow;
-use crate::chat::turn::{Activity, FetchedFile, Receipt, Update};
+use crate::chat::turn::{Activity, FetchedFile, Update};
 use crate::chat::verbatim::Verbatim;
+use crate::chat::wrapped_python::Scripts;
 use crate::jupyter::mime::{MimeBundle, Output, StreamName};
 
 mod steps;
 
 use steps::missing_file;
 
-/// How the front end that asked takes a growing answer (`jupyter.md` 2.9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
-    /// JupyterLab, VS Code: displays with ids, updated.
-    Live,
-    /// A terminal: stdout as it comes, no second copy.
-    Terminal,
-    /// nbclient and its kin: one final display per block.
-    Batch,
-}
+pub use super::display_mode::DisplayMode;
 
 /// Turns the updates of one turn into outputs.
 #[derive(Debug)]
@@ -82,7 +74,7 @@ struct PendingFile {
 impl Renderer {
     /// Starts a turn. `display_prefix` makes display ids unique in the kernel's life.
     #[must_use]
-    pub fn new(client: Client, thinking: ThinkingShow, display_prefix: String) -> Self {
+    pub fn new(client: DisplayMode, thinking: ThinkingShow, display_prefix: String) -> Self {
         Self {
             screen: Screen::new(client, display_prefix),
             thinking_show: thinking,
@@ -164,7 +156,7 @@ impl Renderer {
         if let Some(answer) = &mut self.answer {
             answer.tick(now, &mut self.screen);
         }
-        if self.screen.client() == Client::Live
+        if self.screen.client() == DisplayMode::Live
             && let Some(line) = self.status.tick(now)
         {
             self.end_answer();
@@ -181,7 +173,10 @@ impl Renderer {
             .answer
             .as_ref()
             .and_then(|answer| answer.deadline(client));
-        let status = self.status.deadline().filter(|_| client == Client::Live);
+        let status = self
+            .status
+            .deadline()
+            .filter(|_| client == DisplayMode::Live);
         [answer, status].into_iter().flatten().min()
     }
 

@@ -1,11 +1,12 @@
-//! The places of a turn's outputs, and how each kind of client takes them (`ux.md`, "Display").
+//! The places of a turn's outputs, and how each kind of client takes them
+//! (`docs/protocol.md#kinds-of-clients`).
 //!
 //! Knows nothing of blocks and steps. Invariant: in the end every place that was opened holds a
 //! final form, and no client gets two copies of one.
 
 use serde_json::{Map, Value, json};
 
-use super::renderer::Client;
+use super::display_mode::DisplayMode;
 use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
 
 /// The place of one output.
@@ -69,7 +70,7 @@ struct Slot {
 /// All places of a turn.
 #[derive(Debug)]
 pub(crate) struct Screen {
-    client: Client,
+    client: DisplayMode,
     prefix: String,
     slots: Vec<Slot>,
     /// Batch only: places in the order of the document, and how many were sent.
@@ -87,7 +88,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    pub(crate) fn new(client: Client, prefix: String) -> Self {
+    pub(crate) fn new(client: DisplayMode, prefix: String) -> Self {
         Self {
             client,
             prefix,
@@ -102,7 +103,7 @@ impl Screen {
         }
     }
 
-    pub(crate) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> DisplayMode {
         self.client
     }
 
@@ -123,7 +124,7 @@ impl Screen {
 
     /// Opens a place right behind another, where the client gets outputs in document order.
     pub(crate) fn open_behind(&mut self, before: Place) -> Place {
-        if self.client != Client::Batch {
+        if self.client != DisplayMode::Batch {
             return self.open();
         }
         let place = self.new_place();
@@ -143,7 +144,7 @@ impl Screen {
 
     /// Shows the status line, in a place of its own at the end.
     pub(crate) fn status(&mut self, markdown: String) {
-        if self.client == Client::Live {
+        if self.client == DisplayMode::Live {
             let place = self.open();
             self.draft(place, markdown);
             self.status = Some(place);
@@ -157,7 +158,7 @@ impl Screen {
 
     /// Shows a form that is not the last one; Markdown only.
     pub(crate) fn draft(&mut self, place: Place, markdown: String) {
-        if self.client == Client::Live {
+        if self.client == DisplayMode::Live {
             let data = MimeBundle::default().with("text/markdown", markdown);
             self.show(place, data, Map::new());
         }
@@ -166,10 +167,10 @@ impl Screen {
     /// Sets the final form of a place.
     pub(crate) fn finish(&mut self, place: Place, form: Form) {
         match self.client {
-            Client::Live => self.show(place, form.data, form.metadata),
-            Client::Terminal if self.is_talking => self.waiting.push(form),
-            Client::Terminal => self.write(form),
-            Client::Batch => {
+            DisplayMode::Live => self.show(place, form.data, form.metadata),
+            DisplayMode::Terminal if self.is_talking => self.waiting.push(form),
+            DisplayMode::Terminal => self.write(form),
+            DisplayMode::Batch => {
                 if let Some(slot) = self.slots.get_mut(place.0)
                     && !slot.sent
                 {
@@ -217,7 +218,7 @@ impl Screen {
 
     /// Writes to a terminal's stream.
     pub(crate) fn stream(&mut self, name: StreamName, text: String) {
-        if self.client == Client::Terminal && !text.is_empty() {
+        if self.client == DisplayMode::Terminal && !text.is_empty() {
             self.out.push(Output::Stream { name, text });
         }
     }

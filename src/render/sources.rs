@@ -47,7 +47,8 @@ impl Sources {
         source
     }
 
-    /// Notes the sources of citations (`claude-api.md` 6.3); returns their numbers as links.
+    /// Notes the sources of citations (`docs/protocol.md#citations`); returns their numbers as
+    /// links.
     pub(crate) fn cite(&mut self, citations: &[Value]) -> String {
         let mut numbers: Vec<usize> = Vec::new();
         for source in citations.iter().map(source) {

@@ -18,7 +18,7 @@ mod report;
 
 use report::{CHANGE, Report, STDERR, Section, report};
 
-/// Lines of output shown at its beginning and end (`ux.md`).
+/// Lines of output shown at its beginning and end.
 const OUTPUT_LINES: (usize, usize) = (20, 5);
 /// Lines of code shown: more than of output, because it is what was done.
 const CODE_LINES: (usize, usize) = (120, 10);

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::screen::Form;
 use super::{foreign, value};
-use crate::cell::schema::{Invalid, Valid};
-use crate::cell::variables::kind;
+use crate::chat::schema::{Invalid, Valid, kind};
 use crate::chat::structured::Structured;
 
 /// A value of more bytes than this is not repeated in the output's metadata: the file has it.

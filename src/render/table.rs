@@ -7,6 +7,7 @@
 mod workbook;
 
 use super::foreign;
+use super::number;
 
 pub(crate) use workbook::of_workbook;
 
@@ -39,7 +40,7 @@ impl Count {
         } else {
             many
         };
-        format!("{more}{} {word}", foreign::count(self.number))
+        format!("{more}{} {word}", number::count(self.number))
     }
 }
 

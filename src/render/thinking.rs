@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::renderer::Client;
+use super::display_mode::DisplayMode;
 use super::screen::{Form, Place, Screen, Terminal, fold};
 use super::{foreign, markdown};
 use crate::chat::settings::ThinkingShow;
@@ -34,7 +34,10 @@ impl Thinking {
     ) -> bool {
         self.text.push_str(text);
         let due = self.drafted.is_none_or(|drafted| now >= drafted + INTERVAL);
-        if text.is_empty() || show != ThinkingShow::Show || screen.client() != Client::Live || !due
+        if text.is_empty()
+            || show != ThinkingShow::Show
+            || screen.client() != DisplayMode::Live
+            || !due
         {
             return false;
         }

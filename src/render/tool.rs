@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::foreign;
-use super::wrapped_python::{self, Scripts, Wrapped};
+use crate::chat::wrapped_python::{self, Scripts, Wrapped};
 
 /// The longest title, in characters.
 const MAX_TITLE_CHARS: usize = 70;

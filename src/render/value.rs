@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::foreign;
+use super::number;
 use crate::chat::structured;
 
 /// Rows of a table and lines of a tree, in Markdown: a file holds the rest.
@@ -141,7 +142,7 @@ fn table(value: &Value) -> Option<String> {
     if rows.len() > ROWS {
         cut.push(format!(
             "the first {ROWS} of {} rows",
-            foreign::count(rows.len() as u64)
+            number::count(rows.len() as u64)
         ));
     }
     if columns.len() > COLUMNS {
@@ -202,7 +203,7 @@ fn tree(value: &Value) -> String {
     if left_out > 0 {
         text.push_str(&format!(
             "\n\n<sub>{} more lines; the file holds all.</sub>",
-            foreign::count(left_out as u64)
+            number::count(left_out as u64)
         ));
     }
     text

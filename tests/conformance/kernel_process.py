@@ -3,7 +3,9 @@
 The kernel runs offline, in a directory and a home of its own; nothing here needs a key or a network.
 """
 
+import json
 import os
+import socket as sockets
 import subprocess
 import sys
 import time
@@ -19,6 +21,9 @@ BINARY = Path(os.environ.get("CLAUDE_KERNEL_BIN", ROOT / "target/debug/claude-ke
 KEY = b"b7a1c9d2-conformance"
 # Far more than anything here takes, even on a machine under load.
 LIMIT_S = 30
+# Set to run the long forms of what `make test` runs for seconds: minutes, on a release build.
+SOAK = bool(os.environ.get("CLAUDE_KERNEL_TEST_SOAK"))
+PORTS = ("shell", "control", "stdin", "iopub", "hb")
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -36,8 +41,21 @@ def environment(home: Path) -> dict[str, str]:
 class KernelProcess:
     """One connection file, and the process that serves it."""
 
-    def __init__(self, directory: Path, transport: str = "tcp", scripts: str = "", env: dict[str, str] | None = None):
-        """An `env` with an address of the API takes the place of the offline one."""
+    def __init__(
+        self,
+        directory: Path,
+        transport: str = "tcp",
+        scripts: str = "",
+        env: dict[str, str] | None = None,
+        *,
+        arguments: tuple[str, ...] = (),
+        launcher: tuple[str, ...] = (),
+        info: dict | None = None,
+    ):
+        """An `env` with an address of the API takes the place of the offline one.
+
+        The kernel is started by `launcher`, with `arguments` after its own; `info` is what else its connection file says.
+        """
         self.directory = directory
         self.terminal = directory / "terminal"
         self.env = environment(directory) | (env or {})
@@ -45,18 +63,23 @@ class KernelProcess:
         self.file, self.info = write_connection_file(
             str(directory / "connection.json"), transport=transport, ip=ip, key=KEY
         )
+        if info:
+            self.info |= info
+            Path(self.file).write_text(json.dumps(self.info))
+        self.launcher = launcher
         online = "ANTHROPIC_BASE_URL" in self.env
         self.arguments = ["run", "-f", self.file] if online else ["run", "--offline", "-f", self.file]
         if scripts:
             (directory / "prompts.claude.md").write_text(scripts)
             self.arguments += ["--scripts", str(directory)]
+        self.arguments += arguments
         self.process: subprocess.Popen | None = None
         self.start()
 
     def start(self) -> None:
         """Starts the process; a client's requests wait for it."""
         self.process = subprocess.Popen(
-            [str(BINARY), *self.arguments],
+            [*self.launcher, str(BINARY), *self.arguments],
             cwd=self.directory,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -75,6 +98,21 @@ class KernelProcess:
 
     def alive(self) -> bool:
         return self.process.poll() is None
+
+    def rss_mb(self) -> float:
+        """Returns the memory that the process holds."""
+        return psutil.Process(self.process.pid).memory_info().rss / 1e6
+
+    def raw(self, port: str) -> sockets.socket:
+        """Connects below ZeroMQ, for bytes that no library would send."""
+        where = endpoint(self.info, port)
+        if where.startswith("ipc://"):
+            raw = sockets.socket(sockets.AF_UNIX)
+            raw.connect(where.removeprefix("ipc://"))
+        else:
+            raw = sockets.create_connection((self.info["ip"], self.info[f"{port}_port"]))
+        raw.settimeout(LIMIT_S)
+        return raw
 
     def close(self) -> None:
         if self.alive():

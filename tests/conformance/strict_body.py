@@ -3,7 +3,7 @@
 import base64
 import re
 
-from strict_models import COMPACTS, LOW_WHEN_OFF, MODELS, NEVER_FORCED, NO_CALLS_BY_CODE
+from strict_models import COMPACTS, FAST, LOW_WHEN_OFF, MODELS, NEVER_FORCED, NO_CALLS_BY_CODE
 from strict_values import THINKING, blocks, every_block, walk
 
 IMAGES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
@@ -28,6 +28,8 @@ class Body:
         effort = config.get("effort")
         if effort and effort not in efforts:
             self.wrong(f"effort {effort} for {body['model']}")
+        if body.get("speed") == "fast" and body["model"] not in FAST:
+            self.wrong(f"{body['model']} is not fast")
         choice = (body.get("tool_choice") or {}).get("type")
         if choice in ("any", "tool") and body["model"] in NEVER_FORCED:
             self.wrong(f"{body['model']} cannot be forced to call")
@@ -222,13 +224,6 @@ class Body:
             self.wrong("compaction: with a forced call")
         if not any(role == "assistant" and block["type"] != "compaction" for _, role, block in every_block(body)):
             self.wrong("compaction: nothing to sum up")
-
-    def skills(self, body):
-        entries = body["container"].get("skills") if isinstance(body.get("container"), dict) else None
-        if entries and not any(tool.get("name") == "code_execution" for tool in self.available(body).values()):
-            self.wrong("skills without code execution")
-        if len(entries or []) > 20:
-            self.wrong(f"{len(entries)} skills")
 
 
 def subschemas(schema):

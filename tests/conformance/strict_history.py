@@ -1,10 +1,11 @@
-"""Rules of a conversation: order, pairs, what was said goes back as it came, thinking stays bound
+"""Rules of a conversation: order, what was said goes back as it came, thinking stays bound
 to what it saw, tools that come and go (reference 2.6, 5, 6.6, 8, 14.1)."""
 
 import json
 
-from strict_models import MODELS
-from strict_values import CHANGES, THINKING, bare, blocks, every_block, seal, written
+from strict_answers import Answer, without
+from strict_models import MODELS, checks_prefix
+from strict_values import CALLS, CHANGES, THINKING, all_joined, bare, blocks, every_block, is_blank, is_broken_call, seal, written
 
 
 class History:
@@ -21,8 +22,6 @@ class History:
                 self.wrong(f"messages[{i}] is empty")
             for block in content:
                 kind = block["type"]
-                if kind == "text" and not block["text"].strip() and written(block) not in self.blank:
-                    self.wrong(f"messages[{i}] has an empty text")
                 theirs = (*THINKING, "tool_use", "server_tool_use", "compaction", "fallback")
                 if role == "user" and (kind in theirs or kind.endswith("_tool_result")):
                     self.wrong(f"messages[{i}]: {kind} of the user")
@@ -37,11 +36,28 @@ class History:
                     self.wrong(f"messages[{i}]: {kind} of the system")
                 if role != "system" and kind in CHANGES:
                     self.wrong(f"messages[{i}]: {kind} of the {role}")
+            self.texts(f"messages[{i}]", content)
             if role == "system":
                 self.aside(body, i)
+        if "system" in body:
+            self.texts("system", blocks(body["system"]))
         last = messages[-1] if messages else {"role": "user", "content": []}
-        if last["role"] == "assistant" and "compaction" not in body and bare(blocks(last["content"])) not in self.paused:
+        if last["role"] == "assistant" and "compaction" not in body and not self.was_paused(last):
             self.wrong("ends with the assistant, and was not paused")
+
+    def was_paused(self, message):
+        sent = [bare(block) for block in blocks(message["content"])]
+        keys = [written(block) for block in sent]
+        return any(answer.stop == "pause_turn" and answer.is_origin(sent, keys) for answer in self.answers)
+
+    def texts(self, place, content):
+        """A text of no characters goes nowhere, white space only beside words or a call (0.1, 13)."""
+        texts = [block["text"] for block in content if block["type"] == "text"]
+        if "" in texts:
+            self.wrong(f"{place}: text content blocks must be non-empty")
+        words = any(text.strip() for text in texts) or any(block["type"] in CALLS for block in content)
+        if any(text and not text.strip() for text in texts) and not words:
+            self.wrong(f"{place}: text content blocks must contain non-whitespace text")
 
     def aside(self, body, i):
         """A system message among the others."""
@@ -57,70 +73,14 @@ class History:
             self.wrong(f"messages[{i}]: system after {before['role']}")
         if after and after["role"] != "assistant":
             self.wrong(f"messages[{i}]: system before {after['role']}")
+        if before["role"] == "user" and ends == "tool_result":
+            # It is taken, but may be read as what the tool printed (0.1, 6).
+            self.advise(f"messages[{i}]: system directly after a tool_result")
         changes = [block for block in blocks(message["content"]) if block["type"] in CHANGES]
         if changes and before["role"] == "assistant":
             self.wrong(f"messages[{i}]: tools change after a paused turn")
         if changes and message.get("clear_at") == "next_user_message":
             self.wrong(f"messages[{i}]: tools change in a message that goes")
-
-    def pairs(self, body):
-        turns = []
-        for message in body["messages"]:
-            if message["role"] == "system":
-                continue
-            if turns and turns[-1][0] == message["role"]:
-                turns[-1][1].extend(blocks(message["content"]))
-            else:
-                turns.append((message["role"], list(blocks(message["content"]))))
-        open_calls, open_server, used, by_code = [], {}, set(), set()
-        for number, (role, content) in enumerate(turns):
-            kinds = [block["type"] for block in content]
-            if role == "user":
-                results = [block for block in content if block["type"] == "tool_result"]
-                answered = [block["tool_use_id"] for block in results]
-                if sorted(answered) != sorted(open_calls):
-                    self.wrong(f"calls {open_calls}, answers {answered}")
-                if kinds[: len(answered)] != ["tool_result"] * len(answered):
-                    self.wrong(f"results do not come first: {kinds}")
-                if open_server and set(kinds) != {"tool_result"}:
-                    self.wrong(f"{list(open_server)} waits, and the user says {kinds}")
-                for block in results:
-                    inner = block.get("content")
-                    rich = isinstance(inner, list) and any(part["type"] != "text" for part in inner)
-                    if rich and block["tool_use_id"] in by_code:
-                        self.wrong("code is answered with more than text")
-                open_calls = []
-                continue
-            for block in content:
-                if block["type"] in ("tool_use", "server_tool_use"):
-                    if block["id"] in used:
-                        self.wrong(f"{block['id']} twice")
-                    used.add(block["id"])
-                if block["type"] == "tool_use":
-                    open_calls.append(block["id"])
-                    caller = block.get("caller") or {}
-                    if caller.get("type", "direct") != "direct":
-                        by_code.add(block["id"])
-                        if caller.get("tool_id") not in used:
-                            self.wrong(f"{block['id']} was called by code that is not there")
-                elif block["type"] == "server_tool_use":
-                    open_server[block["id"]] = block["name"]
-                elif block["type"].endswith("_tool_result") and open_server.pop(block["tool_use_id"], None) is None:
-                    self.wrong(f"a result of nothing: {block['tool_use_id']}")
-            last = number + 1 == len(turns)
-            if open_server and not (last and self.goes_on(body)) and not open_calls:
-                self.wrong(f"no result of {list(open_server)}")
-        if open_calls:
-            self.wrong(f"no answer to {open_calls}")
-        if open_server and not body.get("container") and any("code" in name for name in open_server.values()):
-            self.wrong("resumed without the container")
-        for name in open_server.values():
-            name = "code_execution" if "code_execution" in name else name
-            if not any(tool.get("name") == name for tool in self.available(body).values()):
-                self.wrong(f"resumed, but no {name} tool was provided")
-
-    def goes_on(self, body):
-        return body["messages"][-1]["role"] == "assistant" and "compaction" not in body
 
     def echoes(self, body):
         """Every assistant message is an answer as it came: whole, or less what may be left out."""
@@ -128,9 +88,13 @@ class History:
             if message["role"] != "assistant":
                 continue
             sent = [bare(block) for block in blocks(message["content"])]
-            keys = [written(block) for block in sent]
-            if not any(answer.is_origin(sent, keys) for answer in self.answers):
-                self.wrong(f"messages[{i}]: nobody said {self.nearest(sent, keys)}")
+            if self.origin(sent) is None:
+                self.wrong(f"messages[{i}]: nobody said {self.nearest(sent, [written(block) for block in sent])}")
+
+    def origin(self, sent):
+        """The answer that blocks are from, the newest if several will do; None if there is none."""
+        keys = [written(block) for block in sent]
+        return next((answer for answer in reversed(self.answers) if answer.is_origin(sent, keys)), None)
 
     def nearest(self, sent, keys):
         known = {key for answer in self.answers for key in answer.keys}
@@ -208,17 +172,27 @@ class History:
 
     def thinking(self, body):
         """Nothing before a thinking block that is sent may differ from what it was made on."""
+        said = self.wrong if checks_prefix(body, self.new_account) else self.advise
+        if ((body.get("thinking") or {}).get("block_binding") or {}).get("prefix_mismatch_behavior") == "drop_block":
+            said = lambda problem: None  # noqa: E731
         for path, previous, prefix, block in self.thoughts(body):
             if seal(block) not in self.bound:
                 self.wrong(f"{path}: thinking nobody had")
                 continue
-            made_on, after = self.bound[seal(block)]
             if block.get("thinking", "") != self.bound.get(("text", seal(block)), ""):
                 self.wrong(f"{path}: the text of the thinking was changed")
-            if prefix != made_on:
-                self.wrong(f"{path}: {difference(made_on, prefix)}")
-            if previous is not None and previous != after:
-                self.wrong(f"{path}: a thinking block in the middle is gone, or one is back")
+            for problem in self.loosened(block, prefix, previous):
+                said(f"{path}: {problem}")
+
+    def loosened(self, block, prefix, previous):
+        """What is wrong with a thinking block at a place; `previous` is the seal of the one before it there."""
+        made_on, after = self.bound[seal(block)]
+        if self.refused_keys:
+            made_on = [(role, without(said, self.refused_keys)) for role, said in made_on]
+        if prefix != made_on:
+            yield difference(made_on, prefix)
+        if previous is not None and previous != after:
+            yield "a thinking block in the middle is gone, or one is back"
 
     def thoughts(self, body):
         prefix = self.prefix(body)
@@ -229,7 +203,15 @@ class History:
                     yield f"messages[{i}][{j}]", previous, list(prefix), block
                     previous = seal(block)
                 else:
-                    prefix.append((message["role"], bare(block)))
+                    prefix += self.binds(message["role"], block)
+
+    def binds(self, role, block):
+        """What thinking is bound to of a block before it; nothing, where it is one that no request may carry as it came."""
+        if is_blank(block):
+            return []
+        if block.get("id") in self.broken:
+            block = {**block, "input": None}
+        return [(role, without(bare(block), self.refused_keys))]
 
     def prefix(self, body):
         tools = [json.dumps(bare(tool), sort_keys=True) for tool in body.get("tools", [])]
@@ -237,59 +219,19 @@ class History:
 
     def produced(self, body, content, stop="end_turn"):
         """Notes an answer, and what every thinking block of it is bound to."""
+        self.broken |= {block["id"] for block in content if is_broken_call(block)}
+        content = [all_joined(block) for block in content]
         said = {"role": "assistant", "content": content}
         whole = {**body, "messages": [*body["messages"], said]}
         for _, previous, prefix, block in self.thoughts(whole):
             if seal(block) not in self.bound:
                 self.bound[seal(block)] = (prefix, previous)
                 self.bound["text", seal(block)] = block.get("thinking", "")
-        self.blank |= {written(b) for b in content if b["type"] == "text" and not b["text"].strip()}
-        answer = Answer(content, stop)
+        every = [block for _, _, block in every_block(body)]
+        answer = Answer(content, stop, {block["id"] for block in every if block["type"] in CALLS})
+        answer.refused_keys = self.refused_keys
         self.answers.append(answer)
         return answer
-
-
-class Answer:
-    """One answer: `stop` is None while, or because, it never came to its end."""
-
-    def __init__(self, content, stop):
-        self.content = [bare(block) for block in content]
-        self.keys = [written(block) for block in content]
-        self.stop = stop
-
-    def is_origin(self, sent, keys):
-        """Whether what is sent is this answer, less what may be left out of it."""
-        if self.stop == "refusal":
-            return False
-        at = 0
-        kept = set()
-        for block, key in zip(sent, keys):
-            while at < len(self.keys) and self.keys[at] != key and not self.is_start_of(at, block):
-                at += 1
-            if at == len(self.keys):
-                return False
-            kept.add(at)
-            at += 1
-        if self.stop in (None, "max_tokens", "model_context_window_exceeded"):
-            return True
-        tied = {block.get("tool_use_id") for block in self.content}
-        return all(
-            position in kept or block["type"] in THINKING or may_go(block, tied, self.stop)
-            for position, block in enumerate(self.content)
-        )
-
-    def is_start_of(self, at, block):
-        """An answer that broke off may have come to here."""
-        whole = self.content[at]
-        if self.stop is not None or whole["type"] != "text" or block["type"] != "text":
-            return False
-        fields = {**whole, "text": "", "citations": None} == {**block, "text": "", "citations": None}
-        return fields and whole["text"].startswith(block["text"])
-
-
-def may_go(block, tied, stop):
-    """A call that nothing answers has no place in a history."""
-    return block["type"] in ("tool_use", "server_tool_use") and block["id"] not in tied and stop != "pause_turn"
 
 
 def kind(tool):

@@ -6,43 +6,63 @@ import time
 from strict_body import Body
 from strict_follow import Follow
 from strict_history import History
+from strict_kept import Kept
+from strict_pairs import Pairs
+from strict_sandbox import Sandbox
 from strict_transport import Transport
 from strict_types import BETA_COUNTED, BETA_CREATED, COUNTED, CREATED, mismatch
-from strict_values import blocks, container_id, written
+from strict_values import written
 
 
-class Judge(Transport, Body, History, Follow):
+class Judge(Transport, Body, History, Pairs, Kept, Sandbox, Follow):
     """What was said so far, and what was wrong with it."""
 
     def __init__(self):
+        Kept.__init__(self)
+        Sandbox.__init__(self)
         self.problems = []
+        # What the API takes, but nobody should rely on.
+        self.advice = []
         self.bodies = []
         self.counted = []
         self.answers = []
-        # Empty texts that the server itself said.
-        self.blank = set()
         # seal of a thinking block: (everything else before it, the seal of the block before it)
         self.bound = {}
-        self.expected_container = None
-        # For sessions of many conversations: any that was given out will do.
-        self.any_container = False
-        self.containers = {None}
+        # Accounts of after August 2026 have their thinking checked on more models.
+        self.new_account = True
+        # Ids of calls whose input was no object.
+        self.broken = set()
+        # Keys of blocks that the server answers with, and does not take.
+        self.refused_keys = set()
+        # "refused" where the new version of the API, or `diagnostics`, is not taken; "known" once something else was sent.
+        self.old_version = self.no_diagnostics = ""
+        # Whether a request was accepted that was tried without, for whatever reason.
+        self.dropped_diagnostics = False
+        self.sent_version, self.sent_betas = None, []
         self.files = {}
         # Ids of files that are gone: a request that names one is refused, and no fault.
-        self.expired = set()
-        self.paused = []
+        self.gone_files = set()
         self.sent = set()
         self.extra_betas = set()
         self.lock = threading.Lock()
         self.begin()
 
+    def restarted(self):
+        """Another process of the kernel: what the one before it had found out about the API may be tried again."""
+        self.dropped_diagnostics = False
+        self.old_version, self.no_diagnostics = (known and "refused" for known in (self.old_version, self.no_diagnostics))
+
     def wrong(self, problem):
         if problem:
             self.problems.append(f"request {len(self.bodies)}: {problem}")
 
+    def advise(self, problem):
+        self.advice.append(f"request {len(self.bodies)}: {problem}")
+
     def check(self, body, headers, counting=False, data=b""):
         now = time.monotonic()
         betas = self.headers(headers)
+        self.sent_betas = sorted(betas)
         self.size(data, body)
         kind = ((BETA_COUNTED if betas else COUNTED) if counting else (BETA_CREATED if betas else CREATED))
         self.wrong(mismatch(kind, self.typed(body), "body"))
@@ -60,6 +80,8 @@ class Judge(Transport, Body, History, Follow):
         self.thinking(body)
         if not counting:
             self.container(body)
+            self.message_ids(body)
+            self.kept(body)
             self.follows(body, now)
 
     def typed(self, body):
@@ -72,23 +94,3 @@ class Judge(Transport, Body, History, Follow):
                 content = [{"type": "text", "text": "?"} if written(block) in known else block for block in content]
             messages.append({**message, "content": content})
         return {**body, "messages": messages}
-
-    def container(self, body):
-        sent = container_id(body)
-        if sent and sent == self.doubted:
-            # Something else was tried first.
-            self.expected_container, self.doubted = sent, None
-        if self.any_container:
-            known = self.containers
-        else:
-            known = {self.expected_container, None if "compaction" in body else self.expected_container}
-        if sent not in known:
-            self.wrong(f"container {sent}, known {self.expected_container}")
-        self.skills(body)
-        if (body.get("diagnostics") or {}).get("previous_message_id") not in self.sent | {None}:
-            self.wrong(f"diagnostics {body['diagnostics']}")
-        if "diagnostics" not in body and "compaction" not in body:
-            self.wrong("no diagnostics")
-        first = len(body["messages"]) == 1 and not blocks(body["messages"][0]["content"])[0]["type"] == "tool_result"
-        if not self.sent and first and (body.get("diagnostics") or {}).get("previous_message_id"):
-            self.wrong("a message before the first")

@@ -12,7 +12,7 @@ MODELS = {
     "claude-fable-5": ({"adaptive"}, True, ALL, True, 128_000),
     "claude-opus-5-5": ({"adaptive"}, True, ALL, True, 128_000),
     "claude-sonnet-5-5": ({"adaptive", "between_tools"}, True, ALL, True, 128_000),
-    "claude-haiku-5-5": ({"adaptive", "disabled"}, True, ALL - {"xhigh"}, False, 128_000),
+    "claude-haiku-5-5": ({"adaptive", "disabled"}, True, ALL - {"xhigh"}, True, 128_000),
     "claude-opus-5": ({"adaptive", "disabled"}, True, ALL, True, 128_000),
     "claude-sonnet-5": ({"adaptive", "disabled"}, True, ALL, False, 128_000),
     "claude-opus-4-8": ({"adaptive", "disabled"}, False, ALL, True, 128_000),
@@ -28,7 +28,12 @@ LOW_WHEN_OFF = {"claude-sonnet-5-5", "claude-haiku-5-5", "claude-opus-5"}
 # A call may be forced with `tool_choice` only on models that are not of these.
 NEVER_FORCED = {"claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1", "claude-fable-5-2"}
 # The models that sum up on demand.
-COMPACTS = set(MODELS) - {"claude-haiku-5-5", "claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5"}
+COMPACTS = set(MODELS) - {"claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5"}
+# Where thinking is held against what stands before it: for every account, and for accounts that are new (0.1, 12; 14.1).
+CHECKED = {"claude-fable-5-2", "claude-mythos-5-1", "claude-mythos-5-2"}
+CHECKED_IF_NEW = {"claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5", "claude-fable-5-1"}
+# Which of them answer faster, and whether that needs a header (0.1, 7).
+FAST = {"claude-opus-5-5": False, "claude-fable-5-2": False, "claude-mythos-5-2": False, "claude-opus-5": True}
 # Its sandbox has no Python that could call tools.
 NO_CALLS_BY_CODE = {"claude-haiku-4-5"}
 
@@ -61,3 +66,9 @@ BETA_FIELDS = {
     "mcp_servers": "mcp-client-2025-11-20",
     "thread": "message-threads-2026-08-12",
 }
+
+
+def checks_prefix(body, new_account):
+    """Whether the API refuses a thinking block that does not stand where it was made."""
+    binding = (body.get("thinking") or {}).get("block_binding")
+    return body["model"] in CHECKED or body["model"] in CHECKED_IF_NEW and bool(new_account or binding)

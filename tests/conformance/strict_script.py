@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 
 from strict_models import MODELS
+from strict_scenes import REPLAY, Scenes
 from strict_values import blocks
 
 DIRECT = {"type": "direct"}
@@ -25,9 +26,13 @@ class Play:
     # Events that are not invented yet, before the blocks' end.
     odd: list = field(default_factory=list)
     explanation: str | None = "No."
+    # All of it stands in the first event (0.2, 1).
+    prefilled: bool = False
+    # How a text is cut, by its index.
+    pieces: dict = field(default_factory=dict)
 
 
-class Script:
+class Script(Scenes):
     """Makes answers; every id and every text comes once."""
 
     def __init__(self, judge):
@@ -40,7 +45,7 @@ class Script:
 
     def text(self, words="Done, **that** is it"):
         self.number += 1
-        return {"type": "text", "text": f"{words} ({self.number}).", "citations": None}
+        return {"type": "text", "text": f"{words} ({self.number})."}
 
     def thought(self, text="First I look."):
         asked = self.body.get("thinking")
@@ -54,8 +59,12 @@ class Script:
     def use(self, name, **input):
         return {"type": "server_tool_use", "id": self.id("srvtoolu"), "name": name, "input": input, "caller": DIRECT}
 
-    def call(self, command="echo ok", **result):
+    def call(self, command="echo ok", error=None, **result):
+        """A step and its result; with the code of an error, that in its place."""
         use = self.use("bash_code_execution", command=command)
+        if error:
+            outcome = {"type": "bash_code_execution_tool_result_error", "error_code": error}
+            return [use, {"type": "bash_code_execution_tool_result", "tool_use_id": use["id"], "content": outcome}]
         outcome = {"type": "bash_code_execution_result", "stdout": "ok\n", "stderr": "", "return_code": 0, "content": []}
         return [use, {"type": "bash_code_execution_tool_result", "tool_use_id": use["id"], "content": outcome | result}]
 
@@ -72,7 +81,11 @@ class Script:
         }  # fmt: skip
         return id
 
+    def play(self, *parts, **more):
+        return Play(*parts, **more)
+
     def answer(self, body):
+        """What is said to a request."""
         self.body = body
         if "compaction" in body:
             summary = {"type": "compaction", "content": f"Summary {self.id('of')}.", "signature": self.id("sum"),
@@ -80,21 +93,24 @@ class Script:
             return Play([summary], "compaction")
         messages = [message for message in body["messages"] if message["role"] != "system"]
         at = max(i for i, m in enumerate(messages) if m["role"] == "user" and blocks(m["content"])[-1]["type"] != "tool_result")
-        texts = [block["text"] for block in blocks(messages[at]["content"]) if block["type"] == "text"]
+        question = blocks(messages[at]["content"])
+        texts = [block["text"] for block in question if block["type"] == "text"]
         self.words, self.prompt = texts[-1].split(), texts[-1]
         self.round = sum(message["role"] == "assistant" for message in messages[at + 1 :])
         self.tools = self.judge.available(body)
         self.names = set(self.tools)
         scene = getattr(self, f"on_{self.words[0].lower().strip('.,?!:')}", None)
-        played = scene and scene()
-        if played:
-            return played
+        again = self.replayed(question)
+        played = scene and scene() or self.plain()
+        return self.before(played, again) if again else played
+
+    def plain(self):
         return Play([*self.unfinished(), *self.thought("Now I know." if self.round else "First I look."), self.final()])
 
     def final(self):
         """The end of an answer: the result, where one is asked for."""
         if (self.body.get("output_config") or {}).get("format"):
-            return {"type": "text", "text": '{"n": 7}', "citations": None}
+            return {"type": "text", "text": '{"n": 7}'}
         return self.text()
 
     def unfinished(self):
@@ -165,7 +181,8 @@ class Script:
         """`Refuses NAME`: after a round of calls."""
         if self.round:
             return Play([*self.thought(), self.text()], "refusal")
-        return Play([*self.thought(), self.own(self.words[1])], "tool_use")
+        if self.words[1] in self.names:
+            return Play([*self.thought(), self.own(self.words[1])], "tool_use")
 
     def on_declines(self):
         """A refusal after a step in the sandbox, which may be a new one."""
@@ -203,7 +220,7 @@ class Script:
         """Large pieces: a command and a text of half a megabyte."""
         command = f"echo {'x' * 500_000}"
         words = " ".join(f"word{n}" for n in range(60_000))
-        done = {"type": "text", "text": words, "citations": None}
+        done = {"type": "text", "text": words}
         return Play([*self.thought(), *(self.call(command) if self.runs() else []), done])
 
     def on_breaks(self):
@@ -213,8 +230,8 @@ class Script:
 
     def on_run(self):
         """`%%exec`: the command as it stands, or in the interpreter when it asks for that."""
-        if found := re.search(r"(?s)\n(`{3,})bash\n(.*)\n\1\s*$", self.prompt):
-            return Play([*self.thought(), *self.call(found[2]), {"type": "text", "text": "Done", "citations": None}])
+        if (found := re.search(r"(?s)\n(`{3,})bash\n(.*)\n\1\s*$", self.prompt)) and REPLAY not in self.prompt:
+            return Play([*self.thought(), *self.call(found[2]), {"type": "text", "text": "Done"}])
 
     def on_edit(self):
         """Every outcome of the editor."""
@@ -324,7 +341,7 @@ class Script:
         return Play([*self.thought(), self.text()], "tool_use")
 
     def on_invalid(self):
-        return Play([*self.thought(), {"type": "text", "text": '{"n": "sev', "citations": None}])
+        return Play([*self.thought(), {"type": "text", "text": '{"n": "sev'}])
 
     def on_cut(self):
-        return Play([*self.thought(), {"type": "text", "text": '{"n": ', "citations": None}], "max_tokens")
+        return Play([*self.thought(), {"type": "text", "text": '{"n": '}], "max_tokens")

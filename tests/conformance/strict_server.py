@@ -4,6 +4,7 @@ It shares nothing with the kernel or its offline backend: the rules are read fro
 their own (`strict_judge`), and bodies are checked against the official SDK's types. It runs nothing.
 """
 
+import datetime
 import email.parser
 import json
 import socket
@@ -15,8 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from strict_follow import Refused
 from strict_judge import Judge
 from strict_script import Script
-from strict_transport import read_json
-from strict_values import CHANGES, bare, container_id, every_block, walk
+from strict_transport import OLD, read_json
+from strict_values import CHANGES, THINKING, container_id, every_block, seal, walk
 from strict_wire import Wire
 
 
@@ -29,8 +30,14 @@ class Strict:
         self.closing = threading.Event()
         # What refuses the next requests: each a `Refused`, or None for one that is answered.
         self.refusals = []
+        # How the sandbox expires after each of the next answers, None where it does not.
+        self.expiries = []
+        # How thinking that is not taken is refused: see `disown`.
+        self.disowns = None
         # Whether tools may come and go in mid-conversation.
         self.takes_changes = True
+        # What ids of messages begin with; a gateway has its own.
+        self.ids = "msg"
         # How streams are written: see `strict_wire`.
         self.style = "plain"
         strict = self
@@ -80,7 +87,7 @@ class Strict:
             return self.json(http, {"data": [], "has_more": False, "first_id": None, "last_id": None})
         if where == "/v1/files":
             asked = [part.partition("=")[2] for part in query.split("&") if part.startswith("ids")]
-            files = [file for id, file in self.judge.files.items() if (not asked or id in asked) and id not in self.judge.expired]
+            files = [file for id, file in self.judge.files.items() if (not asked or id in asked) and id not in self.judge.gone_files]
             return self.json(http, {"data": [shown(file) for file in files], "next_page": None})
         if file and content:
             return self.send(http, 200, file.get("data", b""), {"content-type": file["mime_type"]})
@@ -116,40 +123,83 @@ class Strict:
             if refused := self.refusal(body):
                 self.judge.ended(body, refused, time.monotonic())
                 return self.refuse(http, body, refused)
-            self.judge.doubted = None
+            self.accepted(body)
             play = self.script.answer(body)
             if self.style == "sparse":
                 # What is null is left out, and not part of what was said.
                 play.blocks = [{name: value for name, value in block.items() if value is not None} for block in play.blocks]
+            if self.style == "nulls":
+                play.blocks = [{"citations": None, **block} if block["type"] == "text" else block for block in play.blocks]
             answer = self.judge.produced(body, play.blocks, None if play.breaks else play.stop)
-            if play.stop == "pause_turn":
-                self.judge.paused.append(bare(play.blocks))
             container = self.assign(body, play)
+            if how := self.expiries and self.expiries.pop(0):
+                self.expire(how)
             self.judge.ended(body, answer, time.monotonic())
         Wire(self, http, body, play).write(container, answer)
 
+    def accepted(self, body):
+        judge = self.judge
+        judge.settle(body)
+        if judge.may_do_without() and judge.can_use(body) and not container_id(body):
+            judge.went()
+        judge.doubted, judge.lost_by_step = None, False
+        judge.dropped_diagnostics |= bool(judge.first) and "diagnostics" in judge.first[0] and "diagnostics" not in body
+        judge.old_version = judge.old_version and "known"
+        judge.no_diagnostics = judge.no_diagnostics and "known"
+
     def refusal(self, body):
+        """What the state of the server refuses, or else what the test put in line."""
+        judge = self.judge
+        if judge.old_version and judge.sent_version != OLD:
+            return Refused(400, text=f"anthropic-version: {judge.sent_version}: Invalid API version")
+        if judge.no_diagnostics and "diagnostics" in body:
+            return Refused(400, text="diagnostics: Extra inputs are not permitted")
         if not self.takes_changes and any(block["type"] in CHANGES for _, _, block in every_block(body)):
             return Refused(400)
-        named = {value["file_id"] for _, _, block in every_block(body) for value in walk(block) if "file_id" in value}
-        if named & self.judge.expired:
-            return Refused(404, code="file_expired", kind="not_found_error")
+        for i, role, block in every_block(body):
+            if found := role == "assistant" and named_in(block, judge.refused_keys):
+                return Refused(400, text=f"messages.{i}.content.{block['type']}.{found}: Extra inputs are not permitted")
+        if {value["file_id"] for _, _, block in every_block(body) for value in walk(block) if "file_id" in value} & judge.gone_files:
+            return Refused(404, code="file_expired")
+        if how := judge.expired.get(container_id(body)):
+            return how
+        thoughts = {seal(block) for _, role, block in every_block(body) if role == "assistant" and block["type"] in THINKING}
+        if thoughts & judge.disowned:
+            return self.disowns
         return self.refusals.pop(0) if self.refusals else None
 
+    def expire(self, how="404"):
+        """The sandbox is gone: "404", "500", or the same two as the first event of a stream."""
+        status = int(how[:3])
+        text = "Internal server error" if status == 500 else f"Container not found: {self.judge.expected_container}"
+        self.judge.expire(Refused(status, text=text, event=how.endswith("event")))
+
+    def disown(self, how="400"):
+        """What was thought until now is refused from now on: another organisation's, or edited."""
+        self.judge.disowned |= {key for key in self.judge.bound if isinstance(key, str)}
+        self.disowns = Refused(400, text="messages.1.content.0: Invalid `signature` in `thinking` block", event=how.endswith("event"))
+
     def refuse(self, http, body, refused):
-        if refused.status in (400, 404) and not refused.is_transient() and refused.code != "file_expired" and container_id(body):
-            # The sandbox is the suspect: the repair leaves it out.
-            self.judge.doubted, self.judge.expected_container = self.judge.expected_container, None
+        named = container_id(body)
+        suspect = refused.status in (400, 404) or refused.status == 500 and refused.is_transient()
+        if suspect and refused.code != "file_expired" and named:
+            # The sandbox may be why: a repair leaves it out.
+            self.judge.doubted = named
+            self.judge.told.add(named)
         if refused.status is None:
             # Cut before a byte of an answer.
             http.close_connection = True
             return http.connection.shutdown(socket.SHUT_RDWR)
         if refused.raw is not None:
             return self.send(http, refused.status, refused.raw, {"content-type": "text/html", **refused.headers})
-        error = {"type": refused.kind, "message": "No."}
+        error = {"type": refused.kind, "message": refused.text}
         if refused.code:
             error["details"] = {"error_code": refused.code}
-        self.json(http, {"type": "error", "error": error, "request_id": "req_strict"}, refused.status, refused.headers)
+        whole = {"type": "error", "error": error, "request_id": "req_strict"}
+        if refused.event:
+            data = f"event: error\ndata: {json.dumps(whole)}\n\n".encode()
+            return self.send(http, 200, data, {"content-type": "text/event-stream; charset=utf-8", **refused.headers})
+        self.json(http, whole, refused.status, refused.headers)
 
     def assign(self, body, play):
         sent = container_id(body)
@@ -160,7 +210,9 @@ class Strict:
             self.judge.expected_container = sent or self.script.id("container")
         container = sent or self.judge.expected_container
         self.judge.containers.add(container)
-        return container and {"id": container, "expires_at": "2026-11-23T12:00:00Z", "skills": None}
+        self.judge.told_gone(play.blocks)
+        until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+        return container and {"id": container, "expires_at": until.isoformat(timespec="seconds").replace("+00:00", "Z")}
 
     def upload(self, kind, read):
         parsed = email.parser.BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + read)
@@ -186,6 +238,11 @@ class Strict:
             http.send_header(name, value)
         http.end_headers()
         http.wfile.write(data)
+
+
+def named_in(value, keys):
+    """The first of these keys inside a value, if there is one."""
+    return next((key for inner in walk(value) for key in inner if key in keys), None)
 
 
 def shown(file):

@@ -2,8 +2,10 @@
 
 import os
 import time
+import warnings
 
 from kernel_process import LIMIT_S, KernelProcess
+from strict_judge import Judge
 from strict_server import Strict
 from strict_transport import KEY
 from strict_values import THINKING, blocks
@@ -25,6 +27,8 @@ class Session:
         alive = self.kernel.alive()
         self.kernel.close()
         self.strict.close()
+        for advice in self.judge.advice:
+            warnings.warn(advice, stacklevel=1)
         assert alive
         assert self.judge.problems == []
 
@@ -39,15 +43,36 @@ class Session:
         self.cells += 1
         before = len(self.judge.problems)
         self.judge.begin(many)
-        reply, published = self.client.run_in(cell or f"cell-{self.cells}", code)
+        msg_id = self.client.start_in(cell or f"cell-{self.cells}", code)
+        published = self.until_idle(msg_id)
+        reply = self.client.get_shell_msg(timeout=LIMIT_S)["content"]
         self.judge.over()
         problems = self.judge.problems[before:]
+        # They are told once.
+        del self.judge.problems[before:]
         assert not problems, f"{code!r}: {problems}"
         return reply, published
+
+    def until_idle(self, msg_id):
+        """Everything that a cell publishes; it may say much, but not without end."""
+        deadline, published = time.monotonic() + LIMIT_S, []
+        while not published or published[-1]["content"].get("execution_state") != "idle":
+            message = self.client.get_iopub_msg(timeout=LIMIT_S)
+            published += [message] if message["parent_header"].get("msg_id") == msg_id else []
+            assert time.monotonic() < deadline, f"a cell without an end: {published[-1:]}"
+        return published
 
     def attempt(self, code, cell=None):
         """Runs a cell that may fail; returns its reply."""
         return self.run(code, cell)[0]
+
+    def in_vain(self, code, refusal, fails, before=()):
+        """Runs a cell whose requests are refused from some point on, whatever is changed about them; returns what it published."""
+        self.strict.refusals = [*before, *[refusal] * 20]
+        published = self.cell(code, fails=fails)
+        assert self.strict.refusals, "it tries without end"
+        self.strict.refusals = []
+        return published
 
     def refused(self, code):
         """Runs a cell that must fail before anything is sent."""
@@ -71,7 +96,7 @@ class Session:
         self.client.iopub_until_idle(msg_id)
         assert self.client.get_shell_msg(timeout=LIMIT_S)["content"]["ename"] == "KeyboardInterrupt"
         self.judge.over(stopped=True)
-        assert self.judge.problems == []
+        assert self.judge.problems == [], self.judge.problems
 
     def until(self, words):
         """Waits until something is shown."""
@@ -95,8 +120,27 @@ class Session:
         self.kernel.process.kill()
         self.kernel.process.wait(LIMIT_S)
         self.client.stop_channels()
+        self.judge.restarted()
         self.kernel.start()
         self.client = self.kernel.client()
+
+    def shut_down(self):
+        """Ends the kernel on purpose, as a restart from the menu does, and starts another."""
+        self.client.shutdown()
+        assert self.kernel.wait() == 0
+        self.client.stop_channels()
+        self.judge.restarted()
+        self.kernel.start()
+        self.client = self.kernel.client()
+
+    @staticmethod
+    def tools_of(body):
+        """The names of the tools in force at the end of a request."""
+        return set(Judge().available(body))
+
+    @staticmethod
+    def texts(content):
+        return [block["text"] for block in blocks(content)]
 
     def last(self):
         return self.judge.bodies[-1]

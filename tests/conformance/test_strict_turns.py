@@ -66,7 +66,7 @@ def test_a_summary_and_the_turns_after_it(session):
     session.cell("Hello")
     assert sum(block["type"] == "compaction" for block in session.said()) == 1
     # A model that takes no summary is sent the turns themselves.
-    session.cell("%%model haiku\nHello, small one")
+    session.cell("%%model claude-haiku-4-5\nHello, small one")
     assert not any(block["type"] == "compaction" for block in session.said())
     session.cell("Hello to the large one")
     # A turn above it changes: the summary no longer stands for it.

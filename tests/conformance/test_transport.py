@@ -117,13 +117,112 @@ def test_malformed_messages_are_dropped(kernel, client, port):
         signed([b"", b"", b"", b""]),
         signed([b"[]", b"{}", b"{}", b"{}"]),
         signed([b"{}", b"{}", b"{}", b"{}"]),
-        signed([header, b"{}", b"{}", b"[1]"]),
-        signed([header, b"{}", b"{}", b'{"code": NaN}']),
-        signed([header, b"{}", b"{}", b'{"a":' * 50_000 + b"1" + b"}" * 50_000]),
-        signed([header, b"\xff", b"{}", b"{}"]),
+        signed([b'{"msg_id":"1"}', b"{}", b"{}", b"{}"]),
+        signed([b'{"msg_id":"1","msg_type":["execute_request"]}', b"{}", b"{}", b"{}"]),
     ):
         dealer.send_multipart(frames)
     assert client.silence()
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":' * depth + b"1" + b"}" * depth
+
+
+def asked(client, dealer, parts: list[bytes]) -> tuple[dict, dict, list[str]]:
+    """Sends a signed message; returns the reply's header and content, and what was published for it."""
+    dealer.send_multipart(signed(parts))
+    frames = dealer.recv_multipart()
+    header, parent, content = (json.loads(frames[at]) for at in (2, 3, 5))
+    published = []
+    while not published or published[-1]["content"].get("execution_state") != "idle":
+        message = client.get_iopub_msg(timeout=LIMIT_S)
+        if message["parent_header"] == parent:
+            published.append(message)
+    return header, content, transcript(published)
+
+
+HEADER = b'{"msg_id":"odd","msg_type":"execute_request","session":"odd"}'
+RUN = ["busy", "execute_input", "execute_result", "idle"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"7",
+        b"{",
+        b"\xff",
+        b'{"n":1e999}',
+        b'{"n":NaN}',
+        b'{"n":-Infinity,"s":"NaN \\" Infinity"}',
+        b'{"\\ud83d":1}',
+        nested(200),
+        nested(50_000),
+    ],
+)
+@pytest.mark.parametrize("place", ["metadata", "parent_header"])
+def test_odd_metadata_and_parents_are_left_out(kernel, client, place, metadata):
+    dealer = kernel.socket(zmq.DEALER, "shell", b"odd")
+    parts = [HEADER, b"{}", metadata] if place == "metadata" else [HEADER, metadata, b"{}"]
+    # A comment, so that no two messages are the same.
+    content = json.dumps({"code": "%version", "nonce": os.urandom(8).hex()}).encode()
+    header, content, published = asked(client, dealer, [*parts, content])
+    assert (header["msg_type"], content["status"], published) == ("execute_reply", "ok", RUN)
+
+
+def test_the_cell_is_known_beside_odd_metadata(kernel, client):
+    """A front end that shows no number of a cell that did not run names its cells."""
+    dealer = kernel.socket(zmq.DEALER, "shell", b"odd")
+    metadata = b'{"cellId":"a","n":1e999}'
+    _, content, published = asked(client, dealer, [HEADER, b"{}", metadata, b'{"code":"%version"}'])
+    assert (content["status"], published) == ("ok", RUN)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"[1]", b"7", b'"x"', b"{", b"\xff", b'{"code":NaN}', b'{"code":"1","n":1e999}', nested(200), nested(50_000)]
+)
+@pytest.mark.parametrize("kind", ["execute", "complete", "inspect", "is_complete", "history"])
+def test_content_that_cannot_be_read_is_answered_by_an_error(kernel, client, kind, content):
+    dealer = kernel.socket(zmq.DEALER, "shell", b"odd")
+    header = json.dumps({"msg_id": os.urandom(8).hex(), "msg_type": f"{kind}_request"}).encode()
+    header, reply, published = asked(client, dealer, [header, b"{}", b"{}", content])
+    assert header["msg_type"] == f"{kind}_reply"
+    assert reply["status"] == "error"
+    assert reply["ename"] and "cannot be read" in reply["evalue"] and reply["traceback"]
+    assert published == (["busy", "error", "idle"] if kind == "execute" else ["busy", "idle"])
+
+
+@pytest.mark.parametrize("content", [b"[]", b"7", b"{"])
+@pytest.mark.parametrize("port", ["shell", "control"])
+@pytest.mark.parametrize("kind", ["kernel_info", "comm_info"])
+def test_requests_that_need_no_content_are_answered_without(kernel, client, kind, port, content):
+    """An empty object is `[]` where a language has one kind of table."""
+    dealer = kernel.socket(zmq.DEALER, port, b"odd")
+    header = json.dumps({"msg_id": os.urandom(8).hex(), "msg_type": f"{kind}_request"}).encode()
+    header, reply, published = asked(client, dealer, [header, b"[]", b"[]", content])
+    assert (header["msg_type"], reply["status"], published) == (f"{kind}_reply", "ok", ["busy", "idle"])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"msg_id":7,"msg_type":"execute_request"}',
+        b'{"msg_type":"execute_request"}',
+        b'{"msg_id":null,"msg_type":"execute_request","session":5}',
+        b'{"msg_id":{},"msg_type":"execute_request","n":1e999}',
+        b'{"msg_id":"\\ud83d","msg_type":"execute_request"}',
+        b'{"msg_id":"1","msg_type":"execute_request","n":' + nested(200) + b"}",
+        b'{"msg_id":"2","msg_type":"execute_request","n":NaN}',
+        b'{"msg_id":"3","msg_type":"execute_request","date":"tomorrow","username":"\xff"}',
+    ],
+)
+def test_odd_headers_are_answered(kernel, client, header):
+    dealer = kernel.socket(zmq.DEALER, "shell", b"odd")
+    content = json.dumps({"code": "%version", "nonce": os.urandom(8).hex()}).encode()
+    header, content, published = asked(client, dealer, [header, b"{}", b"{}", content])
+    assert (header["msg_type"], content["status"], published) == ("execute_reply", "ok", RUN)
 
 
 def test_odd_but_valid_text_is_run(kernel, client):

@@ -1,6 +1,7 @@
 //! The offline backend's own rules, through real HTTP. What its answers mean to a client is
 //! judged by `tests/conformance/test_sdk.py`.
 
+mod circumstances;
 mod compaction;
 mod execution;
 mod faults;
@@ -9,6 +10,7 @@ mod guard;
 mod history;
 mod leftovers;
 mod limits;
+mod plays;
 mod requests;
 mod tool_changes;
 mod turns;

@@ -1,7 +1,7 @@
 //! Cells to transcripts: the kernel in memory, the backend over HTTP.
 
 use claude_kernel::jupyter::connection::Channel;
-use claude_kernel::kernel::actor::Signal;
+use claude_kernel::kernel::interrupts::Signal;
 use serde_json::json;
 
 use crate::support::rig::{Asks, Rig, parent_id};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use claude_kernel::jupyter::connection::Channel;
 use claude_kernel::jupyter::memory::Sent;
-use claude_kernel::kernel::actor::Signal;
+use claude_kernel::kernel::interrupts::Signal;
 use serde_json::json;
 
 use crate::support::rig::{Asks, Ran, Rig, arm};

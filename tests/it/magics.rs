@@ -9,7 +9,8 @@ mod slips;
 mod system;
 mod tools;
 
-use claude_kernel::cell::magic::{Context, Effect, MagicError, apply};
+use claude_kernel::cell::magic::{Context, Effect, MagicError};
+use claude_kernel::cell::magics::apply;
 use claude_kernel::cell::parse::{Cell, parse};
 use claude_kernel::chat::settings::Settings;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use claude_kernel::cell::magic::{self, Context, Effect};
+use claude_kernel::cell::magic::{Context, Effect};
+use claude_kernel::cell::magics;
 use claude_kernel::cell::parse::{Cell, parse};
 use claude_kernel::chat::settings::Settings;
 use claude_kernel::emulator::script::{self, Edit, Part, Scripts};
@@ -54,7 +55,7 @@ fn prompt(source: &str) -> Option<String> {
     let settings = Settings::default();
     let context = Context::new(&settings);
     let result = magics.iter().find_map(|call| {
-        let effects = magic::apply(call, &context).ok()?;
+        let effects = magics::apply(call, &context).ok()?;
         effects.into_iter().find_map(|effect| match effect {
             Effect::Result(asked) => Some(asked.prompt),
             _ => None,

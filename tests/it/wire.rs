@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 use crate::support::host::FixedHost;
 
+mod lenient;
+
 fn signer() -> Signer {
     Signer::new(SIGNATURE_SCHEME, b"a0436f6c-1916-498b-8eb9-e81ab9368e84").unwrap()
 }
@@ -76,6 +78,7 @@ fn a_message_of_jupyter_client_is_understood() {
                 "code": String("print('héllo')"),
                 "silent": Bool(false),
             },
+            unreadable: None,
             buffers: [
                 b"a buffer",
             ],
@@ -87,7 +90,7 @@ fn a_message_of_jupyter_client_is_understood() {
 #[test]
 fn headers_say_who_and_when_and_never_repeat() {
     let session = Session::new(FixedHost::new(), signer());
-    expect![[r#"{"msg_id":"00000000-0000-0000-0000-000000000001_0","session":"00000000-0000-0000-0000-000000000001","username":"kernel","date":"2026-01-01T00:00:00.000000Z","msg_type":"status","version":"5.4"}"#]]
+    expect![[r#"{"msg_id":"00000000-0000-0000-0000-000000000001_0","session":"00000000-0000-0000-0000-000000000001","username":"kernel","date":"2026-01-01T00:00:00.000000Z","msg_type":"status","version":"5.5"}"#]]
         .assert_eq(&session.header("status"));
     let odd: Value = serde_json::from_str(&session.header("a\"b\n")).unwrap();
     assert_eq!(odd["msg_type"], "a\"b\n");
@@ -101,7 +104,7 @@ fn a_parent_goes_back_byte_for_byte() {
     let request = decode(signed([header, b"{}", b"{}", b"{}"])).unwrap();
     let session = Session::new(FixedHost::new(), signer());
     let frames = wire::encode(
-        Draft {
+        &Draft {
             identities: &request.identities,
             header: &session.header("reply"),
             parent: Some(&request.parent),
@@ -126,11 +129,16 @@ fn a_forged_signature_is_refused() {
         frames[part] = Bytes::from_static(br#"{"msg_id":"2","msg_type":"t"}"#);
         check_error(frames, &expect!["the signature does not match"]);
     }
-    // The same bytes, cut elsewhere: the signature alone cannot tell, the JSON does.
+    // The same bytes, cut elsewhere: the signature cannot tell, and it says no more than before.
     let mut moved = good.clone();
     moved[4] = Bytes::from_static(b"{}{}");
     moved[5] = Bytes::new();
-    check_error(moved, &expect!["`parent_header` is not valid JSON"]);
+    let message = decode(moved).unwrap();
+    assert_eq!((message.in_reply_to, message.metadata), (None, Map::new()));
+    let mut moved = good.clone();
+    moved[5] = Bytes::from_static(br#"{}{"code":"1"}"#);
+    moved[6] = Bytes::new();
+    assert!(decode(moved).unwrap().unreadable.is_some());
 
     for signature in [
         &b"0"[..],
@@ -176,7 +184,9 @@ fn a_replay_is_refused_within_the_window() {
 
 #[test]
 fn an_empty_key_signs_and_checks_nothing() {
-    let signer = Signer::new(SIGNATURE_SCHEME, b"").unwrap();
+    // No scheme is needed for that.
+    Signer::new("hmac-md5", b"").unwrap();
+    let signer = Signer::new("", b"").unwrap();
     let mut frames = signed([HEADER, b"{}", b"{}", b"{}"]);
     frames[2] = Bytes::from_static(b"whatever");
     let mut seen = ReplayWindow::default();
@@ -185,9 +195,44 @@ fn an_empty_key_signs_and_checks_nothing() {
     assert_eq!(signer.sign(b"x"), "");
 }
 
+/// The values are Python's: `hmac.new(b"key", b"headermetacontent", NAME).hexdigest()`.
+#[test]
+fn signatures_of_every_scheme_are_those_of_python() {
+    for (scheme, expected) in [
+        ("hmac-sha1", "50bf809e8db1642d1d3552b6b977dfa7a9e3e714"),
+        (
+            "hmac-sha224",
+            "b5e3acfa358967c72f33f4306c1d6f98a1f632c1ba1c46e7da86046d",
+        ),
+        (
+            "hmac-sha256",
+            "3915892772925632127a2fc59f3c6a115a2c6d1fa25310f61fccaa00346e0626",
+        ),
+        (
+            "hmac-sha384",
+            "131e1a70da87a57fd1e58b3c47ac9acd91b5ff0a032716fba4ea01a8ae3cae0b2e66f115a29599d3dc496439c2a01347",
+        ),
+        (
+            "hmac-sha512",
+            "6b511726e9498f80fe77a669742d85b8330c180bdc98575e9cfd5b85af5224d4dd84ec26aa755bd8afda413839b935a05ae3e44a977c48515bbba88434e3108e",
+        ),
+    ] {
+        let signer = Signer::new(scheme, b"key").unwrap();
+        assert_eq!(signer.sign(b"headermetacontent"), expected, "{scheme}");
+        let parts = [HEADER, b"{}", b"{}", b"{}"];
+        let mut frames = signed(parts);
+        frames[2] = signer.sign(&parts.concat());
+        wire::decode(frames.clone(), &signer, &mut ReplayWindow::default()).unwrap();
+        // Cut short, as a comparison that stops early would take it.
+        let cut = frames[2].len() - 2;
+        frames[2].truncate(cut);
+        wire::decode(frames, &signer, &mut ReplayWindow::default()).unwrap_err();
+    }
+}
+
 #[test]
 fn other_schemes_are_named() {
-    let error = Signer::new("hmac-md5", b"").unwrap_err();
+    let error = Signer::new("hmac-md5", b"key").unwrap_err();
     expect!["signature scheme `hmac-md5` is not supported: use `hmac-sha256`"]
         .assert_eq(&error.to_string());
 }
@@ -205,86 +250,22 @@ fn what_is_no_message_says_why() {
         short,
         &expect!["4 frames after the delimiter, at least 5 are needed"],
     );
-    let nested = [
-        b"{\"a\":".repeat(100_000),
-        b"1".to_vec(),
-        b"}".repeat(100_000),
-    ]
-    .concat();
-    for (parts, expected) in [
+    for (header, expected) in [
+        (&b"[]"[..], expect!["the header is not a JSON object"]),
+        (b"null", expect!["the header is not a JSON object"]),
+        (b"", expect!["the header is not a JSON object"]),
+        (b"{", expect!["the header is not a JSON object"]),
         (
-            [&b"[]"[..], b"{}", b"{}", b"{}"],
-            expect!["`header` is not a JSON object"],
+            br#"{"msg_id":"1"}"#,
+            expect!["the header has no `msg_type`"],
         ),
         (
-            [&b"null"[..], b"{}", b"{}", b"{}"],
-            expect!["`header` is not a JSON object"],
-        ),
-        (
-            [&br#"{"msg_type":"t"}"#[..], b"{}", b"{}", b"{}"],
-            expect!["the header has no string `msg_id`"],
-        ),
-        (
-            [&br#"{"msg_id":"1","msg_type":7}"#[..], b"{}", b"{}", b"{}"],
-            expect!["the header has no string `msg_type`"],
-        ),
-        (
-            [HEADER, b"[]", b"{}", b"{}"],
-            expect!["`parent_header` is not a JSON object"],
-        ),
-        (
-            [HEADER, b"{}", b"7", b"{}"],
-            expect!["`metadata` is not a JSON object"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", b"\"x\""],
-            expect!["`content` is not a JSON object"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", br#"{"x":NaN}"#],
-            expect!["`content` is not valid JSON"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", br#"{"x":1e999}"#],
-            expect!["`content` is not valid JSON"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", b""],
-            expect!["`content` is not valid JSON"],
-        ),
-        (
-            [HEADER, b"{}", b"{}", &nested],
-            expect!["`content` is not valid JSON"],
+            br#"{"msg_id":"1","msg_type":{}}"#,
+            expect!["the header has no `msg_type`"],
         ),
     ] {
-        check_error(signed(parts), &expected);
+        check_error(signed([header, b"{}", b"{}", b"{}"]), &expected);
     }
-}
-
-#[test]
-fn odd_text_is_repaired_rather_than_refused() {
-    for (content, expected) in [
-        (&b"null"[..], json!({})),
-        (b"{\"code\":\"a\xffb\"}", json!({"code": "a\u{fffd}b"})),
-        // Half an emoji, as browsers write it; a whole one; an escaped backslash before a `u`.
-        (br#"{"code":"x\ud83d"}"#, json!({"code": "x\u{fffd}"})),
-        (
-            br#"{"code":"\ud83d\ude00 \uDE00\ud83d \n\\ud83d"}"#,
-            json!({"code": "😀 \u{fffd}\u{fffd} \n\\ud83d"}),
-        ),
-    ] {
-        let message = decode(signed([HEADER, b"null", b"null", content])).unwrap();
-        assert_eq!(message.content, expected);
-        assert_eq!(message.metadata, Map::new());
-        assert_eq!(message.in_reply_to, None);
-    }
-    // A header with such text still comes back as JSON that a client can read.
-    let header = b"{\"msg_id\":\"1\",\"msg_type\":\"t\",\"username\":\"\xff\"}";
-    let message = decode(signed([header, b"{}", b"{}", b"{}"])).unwrap();
-    assert_eq!(
-        message.parent.as_str(),
-        "{\"msg_id\":\"1\",\"msg_type\":\"t\",\"username\":\"\u{fffd}\"}"
-    );
 }
 
 fn json() -> impl Strategy<Value = Value> {
@@ -347,7 +328,7 @@ proptest! {
             content: &content,
             buffers: &buffers,
         };
-        let message = decode(wire::encode(draft, session.signer())).unwrap();
+        let message = decode(wire::encode(&draft, session.signer())).unwrap();
         prop_assert_eq!(&message.header.msg_type, &msg_type);
         prop_assert_eq!(&message.header.session, session.id());
         prop_assert_eq!(message.parent.as_str(), header);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::ThinkingKind::{BetweenTools, Disabled};
 use super::{ALL_EFFORTS, ALL_THINKING, Effort, ModelSpec, ThinkingKind, lookup};
 
-/// A model as the Models API describes it (`claude-api.md` 1.7). `None`: it does not say.
+/// A model as the Models API describes it (`docs/protocol.md#models-api`). `None`: it does not say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
     /// The id on the wire.

@@ -1,4 +1,5 @@
-//! What a call cost: prices of the table times counts of the usage (`claude-api.md` 2.3, 4, 11).
+//! What a call cost: prices of the table times counts of the usage
+//! (`docs/protocol.md#prompt-cache, #web-tools, #models`).
 
 use super::{Price, Prices};
 use crate::anthropic::usage::Usage;

@@ -15,6 +15,26 @@
 use serde::Deserialize;
 
 use super::{Price, TABLE_DATE, lookup};
+use crate::config::one_line;
+
+/// Why a file of prices cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PricesError {
+    /// It is no TOML.
+    #[error("{0}")]
+    Toml(String),
+    /// The day is no day.
+    #[error("`date` must be a day, such as \"2026-12-01\"")]
+    Date,
+    /// An entry is not one of prices.
+    #[error("`[{model}]`: {reason}")]
+    Entry {
+        /// The model.
+        model: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
 
 /// Prices by model. Empty: those of the table.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,11 +67,11 @@ impl Prices {
     /// Reads a person's file.
     ///
     /// # Errors
-    /// A clause that says what is wrong in it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// What is wrong in it.
+    pub fn parse(text: &str) -> Result<Self, PricesError> {
         let table: toml::Table = text
             .parse()
-            .map_err(|error: toml::de::Error| one_line(error.message()))?;
+            .map_err(|error: toml::de::Error| PricesError::Toml(one_line(error.message())))?;
         let mut prices = Self::default();
         for (name, value) in table {
             if name == "date" {
@@ -59,15 +79,22 @@ impl Prices {
                     .as_str()
                     .map(str::to_owned)
                     .or_else(|| Some(value.as_datetime()?.to_string()));
-                prices.date = Some(date.ok_or("`date` must be a day, such as \"2026-12-01\"")?);
+                prices.date = Some(date.ok_or(PricesError::Date)?);
                 continue;
             }
-            let entry: Entry = value.try_into().map_err(|error: toml::de::Error| {
-                format!("`[{name}]`: {}", one_line(error.message()))
-            })?;
+            let entry: Entry =
+                value
+                    .try_into()
+                    .map_err(|error: toml::de::Error| PricesError::Entry {
+                        model: name.clone(),
+                        reason: one_line(error.message()),
+                    })?;
             let price = entry.price();
             if !price.is_sound() {
-                return Err(format!("`[{name}]`: a price must be a number from 0 up"));
+                return Err(PricesError::Entry {
+                    model: name,
+                    reason: "a price must be a number from 0 up".to_owned(),
+                });
             }
             prices.own.push((name, price));
         }
@@ -86,11 +113,6 @@ impl Prices {
     #[must_use]
     pub fn date(&self) -> &str {
         self.date.as_deref().unwrap_or(TABLE_DATE)
-    }
-
-    /// Returns the models whose prices a person gave.
-    pub fn own(&self) -> impl Iterator<Item = &str> {
-        self.own.iter().map(|(name, _)| name.as_str())
     }
 }
 
@@ -118,10 +140,6 @@ impl Price {
             .chain(&above)
             .all(|price| price.is_finite() && *price >= 0.0)
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -168,7 +186,7 @@ mod tests {
             ("m = 3", "`[m]`"),
         ] {
             let error = Prices::parse(text).unwrap_err();
-            assert!(error.contains(expected), "{text:?}: {error}");
+            assert!(error.to_string().contains(expected), "{text:?}: {error}");
         }
     }
 }

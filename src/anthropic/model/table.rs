@@ -1,4 +1,4 @@
-//! The table itself (`claude-api.md` 11, 2.1, 2.2), as of [`super::TABLE_DATE`].
+//! The table itself (`docs/protocol.md#models, #thinking, #effort`), as of [`super::TABLE_DATE`].
 
 use super::Effort::{self, High, Low, Max, Medium};
 use super::ThinkingKind::{Adaptive, BetweenTools, Disabled, Enabled};

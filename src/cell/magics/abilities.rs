@@ -1,5 +1,5 @@
-//! What the model in force takes, as questions that magics ask. An unknown model takes anything:
-//! the API decides.
+//! What the present model takes, for the magics. If the model is unknown, everything may be sent,
+//! and the API decides.
 
 use crate::anthropic::model::{self, Effort, ModelSpec, ThinkingKind};
 use crate::chat::settings::{Settings, ThinkingShow};
@@ -18,7 +18,7 @@ pub(super) const EFFORTS: &[Effort] = &[
 /// What `%thinking off` can do with a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Off {
-    /// It is off, or nobody knows.
+    /// Thinking is off, or the model is unknown.
     Whole,
     /// It still thinks between tool calls.
     BetweenTools,

@@ -1,7 +1,6 @@
 //! Reading the arguments of a call.
 
-use crate::cell::magic::{Candidate, Context, Effect, MagicError};
-use crate::cell::parse::{MagicCall, Scope};
+use crate::cell::magic::{Candidate, Context, Effect, MagicCall, MagicError, Scope};
 use crate::chat::settings::Settings;
 
 /// Returns the one word a magic takes, lower case; `None` for none.

@@ -1,10 +1,9 @@
 //! `%beta`: names for the `anthropic-beta` header, beside those the kernel derives.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::nearest::{nearest, quoted};
 use crate::cell::shown::{Part, Shown, with_origin};
-use crate::cell::unknown::{nearest, quoted};
 
 pub(super) const BETA: Magic = Magic {
     name: "beta",
@@ -24,7 +23,7 @@ not know is sent as it is, and what the API answers is shown.",
     apply,
 };
 
-/// Names that mean something to a kernel (`claude-api.md` 1.8).
+/// Names that mean something to a kernel (`docs/protocol.md#beta-names`).
 const KNOWN: &[&str] = &[
     "message-threads-2026-08-12",
     "compact-2026-09-04",

@@ -1,8 +1,7 @@
 //! `%budget`: what a notebook and a cell may cost.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::budget::Budget;
 

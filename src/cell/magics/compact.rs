@@ -1,8 +1,9 @@
-//! `%compact`: a summary in the place of the conversation so far, now or when it has to be.
+//! `%compact`: a summary takes the place of the conversation so far, now or when the context window
+//! is nearly full.
 
 use super::arguments::{no_value, put};
 use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
-use crate::cell::unknown::nearest;
+use crate::cell::nearest::nearest;
 
 pub(super) const COMPACT: Magic = Magic {
     name: "compact",
@@ -39,7 +40,7 @@ sums up now. It costs about as much as a prompt with an answer of a page.",
         let auto = match words {
             "auto" => true,
             "off" => false,
-            // A slip would cost a summary.
+            // If a slip were taken for a wish, a summary would have to be paid for.
             word if !nearest(&word.to_lowercase(), ["auto", "off"]).is_empty() => {
                 return Err(MagicError::new(
                     format!("`%compact` does not take `{word}`"),

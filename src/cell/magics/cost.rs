@@ -4,7 +4,7 @@ use super::arguments::{no_value, no_values, none};
 use crate::cell::magic::{Context, Effect, Form, Magic};
 use crate::cell::shown::{Part, Shown, clip};
 use crate::chat::ledger::{Entry, Totals};
-use crate::chat::turn::TurnUsage;
+use crate::chat::receipt::TurnUsage;
 
 /// The cells listed one by one: about a screen; the sums are of all.
 const SHOWN: usize = 30;
@@ -103,7 +103,7 @@ fn numbers(usage: &TurnUsage, sandbox_ms: u64) -> [Part; 5] {
     .map(|number| Part::text(&number))
 }
 
-/// Whole minutes begun: finer would differ from run to run.
+/// Whole minutes begun. Seconds would differ from run to run.
 fn minutes(ms: u64) -> String {
     match ms.div_ceil(60_000) {
         0 => "-".to_owned(),

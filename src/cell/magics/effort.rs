@@ -3,8 +3,7 @@
 use super::abilities;
 use super::arguments::{and, put, word};
 use crate::anthropic::model::Effort;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::settings::{Settings, ThinkingShow};
 

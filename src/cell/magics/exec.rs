@@ -1,8 +1,8 @@
 //! `%%exec`: this cell's text runs as it stands.
 
 use super::arguments::{no_value, word};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::{MagicCall, unescape};
+use crate::cell::line::unescape;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::chat::tool_types::tool_name;
 use crate::chat::verbatim::Language;
 

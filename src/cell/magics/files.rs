@@ -1,60 +1,10 @@
 //! `%attach`, `%files`, `%get`, `%rm`: what a person puts in, and what came out.
 
 use super::arguments::{no_value, no_values, none};
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicCall, MagicError};
 use crate::cell::shown::clip;
 
-/// What the kernel does for these magics.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FilesJob {
-    /// Attach files to the next turn.
-    Attach {
-        /// Paths and patterns as typed, without quotes.
-        paths: Vec<String>,
-        /// Where they go.
-        to: Destination,
-    },
-    /// Show inputs and artifacts.
-    List,
-    /// Copy an artifact, or fetch what could not be fetched.
-    Get {
-        /// Its name; `None` for all that could not be fetched.
-        name: Option<String>,
-        /// Where to; the working directory when `None`.
-        to: Option<String>,
-        /// Whether a file that is there may be replaced.
-        force: bool,
-    },
-    /// Remove every input from the API.
-    Clear,
-    /// Remove an input from the API.
-    Remove {
-        /// Its name.
-        name: String,
-        /// Whether an artifact on this machine goes, too.
-        local: bool,
-    },
-}
-
-/// Where an attached file goes; nothing chosen leaves it to the file's type.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Destination {
-    /// Claude sees it as an image.
-    pub image: bool,
-    /// Claude reads it as a document.
-    pub document: bool,
-    /// Code in the sandbox can open it.
-    pub sandbox: bool,
-}
-
-impl Destination {
-    /// Returns whether the type of the file decides.
-    #[must_use]
-    pub fn is_open(self) -> bool {
-        self == Self::default()
-    }
-}
+pub use crate::cell::job::{Destination, FilesJob};
 
 pub(super) const ATTACH: Magic = Magic {
     name: "attach",

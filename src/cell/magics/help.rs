@@ -1,6 +1,5 @@
 //! `%help`: the overview, a magic, or a topic.
 
-use super::MAGICS;
 use super::arguments::no_value;
 use crate::cell::help::about;
 use crate::cell::magic::{Candidate, Form, Magic};
@@ -18,14 +17,14 @@ pub(super) const HELP: Magic = Magic {
         ("%help effort", "a magic"),
         ("%help limits", "a topic"),
     ],
-    values: |_, before| {
+    values: |context, before| {
         if !before.is_empty() {
             return Vec::new();
         }
         let mut all = Candidate::list("topic", TOPICS.iter().map(|topic| topic.name));
         all.extend(Candidate::list(
             "magic",
-            MAGICS.iter().map(|magic| magic.name),
+            context.magics.iter().map(|magic| magic.name),
         ));
         all
     },

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::arguments::{no_value, no_values, none};
-use super::threads::Talk;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Job, Magic, MagicError, TurnSummary};
-use crate::cell::parse::MagicCall;
+use crate::cell::effect::Talk;
+use crate::cell::magic::{
+    Candidate, Context, Effect, Form, Job, Magic, MagicCall, MagicError, TurnSummary,
+};
 use crate::cell::shown::{Part, Shown, clip};
 
 /// How many turns are shown when no number is given: about a screen.

@@ -1,12 +1,14 @@
-//! `%%json`: this cell's answer is a value of a schema.
+//! `%%json`: this cell's answer is a value that fits a schema.
 
 use serde_json::Value;
 
 use super::arguments::no_value;
 use super::variables::check_name;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::{MagicCall, unescape};
-use crate::cell::schema::{self, Fit, SchemaError, parse_short};
+use crate::cell::line::unescape;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::chat::schema::{self, Fit, SchemaError, parse_short};
+
+pub use crate::cell::effect::{Asked, Source};
 
 pub(super) const JSON: Magic = Magic {
     name: "json",
@@ -48,26 +50,6 @@ the schema, shown as a table or tree, saved as `NAME.json` (and `NAME.csv` for a
     now: no_value,
     apply,
 };
-
-/// A cell that wants a structured result.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Asked {
-    /// The variable it becomes.
-    pub name: String,
-    /// Where the schema is.
-    pub schema: Source,
-    /// What is asked.
-    pub prompt: String,
-}
-
-/// Where a schema is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Source {
-    /// In the cell.
-    Cell(Box<Fit>),
-    /// In a file, as typed.
-    File(String),
-}
 
 fn apply(call: &MagicCall, _: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
     let (name, spec) = call

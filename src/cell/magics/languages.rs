@@ -1,8 +1,7 @@
 //! `%bash` and `%python`: which languages Claude may use in its sandbox.
 
 use super::arguments::{put, word};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::chat::settings::{CODE_EXECUTION, Languages, Settings};
 use crate::chat::tool_types::tool_name;
 

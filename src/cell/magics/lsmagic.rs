@@ -1,6 +1,5 @@
 //! `%lsmagic`: the magics, one line each.
 
-use super::MAGICS;
 use super::arguments::{no_value, no_values, none};
 use crate::cell::help::usage_line;
 use crate::cell::magic::{Form, Magic};
@@ -16,15 +15,15 @@ pub(super) const LSMAGIC: Magic = Magic {
     examples: &[("%lsmagic", "the list"), ("%lsmagic?", "this help")],
     values: no_values,
     now: no_value,
-    apply: |call, _| {
+    apply: |call, context| {
         none(call)?;
-        Ok(vec![list().effect()])
+        Ok(vec![list(context.magics).effect()])
     },
 };
 
 /// Makes the list of all magics.
-pub(super) fn list() -> Shown {
-    let rows: Vec<Vec<Part>> = MAGICS
+fn list(magics: &[&Magic]) -> Shown {
+    let rows: Vec<Vec<Part>> = magics
         .iter()
         .map(|magic| vec![Part::code(&usage_line(magic)), Part::ours(magic.summary)])
         .collect();

@@ -2,8 +2,7 @@
 
 use super::abilities;
 use super::arguments::{put, word};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::settings::DEFAULT_MAX_TOKENS;
 

@@ -2,8 +2,7 @@
 
 use super::arguments::no_value;
 use super::own_tools::{Options, ToolJob, ToolOptions, job};
-use crate::cell::magic::{Candidate, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Effect, Form, Magic, MagicCall, MagicError};
 
 pub(super) const MCP: Magic = Magic {
     name: "mcp",

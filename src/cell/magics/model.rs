@@ -3,10 +3,9 @@
 use super::abilities::{self, fit};
 use super::arguments::put;
 use crate::anthropic::model::{self, MODELS, TABLE_DATE};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::nearest::{nearest, quoted};
 use crate::cell::shown::setting;
-use crate::cell::unknown::{nearest, quoted};
 
 pub(super) const MODEL: Magic = Magic {
     name: "model",

@@ -4,9 +4,11 @@
 
 use serde_json::{Value, json};
 
-use crate::cell::magic::{Candidate, Context, Effect, Form, Job, Magic, MagicError};
-use crate::cell::parse::{MagicCall, unescape};
-use crate::cell::schema::parse_short;
+use crate::cell::line::unescape;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Job, Magic, MagicCall, MagicError};
+use crate::chat::schema::parse_short;
+
+pub use crate::cell::job::{CommandLine, DEFAULT_TIMEOUT_S, ToolJob, ToolOptions};
 
 pub(super) const TOOL: Magic = Magic {
     name: "tool",
@@ -45,90 +47,8 @@ call; `--timeout` is 120 s unless set; `--direct` keeps code in the sandbox from
     apply,
 };
 
-/// How long a call may take when nothing is said, in seconds. Code in the sandbox waits 270 s.
-pub const DEFAULT_TIMEOUT_S: u64 = 120;
 /// The longest time a call may be given: an hour.
 const MAX_TIMEOUT_S: u64 = 3_600;
-
-/// What `%%tool` and `%mcp` ask the kernel to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ToolJob {
-    /// Run Python and make tools of its functions.
-    Python {
-        /// The source.
-        source: String,
-        /// Functions to take; empty for every public one.
-        names: Vec<String>,
-        /// How they are called.
-        options: ToolOptions,
-    },
-    /// Make a tool of a command.
-    Command {
-        /// The tool's name.
-        name: String,
-        /// What Claude is told.
-        description: String,
-        /// `input_schema`.
-        schema: Value,
-        /// What runs.
-        line: CommandLine,
-        /// How it is called.
-        options: ToolOptions,
-    },
-    /// Show the tools.
-    List,
-    /// Remove tools.
-    Remove(Vec<String>),
-    /// Remove all tools and servers, because everything begins again.
-    Clear,
-    /// Add a server, and its tools.
-    AddServer {
-        /// What it is called here; begins its tools' names.
-        name: String,
-        /// A URL, or a command and its arguments.
-        words: Vec<String>,
-        /// The environment variable that holds its bearer token.
-        token_variable: Option<String>,
-        /// Tools to take; empty for all.
-        only: Vec<String>,
-        /// How they are called.
-        options: ToolOptions,
-    },
-    /// Show the servers.
-    ListServers,
-    /// Remove servers.
-    RemoveServers(Vec<String>),
-}
-
-/// How a tool is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ToolOptions {
-    /// Ask the person before each call.
-    pub ask: bool,
-    /// Not from code in the sandbox.
-    pub direct: bool,
-    /// The longest a call may take.
-    pub timeout_s: u64,
-}
-
-impl Default for ToolOptions {
-    fn default() -> Self {
-        Self {
-            ask: false,
-            direct: false,
-            timeout_s: DEFAULT_TIMEOUT_S,
-        }
-    }
-}
-
-/// What a command tool runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommandLine {
-    /// Words, in which `{name}` stands for an argument. No shell.
-    Words(Vec<String>),
-    /// A script for bash; arguments are variables of the same names.
-    Script(String),
-}
 
 fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
     match before {

@@ -3,20 +3,7 @@
 use super::arguments::no_value;
 use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
 
-/// What the kernel does for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PackagesJob {
-    /// Show all; asks the sandbox unless it was asked before.
-    List {
-        /// Ask again.
-        refresh: bool,
-    },
-    /// Answer for one, without asking.
-    About {
-        /// Its name, as it is installed or imported.
-        name: String,
-    },
-}
+pub use crate::cell::job::PackagesJob;
 
 pub(super) const PACKAGES: Magic = Magic {
     name: "packages",

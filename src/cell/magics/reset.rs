@@ -1,8 +1,7 @@
 //! `%reset`: begin again.
 
 use super::arguments::no_value;
-use super::files::FilesJob;
-use super::own_tools::ToolJob;
+use crate::cell::job::{FilesJob, ToolJob};
 use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError, Reset};
 use crate::cell::shown::clip;
 

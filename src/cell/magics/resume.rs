@@ -3,16 +3,7 @@
 use super::arguments::{no_value, word};
 use crate::cell::magic::{Candidate, Effect, Form, Job, Magic};
 
-/// Which conversation to go on with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ResumeJob {
-    /// The last one of this notebook.
-    Last,
-    /// Show which there are.
-    List,
-    /// The one with this id, or whose id begins so.
-    Id(String),
-}
+pub use crate::cell::job::ResumeJob;
 
 pub(super) const RESUME: Magic = Magic {
     name: "resume",

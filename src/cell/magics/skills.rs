@@ -1,8 +1,7 @@
 //! `%skills`: document skills in Claude's sandbox.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::skills::{self, MAX_SKILLS, OFFERED};
 

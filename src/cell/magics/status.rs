@@ -1,6 +1,5 @@
 //! `%status`: everything in force, in one table.
 
-use super::MAGICS;
 use super::arguments::{no_value, no_values, none};
 use crate::cell::magic::{Context, Effect, Form, Magic};
 use crate::cell::shown::{Part, Shown, with_origin};
@@ -40,7 +39,8 @@ const LINES: &[(&str, &[&str])] = &[
 
 fn show(context: &Context<'_>) -> Effect {
     let settings = LINES.iter().filter_map(|(label, setters)| {
-        let magic = MAGICS
+        let magic = context
+            .magics
             .iter()
             .find(|magic| Some(&magic.name) == setters.first())?;
         let value = with_origin(setters, &(magic.now)(context)?, context);

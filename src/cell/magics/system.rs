@@ -1,10 +1,10 @@
 //! `%system`: the person's part of the system prompt, and presets.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::{MagicCall, unescape};
+use crate::cell::line::unescape;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::nearest::{nearest, quoted};
 use crate::cell::shown::{Part, Shown, with_origin, wrap};
-use crate::cell::unknown::{nearest, quoted};
 use crate::chat::presets::{PRESETS, preset};
 use crate::chat::settings::Settings;
 

@@ -2,8 +2,7 @@
 
 use super::abilities::{self, Off};
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::settings::{Settings, ThinkingShow};
 

@@ -1,24 +1,14 @@
 //! `%thread` and `%fork`: several conversations in one notebook.
 
 use super::arguments::no_value;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::{Part, Shown};
 use crate::chat::conversation::MAIN;
 
+pub use crate::cell::effect::Talk;
+
 /// The longest name, in characters: it has to fit in a table.
 const LONGEST: usize = 40;
-
-/// What happens to the conversations.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Talk {
-    /// `%undo`: the last turn is taken back.
-    Undo,
-    /// `%thread`: cells talk in this conversation, new if it is new.
-    Thread(String),
-    /// `%fork`: a new conversation begins with the turns above the cell.
-    Fork(String),
-}
 
 pub(super) const THREAD: Magic = Magic {
     name: "thread",

@@ -2,8 +2,7 @@
 
 use super::arguments::put;
 use super::own_tools;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::MagicCall;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::{Part, Shown, with_origin};
 use crate::chat::params;
 use crate::chat::settings::{CODE_EXECUTION, Languages, Settings};
@@ -170,7 +169,7 @@ fn choose(words: &[String], settings: &mut Settings) -> Result<Vec<String>, Magi
     if !types.is_empty() && !code && (languages.bash || languages.python) {
         types.insert(0, CODE_EXECUTION.to_owned());
     }
-    // What `%web` said of domains and uses stays.
+    // The domains and the number of uses that `%web` set stay.
     settings.web = match (web, settings.web.take()) {
         (Some(web), Some(known)) => Some(Web {
             search: web.search,

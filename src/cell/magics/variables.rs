@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::arguments::{no_value, no_values, none};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::{MagicCall, unescape};
+use crate::cell::line::unescape;
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::secret;
 use crate::cell::shown::{Part, Shown, clip};
-use crate::cell::variables::{Found, is_name, kind, text};
+use crate::cell::variables::{Found, is_name, text};
+use crate::chat::schema::kind;
 
 pub(super) const SET: Magic = Magic {
     name: "set",

@@ -1,8 +1,7 @@
 //! `%web`: search and pages.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicError};
-use crate::cell::parse::{MagicCall, Scope};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError, Scope};
 use crate::cell::shown::setting;
 use crate::chat::settings::Settings;
 use crate::chat::tool_types::tool_name;
@@ -50,7 +49,7 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
     let args = joined(&call.args);
     let words: Vec<&str> = args.split_whitespace().collect();
     if words.is_empty() {
-        // There is nothing to show of one cell: alone above its prompt it means on.
+        // `%%web` without arguments switches the web on for its cell; if it is on, it is shown.
         if call.scope == Scope::FromHere || settings.web.is_some() {
             return Ok(vec![setting("web", &now(context), context)]);
         }
@@ -97,7 +96,7 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
         ));
     }
     settings.web = (!off).then_some(web);
-    // The last word on the web counts: two tools of one name are refused.
+    // The magic that came last decides on the web, because the API refuses two tools of one name.
     let replaced: Vec<String> = dated(&settings).map(|id| format!("`{id}`")).collect();
     settings.dated_tools.retain(|id| !is_web(id));
     let mut effects = vec![put(settings)];
@@ -136,7 +135,7 @@ fn joined(args: &str) -> String {
 fn domains(list: &str) -> Result<Vec<String>, MagicError> {
     let mut domains = Vec::new();
     for text in list.split(',').filter(|text| !text.is_empty()) {
-        let domain = domain(text).map_err(|why| wrong(&why))?;
+        let domain = domain(text).map_err(|why| wrong(&why.to_string()))?;
         if !domains.contains(&domain) {
             domains.push(domain);
         }

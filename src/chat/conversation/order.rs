@@ -1,8 +1,8 @@
 //! Which cell stands above which.
 //!
-//! The saved notebook decides where it is known; a cell that is not in it (not saved yet, or of a
-//! front end whose ids are its own) stands behind the cell that first ran before it. Without a
-//! file that is the order of first runs.
+//! If the saved notebook is known, its order decides. A cell that is not in the file (not saved
+//! yet, or named by an id of the front end's own) stands behind the cell that first ran before it.
+//! Without a file, cells stand in the order of their first runs.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -78,7 +78,8 @@ impl Order {
         CellKey::Run(self.runs + 1)
     }
 
-    /// Returns whether a run of this cell is news.
+    /// Returns whether the cell runs for the first time, or for the first time since it was
+    /// deleted.
     #[must_use]
     pub fn is_new(&self, cell: &CellKey) -> bool {
         !self.places.contains_key(cell) || self.detached.contains(cell)

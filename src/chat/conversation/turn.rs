@@ -1,18 +1,22 @@
-//! A turn as it is kept: serialised once, sent again as bytes.
+//! A turn as it is kept: serialised once, then sent as the same bytes.
 //!
-//! Invariant: what Claude said is never rebuilt. Thinking may be taken out, whole and for good.
+//! Invariant: what Claude said is never rebuilt. All thinking of a turn may be taken out, for good.
+//! What no request may carry is taken out before the turn is recorded (`chat::history`).
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::anthropic::block::{Block, View};
+use crate::anthropic::content::Content;
 use crate::anthropic::request::{MessageParam, Role};
+use crate::chat::history;
+use crate::chat::input::Gone;
+use crate::chat::receipt::{Cut, Receipt};
 use crate::chat::record::{TurnId, TurnRecord};
 use crate::chat::tool_changes;
-use crate::chat::turn::{Cut, Receipt};
 
-use super::mark::Mark;
-use super::message;
+use super::digest::Digest;
 use super::order::CellKey;
 
 /// A turn.
@@ -35,14 +39,27 @@ pub struct Turn {
     /// Which turns stood above the cell when it was made.
     pub above: u64,
     /// Digest of what was sent before it.
-    pub(super) bound: Mark,
+    pub bound: Digest,
     /// Digest of its own messages.
-    pub(super) mark: Mark,
+    pub digest: Digest,
     /// Whether it holds thinking.
-    pub(super) thinks: bool,
+    pub thinks: bool,
+    /// Whether results of the sandbox in it have keys that the reference does not know.
+    pub has_unknown_keys: bool,
+    /// The files that its question refers to.
+    files: Arc<[FileRef]>,
     question: MessageParam,
     notice: Option<Told>,
     answers: Vec<MessageParam>,
+}
+
+/// A file that a question refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRef {
+    /// Its id.
+    pub file_id: String,
+    /// Whether the question puts it into the sandbox.
+    pub sandbox: bool,
 }
 
 /// What Claude was told with a turn, after the question.
@@ -62,12 +79,16 @@ impl Turn {
             tools: notice.tools.map(Arc::from),
             message: said(Role::System, notice.content),
         });
-        let (mut texts, mut thinks) = (Vec::new(), false);
-        for block in record.answers.iter().flat_map(message::blocks) {
-            thinks = thinks || message::is_thinking(&block);
+        // Journals of older versions may hold what no request may carry.
+        let answers = history::sendable(record.answers);
+        let (mut texts, mut thinks, mut has_unknown_keys) = (Vec::new(), false, false);
+        for block in answers.iter().flat_map(|said| said.content.blocks()) {
+            thinks = thinks || block.is_thinking();
+            has_unknown_keys = has_unknown_keys || block.with_known_keys().is_some();
             texts.extend(text_of(&block));
         }
-        // Each turn naming all turns above it would make the memory grow with their square.
+        // If each turn kept the list of all turns above it, the memory would grow with the square
+        // of their number.
         let mut receipt = record.receipt;
         receipt.standing.saw = Vec::new();
         let mut turn = Self {
@@ -80,120 +101,247 @@ impl Turn {
             message_id: record.message_id,
             above: record.above,
             bound: record.bound,
-            mark: Mark::default(),
+            digest: Digest::default(),
             thinks,
+            has_unknown_keys,
+            files: files_of(&record.question).into(),
             question: said(Role::User, record.question),
             notice,
-            answers: record.answers,
+            answers,
         };
-        turn.mark = turn.marked();
+        turn.digest = turn.digested();
         turn
     }
 
-    /// Returns what is sent of it, in order.
+    /// Returns the messages that are sent of the turn, in order.
     pub fn messages(&self) -> impl Iterator<Item = &MessageParam> {
         std::iter::once(&self.question)
             .chain(self.notice().map(|told| &told.message))
             .chain(&self.answers)
     }
 
-    /// Returns what followed the question, message by message.
+    /// Returns the messages after the question: the role and the blocks of each.
     #[must_use]
     pub fn answers(&self) -> Vec<(Role, Vec<Value>)> {
         let answers = self.answers.iter();
         answers
-            .map(|said| (said.role, message::blocks(said)))
+            .map(|said| (said.role, said.content.values()))
             .collect()
+    }
+
+    /// Returns the files that its question refers to.
+    #[must_use]
+    pub fn files(&self) -> &[FileRef] {
+        &self.files
     }
 
     /// Returns the calls that ran in the sandbox, in order: the tool's name and its input.
     #[must_use]
     pub fn sandbox_calls(&self) -> Vec<(String, Value)> {
-        let text = |block: &Value, name: &str| {
-            let text = block.get(name).and_then(Value::as_str);
-            text.unwrap_or_default().to_owned()
-        };
-        let blocks = self.answers.iter().flat_map(message::blocks);
+        let blocks = self.answers.iter().flat_map(|said| said.content.blocks());
         blocks
-            .filter(|block| text(block, "type") == "server_tool_use")
-            .map(|block| {
-                let input = block.get("input").cloned().unwrap_or_default();
-                (text(&block, "name"), input)
+            .filter(|block| block.kind() == "server_tool_use")
+            .filter_map(|block| match block.view() {
+                View::ServerToolUse { name, input, .. } => Some((name.to_owned(), input.clone())),
+                _ => None,
             })
             .filter(|(name, _)| name.ends_with("code_execution"))
             .collect()
     }
 
-    /// Returns the instructions that Claude was told with this turn, if they changed with it.
+    /// Returns the instructions that Claude was told in this turn, if they changed in it.
     #[must_use]
     pub fn told(&self) -> Option<&str> {
         self.notice()?.instructions.as_deref()
     }
 
-    /// Returns the tools that are in force from this turn on, if they changed with it.
+    /// Returns the tools that are in force from this turn on, if they changed in it.
     #[must_use]
     pub fn told_tools(&self) -> Option<&[Value]> {
         self.notice()?.tools.as_deref()
     }
 
-    /// Returns it as it is sent where these tools are in force before it, if that is not as it is:
-    /// what it tells of tools is a change to others when turns above it are gone or new.
-    pub(super) fn after(&self, in_force: &[Value]) -> Option<Self> {
+    /// Returns the turn as it is sent if these tools are in force before it; `None` if that makes
+    /// no difference. If turns above are gone or new, the notice of this turn has to tell another
+    /// change to reach the same tools.
+    #[must_use]
+    pub fn after_tools(&self, in_force: &[Value]) -> Option<Self> {
         let told = self.notice()?;
         let tools = told.tools.as_deref()?;
-        let texts = message::blocks(&told.message).into_iter();
+        let texts = told.message.content.values().into_iter();
         let texts = texts.filter(|block| !tool_changes::is_change(block));
         let mut blocks = tool_changes::blocks(in_force, tools);
         blocks.extend(texts);
-        let message = message::message(Role::System, &blocks);
-        if message.as_ref().map(|said| said.content.get()) == Some(told.message.content.get()) {
+        let content = Content::of(&blocks);
+        if content.texts().eq(told.message.content.texts()) {
             return None;
         }
         let mut turn = self.clone();
-        turn.notice = message.map(|message| Told {
-            message,
+        turn.notice = (!content.is_empty()).then(|| Told {
+            message: MessageParam {
+                role: Role::System,
+                content,
+            },
             ..told.clone()
         });
-        turn.mark = turn.marked();
+        turn.digest = turn.digested();
         Some(turn)
     }
 
-    /// Returns it without thinking.
-    pub(super) fn without_thinking(&self) -> Self {
+    /// Returns the turn as it is sent if these files are gone; `None` if the turn refers to none of
+    /// them. The API refuses every request that refers to a file which is gone. So the same file
+    /// uploaded again stands in its place, or a text that says that it is gone.
+    #[must_use]
+    pub fn without_files(&self, gone: &[Gone]) -> Option<Self> {
+        let find = |id: &str| gone.iter().find(|gone| gone.file_id == id);
+        if !self.files.iter().any(|file| find(&file.file_id).is_some()) {
+            return None;
+        }
+        let mut blocks = self.question.content.values();
+        for block in &mut blocks {
+            if let Some(gone) = file_of(block).and_then(find) {
+                replace_file(block, gone);
+            }
+        }
+        let mut turn = self.clone();
+        turn.question.content = Content::of(&blocks);
+        turn.files = files_of(&turn.question.content).into();
+        turn.digest = turn.digested();
+        Some(turn)
+    }
+
+    /// Returns the turn without its thinking.
+    #[must_use]
+    pub fn without_thinking(&self) -> Self {
         let mut turn = self.clone();
         turn.answers = turn
             .answers
             .into_iter()
-            .filter_map(message::strip)
+            .filter_map(without_thinking)
             .collect();
         turn.thinks = false;
-        turn.mark = turn.marked();
+        turn.digest = turn.digested();
         turn
     }
 
-    /// Returns it without thinking and without what it told of settings.
-    pub(super) fn bare(&self) -> Self {
+    /// Returns the turn without the keys of results that the API's reference does not name; `None`
+    /// if there are no such keys.
+    #[must_use]
+    pub fn with_known_keys(&self) -> Option<Self> {
+        if !self.has_unknown_keys {
+            return None;
+        }
         let mut turn = self.clone();
-        turn.notice = None;
-        turn.without_thinking()
+        for said in &mut turn.answers {
+            let blocks = said.content.blocks().into_iter();
+            let blocks: Vec<Block> = blocks
+                .map(|block| block.with_known_keys().unwrap_or(block))
+                .collect();
+            said.content = Content::of_blocks(&blocks);
+        }
+        turn.has_unknown_keys = false;
+        turn.digest = turn.digested();
+        Some(turn)
     }
 
-    /// A `system` message must be followed by an answer (`claude-api.md` 2.6), and an answer that
-    /// was thinking alone may be gone.
+    /// Returns the turn without its notice of settings and tools; `None` if it has no notice.
+    #[must_use]
+    pub fn without_notice(&self) -> Option<Self> {
+        self.notice.as_ref()?;
+        let mut turn = self.clone();
+        turn.notice = None;
+        turn.digest = turn.digested();
+        Some(turn)
+    }
+
+    /// The notice as it is sent. A `system` message must be followed by an answer
+    /// (`docs/protocol.md#system-messages`); if the answer held only thinking and that is gone, the
+    /// notice is not sent.
     fn notice(&self) -> Option<&Told> {
         self.notice.as_ref().filter(|_| !self.answers.is_empty())
     }
 
-    fn marked(&self) -> Mark {
-        Mark::of_messages(self.messages())
+    fn digested(&self) -> Digest {
+        Digest::of_messages(self.messages())
     }
 }
 
-fn text_of(block: &Value) -> Option<String> {
-    let is_text = block.get("type").and_then(Value::as_str) == Some("text");
-    let text = block
-        .get("text")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    (is_text && !text.trim().is_empty()).then(|| text.to_owned())
+/// Returns the message without thinking; `None` if it holds nothing else.
+fn without_thinking(message: MessageParam) -> Option<MessageParam> {
+    if message.role != Role::Assistant {
+        return Some(message);
+    }
+    let blocks = message.content.blocks();
+    if !blocks.iter().any(Block::is_thinking) {
+        return Some(message);
+    }
+    let is_kept = |at: usize| !blocks.get(at).is_some_and(Block::is_thinking);
+    let content = message.content.filtered(is_kept);
+    (!content.is_empty()).then_some(MessageParam {
+        role: message.role,
+        content,
+    })
+}
+
+fn text_of(block: &Block) -> Option<String> {
+    match block.view() {
+        View::Text { text, .. } if !text.trim().is_empty() => Some(text.to_owned()),
+        _ => None,
+    }
+}
+
+/// Returns the files that a question refers to, each reference once.
+#[must_use]
+pub fn files_of(question: &Content) -> Vec<FileRef> {
+    let mut found: Vec<FileRef> = Vec::new();
+    for block in question.values() {
+        let Some(file_id) = file_of(&block) else {
+            continue;
+        };
+        let file = FileRef {
+            file_id: file_id.to_owned(),
+            sandbox: kind(&block) == Some("container_upload"),
+        };
+        if !found.contains(&file) {
+            found.push(file);
+        }
+    }
+    found
+}
+
+/// The file that a block of a question refers to.
+fn file_of(block: &Value) -> Option<&str> {
+    match kind(block)? {
+        "container_upload" => block.get("file_id")?.as_str(),
+        "image" | "document" => block.get("source")?.get("file_id")?.as_str(),
+        _ => None,
+    }
+}
+
+/// Returns the block that takes the place of a file which is gone.
+#[must_use]
+pub fn gone_file(name: Option<&str>) -> Value {
+    let text = match name {
+        Some(name) => format!("(The file {name} was attached here and is gone now.)"),
+        None => "(A file was attached here and is gone now.)".to_owned(),
+    };
+    json!({"type": "text", "text": text})
+}
+
+fn replace_file(block: &mut Value, gone: &Gone) {
+    let Some(again) = &gone.again else {
+        *block = gone_file(block.get("title").and_then(Value::as_str));
+        return;
+    };
+    let holder = match block.get_mut("source") {
+        Some(source) => source,
+        None => block,
+    };
+    if let Some(holder) = holder.as_object_mut() {
+        holder.insert("file_id".to_owned(), Value::from(again.as_str()));
+    }
+}
+
+fn kind(block: &Value) -> Option<&str> {
+    block.get("type").and_then(Value::as_str)
 }

@@ -1,19 +1,20 @@
-//! How a turn ends: whole, cut off, or not at all; and what of it goes into the history.
+//! How a turn ends: whole, or cut off; and which part of it goes into the history.
 
 use serde_json::Value;
 
 use crate::anthropic::error::ApiError;
 use crate::anthropic::model;
-use crate::anthropic::request::Role;
 use crate::chat::action::Action;
-use crate::chat::history::{self, Kept};
-use crate::chat::turn::{Activity, Cut, FinishedTurn, Receipt, TurnEnd, TurnUsage, Update};
+use crate::chat::history::{self, Kept, Said, Stage};
+use crate::chat::receipt::{Cut, Receipt, TurnUsage};
+use crate::chat::turn::{Activity, FinishedTurn, TurnEnd, Update};
 
-use super::{Phase, TurnLoop};
+use super::{Phase, Step, TurnLoop};
 
 impl TurnLoop {
-    /// Returns what the turn took so far, at any moment and after any end. While an answer runs,
-    /// and for one that broke off, the API has told its input only: the output is a lower bound.
+    /// Returns what the turn took so far. May be called at any moment and after any end. If an
+    /// answer still runs or broke off, the API has told only its input: the output is a lower
+    /// bound.
     #[must_use]
     pub fn receipt(&self) -> Receipt {
         let spent = self.spending.so_far();
@@ -23,11 +24,12 @@ impl TurnLoop {
             .and_then(Value::as_str)
             .map(str::to_owned)
             .or_else(|| self.served_by.clone())
-            .unwrap_or_else(|| self.plan.request.model.clone());
+            .unwrap_or_else(|| self.ask.settings.model.clone());
         let spec = model::lookup(&model);
         Receipt {
             effort: self
-                .plan
+                .ask
+                .settings
                 .effort
                 .or(spec.and_then(|spec| spec.default_effort)),
             usage: spent.usage,
@@ -37,9 +39,9 @@ impl TurnLoop {
             cache_miss: self.cache_miss.clone(),
             sandbox_ms: self.sandbox_ms,
             context_tokens: self.context_tokens,
-            turn: self.plan.turn,
-            standing: self.plan.standing.clone(),
-            offline: self.plan.offline,
+            turn: self.sent.number,
+            standing: self.sent.standing.clone(),
+            offline: self.terms.offline,
             model,
         }
     }
@@ -55,37 +57,44 @@ impl TurnLoop {
             };
             return self.show_activity(Activity::Fetching { name });
         }
-        if let Some(wanted) = self.plan.wanted.take() {
+        if let Some(wanted) = self.ask.wanted.take() {
             self.judge(wanted);
         }
         if self.pending_saves > 0 {
             return;
         }
-        let kept = history::keep(&self.finished, self.cut.is_some(), true);
+        let stage = Stage::Over {
+            cut: self.cut.is_some(),
+            sandbox_known: true,
+        };
+        let kept = history::keep(&self.finished, stage);
+        if kept.messages.is_empty() && self.cut.is_none() {
+            self.notice("The answer was empty. Run the cell again, or ask in other words.");
+        }
         let finished = self.leave(kept);
         self.show(Update::Finished(finished.receipt.clone()));
         self.finish(TurnEnd::Finished(Box::new(finished)));
     }
 
-    /// The person stopped it.
+    /// Ends the turn because the person stopped it.
     pub(super) fn interrupted(&mut self) {
         let kept = self.salvage(Cut::Interrupted);
         self.abort(TurnEnd::Interrupted { kept });
     }
 
-    /// It cannot go on.
+    /// Ends the turn because a call failed for good.
     pub(super) fn fail(&mut self, error: ApiError) {
         let kept = self.salvage(Cut::Failed);
         self.abort(TurnEnd::Failed { error, kept });
     }
 
-    /// Ends the turn early: what is on the screen stays there.
+    /// Ends the turn early. What is on the screen stays there.
     pub(super) fn abort(&mut self, end: TurnEnd) {
-        // A sandbox that was in doubt when nothing answered is not lost: the next cell may use it.
-        self.container = self.doubted.take().or(self.container.take());
-        // What was to be shown is shown; nothing else is begun.
-        self.actions
-            .retain(|action| matches!(action, Action::Show(_)));
+        // No request was accepted with the changes that were tried, so they prove nothing.
+        self.take_back_trials();
+        // Updates in the queue are still shown; no other action is begun.
+        self.steps
+            .retain(|step| matches!(step, Step::Do(action) if matches!(**action, Action::Show(_))));
         let receipt = self.receipt();
         let bought = receipt.usage != TurnUsage::default();
         self.show(Update::Aborted(bought.then(|| Box::new(receipt))));
@@ -94,20 +103,26 @@ impl TurnLoop {
 
     fn finish(&mut self, end: TurnEnd) {
         self.phase = Phase::Over;
-        self.actions.push_back(Action::Finish(Box::new(end)));
+        self.push(Action::Finish(Box::new(end)));
     }
 
-    /// Returns what of a turn that breaks off here can be sent again (`claude-api.md` 6.6, 16.3).
+    /// Returns what of a turn that breaks off here can be sent again
+    /// (`docs/protocol.md#sending-answers-back, #interrupted-answers`).
     pub(super) fn salvage(&mut self, cut: Cut) -> Option<Box<FinishedTurn>> {
-        // A whole answer whose files were still coming stays whole.
+        self.take_back_trials();
+        // If only files were still coming, the answer itself is whole.
         if self.phase != Phase::Settling {
             self.cut = Some(cut);
         }
         let mut said = self.finished.clone();
-        said.push((Role::Assistant, self.accumulator.salvage()));
+        said.push(Said::assistant(self.accumulator.salvage()));
         let answered = self.tools.iter().filter_map(|(_, result)| result.clone());
-        said.push((Role::User, answered.collect()));
-        let kept = history::keep(&said, self.cut.is_some(), self.container.is_some());
+        said.push(Said::user(answered.collect()));
+        let stage = Stage::Over {
+            cut: self.cut.is_some(),
+            sandbox_known: self.facts.sandbox.id.is_some(),
+        };
+        let kept = history::keep(&said, stage);
         if kept.sandbox_lost {
             self.notice(
                 "The sandbox of this answer is lost: it was new, and its name comes with the end \
@@ -120,13 +135,12 @@ impl TurnLoop {
 
     fn leave(&mut self, kept: Kept) -> FinishedTurn {
         FinishedTurn {
-            question: std::mem::take(&mut self.plan.question),
+            sent: self.sent.clone(),
+            container: self.container().map(str::to_owned),
             answer: history::answer_text(&kept.messages),
             messages: kept.messages,
             message_id: self.message_id.take(),
             receipt: self.receipt(),
-            thinking_refused: self.thinking_refused,
-            tool_changes: self.tool_changes,
             cut: self.cut,
             result: self.result.take(),
         }

@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::anthropic::event::StreamEvent;
 use crate::anthropic::usage::Usage;
 use crate::chat::budget::Limit;
-use crate::chat::turn::{Cut, TurnEnd};
+use crate::chat::receipt::Cut;
+use crate::chat::turn::TurnEnd;
 
 use super::TurnLoop;
 
@@ -13,7 +14,7 @@ use super::TurnLoop;
 const RESULT_BYTES_PER_TOKEN: u64 = 3;
 
 impl TurnLoop {
-    /// Keeps the account of the call in flight.
+    /// Counts what the running call uses.
     pub(super) fn count(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::MessageStart { .. } | StreamEvent::MessageDelta { .. } => {
@@ -27,7 +28,7 @@ impl TurnLoop {
                 let model = field("model").and_then(Value::as_str);
                 let usage = field("usage").and_then(Value::as_object);
                 self.spending.counted(
-                    model.unwrap_or(&self.plan.request.model),
+                    model.unwrap_or(&self.ask.settings.model),
                     usage.map(Usage::from_raw).unwrap_or_default(),
                 );
             }
@@ -47,9 +48,9 @@ impl TurnLoop {
         }
     }
 
-    /// Returns about how full the context is after a call. Where the API does not list its passes,
-    /// the sums of `usage` count the prompt once for each: then what the first pass read and what
-    /// came since are added up.
+    /// Returns about how many tokens the context holds after a call. If the API does not list its
+    /// passes, `usage` counts the prompt once for each pass; then the input of the first pass, the
+    /// output and the results of tools are added up.
     pub(super) fn context_at_end(&self, usage: &Usage) -> u64 {
         let counted = usage.context_tokens();
         if !usage.iterations.is_empty() || self.first_input == 0 {
@@ -59,26 +60,25 @@ impl TurnLoop {
         counted.min(self.first_input + usage.output_tokens + results)
     }
 
-    /// Lowers `max_tokens` of the next call of this turn to what the allowance still pays for;
-    /// false when that is nothing, and the turn was ended.
+    /// Lowers `max_tokens` of the next call of this turn to what the allowance still pays for. If
+    /// the allowance pays for nothing, ends the turn and returns false.
     pub(super) fn bound_by_budget(&mut self) -> bool {
         let Some((allowance, prices, spent_usd)) = self.spending.bound() else {
             return true;
         };
-        let request = &self.plan.request;
-        // What went back since the last call: results of tools, about four bytes a token.
-        let added = request.messages.last();
-        let added = added.map_or(0, |message| message.content.get().len() / 4);
+        // The results of tools since the last call are sent too, at about four bytes a token.
+        let added = self.finished.last();
+        let added = added.map_or(0, |said| said.param().content.len_bytes() / 4);
         let bound = allowance.max_tokens(
             prices,
-            &request.model,
+            &self.ask.settings.model,
             spent_usd,
             self.context_tokens.saturating_add(added as u64),
-            request.max_tokens,
+            self.max_tokens,
         );
         match bound {
             Ok(max_tokens) => {
-                self.plan.request.max_tokens = max_tokens;
+                self.facts.max_tokens = Some(max_tokens);
                 true
             }
             Err(_) => {
@@ -88,7 +88,7 @@ impl TurnLoop {
         }
     }
 
-    /// Stops an answer that is over its allowance.
+    /// Ends the turn if its answer has used more than the allowance.
     pub(super) fn check_budget(&mut self) {
         if let Some(allowance) = self.spending.over() {
             self.over_budget(allowance.limit);

@@ -1,6 +1,6 @@
-//! The structured result of a turn: judged when the answer is whole, saved before the turn ends.
+//! The structured result of a turn: checked when the answer is whole, saved before the turn ends.
 
-use crate::chat::action::Action;
+use crate::chat::action::{Action, NotSaved};
 use crate::chat::history;
 use crate::chat::structured::Wanted;
 use crate::chat::turn::{Activity, FetchedFile, Update};
@@ -8,32 +8,32 @@ use crate::chat::turn::{Activity, FetchedFile, Update};
 use super::{Phase, TurnLoop};
 
 impl TurnLoop {
-    /// Judges the answer and asks for its files to be saved.
+    /// Checks the answer and asks for the files of the result to be saved.
     pub(super) fn judge(&mut self, wanted: Wanted) {
         let result = wanted.judge(&history::result_text(&self.finished));
         for file in result.files() {
             self.pending_saves += 1;
-            self.actions.push_back(Action::Save(file));
+            self.push(Action::Save(file));
         }
         self.show(Update::Result(Box::new(result.clone())));
         self.result = Some(result);
     }
 
     /// A file of the result was saved, or not.
-    pub(super) fn saved(&mut self, result: Result<FetchedFile, String>) {
+    pub(super) fn saved(&mut self, result: Result<FetchedFile, NotSaved>) {
         self.pending_saves = self.pending_saves.saturating_sub(1);
         match result {
             Ok(file) => self.show(Update::ResultSaved(file)),
-            Err(why) => self.notice(&format!("The result could not be saved: {why}.")),
+            Err(error) => self.notice(&format!("The result could not be saved: {error}.")),
         }
         if self.phase == Phase::Settling {
             self.settle();
         }
     }
 
-    /// What Claude does while it writes text.
+    /// The activity to show while Claude writes text.
     pub(super) fn writing(&self) -> Activity {
-        match self.plan.wanted {
+        match self.ask.wanted {
             Some(_) => Activity::WritingResult,
             None => Activity::Writing,
         }

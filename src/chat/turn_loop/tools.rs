@@ -1,23 +1,27 @@
-//! Tools of this machine: the calls of an answer run together and are answered together.
+//! Tools of this machine: the calls of one answer run at the same time, and their results go back
+//! in one message.
 
 use serde_json::{Value, json};
 
 use crate::anthropic::block::{Block, View};
-use crate::anthropic::request::Role;
 use crate::chat::action::Action;
-use crate::chat::turn::{Activity, Cut, ToolCall, ToolResult, Update};
+use crate::chat::history::Said;
+use crate::chat::receipt::Cut;
+use crate::chat::turn::{Activity, ToolCall, ToolResult, Update};
 
 use super::{MAX_TOOL_ROUNDS, Phase, TurnLoop};
 
 impl TurnLoop {
     /// Starts the tools that the last answer calls, whose first block has ordinal `first`.
     pub(super) fn run_tools(&mut self, first: usize) {
-        let blocks = self.finished.last().map_or(&[][..], |(_, blocks)| blocks);
-        let calls: Vec<ToolCall> = blocks
-            .iter()
-            .enumerate()
-            .filter_map(|(at, block)| tool_call(block, first + at))
-            .collect();
+        let blocks = self.finished.last().map_or(&[][..], |said| &said.blocks);
+        let mut calls: Vec<ToolCall> = Vec::new();
+        for (at, block) in blocks.iter().enumerate() {
+            // If several calls have the same id, only the first can be answered.
+            let call = tool_call(block, first + at);
+            let is_new = |call: &ToolCall| !calls.iter().any(|known| known.id == call.id);
+            calls.extend(call.filter(is_new));
+        }
         self.tool_rounds += 1;
         if calls.is_empty() || self.tool_rounds > MAX_TOOL_ROUNDS {
             self.cut = Some(Cut::Rounds);
@@ -32,7 +36,7 @@ impl TurnLoop {
             self.show_activity(Activity::Running {
                 what: call.name.clone(),
             });
-            self.actions.push_back(Action::RunTool(call.clone()));
+            self.push(Action::RunTool(call.clone()));
             self.tools.push((call, None));
         }
     }
@@ -59,9 +63,7 @@ impl TurnLoop {
             .into_iter()
             .filter_map(|(_, result)| result)
             .collect();
-        self.send_back();
-        self.finished.push((Role::User, results));
-        self.send_back();
+        self.finished.push(Said::user(results));
         self.call_again();
     }
 }
@@ -70,19 +72,12 @@ fn tool_call(block: &Block, ordinal: usize) -> Option<ToolCall> {
     let View::ToolUse { id, name, input } = block.view() else {
         return None;
     };
-    let caller = block
-        .raw()
-        .get("caller")
-        .and_then(|caller| caller.get("type"));
-    let from_code = caller
-        .and_then(Value::as_str)
-        .is_some_and(|caller| caller.starts_with("code_execution"));
     Some(ToolCall {
         ordinal,
         id: id.to_owned(),
         name: name.to_owned(),
         input: input.clone(),
-        from_code,
+        from_code: block.is_called_by_code(),
     })
 }
 

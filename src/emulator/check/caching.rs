@@ -1,10 +1,12 @@
-//! Where `cache_control` may stand, how often, and in which order of lifetimes (2.3).
+//! Where `cache_control` may stand, how often, and in which order of lifetimes
+//! (`docs/protocol.md#prompt-cache`).
 
 use serde_json::Value;
 
 use super::super::cache::{can_carry, marker_of};
 use super::super::error::ApiError;
-use super::super::request::{Request, text};
+use super::super::message::text;
+use super::super::request::Request;
 
 const MOST: usize = 4;
 

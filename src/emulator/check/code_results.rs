@@ -1,10 +1,12 @@
-//! What code in the sandbox may be given: results of text alone (3.7).
+//! What code in the sandbox may be given: results of text alone
+//! (`docs/protocol.md#programmatic-calls`).
 
 use serde_json::Value;
 
 use super::super::error::ApiError;
-use super::super::play::code_calls::is_by_code;
-use super::super::request::{Request, kind, text};
+use super::super::message::is_by_code;
+use super::super::message::{kind, text};
+use super::super::request::Request;
 
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     let by_code: Vec<&str> = request

@@ -1,9 +1,11 @@
-//! Compaction on demand (2.5): what a request for a summary may hold, and where a summary stands.
+//! Compaction on demand (`docs/protocol.md#compaction`): what a request for a summary may hold, and
+//! where a summary stands.
 
 use serde_json::Value;
 
 use super::super::error::ApiError;
-use super::super::request::{Request, Role, kind, text};
+use super::super::message::{Role, kind, text};
+use super::super::request::Request;
 
 pub(super) fn check(request: &Request, paused: bool) -> Result<(), ApiError> {
     place(request)?;

@@ -1,4 +1,5 @@
-//! The order and pairing of messages and blocks (2.6, 3.7, 5, 6, 8, 14.2).
+//! The order and pairing of messages and blocks
+//! (`docs/protocol.md#system-messages, #client-tools, #sending-answers-back`).
 //!
 //! Consecutive messages of one role are one turn here, as they are to the API.
 
@@ -8,7 +9,8 @@ use serde_json::Value;
 
 use super::super::error::ApiError;
 use super::super::headers::Version;
-use super::super::request::{Request, Role, is_thinking, kind, text};
+use super::super::message::{Role, is_thinking, kind, text};
+use super::super::request::Request;
 
 /// A run of messages of one role.
 #[derive(Debug)]
@@ -55,6 +57,7 @@ pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result
     contents(request, version)?;
     let turns = turns(request);
     system_messages(&turns)?;
+    turns.iter().try_for_each(unique_ids)?;
     tool_results(&turns)?;
     server_tools(request, &turns)?;
     ending(request, &turns, paused)
@@ -121,17 +124,6 @@ fn contents(request: &Request, version: Version) -> Result<(), ApiError> {
         }
         for (j, block) in message.blocks.iter().enumerate() {
             let path = format!("messages.{i}.content.{j}");
-            if kind(block) == "text"
-                && let Some(text) = text(block, "text")
-                && text.trim().is_empty()
-            {
-                let what = if text.is_empty() {
-                    "text content blocks must be non-empty"
-                } else {
-                    "text content blocks must contain non-whitespace text"
-                };
-                return Err(ApiError::invalid(format!("{path}: {what}")));
-            }
             place(message.role, block, &path, version)?;
         }
     }
@@ -216,9 +208,30 @@ fn system_messages(turns: &[Turn<'_>]) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// No two calls of one turn share an id; calls of different turns may
+/// (`docs/protocol.md#compaction`).
+fn unique_ids(turn: &Turn<'_>) -> Result<(), ApiError> {
+    let mut used = HashSet::new();
+    for placed in &turn.blocks {
+        if let "tool_use" | "server_tool_use" | "mcp_tool_use" = kind(placed.block)
+            && !used.insert(text(placed.block, "id").unwrap_or_default())
+        {
+            return Err(twice(placed));
+        }
+    }
+    Ok(())
+}
+
+fn twice(placed: &Placed<'_>) -> ApiError {
+    ApiError::invalid(format!(
+        "{}: `{}` ids must be unique",
+        placed.path(),
+        kind(placed.block)
+    ))
+}
+
 /// Every client tool call is answered in the next turn, first and once.
 fn tool_results(turns: &[Turn<'_>]) -> Result<(), ApiError> {
-    let mut used = HashSet::new();
     let mut open: Vec<&str> = Vec::new();
     let mut open_at = 0;
     for turn in turns {
@@ -256,12 +269,6 @@ fn tool_results(turns: &[Turn<'_>]) -> Result<(), ApiError> {
         for placed in &turn.blocks {
             if kind(placed.block) == "tool_use" {
                 let id = text(placed.block, "id").unwrap_or_default();
-                if !used.insert(id) {
-                    return Err(ApiError::invalid(format!(
-                        "{}: `tool_use` ids must be unique",
-                        placed.path()
-                    )));
-                }
                 open.push(id);
                 open_at = placed.message;
             }
@@ -282,7 +289,6 @@ fn unanswered(open: &[&str], message: usize) -> Result<(), ApiError> {
 
 /// Every server tool call has its result in the same turn; the last may still wait for it.
 fn server_tools(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError> {
-    let mut used = HashSet::new();
     let mut pending: Vec<(&str, &str)> = Vec::new();
     // What stands in a `system` message is no part of the exchange.
     let turns: Vec<&Turn<'_>> = turns.iter().filter(|t| t.role != Role::System).collect();
@@ -298,11 +304,9 @@ fn server_tools(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError> {
             let block = placed.block;
             if kind(block) == "server_tool_use" {
                 let id = text(block, "id").unwrap_or_default();
-                if !used.insert(id) {
-                    return Err(ApiError::invalid(format!(
-                        "{}: `server_tool_use` ids must be unique",
-                        placed.path()
-                    )));
+                // Whose result would the next one be?
+                if pending.iter().any(|(open, _)| *open == id) {
+                    return Err(twice(placed));
                 }
                 pending.push((id, text(block, "name").unwrap_or_default()));
             } else if is_server_result(block) {

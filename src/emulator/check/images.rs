@@ -1,11 +1,13 @@
-//! Pictures: that they are what they say, how many there may be and how large (6.1).
+//! Pictures: that they are what they say, how many there may be and how large
+//! (`docs/protocol.md#images`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::super::error::ApiError;
-use super::super::request::{Request, kind, text};
+use super::super::message::{kind, text};
+use super::super::request::Request;
 
 /// Bytes of an image as base64 text.
 const MOST_BYTES: usize = 10 * 1024 * 1024;

@@ -1,10 +1,11 @@
-//! Structured output and strict tools (2.2): what their schemas may hold, and citations, which
-//! exclude the former.
+//! Structured output and strict tools (`docs/protocol.md#structured-output`): what their schemas
+//! may hold, and citations, which exclude the former.
 
 use serde_json::{Map, Value};
 
 use super::super::error::ApiError;
-use super::super::request::{Request, kind};
+use super::super::message::kind;
+use super::super::request::Request;
 use super::super::structured;
 use super::tools::{by_code, is_strict};
 

@@ -1,11 +1,13 @@
-//! Where tools may be added and taken away, and how that is marked for the cache (2.3, 2.6).
+//! Where tools may be added and taken away, and how that is marked for the cache
+//! (`docs/protocol.md#prompt-cache, #tool-changes`).
 //!
 //! That `system` messages stand where they may is `history`'s business.
 
 use serde_json::Value;
 
 use super::super::error::ApiError;
-use super::super::request::{Request, Role, kind};
+use super::super::message::{Role, kind};
+use super::super::request::Request;
 use super::super::toolset::definition_in;
 
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {

@@ -1,16 +1,18 @@
-//! What `tools`, and the tools in effect, may be (3.7, 3.9, 4, 5).
+//! What `tools`, and the tools in effect, may be
+//! (`docs/protocol.md#client-tools, #programmatic-calls`).
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
 use super::super::error::ApiError;
-use super::super::request::{Request, text};
+use super::super::message::text;
+use super::super::request::Request;
 use super::super::toolset::{is_deferred, key_of};
 
 /// Most skills and strict tools in one request.
 const TWENTY: usize = 20;
-/// The skills of type `anthropic` (3.9).
+/// The skills of type `anthropic` (`docs/protocol.md#skills`).
 const SKILLS: &[&str] = &["pptx", "xlsx", "docx", "pdf"];
 
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {

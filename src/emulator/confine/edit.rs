@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::sandbox::EditOutcome;
 use super::super::script::Edit;
 
 /// Larger files are not for a text editor.
@@ -14,6 +13,35 @@ const MAX_BYTES: u64 = 16 << 20;
 
 /// Lines shown of one file or directory.
 const MAX_LINES: usize = 10_000;
+
+/// What a text-editor call did: the `content` of `text_editor_code_execution_tool_result`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "type")]
+pub enum EditOutcome {
+    /// Serialises as the whole result object.
+    #[serde(rename = "text_editor_code_execution_view_result")]
+    View {
+        /// `text`, `image` or `pdf`.
+        file_type: String,
+        /// The text; empty for an image or PDF.
+        content: String,
+        num_lines: Option<u64>,
+        start_line: Option<u64>,
+        total_lines: Option<u64>,
+    },
+    /// Whether the file was there before.
+    #[serde(rename = "text_editor_code_execution_create_result")]
+    Create { is_file_update: bool },
+    /// Where the change is, and its lines with `-`, `+` or a space before them.
+    #[serde(rename = "text_editor_code_execution_str_replace_result")]
+    Replace {
+        old_start: Option<u64>,
+        old_lines: Option<u64>,
+        new_start: Option<u64>,
+        new_lines: Option<u64>,
+        lines: Option<Vec<String>>,
+    },
+}
 
 /// What came of an edit.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -134,7 +162,10 @@ fn replace(path: &Path, old: &str, new: &str) -> Result<EditOutcome, Problem> {
     Ok(difference(&before, &after))
 }
 
-/// Describes the lines from the first that differs to the last.
+/// Lines of context around a change (`docs/protocol.md#code-results`).
+const CONTEXT: usize = 3;
+
+/// Describes the lines from the first that differs to the last, with some around them.
 fn difference(before: &str, after: &str) -> EditOutcome {
     let old: Vec<&str> = before.lines().collect();
     let new: Vec<&str> = after.lines().collect();
@@ -145,17 +176,28 @@ fn difference(before: &str, after: &str) -> EditOutcome {
     let tail = tails.take_while(same).count().min(rest);
     let removed = old.get(head..old.len() - tail).unwrap_or_default();
     let added = new.get(head..new.len() - tail).unwrap_or_default();
-    let lines = removed
-        .iter()
-        .map(|line| format!("-{line}"))
-        .chain(added.iter().map(|line| format!("+{line}")));
-    let start = Some(head as u64 + 1);
+    let first = head.saturating_sub(CONTEXT);
+    let above = old.get(first..head).unwrap_or_default();
+    let below = old.iter().skip(old.len() - tail).take(CONTEXT);
+    let below: Vec<&str> = below.copied().collect();
+    let marked = |mark: char, lines: &[&str]| -> Vec<String> {
+        let lines = lines.iter().map(|line| format!("{mark}{line}"));
+        lines.collect()
+    };
+    let lines = [
+        marked(' ', above),
+        marked('-', removed),
+        marked('+', added),
+        marked(' ', &below),
+    ];
+    let around = above.len() + below.len();
+    let start = Some(first as u64 + 1);
     EditOutcome::Replace {
         old_start: start,
-        old_lines: Some(removed.len() as u64),
+        old_lines: Some((removed.len() + around) as u64),
         new_start: start,
-        new_lines: Some(added.len() as u64),
-        lines: Some(lines.collect()),
+        new_lines: Some((added.len() + around) as u64),
+        lines: Some(lines.concat()),
     }
 }
 

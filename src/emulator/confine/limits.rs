@@ -3,6 +3,7 @@
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::Job;
+use super::report::WhyNot;
 
 /// Address space beyond the memory limit: libraries reserve far more than they touch.
 const RESERVED_BYTES: u64 = 3 << 30;
@@ -17,7 +18,7 @@ const OPEN_FILES: u64 = 1024;
 
 /// Lowers the limits, never raises one. `alone`: in a process namespace, where ending process 1
 /// ends everything; elsewhere a limit on the user's processes must hold until the supervisor acts.
-pub(super) fn set(job: &Job, alone: bool) -> Result<(), String> {
+pub(super) fn set(job: &Job, alone: bool) -> Result<(), WhyNot> {
     let limits = [
         ("core", Resource::RLIMIT_CORE, 0),
         ("cpu", Resource::RLIMIT_CPU, job.cpu_seconds),
@@ -35,27 +36,29 @@ pub(super) fn set(job: &Job, alone: bool) -> Result<(), String> {
     if alone { Ok(()) } else { processes(job) }
 }
 
-fn lower(name: &str, resource: Resource, wanted: u64) -> Result<(), String> {
+fn lower(name: &str, resource: Resource, wanted: u64) -> Result<(), WhyNot> {
     let lowered = getrlimit(resource).and_then(|(_, hard)| {
         let limit = wanted.min(hard);
         setrlimit(resource, limit, limit)
     });
-    lowered.map_err(|error| format!("{name}: {error}"))
+    lowered.map_err(|error| WhyNot::step(name, error))
 }
 
 /// The system counts all processes of the user, so what runs already comes on top.
 #[cfg(target_os = "linux")]
-fn processes(job: &Job) -> Result<(), String> {
+fn processes(job: &Job) -> Result<(), WhyNot> {
     let others = super::tree::threads_of_our_user();
     let allowed = others + SLACK * u64::from(job.processes);
     lower("processes", Resource::RLIMIT_NPROC, allowed)?;
     if nix::unistd::getuid().is_root() {
-        return Err("the system does not limit the processes of root".into());
+        return Err(WhyNot::System(
+            "the system does not limit the processes of root",
+        ));
     }
     Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn processes(_job: &Job) -> Result<(), String> {
+fn processes(_job: &Job) -> Result<(), WhyNot> {
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::sandbox::Protection;
+use super::super::protection::Protection;
 
 /// The protection that a process namespace gives.
 pub(crate) const PROCESSES: &str = "no access to other processes";
@@ -47,18 +47,53 @@ impl Report {
     }
 }
 
+/// Why a mechanism does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WhyNot {
+    /// The asking side did not want it.
+    #[error("not used")]
+    NotUsed,
+    /// It works in namespaces only, and there are none.
+    #[error("needs namespaces")]
+    NeedsNamespaces,
+    /// The system has nothing of the kind.
+    #[error("{0}")]
+    System(&'static str),
+    /// The system refused a step.
+    #[error("{what}: {reason}")]
+    Step {
+        /// Which.
+        what: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// The system refused it as a whole.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl WhyNot {
+    /// A step that failed.
+    pub(super) fn step(what: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+        Self::Step {
+            what: what.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
 /// Which mechanism worked, and why the others did not.
 pub(super) struct Found {
-    pub(super) namespaces: Result<(), String>,
-    pub(super) root: Result<(), String>,
-    pub(super) rules: Result<(), String>,
-    pub(super) limited: Result<(), String>,
-    pub(super) privileges: Result<(), String>,
+    pub(super) namespaces: Result<(), WhyNot>,
+    pub(super) root: Result<(), WhyNot>,
+    pub(super) rules: Result<(), WhyNot>,
+    pub(super) limited: Result<(), WhyNot>,
+    pub(super) privileges: Result<(), WhyNot>,
 }
 
 /// Translates mechanisms into what they protect.
 pub(super) fn protections(found: &Found) -> Vec<Protection> {
-    let missing = |what: &str, why: &Result<(), String>| {
+    let missing = |what: &str, why: &Result<(), WhyNot>| {
         why.as_ref().err().map(|why| format!("{what}: {why}"))
     };
     let namespaces = missing("namespaces", &found.namespaces);

@@ -13,6 +13,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chdir, pivot_root};
 
+use super::report::WhyNot;
 use super::{Interpreter, Job};
 
 /// Where the container's directories are.
@@ -70,14 +71,14 @@ const GROUP: &str = "claude:x:1000:\n";
 const HOSTS: &str = "127.0.0.1 localhost sandbox\n::1 localhost\n";
 
 /// Makes the root and moves into it; returns where the container's directory is now.
-pub(super) fn enter(job: &Job, python: Option<&Interpreter>) -> Result<PathBuf, String> {
+pub(super) fn enter(job: &Job, python: Option<&Interpreter>) -> Result<PathBuf, WhyNot> {
     let new = Root {
         at: job.root.join("mnt"),
     };
     new.build(job, python)
         .and_then(|()| new.pivot())
         .map(|()| PathBuf::from(BASE))
-        .map_err(|(what, error)| format!("{what}: {error}"))
+        .map_err(|(what, error)| WhyNot::step(what, error))
 }
 
 type Step = Result<(), (String, std::io::Error)>;

@@ -9,6 +9,7 @@ use landlock::{
 
 use super::Interpreter;
 use super::environment::DIRECTORIES;
+use super::report::WhyNot;
 use super::root::{DEVICES, ETC, SYSTEM};
 
 /// The newest rules we ask for; an older system gives what it has.
@@ -19,7 +20,7 @@ pub(super) fn restrict(
     base: &Path,
     private_root: bool,
     python: Option<&Interpreter>,
-) -> Result<(), String> {
+) -> Result<(), WhyNot> {
     let mut read: Vec<PathBuf> = Vec::new();
     if private_root {
         read.push("/".into());
@@ -45,9 +46,9 @@ pub(super) fn restrict(
     }
     let devices = DEVICES.map(|name| Path::new("/dev").join(name));
     match apply(&read, &write, &devices) {
-        Ok(RulesetStatus::NotEnforced) => Err("this system has no Landlock".into()),
+        Ok(RulesetStatus::NotEnforced) => Err(WhyNot::System("this system has no Landlock")),
         Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(WhyNot::Refused(error.to_string())),
     }
 }
 

@@ -8,6 +8,8 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{getgid, getuid, sethostname};
 
+use super::report::WhyNot;
+
 /// The user a command believes to be.
 const INSIDE_ID: u32 = 1000;
 
@@ -20,9 +22,9 @@ const PIDS_PER_PROCESS: u32 = 4;
 /// Why there are no namespaces.
 pub(super) enum Stuck {
     /// Nothing has changed: go on without.
-    Refused(String),
+    Refused(WhyNot),
     /// Already in a user namespace in which nothing works: this process is of no use.
-    HalfWay(String),
+    HalfWay(WhyNot),
 }
 
 /// Leaves the parent's user, process, network, IPC and host name namespaces. The next child is
@@ -34,12 +36,12 @@ pub(super) fn leave() -> Result<(), Stuck> {
         | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
-    unshare(flags).map_err(|error| Stuck::Refused(format!("unshare: {error}")))?;
+    unshare(flags).map_err(|error| Stuck::Refused(WhyNot::step("unshare", error)))?;
     map_ids(0, uid, gid).map_err(Stuck::HalfWay)
 }
 
 /// Bounds the namespaces and becomes an ordinary user without capabilities over them.
-pub(super) fn settle(processes: u32) -> Result<(), String> {
+pub(super) fn settle(processes: u32) -> Result<(), WhyNot> {
     // Belts that need a recent system or a `/proc` of our own; the supervisor counts anyway.
     let pids = processes
         .saturating_mul(PIDS_PER_PROCESS)
@@ -48,13 +50,13 @@ pub(super) fn settle(processes: u32) -> Result<(), String> {
     // One more, for ourselves, just below.
     let _masked_proc = fs::write("/proc/sys/user/max_user_namespaces", "1");
     let _cosmetic = sethostname("sandbox");
-    unshare(CloneFlags::CLONE_NEWUSER).map_err(|error| format!("unshare: {error}"))?;
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(|error| WhyNot::step("unshare", error))?;
     map_ids(INSIDE_ID, 0, 0)
 }
 
 /// Gives up all capabilities, forbids new privileges and being looked into by the command. In a
 /// process namespace of its own the process also dies with its parent.
-pub(super) fn renounce(alone: bool) -> Result<(), String> {
+pub(super) fn renounce(alone: bool) -> Result<(), WhyNot> {
     let _kept_dumpable = prctl::set_dumpable(false);
     if alone {
         let _parent_may_outlive = prctl::set_pdeathsig(Signal::SIGKILL);
@@ -62,18 +64,18 @@ pub(super) fn renounce(alone: bool) -> Result<(), String> {
         // Orphans then come to us, to be found and ended.
         let _orphans_escape = prctl::set_child_subreaper(true);
     }
-    prctl::set_no_new_privs().map_err(|error| error.to_string())?;
+    prctl::set_no_new_privs().map_err(|error| WhyNot::Refused(error.to_string()))?;
     for set in [CapSet::Bounding, CapSet::Ambient] {
         // Only a privileged process may, and only for it does it matter.
         let _unprivileged = caps::clear(None, set);
     }
     for set in [CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
-        caps::clear(None, set).map_err(|error| error.to_string())?;
+        caps::clear(None, set).map_err(|error| WhyNot::Refused(error.to_string()))?;
     }
     Ok(())
 }
 
-fn map_ids(inside: u32, uid: u32, gid: u32) -> Result<(), String> {
+fn map_ids(inside: u32, uid: u32, gid: u32) -> Result<(), WhyNot> {
     // Without this an unprivileged process may not map its group.
     let _older_system = fs::write("/proc/self/setgroups", "deny");
     for (file, outside) in [("uid_map", uid), ("gid_map", gid)] {
@@ -81,7 +83,7 @@ fn map_ids(inside: u32, uid: u32, gid: u32) -> Result<(), String> {
             format!("/proc/self/{file}"),
             format!("{inside} {outside} 1"),
         )
-        .map_err(|error| format!("{file}: {error}"))?;
+        .map_err(|error| WhyNot::step(file, error))?;
     }
     Ok(())
 }

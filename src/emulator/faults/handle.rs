@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio::sync::watch;
 
-use super::{Fault, Phase};
+use super::fault::{Fault, Phase};
 use crate::emulator::error::ApiError;
 use crate::emulator::state::{Recorded, Shared};
 

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{INPUT_PIECE, Next, PIECE, PING, Player, Stop, pieces};
+use super::stop::{Next, Stop};
+use super::{INPUT_PIECE, PING, Player, pieces};
 use crate::emulator::containers::Lease;
 use crate::emulator::faults::{At, Disturbance};
 use crate::emulator::id;
-use crate::emulator::request::{kind, text};
+use crate::emulator::message::{kind, text};
 use crate::emulator::script;
 use crate::emulator::steps::{self, Call, Came, Tool};
 use crate::emulator::stream::Over;
@@ -17,7 +18,7 @@ use crate::emulator::usage;
 impl Player {
     /// The schema of the structured result that is asked for.
     pub(super) fn schema(&self) -> Option<&Value> {
-        self.request.format.as_ref()?.get("schema")
+        self.opening.request.format.as_ref()?.get("schema")
     }
 
     /// Says a script's structured result, once it is known to fit.
@@ -28,7 +29,10 @@ impl Player {
         };
         let value = serde_json::from_str::<Value>(&text)
             .map_err(|error| format!("not JSON: {error}"))
-            .and_then(|value| structured::check(schema, &value).map(|()| value));
+            .and_then(|value| match structured::check(schema, &value) {
+                Ok(()) => Ok(value),
+                Err(why) => Err(why.to_string()),
+            });
         match value {
             Ok(value) => self.text(&value.to_string()).await,
             Err(why) => {
@@ -47,7 +51,7 @@ impl Player {
 
     /// A call of the code execution tool, really carried out.
     pub(super) async fn step(&mut self, call: Call) -> Result<Next, Over> {
-        let tool = Tool::of(&self.request);
+        let tool = Tool::of(&self.opening.request);
         let Some(call) = tool.and_then(|tool| tool.adapt(call.clone())) else {
             return self.text(&steps::not_run(&call, tool)).await;
         };
@@ -63,21 +67,27 @@ impl Player {
     }
 
     /// Carries a call out and says what came of it: a result, or calls of its code.
-    pub(super) async fn carried(&mut self, call: &Call, id: &str) -> Result<Next, Over> {
+    async fn carried(&mut self, call: &Call, id: &str) -> Result<Next, Over> {
         let result = match self.carry_out(call, id).await? {
             Came::Result(result) => result,
             Came::Calls(calls) => return self.code_calls(&calls, id).await,
         };
-        self.usage.read_result(usage::of_block(&result));
-        self.whole(&result).await?;
-        self.acted = true;
-        self.resample = true;
+        self.say_result(&result).await?;
         Ok(Next::Part)
     }
 
+    /// Says what came of a call.
+    pub(super) async fn say_result(&mut self, result: &Value) -> Result<(), Over> {
+        self.opening.usage.read_result(usage::of_block(result));
+        self.whole(result).await?;
+        self.acted = true;
+        self.resample = true;
+        Ok(())
+    }
+
     /// Runs a call while sending pings.
-    async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Came, Over> {
-        let container = match self.container.clone() {
+    pub(super) async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Came, Over> {
+        let container = match self.opening.container.clone() {
             Some(container) => Ok(container),
             None => Lease::make(&self.app.shared).await,
         };
@@ -89,8 +99,15 @@ impl Player {
                 return Ok(Came::Result(failed));
             }
         };
-        self.container = Some(lease.clone());
-        let tools = self.request.tools_for_code();
+        if lease.is_dead {
+            let failed = steps::failed(call, id, "container_expired", "The container expired.");
+            return Ok(Came::Result(failed));
+        }
+        self.opening.container = Some(lease.clone());
+        if !self.content.is_empty() {
+            self.sink.ping().await?;
+        }
+        let tools = self.opening.request.tools_for_code();
         let running = steps::run(&self.app.shared, &lease, call, id, tools);
         tokio::pin!(running);
         let mut pings = tokio::time::interval(PING);
@@ -105,7 +122,8 @@ impl Player {
         Ok(result)
     }
 
-    /// Streams a tool call; false when its input does not fit under `max_tokens`.
+    /// Streams a tool call; false when its input does not fit under `max_tokens`. Which calls say
+    /// that the model made them is as recorded (`docs/protocol.md#code-calls`).
     pub(super) async fn call_block(
         &mut self,
         block: &str,
@@ -113,32 +131,22 @@ impl Player {
         name: &str,
         input: &Value,
     ) -> Result<bool, Over> {
-        let direct = json!({"type": "direct"});
-        self.call_block_from(block, id, name, input, &direct).await
-    }
-
-    /// As [`call_block`](Self::call_block), for a call made by `caller`.
-    pub(super) async fn call_block_from(
-        &mut self,
-        block: &str,
-        id: &str,
-        name: &str,
-        input: &Value,
-        caller: &Value,
-    ) -> Result<bool, Over> {
-        let mut call = json!({
-            "type": block, "id": id, "name": name, "input": {}, "caller": caller,
-        });
+        let mut call = json!({"type": block, "id": id, "name": name, "input": {}});
+        let says_who = block == "tool_use" || name == "code_execution";
+        if let (true, Some(map)) = (says_who, call.as_object_mut()) {
+            map.insert("caller".into(), json!({"type": "direct"}));
+        }
         self.sink.open(&call).await?;
         let written = input.to_string();
         let mut complete = true;
-        for piece in pieces(&written, INPUT_PIECE) {
+        // The first piece is always empty (`docs/protocol.md#event-order`).
+        for piece in std::iter::once("").chain(pieces(&written, INPUT_PIECE)) {
             let cost = usage::of_text(piece);
-            if self.usage.output() + cost > self.limit() {
+            if self.opening.usage.output() + cost > self.limit() {
                 complete = false;
                 break;
             }
-            self.usage.wrote(cost);
+            self.opening.usage.wrote(cost);
             self.sink
                 .delta(&json!({"type": "input_json_delta", "partial_json": piece}))
                 .await?;
@@ -149,6 +157,13 @@ impl Player {
         }
         self.push(call);
         Ok(complete)
+    }
+
+    /// A call that code made: its whole input comes with its start
+    /// (`docs/protocol.md#event-order`).
+    pub(super) async fn call_by_code(&mut self, call: &Value) -> Result<(), Over> {
+        self.opening.usage.wrote(usage::of_block(call));
+        self.whole(call).await
     }
 
     /// Any block a script holds. Calls of client tools need the tool; what the API would sign or
@@ -184,13 +199,18 @@ impl Player {
                 let thought = text(&block, "thinking").unwrap_or_default().to_owned();
                 self.thinking(&thought).await
             }
-            "text" if block.get("citations").is_some_and(Value::is_array) => {
-                self.cited(&block).await?;
-                Ok(Next::Part)
-            }
             "text" => {
-                let words = text(&block, "text").unwrap_or_default().to_owned();
-                self.text(&words).await
+                let words = text(&block, "text").unwrap_or_default();
+                let citations = block.get("citations").and_then(Value::as_array);
+                match citations {
+                    Some(citations) => self.cited(words, citations).await?,
+                    None if words.trim().is_empty() => self.blank(words).await?,
+                    None => {
+                        let words = words.to_owned();
+                        return self.text(&words).await;
+                    }
+                }
+                Ok(Next::Part)
             }
             _ => {
                 if let (None, Some(id)) = (block.get("tool_use_id"), self.last_call())
@@ -200,7 +220,7 @@ impl Player {
                     map.insert("tool_use_id".into(), id.into());
                 }
                 if kind(&block).ends_with("_tool_result") {
-                    self.usage.read_result(usage::of_block(&block));
+                    self.opening.usage.read_result(usage::of_block(&block));
                     self.resample = true;
                     self.acted = true;
                 }
@@ -213,12 +233,12 @@ impl Player {
     /// Whether a tool may be called: it is in effect, or was withheld until this response's search
     /// found it.
     fn offers(&self, name: &str) -> bool {
-        if self.request.chooses("none") {
+        if self.opening.request.chooses("none") {
             return false;
         }
         let found = || self.content.iter().flat_map(named_by);
-        self.request.has_tool(name)
-            || (self.request.toolset.withholds(name) && found().any(|found| found == name))
+        self.opening.request.has_tool(name)
+            || (self.opening.request.toolset.withholds(name) && found().any(|found| found == name))
     }
 
     /// Inserts variables into the texts of a call's input.
@@ -229,27 +249,6 @@ impl Player {
             Value::Object(map) => map.values_mut().for_each(|value| self.fill_input(value)),
             _ => {}
         }
-    }
-
-    async fn cited(&mut self, block: &Value) -> Result<(), Over> {
-        self.sink
-            .open(&json!({"type": "text", "text": "", "citations": []}))
-            .await?;
-        let citations = block.get("citations").and_then(Value::as_array);
-        for citation in citations.into_iter().flatten() {
-            self.sink
-                .delta(&json!({"type": "citations_delta", "citation": citation}))
-                .await?;
-        }
-        for piece in pieces(text(block, "text").unwrap_or_default(), PIECE) {
-            self.usage.wrote(usage::of_text(piece));
-            self.sink
-                .delta(&json!({"type": "text_delta", "text": piece}))
-                .await?;
-        }
-        self.sink.close().await?;
-        self.push(block.clone());
-        Ok(())
     }
 
     /// Sends a block whole, in its start event.

@@ -1,13 +1,15 @@
-//! Programmatic tool calling (3.7): code in the sandbox calls tools of the client, the turn stops,
-//! and the next request's results let the code go on.
+//! Programmatic tool calling (`docs/protocol.md#programmatic-calls`): code in the sandbox calls
+//! tools of the client, the turn stops, and the next request's results let the code go on.
 
 use serde_json::{Value, json};
 
-use super::{Next, Player, Stop};
+use super::Player;
+use super::stop::{Next, Stop};
 use crate::emulator::id;
-use crate::emulator::request::{Request, Role, kind, text};
+use crate::emulator::message::{Role, is_by_code, kind, text};
+use crate::emulator::request::Request;
 use crate::emulator::sandbox::ClientCall;
-use crate::emulator::steps::Call;
+use crate::emulator::steps::{Call, Came};
 use crate::emulator::stream::Over;
 
 /// How responses name the caller, whichever version the request asked for.
@@ -20,23 +22,17 @@ impl Player {
         calls: &[ClientCall],
         id: &str,
     ) -> Result<Next, Over> {
-        for call in calls {
-            let own = id::fresh(self.app.shared.host.as_ref(), "toolu");
-            let caller = json!({"type": CALLER, "tool_id": id});
-            let fits = self
-                .call_block_from("tool_use", &own, &call.name, &call.input, &caller)
-                .await?;
-            if !fits {
-                return Ok(Next::Stop(Stop::plain("max_tokens")));
-            }
+        for block in self.blocks_of(calls, id) {
+            self.call_by_code(&block).await?;
         }
         Ok(Next::Stop(Stop::plain("tool_use")))
     }
 
-    /// Lets code go on that waited for the results at the end of the request, if any did.
-    pub(super) async fn go_on(&mut self) -> Result<Next, Over> {
-        let Some(waiting) = waiting(&self.request) else {
-            return Ok(Next::Part);
+    /// Lets code go on that waited for the results at the end of the request, if any did: returns
+    /// what came of it, and the id of the call that runs it.
+    pub(super) async fn resume(&mut self) -> Result<Option<(Came, String)>, Over> {
+        let Some(waiting) = waiting(&self.opening.request) else {
+            return Ok(None);
         };
         let (calls, now) = (waiting.calls, self.app.shared.host.now());
         let shared = &self.app.shared;
@@ -45,7 +41,36 @@ impl Player {
             .await
             .map_err(|_| Over)?;
         let results = (!late).then_some(waiting.results);
-        self.carried(&Call::GoOn(results), &waiting.id).await
+        let came = self.carry_out(&Call::GoOn(results), &waiting.id).await?;
+        Ok(Some((came, waiting.id)))
+    }
+
+    /// Answers with further calls of code that went on: all of it is in `message_start`, and nothing
+    /// but the end follows (`docs/protocol.md#prefilled-start`).
+    pub(super) async fn prefilled(mut self, calls: &[ClientCall], id: &str) -> Result<Value, Over> {
+        for block in self.blocks_of(calls, id) {
+            self.push(block);
+        }
+        let stop = Stop::plain("tool_use");
+        let usage = json!({"input_tokens": 0, "output_tokens": 0});
+        let message = self.message(&usage, Some(&stop), &self.container_json());
+        self.remember(&stop).await?;
+        self.sink
+            .event(&json!({"type": "message_start", "message": message}))
+            .await?;
+        self.sink.event(&json!({"type": "message_stop"})).await?;
+        self.sink.finish().await?;
+        Ok(message)
+    }
+
+    fn blocks_of(&self, calls: &[ClientCall], id: &str) -> Vec<Value> {
+        let caller = json!({"type": CALLER, "tool_id": id});
+        let block = |call: &ClientCall| {
+            let own = id::fresh(self.app.shared.host.as_ref(), "toolu");
+            json!({"type": "tool_use", "id": own, "name": call.name, "input": call.input,
+                "caller": caller})
+        };
+        calls.iter().map(block).collect()
     }
 }
 
@@ -82,15 +107,6 @@ fn waiting(request: &Request) -> Option<Waiting> {
             .filter_map(|call| text(call, "id").map(str::to_owned))
             .collect(),
     })
-}
-
-/// Whether this is a call of a client tool that code in the sandbox made.
-pub(in crate::emulator) fn is_by_code(block: &Value) -> bool {
-    if kind(block) != "tool_use" {
-        return false;
-    }
-    let caller = block.get("caller").and_then(|caller| text(caller, "type"));
-    caller.is_some_and(|caller| caller.starts_with("code_execution"))
 }
 
 /// The text of a result.

@@ -2,32 +2,49 @@
 
 use serde_json::{Value, json};
 
-use super::{Player, Stop};
+use super::Player;
+use super::stop::Stop;
 use crate::emulator::compaction;
 use crate::emulator::stream::Over;
 use crate::emulator::usage;
 
 impl Player {
-    /// Sends one whole `compaction` block; what it took is in `usage.iterations` alone (2.5).
+    /// Sends one `compaction` block, its content by a delta; what it took is in `usage.iterations`
+    /// alone (2.5; 0.2, 12).
     pub(in crate::emulator) async fn compact(mut self) -> Result<Value, Over> {
-        let block = compaction::block(&self.request);
-        let start = self.message(&self.usage.of_compaction(None), None, &Value::Null);
+        let block = compaction::block(&self.opening.request);
+        let start = self.message(&self.opening.usage.of_compaction(None), None, &Value::Null);
         self.sink
             .event(&json!({"type": "message_start", "message": start}))
             .await?;
-        self.sink.ping().await?;
-        self.whole(&block).await?;
+        let mut opened = block.clone();
+        if let Some(map) = opened.as_object_mut() {
+            map.insert("content".into(), Value::Null);
+        }
+        self.sink.open(&opened).await?;
+        self.sink
+            .delta(&json!({
+                "type": "compaction_delta",
+                "content": block.get("content"),
+                "encrypted_content": block.get("encrypted_content"),
+            }))
+            .await?;
+        self.sink.close().await?;
+        self.push(block.clone());
         let stop = Stop::plain("compaction");
-        let usage = self.usage.of_compaction(Some(usage::of_block(&block)));
+        let usage = self
+            .opening
+            .usage
+            .of_compaction(Some(usage::of_block(&block)));
         let mut delta = json!({
             "type": "message_delta",
             "delta": {
                 "stop_reason": stop.reason,
                 "stop_sequence": null,
                 "stop_details": null,
-                "container": null,
             },
             "usage": usage,
+            "context_management": {"applied_edits": []},
         });
         if let Some(map) = delta.as_object_mut() {
             map.extend(self.opening.extras.clone());

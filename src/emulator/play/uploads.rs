@@ -1,19 +1,20 @@
-//! Which files a turn puts into its container (`claude-api.md` 3.5).
+//! Which files a turn puts into its container (`docs/protocol.md#files-into-the-sandbox`).
 
-use super::super::files::File;
-use super::super::request::{Message, Role, kind, text};
+use super::super::file_store::File;
+use super::super::message::{Message, Role, kind, text};
 use super::Player;
 
 impl Player {
     pub(super) fn needs_container(&self) -> bool {
-        let brings_something = !self.request.skills.is_empty() || !self.uploads().is_empty();
-        self.request.code_execution().is_some() && brings_something
+        let brings_something =
+            !self.opening.request.skills.is_empty() || !self.uploads().is_empty();
+        self.opening.request.code_execution().is_some() && brings_something
     }
 
-    /// Returns the files to put in: an upload block works in its own turn only (3.5), so those of
-    /// earlier turns are not looked at.
+    /// Returns the files to put in: an upload block works in its own turn only
+    /// (`docs/protocol.md#files-into-the-sandbox`), so those of earlier turns are not looked at.
     pub(super) fn uploads(&self) -> Vec<File> {
-        let messages = self.request.messages.iter().rev();
+        let messages = self.opening.request.messages.iter().rev();
         let goes_on = |message: &&Message| {
             let results = message
                 .blocks

@@ -1,14 +1,16 @@
 //! Playing searches and fetches: results from the script, limits and domains from the request
-//! (`claude-api.md` 4), citations from footnote marks (6.3).
+//! (`docs/protocol.md#web-tools`), citations from footnote marks (`docs/protocol.md#citations`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Next, PIECE, Player, Stop, pieces};
+use super::Player;
+use super::stop::{Next, Stop};
 use crate::emulator::id;
-use crate::emulator::request::{Request, Role, kind, text};
+use crate::emulator::message::{Role, kind, text};
+use crate::emulator::request::Request;
 use crate::emulator::script::Page;
 use crate::emulator::stream::Over;
 use crate::emulator::usage;
@@ -26,7 +28,7 @@ pub(super) struct Shown {
     document: Option<Document>,
 }
 
-/// A page as a document (`claude-api.md` 6.3).
+/// A page as a document (`docs/protocol.md#citations`).
 #[derive(Debug)]
 struct Document {
     index: usize,
@@ -51,7 +53,7 @@ impl Player {
             // What fails is neither billed nor cited.
             json!({"type": "web_search_tool_result_error", "error_code": code})
         } else {
-            self.usage.searched();
+            self.opening.usage.searched();
             let open: Vec<&Page> = pages
                 .iter()
                 .filter(|page| is_open(&tool, &page.url))
@@ -89,7 +91,7 @@ impl Player {
         let content = match refusal {
             Some(code) => json!({"type": "web_fetch_tool_result_error", "error_code": code}),
             None => {
-                self.usage.fetched();
+                self.opening.usage.fetched();
                 self.shown.push(Shown {
                     page: page.clone(),
                     document: Some(Document {
@@ -133,14 +135,14 @@ impl Player {
             caller = json!({"type": BY_CODE, "tool_id": code});
         }
         let id = id::fresh(host.as_ref(), "srvtoolu");
-        if !self
-            .call_block_from("server_tool_use", &id, name, input, &caller)
-            .await?
-        {
+        if code.is_some() {
+            let call = json!({"type": "server_tool_use", "id": id, "name": name, "input": input, "caller": caller});
+            self.call_by_code(&call).await?;
+        } else if !self.call_block("server_tool_use", &id, name, input).await? {
             return Ok(Next::Stop(Stop::plain("max_tokens")));
         }
         let result = json!({"type": format!("{name}_tool_result"), "tool_use_id": id, "caller": caller, "content": content});
-        self.usage.read_result(usage::of_block(&result));
+        self.opening.usage.read_result(usage::of_block(&result));
         self.whole(&result).await?;
         if let Some(code) = code {
             let result = json!({"type": "code_execution_tool_result", "tool_use_id": code,
@@ -171,33 +173,14 @@ impl Player {
                 }
                 continue;
             }
-            self.cite(words, citations).await?;
+            self.cited(words, &citations).await?;
         }
         Ok(Next::Part)
     }
 
-    async fn cite(&mut self, words: &str, citations: Vec<Value>) -> Result<(), Over> {
-        self.sink
-            .open(&json!({"type": "text", "text": "", "citations": []}))
-            .await?;
-        for piece in pieces(words, PIECE) {
-            self.usage.wrote(usage::of_text(piece));
-            self.sink
-                .delta(&json!({"type": "text_delta", "text": piece}))
-                .await?;
-        }
-        for citation in &citations {
-            self.sink
-                .delta(&json!({"type": "citations_delta", "citation": citation}))
-                .await?;
-        }
-        self.sink.close().await?;
-        self.push(json!({"type": "text", "text": words, "citations": citations}));
-        Ok(())
-    }
-
     fn web_tool(&self, name: &str) -> Option<&Value> {
-        self.request
+        self.opening
+            .request
             .offered
             .iter()
             .find(|tool| text(tool, "name") == Some(name))
@@ -207,11 +190,17 @@ impl Player {
     fn refusal(&self, tool: &Value, name: &str) -> Option<&'static str> {
         let most = tool.get("max_uses").and_then(Value::as_u64)?;
         let at = self
+            .opening
             .request
             .messages
             .iter()
             .rposition(|message| message.role == Role::User);
-        let echoed = self.request.messages.iter().skip(at.map_or(0, |at| at + 1));
+        let echoed = self
+            .opening
+            .request
+            .messages
+            .iter()
+            .skip(at.map_or(0, |at| at + 1));
         let used = echoed
             .flat_map(|message| &message.blocks)
             .chain(&self.content)
@@ -222,7 +211,7 @@ impl Player {
 
     /// How many documents the conversation has so far.
     fn documents(&self) -> usize {
-        let said = self.request.messages.iter();
+        let said = self.opening.request.messages.iter();
         let said = said.flat_map(|message| &message.blocks);
         said.chain(&self.content)
             .filter(|block| {
@@ -235,6 +224,7 @@ impl Player {
     /// Whether an address was in the conversation before.
     fn is_known(&self, url: &str) -> bool {
         let said = self
+            .opening
             .request
             .messages
             .iter()

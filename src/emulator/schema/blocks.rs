@@ -1,4 +1,5 @@
-//! The shapes of messages and their content blocks (`claude-api.md` 2.6, 3.2, 3.3, 4 to 6).
+//! The shapes of messages and their content blocks
+//! (`docs/protocol.md#input-blocks, #output-blocks`).
 
 use super::shape::Shape::{
     Any, Bool, Int, List, ListOr, Map, Name, Nullable, Object, OneOf, Tagged, Text, TextOr, Word,
@@ -230,7 +231,7 @@ macro_rules! result_of {
 
 /// Declares the fields of what a command or cell left behind.
 macro_rules! outcome {
-    ($stdout:literal, $output:literal) => {
+    ($stdout:literal, $output:literal $(, $more:expr)?) => {
         &[
             must($stdout, &Text),
             must("stderr", &Text),
@@ -239,6 +240,7 @@ macro_rules! outcome {
                 "content",
                 &List(&Tagged(&[tag($output, &[must("file_id", &ID)])])),
             ),
+            $($more,)?
         ]
     };
 }
@@ -251,7 +253,12 @@ const ERROR: &[Field] = &[
 const CODE_RESULT: Shape = Tagged(&[
     tag(
         "code_execution_result",
-        outcome!("stdout", "code_execution_output"),
+        // No published type has it; what came comes back (`docs/protocol.md#sending-answers-back`).
+        outcome!(
+            "stdout",
+            "code_execution_output",
+            may("abort_reason", &Nullable(&Text))
+        ),
     ),
     tag(
         "encrypted_code_execution_result",

@@ -1,4 +1,5 @@
-//! The shapes of tools and of `tool_choice` (`claude-api.md` 3.1, 4, 5).
+//! The shapes of tools and of `tool_choice`
+//! (`docs/protocol.md#code-execution-tool, #web-tools, #client-tools`).
 
 use serde_json::Value;
 

@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
     fn heading(&mut self, level: usize, range: &Range<usize>) -> Result<(), ScriptError> {
         self.flush();
         let text = heading_text(self.text(range));
-        let prompt = prompt::heading(&text).map_err(|problem| self.error(range, problem))?;
+        let prompt = prompt::heading(&text).map_err(|why| self.error(range, why.to_string()))?;
         self.turns.push(Turn {
             file: self.file.to_owned(),
             line: self.line(range.start),
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         } else {
             prompt::pattern(text)
         };
-        let prompt: Prompt = prompt.map_err(|problem| self.error(range, problem))?;
+        let prompt: Prompt = prompt.map_err(|why| self.error(range, why.to_string()))?;
         if let Some(turn) = self.turns.last_mut() {
             turn.prompt = prompt;
         }
@@ -325,8 +325,16 @@ impl<'a> Reader<'a> {
                     format!("`deltas: {value}`: write a number, or a number `every` N `ms`");
                 self.error(&at, problem)
             })?,
+            "together" => match value.parse() {
+                Ok(count) => Part::Together(count),
+                Err(_) => {
+                    let problem = format!("`together: {value}`: write how many steps");
+                    return Err(self.error(&at, problem));
+                }
+            },
             _ => {
-                let problem = format!("unknown directive `{word}`: stop, fault and deltas exist");
+                let problem =
+                    format!("unknown directive `{word}`: stop, fault, deltas and together exist");
                 return Err(self.error(&at, problem));
             }
         };

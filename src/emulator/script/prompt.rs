@@ -29,13 +29,21 @@ impl Prompt {
     }
 }
 
+/// The text between the slashes of a heading is no regular expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`/{expression}/` is not a regular expression: {reason}")]
+pub(super) struct BadPattern {
+    expression: String,
+    reason: String,
+}
+
 /// Makes every run of white space one space.
 pub(super) fn normal(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Reads the text of a heading: `/…/` is an expression.
-pub(super) fn heading(text: &str) -> Result<Prompt, String> {
+pub(super) fn heading(text: &str) -> Result<Prompt, BadPattern> {
     let text = text.trim();
     match text
         .strip_prefix('/')
@@ -47,7 +55,7 @@ pub(super) fn heading(text: &str) -> Result<Prompt, String> {
 }
 
 /// Reads a prompt in which only `{{name}}` is special.
-pub(super) fn exact(text: &str) -> Result<Prompt, String> {
+pub(super) fn exact(text: &str) -> Result<Prompt, BadPattern> {
     let text = normal(text);
     let places = names(&text);
     if places.is_empty() {
@@ -68,7 +76,7 @@ pub(super) fn exact(text: &str) -> Result<Prompt, String> {
 }
 
 /// Reads a regular expression.
-pub(super) fn pattern(expression: &str) -> Result<Prompt, String> {
+pub(super) fn pattern(expression: &str) -> Result<Prompt, BadPattern> {
     RegexBuilder::new(expression)
         .size_limit(1 << 20)
         .build()
@@ -76,7 +84,9 @@ pub(super) fn pattern(expression: &str) -> Result<Prompt, String> {
         .map_err(|error| {
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default();
-            let why = last.trim().trim_start_matches("error: ");
-            format!("`/{expression}/` is not a regular expression: {why}")
+            BadPattern {
+                expression: expression.to_owned(),
+                reason: last.trim().trim_start_matches("error: ").to_owned(),
+            }
         })
 }

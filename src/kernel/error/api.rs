@@ -136,7 +136,7 @@ fn of_status(
     (ename, hint.to_owned())
 }
 
-/// Returns what to do about a refusal that the API gives a name (`claude-api.md` 9).
+/// Returns what to do about a refusal that the API gives a name (`docs/protocol.md#error-codes`).
 fn hint_of_code(code: &str) -> Option<&'static str> {
     Some(match code {
         "file_expired" => "A file attached earlier has expired at the API: attach it again.",

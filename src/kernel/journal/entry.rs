@@ -95,7 +95,14 @@ pub enum Entry {
         line: u32,
         /// What the person asked.
         prompt: String,
-        /// The record it will be kept by, still without an answer.
+        /// The turn's record, still without an answer.
+        asked: Value,
+    },
+    /// The turn sends another request than the one it began with, because that one was refused.
+    Asked {
+        /// The turn.
+        turn: u64,
+        /// The turn's new record, still without an answer.
         asked: Value,
     },
     /// Another request of the same turn: the blocks from `at` on are a message of their own.

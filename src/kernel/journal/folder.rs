@@ -14,13 +14,13 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
-use super::compact;
 use super::entry::{Header, line};
 use super::read::{self, Contents, Unreadable};
+use super::rewrite;
 
 /// The largest file that is read: what a person can have said in years, and what fits in memory.
 pub const MAX_READ_BYTES: u64 = 1024 * 1024 * 1024;
-/// Spent lines are worth taking out from this size on.
+/// From this size on, lines that are no longer needed are taken out.
 const WORTH_COMPACTING_BYTES: usize = 256 * 1024;
 /// How file names end.
 const EXTENSION: &str = "jsonl";
@@ -65,7 +65,7 @@ pub enum Refused {
     /// It has more bytes than are read.
     #[error("it has {0} bytes, more than are read")]
     TooLarge(u64),
-    /// The disk said no.
+    /// The operating system refused.
     #[error("{0}")]
     Disk(#[from] std::io::Error),
 }
@@ -100,7 +100,7 @@ impl Folder {
             .filter_map(|entry| {
                 let entry = entry.ok()?;
                 let path = entry.path();
-                // Of the link, not of what it leads to: links are none of ours.
+                // Looks at a link itself, not at its target: the kernel makes no links.
                 let metadata = entry.metadata().ok()?;
                 let is_ours = metadata.is_file() && path.extension()? == EXTENSION;
                 is_ours.then_some(Listed {
@@ -147,7 +147,8 @@ impl Folder {
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
-        // Nobody else knows of it; where locks are not to be had, nothing more can be done.
+        // The file is new, so no other kernel uses it. If the file system has no locks, the kernel
+        // goes on without one.
         if let Err(TryLockError::Error(error)) = file.try_lock() {
             tracing::warn!(%error, path = %path.display(), "a conversation could not be locked");
         }
@@ -228,9 +229,9 @@ pub fn open(path: &Path) -> Result<(Contents, Option<Opened>), Refused> {
         return Ok((contents, None));
     }
     let good = bytes.get(..contents.good_bytes).unwrap_or_default();
-    // A finished turn is in the file twice: as it came, and as its record.
+    // A finished turn is in the file twice: as the lines it was shown by, and as its record.
     if contents.spent_bytes > WORTH_COMPACTING_BYTES && contents.spent_bytes * 3 > good.len() {
-        match replace(path, &compact::compacted(good, &contents)) {
+        match replace(path, &rewrite::compacted(good, &contents)) {
             Ok(opened) => return Ok((contents, Some(opened))),
             Err(error) => tracing::warn!(%error, "a conversation could not be made smaller"),
         }

@@ -2,10 +2,10 @@
 //!
 //! Edge: reads and makes files, on a thread of its own.
 //!
-//! The rule. Nobody is surprised: a kernel that was restarted on purpose begins afresh and says what
-//! `%resume` would continue; one that died in mid-work, and that Jupyter started again, goes on where
-//! it was. The setting `resume` makes this `auto` or `off`. Without a notebook nothing is continued
-//! by itself, and neither is it where nobody watches.
+//! The rule: if a kernel was restarted on purpose, it begins afresh and says what `%resume` would
+//! continue. If it died and Jupyter started it again, it goes on where it was. The setting `resume`
+//! changes this to `auto` or `off`. Without a notebook, or if nobody watches, nothing is continued
+//! by itself.
 
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,8 @@ pub struct Chosen {
     pub notice: Option<String>,
     /// What is continued.
     pub continued: Option<Box<Contents>>,
+    /// Whether turns stay with the conversation that is left.
+    pub left_turns: bool,
 }
 
 impl Chosen {
@@ -202,7 +204,7 @@ fn earlier(folder: &Folder, notebook: &str) -> Option<Result<(Listed, Contents),
                 return Some(Err(refused(&file.path, &Refused::InUse)));
             }
             Ok(contents) => return Some(Ok((file, contents))),
-            // Emptied by a crash of the machine, or put there by somebody else.
+            // A crash of the machine may have emptied the file, or somebody else may have made it.
             Err(Refused::Unreadable(Unreadable::Foreign)) => {}
             Err(error) => return Some(Err(refused(&file.path, &error))),
         }
@@ -266,6 +268,7 @@ fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
         chosen: Chosen {
             notice,
             continued: None,
+            left_turns: false,
         },
     }
 }
@@ -277,7 +280,7 @@ fn header(opening: &Opening) -> Header {
         version: VERSION,
         kernel: env!("CARGO_PKG_VERSION").to_owned(),
         id: opening.id.chars().take(summary::ID_LENGTH).collect(),
-        // An environment that a headless run inherited names somebody else's notebook.
+        // A headless run may inherit an environment that names another notebook.
         notebook: notebook.filter(|_| !opening.headless),
         created: opening.now,
         offline: opening.options.offline,
@@ -305,6 +308,7 @@ fn continued(
     let chosen = Chosen {
         notice: Some(notice),
         continued: Some(Box::new(contents)),
+        left_turns: false,
     };
     match start(opening, opened) {
         Ok(writer) => Begun {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::folder::{self, Listed};
 use super::read::Session;
 use super::{Journal, Options};
-use crate::kernel::introspect::HistoryEntry;
+use crate::kernel::history_entry::HistoryEntry;
 
 /// The most journals that are read, the newest first: more cells than anyone pages through.
 const MAX_JOURNALS: usize = 200;

@@ -1,5 +1,5 @@
-//! Reads a journal's bytes. Pure, and never fails half-way: what stands before the first damage is
-//! always returned.
+//! Reads a journal's bytes. Pure. If the journal is damaged, everything before the first damage is
+//! returned.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -9,9 +9,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::entry::{Entry, FORMAT, Header, RecordLine, VERSION};
-use super::running::Running;
+use super::partial_turn::PartialTurn;
 use crate::chat::record::{Record, RecordError};
-use crate::kernel::introspect::HistoryEntry;
+use crate::kernel::history_entry::HistoryEntry;
 
 /// How a line with a record begins.
 const RECORD_START: &[u8] = b"{\"record\":";
@@ -60,7 +60,7 @@ pub struct Contents {
     /// The records of the conversation, in order.
     pub records: Vec<Record>,
     /// Turns that never ended, in order: one at most, unless the file was tampered with.
-    pub cut_off: Vec<Running>,
+    pub cut_off: Vec<PartialTurn>,
     /// The key the next turn gets.
     pub next_turn: u64,
     /// How far the file is good.
@@ -109,7 +109,7 @@ pub fn header(bytes: &[u8]) -> Result<(Header, usize), Unreadable> {
     if text("format") != FORMAT {
         return Err(Unreadable::Foreign);
     }
-    // The version first: what else a later one writes there is its own affair.
+    // The version is read first, because a later version may write other fields than these.
     match value.get("version").and_then(Value::as_u64) {
         Some(version) if version > VERSION => {
             return Err(Unreadable::Newer {
@@ -220,14 +220,14 @@ impl Contents {
         }
     }
 
-    fn end(&mut self, is_over: impl Fn(&Running) -> bool) {
+    fn end(&mut self, is_over: impl Fn(&PartialTurn) -> bool) {
         for over in self.cut_off.extract_if(.., |running| is_over(running)) {
             self.spent_bytes += over.bytes;
         }
     }
 
     fn take(&mut self, entry: Entry, bytes: usize) {
-        let running = |turns: &mut Vec<Running>, turn: u64, entry: &Entry| {
+        let running = |turns: &mut Vec<PartialTurn>, turn: u64, entry: &Entry| {
             if let Some(running) = turns.iter_mut().find(|running| running.turn == turn) {
                 running.bytes += bytes;
                 running.take(entry);
@@ -272,7 +272,7 @@ impl Contents {
                 asked,
             } => {
                 self.next_turn = self.next_turn.max(turn.saturating_add(1));
-                let mut running = Running::new(turn, line, prompt, asked);
+                let mut running = PartialTurn::new(turn, line, prompt, asked);
                 running.bytes = bytes;
                 self.cut_off.push(running);
             }
@@ -285,7 +285,8 @@ impl Contents {
                     session.closed = true;
                 }
             }
-            Entry::Call { turn, .. }
+            Entry::Asked { turn, .. }
+            | Entry::Call { turn, .. }
             | Entry::Delta { turn, .. }
             | Entry::Block { turn, .. }
             | Entry::Done { turn, .. }

@@ -1,7 +1,7 @@
 //! Keeps keys out of journals: whatever text they came with. Pure.
 //!
-//! A conversation whose text was changed this way no longer matches what the API bound its thinking
-//! to; the fold notices (`chat::conversation::mark`) and goes on without that thinking.
+//! If a key was taken out of a conversation, its text is no longer the one that the API bound the
+//! thinking to. Then the digests differ, and `chat::turn::compose` leaves that thinking out.
 
 use std::borrow::Cow;
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::entry::Header;
 use super::folder::{self, Folder, Listed};
+use super::partial_turn::block_text;
 use super::read::Contents;
-use super::running::block_text;
 use crate::anthropic::block::Block;
 use crate::chat::conversation::Conversations;
 use crate::host::unnumbered;
@@ -87,6 +87,14 @@ fn said(blocks: impl Iterator<Item = Value>) -> Vec<(&'static str, String)> {
     said
 }
 
+/// Why a journal cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unreadable {
+    /// As a clause.
+    pub why: String,
+}
+
 /// A journal, as lists show it.
 #[derive(Debug, Clone)]
 pub struct Overview {
@@ -95,7 +103,7 @@ pub struct Overview {
     /// What the conversation is called.
     pub id: String,
     /// What is in it, or why it cannot be read.
-    pub read: Result<(Header, Summary), String>,
+    pub read: Result<(Header, Summary), Unreadable>,
     /// Whether a line in the middle cannot be read.
     pub is_damaged: bool,
     /// Whether a kernel is using it.
@@ -122,7 +130,9 @@ pub fn overview(file: Listed) -> Overview {
         is_damaged: damage.is_some(),
         read: match contents {
             Ok(contents) => Ok((contents.header.clone(), Summary::of(&contents))),
-            Err(error) => Err(unnumbered(&error)),
+            Err(error) => Err(Unreadable {
+                why: unnumbered(&error),
+            }),
         },
         file,
     }

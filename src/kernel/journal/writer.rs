@@ -25,6 +25,14 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unwritten(pub String);
 
+/// Lines that were not taken, because the disk does not keep up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the disk does not keep up with a conversation")]
+pub struct NotTaken {
+    /// The lines, as they were handed over.
+    pub lines: String,
+}
+
 enum Order {
     Append(String),
     Sync(oneshot::Sender<Result<(), Unwritten>>),
@@ -59,14 +67,18 @@ impl Writer {
         Ok(Self { orders, path })
     }
 
-    /// Hands over whole lines. Gives them back when the disk does not keep up.
-    pub fn append(&self, lines: String) -> Result<(), String> {
-        self.orders
-            .try_send(Order::Append(lines))
-            .map_err(|error| match error.into_inner() {
-                Order::Append(lines) => lines,
-                Order::Sync(_) | Order::Close(_) => String::new(),
-            })
+    /// Hands over whole lines.
+    ///
+    /// # Errors
+    /// When the disk does not keep up: the lines are given back.
+    pub fn append(&self, lines: String) -> Result<(), NotTaken> {
+        match self.orders.try_reserve() {
+            Ok(place) => {
+                place.send(Order::Append(lines));
+                Ok(())
+            }
+            Err(_) => Err(NotTaken { lines }),
+        }
     }
 
     /// Hands over lines once the disk has kept up. Dropped before, it leaves them where they are.
@@ -152,7 +164,8 @@ impl Tail {
     fn append(&mut self, lines: &str) {
         // What the disk took before is not in the backlog: one batch may be as large as it likes.
         if !self.backlog.is_empty() && self.backlog.len() + lines.len() > MAX_BACKLOG_BYTES {
-            // A gap would make everything behind it wrong. Why it came to this stays.
+            // After a gap, every later line would be wrong. So the journal ends, and the reason is
+            // kept.
             self.max_bytes = 0;
             self.backlog = String::new();
         }
@@ -227,7 +240,7 @@ mod tests {
         writer.append_all(&mut "a line\n".to_owned()).await.unwrap();
         let error = writer.sync().await.unwrap_err();
         assert!(error.0.contains("No space left"), "{error:?}");
-        // Still there, and still says so.
+        // The writer goes on, and reports the full disk again.
         writer.append("another\n".to_owned()).unwrap();
         assert!(writer.sync().await.is_err());
     }

@@ -91,7 +91,10 @@ fn the_index_knows_what_made_a_file_and_only_files_that_are_there() {
     store.remove("b.csv", DateTime::UNIX_EPOCH).unwrap();
     assert_eq!(store.artifacts(), []);
     assert_eq!(
-        store.remove("b.csv", DateTime::UNIX_EPOCH).unwrap_err(),
+        store
+            .remove("b.csv", DateTime::UNIX_EPOCH)
+            .unwrap_err()
+            .to_string(),
         "there is no file `b.csv` in `claude_files`"
     );
 }

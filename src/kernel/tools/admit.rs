@@ -1,7 +1,8 @@
-//! What a tool returned → what the API takes: a single block it must refuse would cost the whole
-//! turn, and every later one, because the conversation holds it.
+//! Makes blocks that the API takes of what a tool returned. If one block were refused, this turn
+//! and all later turns would be refused too, because the conversation holds the block.
 //!
-//! Pure. Judged by the bytes, never by what the tool says they are; what cannot go is named in words.
+//! Pure. The bytes decide what a block is, not what the tool calls it. For a block that cannot be
+//! sent, a text says what it was.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,6 @@
 //! `--ask`: the person is asked before a call, through Jupyter's stdin, one question at a time.
 //!
-//! Pure: which question is open and what a reply means. `kernel::execute` sends and receives.
+//! Pure: which question is open and what a reply means. `kernel::turn` sends and receives.
 
 use std::collections::VecDeque;
 

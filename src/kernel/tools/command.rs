@@ -6,14 +6,14 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{ChildStdin, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::group::Group;
 use super::limits::{MAX_IMAGE_BASE64, cut, text_limit};
@@ -37,11 +37,30 @@ pub struct Surroundings {
     pub directory: PathBuf,
 }
 
+/// Why an argument cannot be a variable of a script.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadVariable {
+    /// Its name is none of a variable.
+    #[error("the argument `{name}` cannot be a variable of a script")]
+    Unfit {
+        /// The argument's name.
+        name: String,
+    },
+    /// The script would run in other surroundings.
+    #[error(
+        "the argument `{name}` would replace a variable of the environment; give it another name"
+    )]
+    Taken {
+        /// The argument's name.
+        name: String,
+    },
+}
+
 /// Checks that a script's arguments can be its variables.
 ///
 /// # Errors
-/// The first that cannot, as a sentence.
-pub fn check(line: &CommandLine, schema: &Value, around: &Surroundings) -> Result<(), String> {
+/// The first that cannot.
+pub fn check(line: &CommandLine, schema: &Value, around: &Surroundings) -> Result<(), BadVariable> {
     let properties = schema.get("properties").and_then(Value::as_object);
     if matches!(line, CommandLine::Words(_)) {
         return Ok(());
@@ -50,18 +69,14 @@ pub fn check(line: &CommandLine, schema: &Value, around: &Surroundings) -> Resul
         let fits = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && !name.starts_with(|c: char| c.is_ascii_digit());
         if !fits {
-            return Err(format!(
-                "the argument `{name}` cannot be a variable of a script"
-            ));
+            return Err(BadVariable::Unfit { name: name.clone() });
         }
         let taken = around.environment.iter().any(|(other, _)| other == name);
         if taken
             || matches!(name.as_str(), "PATH" | "IFS" | "BASH_ENV" | "ENV")
             || name.starts_with("LD_")
         {
-            return Err(format!(
-                "the argument `{name}` would replace a variable of the environment; give it another name"
-            ));
+            return Err(BadVariable::Taken { name: name.clone() });
         }
     }
     Ok(())
@@ -103,37 +118,16 @@ pub async fn run(
     };
     let input = format!("{arguments}\n");
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = {
-        let reading = async {
-            tokio::join!(
-                feed(stdin, input),
-                read(stdout, &mut out, MAX_OUTPUT_BYTES),
-                read(stderr, &mut err, MAX_STDERR_BYTES)
-            )
-        };
-        tokio::pin!(reading);
-        let work = async {
-            let mut is_read = false;
-            let status = tokio::select! {
-                status = child.wait() => status,
-                _ = &mut reading => {
-                    is_read = true;
-                    child.wait().await
-                }
-            };
-            if !is_read {
-                // What it left running in the background may hold the pipes for ever.
-                tokio::select! {
-                    _ = &mut reading => {}
-                    () = host.sleep(LAST_OUTPUT) => {}
-                }
-            }
-            status
-        };
-        tokio::select! {
-            status = work => Some(status),
-            () = host.sleep(limit) => None,
-        }
+    let reading = async {
+        tokio::join!(
+            feed(stdin, input),
+            read(stdout, &mut out, MAX_OUTPUT_BYTES),
+            read(stderr, &mut err, MAX_STDERR_BYTES)
+        );
+    };
+    let status = tokio::select! {
+        status = ended(&mut child, reading, host.as_ref()) => Some(status),
+        () = host.sleep(limit) => None,
     };
     let err = String::from_utf8_lossy(&err).into_owned();
     match status {
@@ -155,6 +149,25 @@ pub async fn run(
             Answer::failed(failure(&how, &out, &err))
         }
     }
+}
+
+/// Waits until a program has ended and its output is read.
+async fn ended(
+    child: &mut Child,
+    reading: impl Future<Output = ()>,
+    host: &dyn Host,
+) -> io::Result<ExitStatus> {
+    tokio::pin!(reading);
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = &mut reading => return child.wait().await,
+    };
+    // What it left running in the background may hold the pipes for ever.
+    tokio::select! {
+        () = &mut reading => {}
+        () = host.sleep(LAST_OUTPUT) => {}
+    }
+    status
 }
 
 /// Says why a program did not start.

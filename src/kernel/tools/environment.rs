@@ -54,16 +54,33 @@ pub struct Interpreter {
     pub which: &'static str,
 }
 
+/// Why there is no interpreter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoInterpreter {
+    /// The configured one is no file.
+    #[error(
+        "the configuration names `{}` as `python`, and there is no such file",
+        path.display()
+    )]
+    NotThere {
+        /// What is configured, as a whole path.
+        path: PathBuf,
+    },
+    /// None is found anywhere.
+    #[error("there is no `python3` on this machine")]
+    None,
+}
+
 /// Finds the interpreter of Python tools: the configured one, else one `nearby`, else that of the
 /// environment that is active, else the first `python3`.
 ///
 /// # Errors
-/// A sentence when the configured one is no file, or when there is none at all.
+/// When the configured one is no file, or when there is none at all.
 pub fn interpreter(
     configured: Option<&Path>,
     nearby: &[Interpreter],
     environment: &Environment,
-) -> Result<Interpreter, String> {
+) -> Result<Interpreter, NoInterpreter> {
     if let Some(path) = configured {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         return match path.is_file() {
@@ -71,10 +88,7 @@ pub fn interpreter(
                 path,
                 which: "named by the setting `python`",
             }),
-            false => Err(format!(
-                "the configuration names `{}` as `python`, and there is no such file",
-                path.display()
-            )),
+            false => Err(NoInterpreter::NotThere { path }),
         };
     }
     let of = |which: &'static str| move |path: PathBuf| Interpreter { path, which };
@@ -95,7 +109,7 @@ pub fn interpreter(
         .chain(on_path)
         .chain(standard)
         .find(|one| one.path.is_absolute() && one.path.is_file())
-        .ok_or_else(|| "there is no `python3` on this machine".to_owned())
+        .ok_or(NoInterpreter::None)
 }
 
 #[cfg(test)]
@@ -123,7 +137,8 @@ mod tests {
     fn the_configured_interpreter_must_exist() {
         let environment = Environment::default();
         let missing = interpreter(Some(Path::new("/no/such/python")), &[], &environment);
-        assert!(missing.unwrap_err().contains("/no/such/python"));
+        let path = PathBuf::from("/no/such/python");
+        assert_eq!(missing, Err(NoInterpreter::NotThere { path }));
     }
 
     #[test]

@@ -5,9 +5,9 @@
 pub const MAX_TEXT: usize = 50_000;
 /// Characters that code in the sandbox gets, where they cost no tokens.
 pub const MAX_SANDBOX_TEXT: usize = 5_000_000;
-/// The largest image in base64 (`claude-api.md` 6.1).
+/// The largest image in base64 (`docs/protocol.md#images`).
 pub const MAX_IMAGE_BASE64: usize = 10_000_000;
-/// The widest and highest image, in pixels (6.1).
+/// The widest and highest image, in pixels (`docs/protocol.md#images`).
 pub const MAX_IMAGE_SIDE: usize = 8_000;
 /// The largest PDF in base64: a request takes 32 MB, and the conversation needs room too.
 pub const MAX_PDF_BASE64: usize = 20_000_000;

@@ -13,20 +13,37 @@ const TAKEN: [&str; 4] = [
     "memory",
 ];
 
+/// Why a name cannot be a tool's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadName {
+    /// The API does not take it.
+    #[error(
+        "`{name}` cannot be a tool's name: letters a-z, digits, `_` and `-`, at most {}",
+        MAX_NAME
+    )]
+    Unfit {
+        /// As chosen.
+        name: String,
+    },
+    /// It means another tool to the API.
+    #[error("`{name}` is the name of a tool that the API brings itself")]
+    Taken {
+        /// As chosen.
+        name: String,
+    },
+}
+
 /// Checks a name that a person chose.
 ///
 /// # Errors
-/// What is wrong with it, as a clause.
-pub fn check(name: &str) -> Result<(), String> {
+/// What is wrong with it.
+pub fn check(name: &str) -> Result<(), BadName> {
+    let named = || name.to_owned();
     if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(is_fine) {
-        return Err(format!(
-            "`{name}` cannot be a tool's name: letters a-z, digits, `_` and `-`, at most {MAX_NAME}"
-        ));
+        return Err(BadName::Unfit { name: named() });
     }
     if TAKEN.contains(&name) || TOOL_TYPES.iter().any(|tool| tool.name == name) {
-        return Err(format!(
-            "`{name}` is the name of a tool that the API brings itself"
-        ));
+        return Err(BadName::Taken { name: named() });
     }
     Ok(())
 }

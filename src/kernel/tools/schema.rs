@@ -1,7 +1,8 @@
 //! The schema of a tool's arguments: whether the API takes it, and whether arguments fit it.
 //!
-//! Pure. The API refuses a whole request for one bad schema in it, so a bad one never gets into a
-//! conversation: a person's is an error where it is written, a server's is mended or its tool left out.
+//! Pure. If one schema is bad, the API refuses the whole request. So no bad schema gets into a
+//! conversation: in a person's tool it is an error of the cell; in a server's tool it is corrected,
+//! or the tool is left out.
 
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
@@ -15,35 +16,53 @@ const CHOICES: usize = 4;
 /// The most problems told of one call.
 const TOLD: usize = 3;
 
+/// Why the API does not take a schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::kernel) enum BadSchema {
+    /// It is not of an object.
+    #[error("it is no object; arguments have names")]
+    NoObject,
+    /// It has a choice where the API wants the arguments.
+    #[error("the API takes no `{key}` at the top of it; list the arguments in `properties`")]
+    Choice { key: &'static str },
+    /// An argument has a name that the API does not take.
+    #[error(
+        "`{name}` cannot be an argument's name: the API takes letters a-z, digits, `_`, `-` and `.`, at most {}",
+        MAX_NAME
+    )]
+    Argument { name: String },
+    /// It is no schema.
+    #[error("it is not valid at `{place}/`: {said}")]
+    Invalid { place: String, said: String },
+}
+
 /// Checks a schema that a person declared.
 ///
 /// # Errors
-/// What is wrong with it, as a clause.
-pub(super) fn check(schema: &Map<String, Value>) -> Result<(), String> {
+/// What is wrong with it.
+pub(in crate::kernel) fn check(schema: &Map<String, Value>) -> Result<(), BadSchema> {
     if schema.get("type").and_then(Value::as_str) != Some("object") {
-        return Err("it is no object; arguments have names".to_owned());
+        return Err(BadSchema::NoObject);
     }
     if let Some(key) = ["anyOf", "oneOf", "allOf"]
         .iter()
         .find(|key| schema.contains_key(**key))
     {
-        return Err(format!(
-            "the API takes no `{key}` at the top of it; list the arguments in `properties`"
-        ));
+        return Err(BadSchema::Choice { key });
     }
     if let Some(name) = names(schema).find(|name| !is_fine(name)) {
-        return Err(format!(
-            "`{name}` cannot be an argument's name: the API takes letters a-z, digits, `_`, `-` and `.`, at most {MAX_NAME}"
-        ));
+        return Err(BadSchema::Argument { name: name.clone() });
     }
     compile(schema).map(|_| ())
 }
 
-/// Mends the schema of a server's tool.
+/// Corrects the schema of a server's tool.
 ///
 /// # Errors
-/// Why the tool cannot be offered, as a clause.
-pub(super) fn mend(mut schema: Map<String, Value>) -> Result<Map<String, Value>, String> {
+/// Why the tool cannot be offered.
+pub(in crate::kernel) fn mend(
+    mut schema: Map<String, Value>,
+) -> Result<Map<String, Value>, BadSchema> {
     // Without a type it can only be meant as an object, as MCP has it.
     schema.entry("type").or_insert_with(|| json!("object"));
     // Another dialect than the one the API reads.
@@ -70,7 +89,7 @@ pub(super) fn mend(mut schema: Map<String, Value>) -> Result<Map<String, Value>,
 }
 
 /// Says what is wrong with the arguments of a call; `None` when they fit.
-pub(super) fn misfit(schema: &Value, arguments: &Value) -> Option<String> {
+pub(in crate::kernel) fn misfit(schema: &Value, arguments: &Value) -> Option<String> {
     let validator = compile(schema.as_object()?).ok()?;
     let problems: Vec<String> = validator
         .iter_errors(arguments)
@@ -88,7 +107,7 @@ pub(super) fn misfit(schema: &Value, arguments: &Value) -> Option<String> {
 }
 
 /// Returns what a value may be, as a person reads it: `[string]`, `integer | null`, `"a" | "b"`.
-pub(super) fn brief(schema: &Value) -> String {
+pub(in crate::kernel) fn brief(schema: &Value) -> String {
     let list = |key: &str| schema.get(key).and_then(Value::as_array);
     let joined = |parts: Vec<String>| match parts.len() {
         0 => "any".to_owned(),
@@ -128,14 +147,15 @@ fn is_fine(name: &str) -> bool {
     !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(fits)
 }
 
-fn compile(schema: &Map<String, Value>) -> Result<Validator, String> {
+fn compile(schema: &Map<String, Value>) -> Result<Validator, BadSchema> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(false)
         .build(&Value::Object(schema.clone()))
         .map_err(|error| {
-            let said: String = error.to_string().chars().take(LONGEST).collect();
-            format!("it is not valid at `{}/`: {said}", error.instance_path())
+            let said = error.to_string().chars().take(LONGEST).collect();
+            let place = error.instance_path().to_string();
+            BadSchema::Invalid { place, said }
         })
 }
 
@@ -167,7 +187,7 @@ mod tests {
             ),
             (json!({"type": "object", "properties": []}), "not valid"),
         ] {
-            let error = check(&object(&schema)).unwrap_err();
+            let error = check(&object(&schema)).unwrap_err().to_string();
             assert!(error.contains(why), "{schema}: {error}");
         }
         assert_eq!(check(&object(&json!({"type": "object"}))), Ok(()));

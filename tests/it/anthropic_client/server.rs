@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use claude_kernel::anthropic::client::{Client, ClientOptions};
-use claude_kernel::anthropic::request::{Container, MessageParam, MessagesRequest, Role};
+use claude_kernel::anthropic::content::Content;
+use claude_kernel::anthropic::request::{
+    ApiVersion, Container, MessageParam, MessagesRequest, Role,
+};
 use claude_kernel::config::Secret;
-use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -249,10 +251,9 @@ pub(super) fn hello() -> MessagesRequest {
         compaction: None,
         messages: vec![MessageParam {
             role: Role::User,
-            content: to_raw_value(&json!([{"type": "text", "text": "hi"}]))
-                .unwrap()
-                .into(),
+            content: Content::of(&[json!({"type": "text", "text": "hi"})]),
         }],
         betas: Vec::new(),
+        version: ApiVersion::default(),
     }
 }

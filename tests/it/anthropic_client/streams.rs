@@ -3,7 +3,8 @@
 //! `tests/data/streams/NAME.json` is the message the official Python SDK's accumulator builds from
 //! `NAME.sse`, where that SDK knows everything in it.
 
-use claude_kernel::anthropic::accumulate::{Accumulator, UNPARSED_INPUT};
+use claude_kernel::anthropic::accumulate::Accumulator;
+use claude_kernel::anthropic::block::UNPARSED_INPUT;
 use claude_kernel::anthropic::block::{Block, unanswered_server_calls};
 use claude_kernel::anthropic::error::ApiError;
 use claude_kernel::anthropic::event::{Delta, StreamEvent};
@@ -129,6 +130,7 @@ fn an_error_in_mid_stream_is_an_error_of_the_api() {
         ApiError::Stream {
             kind: "overloaded_error".to_owned(),
             message: "Overloaded".to_owned(),
+            code: None,
             request_id: Some("req_011CERR".to_owned()),
         }
     );
@@ -139,6 +141,7 @@ fn an_error_in_mid_stream_is_an_error_of_the_api() {
             error: ApiError::Stream {
                 kind: "error".to_owned(),
                 message: "bad gateway".to_owned(),
+                code: None,
                 request_id: None,
             }
         }

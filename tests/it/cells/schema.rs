@@ -1,6 +1,6 @@
 //! Schemas of structured results: the short form, what is made fit for the API, how answers are judged.
 
-use claude_kernel::cell::schema::{fit, parse_short, read};
+use claude_kernel::chat::schema::{fit, parse_short, read};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use serde_json::{Value, json};

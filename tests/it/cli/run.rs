@@ -44,7 +44,7 @@ fn a_corrupt_connection_file_is_one_clear_sentence() {
     check(b"{\"transport\": ", "not valid JSON");
     check(b"\xff\xfe\x00", "connection file");
     check(b"[1, 2]", "not a JSON object");
-    check(b"{}", "has no `");
+    check(b"{\"transport\": \"ipc\"}", "has no `ip`");
     check_with("shell_port", json!(70000), "`shell_port`");
     check_with("shell_port", json!([]), "`shell_port`");
     check_with("transport", json!("carrier pigeon"), "`transport`");

@@ -1,4 +1,4 @@
-//! Summaries on demand (`claude-api.md` 2.5).
+//! Summaries on demand (`docs/protocol.md#compaction`).
 
 use serde_json::{Value, json};
 
@@ -131,7 +131,7 @@ async fn a_request_for_a_summary_asks_for_nothing_else() {
             "output_config.format",
         ),
         (
-            json!({"model": "claude-haiku-5-5"}),
+            json!({"model": "claude-haiku-4-5"}),
             "does not support compaction",
         ),
         (

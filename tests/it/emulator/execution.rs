@@ -123,7 +123,9 @@ async fn a_result_comes_whole_and_the_container_with_the_end() {
     backend.message(&body).await;
     backend.emulator.faults().add(fault).await.unwrap();
     for _ in 0..2 {
-        assert!(backend.refusal(&body, "").await.contains(id));
+        let answer = backend.post("/v1/messages", &body).await;
+        assert_eq!(answer.status, 404, "{}", answer.body);
+        assert!(answer.body.contains(&format!("Container not found: {id}")));
     }
 }
 

@@ -192,7 +192,10 @@ async fn models_are_paged_both_ways() {
     assert_eq!(back.json()["has_more"], true);
 
     let deprecated = backend.get("/v1/models?lifecycle%5B%5D=deprecated").await;
-    assert_eq!(ids(&deprecated.json()), ["claude-sonnet-4-5"]);
+    assert_eq!(
+        ids(&deprecated.json()),
+        ["claude-opus-4-5", "claude-sonnet-4-5"]
+    );
     for wrong in [
         "limit=0",
         "limit=1001",

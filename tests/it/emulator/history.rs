@@ -54,6 +54,9 @@ async fn messages_have_content_and_an_order() {
             say(json!([user(json!("a")), system("now brief"), claude(json!("b")), user(json!("c"))])),
             say(json!([user(json!("a")), claude(json!([run("s"), ran("s")])), system("x")])),
             ask(json!({"model": "claude-opus-4-5", "messages": [user(json!("a")), claude(json!("{"))]})),
+            say(json!([user(json!([text("a"), text(" \n")]))])),
+            say(json!([user(json!("a")), claude(json!([text("\n\n"), text("b"), text(" ")])), user(json!("c"))])),
+            say(json!([user(json!("a")), claude(json!([text(" "), call("t")])), user(json!([result("t")]))])),
         ],
     )
     .await;
@@ -68,7 +71,11 @@ async fn messages_have_content_and_an_order() {
             (say(json!([system("a"), user(json!("b"))])), "messages: first message must use the \"user\" role"),
             (say(json!([user(json!([]))])), "messages.0: all messages must have non-empty content"),
             (say(json!([user(json!(""))])), "messages.0.content.0: text content blocks must be non-empty"),
-            (say(json!([user(json!([text("a"), text(" \n")]))])), "messages.0.content.1: text content blocks must contain non-whitespace text"),
+            (say(json!([user(json!([text("a"), text("")]))])), "messages.0.content.1: text content blocks must be non-empty"),
+            (say(json!([user(json!(" \n"))])), "messages.0.content.0: text content blocks must contain non-whitespace text"),
+            (say(json!([user(json!("a")), claude(json!([text(" "), run("s"), ran("s")])), user(json!("c"))])), "messages.1.content.0: text content blocks must contain non-whitespace text"),
+            (say(json!([user(json!("a")), claude(json!([text(""), text("b")])), user(json!("c"))])), "messages.1.content.0: text content blocks must be non-empty"),
+            (say(json!([user(json!("a")), claude(json!([call("t")])), user(json!([{"type": "tool_result", "tool_use_id": "t", "content": [text("")]}]))])), "messages.2.content.0.content.0: text content blocks must be non-empty"),
             (say(json!([user(json!("a")), claude(json!("b"))])), PREFILL),
             (say(json!([user(json!("a")), claude(json!([run("s"), ran("s"), text("b")]))])), PREFILL),
             (brief("claude-sonnet-5"), "messages.1: `system` messages are not supported by claude-sonnet-5"),
@@ -106,6 +113,16 @@ async fn tool_calls_are_answered_at_once_and_completely() {
                 user(json!([result("t1")])),
                 claude(json!([call("t2")])),
                 user(json!([result("t2")]))
+            ])),
+            // An id may come back in another turn.
+            say(json!([
+                user(json!("a")),
+                claude(json!([call("t1")])),
+                user(json!([result("t1")])),
+                claude(json!([call("t1"), run("s1"), ran("s1")])),
+                user(json!([result("t1")])),
+                claude(json!([run("s1"), ran("s1"), text("b")])),
+                user(json!("c"))
             ])),
         ],
     )
@@ -223,10 +240,19 @@ async fn server_tool_calls_keep_their_results() {
 #[tokio::test]
 async fn an_unknown_container_or_file_is_refused() {
     let backend = Backend::start().await;
-    let said = backend
-        .refusal(&ask(json!({"container": "container_gone"})), "")
-        .await;
-    assert!(said.contains("container_gone"), "{said}");
+    let mut named = ask(json!({
+        "container": "container_gone",
+        "tools": [{"type": "code_execution_20260521", "name": "code_execution"}],
+    }));
+    let answer = backend.post("/v1/messages", &named).await;
+    let error =
+        json!({"type": "not_found_error", "message": "Container not found: container_gone"});
+    assert_eq!((answer.status, &answer.json()["error"]), (404, &error));
+    named["stream"] = json!(true);
+    let answer = backend.post("/v1/messages", &named).await;
+    let data = answer.body.strip_prefix("event: error\ndata: ").unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
+    assert_eq!((answer.status, &data["error"]), (200, &error));
     let upload = say(json!([user(
         json!([{"type": "container_upload", "file_id": "file_gone"}])
     )]));

@@ -211,7 +211,7 @@ async fn effort_and_structured_output_have_their_limits() {
         "",
         vec![
             (effort("claude-opus-5-5", "huge"), "output_config.effort: Input should be 'low', 'medium'"),
-            (effort("claude-opus-4-6", "xhigh"), "output_config.effort: 'xhigh' is not supported by claude-opus-4-6"),
+            (effort("claude-opus-4-6", "xhigh"), "This model does not support effort level 'xhigh'. Supported levels: high, low, max, medium."),
             (effort("claude-haiku-4-5", "low"), "output_config.effort: claude-haiku-4-5 does not support effort"),
             (schema(json!({"type": "object", "properties": {}})), "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false"),
             (schema(json!({"type": "array", "items": {"type": "string", "minLength": 2}})), "output_config.format.schema.items: property `minLength` is not supported"),

@@ -1,4 +1,5 @@
-//! Tools that come and go in the middle of a conversation (`claude-api.md` 2.5, 2.6).
+//! Tools that come and go in the middle of a conversation
+//! (`docs/protocol.md#compaction, #tool-changes`).
 
 use claude_kernel::emulator::faults::{Fault, FaultKind};
 use serde_json::{Value, json};

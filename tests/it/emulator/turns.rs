@@ -47,8 +47,8 @@ async fn a_stream_has_the_events_of_the_reference_in_their_order() {
         names,
         [
             "message_start",
-            "ping",
             "content_block_start",
+            "ping",
             "thinking_delta",
             "signature_delta",
             "content_block_stop",
@@ -67,7 +67,7 @@ async fn a_stream_has_the_events_of_the_reference_in_their_order() {
     let delta = &events[10].1;
     assert_eq!(
         delta["delta"],
-        json!({"stop_reason": "end_turn", "stop_sequence": null, "stop_details": null, "container": null})
+        json!({"stop_reason": "end_turn", "stop_sequence": null, "stop_details": null})
     );
     assert_eq!(
         delta["usage"]["input_tokens"],

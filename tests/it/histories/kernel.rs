@@ -1,26 +1,29 @@
-//! The kernel's side of a random history: the conversations and the turn loop, and a journal that
-//! is read again.
+//! The kernel's side of a random history, and all that the rest of it knows of the kernel: how a
+//! conversation is kept, how a turn is asked and driven, and a journal that is read again.
 
 use std::collections::VecDeque;
 
+use claude_kernel::anthropic::block::Block;
 use claude_kernel::anthropic::error::ApiError;
+use claude_kernel::anthropic::event::StreamEvent;
 use claude_kernel::anthropic::model::{self, Effort};
-use claude_kernel::anthropic::request::{MessagesRequest, Role};
-use claude_kernel::chat::action::{Action, Input, Plan, UpFront};
+use claude_kernel::anthropic::request::MessagesRequest;
+use claude_kernel::chat::action::{Action, Input, Terms};
+use claude_kernel::chat::conversation::Conversations;
 use claude_kernel::chat::conversation::order::CellKey;
-use claude_kernel::chat::conversation::{Conversations, Planned};
-use claude_kernel::chat::question::Question;
+use claude_kernel::chat::input::{Gone, Input as File, VisibleAs};
 use claude_kernel::chat::record::Record;
 use claude_kernel::chat::settings::{Languages, Settings, ThinkingShow};
-use claude_kernel::chat::tool_changes;
-use claude_kernel::chat::turn::{ToolResult, TurnEnd, Update};
+use claude_kernel::chat::turn::ask::Ask;
+use claude_kernel::chat::turn::compose::{compose, nothing_to_sum_up, summary_record};
+use claude_kernel::chat::turn::facts::{Diagnostics, Facts, Sandbox};
+use claude_kernel::chat::turn::{FinishedTurn, ToolResult, TurnEnd, Update};
 use claude_kernel::chat::turn_loop::TurnLoop;
 use claude_kernel::chat::web::Web;
+use claude_kernel::kernel::inputs::Inputs;
 use serde_json::{Value, json};
 
-use super::Op;
-use super::claude::{Answer, Claude, End};
-use super::page::{Page, Saves};
+use super::claude::{Answered, Claude, Sent};
 
 const MODELS: &[&str] = &[
     "claude-opus-5-5",
@@ -28,221 +31,115 @@ const MODELS: &[&str] = &[
     "claude-fable-5-2",
     "claude-haiku-5-5",
     "claude-opus-5",
+    "claude-sonnet-5",
     "claude-opus-4-7",
     "claude-haiku-4-5",
 ];
 
-/// How often the history met what it is about.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    requests: u32,
-    thinking_sent: u32,
-    thinking_lost: u32,
-    notices: u32,
-    kept: u32,
-    cut: u32,
-    restarts: u32,
-    rounds: u32,
-    summaries: u32,
-    tool_changes: u32,
-    tool_changes_refused: u32,
+/// When a turn does not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    Never,
+    /// The person stops it after so many events.
+    Interrupt(u8),
+    /// The connection breaks after so many events.
+    Break(u8),
 }
 
-impl Seen {
-    pub(super) fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.thinking_sent += other.thinking_sent;
-        self.thinking_lost += other.thinking_lost;
-        self.notices += other.notices;
-        self.kept += other.kept;
-        self.cut += other.cut;
-        self.restarts += other.restarts;
-        self.rounds += other.rounds;
-        self.summaries += other.summaries;
-        self.tool_changes += other.tool_changes;
-        self.tool_changes_refused += other.tool_changes_refused;
-    }
+/// How a turn ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) how: How,
+    /// What the person was told.
+    pub(super) notices: Vec<String>,
+    pub(super) is_kept: bool,
+    pub(super) is_cut: bool,
+    /// Whether turns above it lost their thinking for good.
+    pub(super) lost_thinking: bool,
+}
 
-    pub(super) fn check(&self, histories: u32) {
-        let all = [
-            self.requests / 5,
-            self.thinking_sent,
-            self.thinking_lost * 10,
-            self.notices * 4,
-            self.kept,
-            self.cut * 4,
-            self.restarts * 4,
-            self.rounds,
-            self.summaries * 10,
-        ];
-        assert!(all.iter().all(|count| *count > histories / 2), "{self:?}");
-    }
-
-    pub(super) fn check_tools(&self, histories: u32) {
-        let all = [
-            self.tool_changes,
-            self.tool_changes_refused * 4,
-            self.summaries * 4,
-            self.thinking_sent,
-        ];
-        assert!(all.iter().all(|count| *count > histories / 2), "{self:?}");
-    }
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum How {
+    Finished,
+    Refused,
+    Interrupted,
+    Failed(String),
 }
 
 /// One notebook's kernel.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Kernel {
     conversations: Conversations,
+    inputs: Inputs,
     journal: Vec<String>,
     settings: Settings,
-    page: Page,
-    saves: Saves,
     saved: Vec<String>,
-    claude: Claude,
-    prompts: u32,
-    forks: u32,
-    /// Whether the API takes tools that change in mid-conversation.
-    changes_tools: bool,
-    pub(super) seen: Seen,
+    diagnostics: Diagnostics,
 }
 
 impl Kernel {
-    pub(super) fn new(saves: Saves, changes_tools: bool) -> Self {
-        Self {
-            conversations: Conversations::default(),
-            journal: Vec::new(),
-            settings: Settings::default(),
-            page: Page::new(saves),
-            saves,
-            saved: Vec::new(),
-            claude: Claude::default(),
-            prompts: 0,
-            forks: 0,
-            changes_tools,
-            seen: Seen::default(),
-        }
+    /// The name of the conversation that cells talk in.
+    pub(super) fn thread(&self) -> &str {
+        &self.conversations.current().name
     }
 
-    /// Something happens; an error is what must not be.
-    pub(super) fn take(&mut self, op: &Op) -> Result<(), String> {
-        // The front end that always saves names its cells.
-        let is_named = self.saves == Saves::Always;
-        match op {
-            Op::Run(at, answer) => match self.page.cell(*at) {
-                Some(cell) => self.run(cell, answer)?,
-                None => {
-                    let cell = self.page.insert(*at);
-                    self.run(cell, answer)?;
-                }
-            },
-            Op::Insert(at, answer) => {
-                let cell = self.page.insert(*at);
-                self.run(cell, answer)?;
-            }
-            Op::Nameless(_) | Op::Document(..) if is_named => {}
-            Op::Nameless(answer) => {
-                let cell = self.conversations.order().next_run();
-                self.run(cell, answer)?;
-            }
-            Op::Document(at, answer) => {
-                let address = format!("vscode-notebook-cell:/n.ipynb#W{}", at % 4);
-                self.run(CellKey::of_id(&address), answer)?;
-            }
-            Op::Delete(at) => self.page.delete(*at),
-            Op::Restore(at) => self.page.restore(*at),
-            Op::Move(from, to) => self.page.shift(*from, *to),
-            Op::Save if self.saves == Saves::Sometimes => self.save(),
-            Op::Save => {}
-            Op::Undo => {
-                self.page.undo();
-                self.record_all(self.conversations.undo());
-            }
-            Op::Fork(at) => {
-                let Some(cell) = self.page.cell(*at) else {
-                    return Ok(());
-                };
-                self.before(&cell);
-                self.forks += 1;
-                let name = format!("fork-{}", self.forks);
-                self.page.fork(&name, &cell);
-                self.record(self.conversations.fork(&name, &cell));
-            }
-            Op::Thread(number) => {
-                let name = match number % 3 {
-                    0 => "main".to_owned(),
-                    1 => "aside".to_owned(),
-                    _ => format!("fork-{}", self.forks),
-                };
-                self.page.thread.clone_from(&name);
-                self.record(Record::Thread { name });
-            }
-            Op::Setting(number) => self.set(*number),
-            Op::Tool(number) => self.change_tool(*number),
-            Op::Model(number) => {
-                self.settings.model = MODELS[usize::from(*number) % MODELS.len()].to_owned();
-                self.settings.effort = None;
-            }
-            Op::Restart => self.restart()?,
-            Op::ResetChat => {
-                self.page.forget();
-                let thread = self.conversations.current().name.clone();
-                self.record(Record::Reset { thread });
-            }
-            Op::Compact(at) => {
-                let Some(cell) = self.page.cell(*at) else {
-                    return Ok(());
-                };
-                let plan = self
-                    .conversations
-                    .plan_compaction(&cell, &self.settings, None);
-                let compacts = model::lookup(&self.settings.model).is_some_and(|it| it.compacts);
-                if let Some(plan) = plan.filter(|_| compacts) {
-                    self.claude.begin();
-                    self.claude.judge(&plan.request)?;
-                    let mut block =
-                        json!({"type": "compaction", "content": "So far.", "signature": "s"});
-                    if at % 3 > 0 {
-                        let in_force = tool_changes::in_force(&plan.request);
-                        let changes = tool_changes::blocks(&plan.request.tools, &in_force);
-                        block["tool_changes"] = json!(changes);
-                    }
-                    self.seen.summaries += 1;
-                    self.record_all(plan.record(&[block]));
-                }
-            }
-            Op::ResetSandbox => {
-                self.page.current().container = None;
-                self.record_all(self.conversations.container_changed(None));
-            }
-        }
-        Ok(())
+    pub(super) fn next_run(&self) -> CellKey {
+        self.conversations.order().next_run()
     }
 
-    fn record(&mut self, record: Record) {
-        self.journal.push(serde_json::to_string(&record).unwrap());
-        self.conversations.apply(record);
-    }
-
-    fn record_all(&mut self, record: Option<Record>) {
-        record.into_iter().for_each(|record| self.record(record));
-    }
-
-    fn save(&mut self) {
-        self.saved.clone_from(&self.page.cells);
+    pub(super) fn save(&mut self, cells: &[String]) {
+        self.saved = cells.to_vec();
         self.conversations.set_file_order(self.saved.clone());
     }
 
-    fn set(&mut self, number: u8) {
+    pub(super) fn deleted(&mut self, cells: impl Iterator<Item = CellKey>) {
+        self.record_all(self.conversations.detached(cells));
+    }
+
+    pub(super) fn undo(&mut self) {
+        self.record_all(self.conversations.undo());
+    }
+
+    pub(super) fn fork(&mut self, name: &str, cell: &CellKey) {
+        self.record(self.conversations.fork(name, cell));
+    }
+
+    pub(super) fn switch(&mut self, name: &str) {
+        self.record(Record::Thread {
+            name: name.to_owned(),
+        });
+    }
+
+    pub(super) fn reset_chat(&mut self) {
+        let thread = self.thread().to_owned();
+        self.record(Record::Reset { thread });
+    }
+
+    pub(super) fn reset_sandbox(&mut self) {
+        self.record_all(self.conversations.container_changed(None));
+    }
+
+    pub(super) fn model(&mut self, number: u8) {
+        self.settings.model = MODELS[usize::from(number) % MODELS.len()].to_owned();
+        self.settings.effort = None;
+    }
+
+    pub(super) fn set(&mut self, number: u8) {
         let settings = &mut self.settings;
         let languages = |bash, python| Languages { bash, python };
         let toggle = |is_on: bool| (!is_on).then(|| format!("Be brief, {number}."));
-        match number % 12 {
+        match number % 14 {
             0 => settings.system = toggle(settings.system.is_some()),
             1 if settings.presets.is_empty() => settings.presets.push("analyst".to_owned()),
             1 => settings.presets.clear(),
             2 => settings.languages = languages(true, true),
             3 => settings.languages = languages(true, false),
-            4 => settings.languages = languages(false, false),
+            // `%tools none`: nothing that needs a sandbox.
+            4 => {
+                settings.languages = languages(false, false);
+                settings.dated_tools.clear();
+            }
+            12 | 13 => settings.languages = languages(number % 28 > 13, false),
             5 | 6 => settings.web = settings.web.is_none().then(Web::default),
             7 if settings.dated_tools.is_empty() => settings
                 .dated_tools
@@ -255,7 +152,7 @@ impl Kernel {
         }
     }
 
-    fn change_tool(&mut self, number: u8) {
+    pub(super) fn change_tool(&mut self, number: u8) {
         let tools = &mut self.settings.client_tools;
         let name = if number.is_multiple_of(2) {
             "mine"
@@ -263,7 +160,11 @@ impl Kernel {
             "yours"
         };
         let about = format!("version {}", number / 8);
-        let tool = json!({"name": name, "description": about, "input_schema": {"type": "object"}});
+        let mut tool =
+            json!({"name": name, "description": about, "input_schema": {"type": "object"}});
+        if !number.is_multiple_of(3) {
+            tool["allowed_callers"] = json!(["direct", "code_execution_20260120"]);
+        }
         let known = tools.iter().position(|tool| tool["name"] == name);
         match known {
             Some(at) if number % 8 < 4 => drop(tools.remove(at)),
@@ -272,191 +173,265 @@ impl Kernel {
         }
     }
 
-    /// What a front end tells with the request of a cell.
-    fn before(&mut self, cell: &CellKey) {
-        if self.saves == Saves::Always {
-            self.save();
-        }
-        let deleted = std::mem::take(&mut self.page.deleted);
-        let deleted: Vec<CellKey> = deleted.iter().map(|id| CellKey::of_id(id)).collect();
-        self.page.told(&deleted, cell);
-        let others = deleted.into_iter().filter(|other| other != cell);
-        self.record_all(self.conversations.detached(others));
+    /// A file was uploaded, and goes with the next prompt.
+    pub(super) fn attach(&mut self, file_id: &str, number: u8) {
+        self.inputs.add(File {
+            file_id: file_id.to_owned(),
+            name: format!("{file_id}.txt"),
+            path: format!("/n/{file_id}.txt").into(),
+            size_bytes: 1,
+            sha256: "0a".repeat(32),
+            mime_type: "text/plain".to_owned(),
+            expires_at: None,
+            visible_as: None,
+            sandbox: false,
+            turns: Vec::new(),
+        });
+        let (visible_as, sandbox) = match number % 4 {
+            0 => (Some(VisibleAs::Image), false),
+            1 => (Some(VisibleAs::Document), false),
+            2 => (None, true),
+            _ => (Some(VisibleAs::Document), true),
+        };
+        self.inputs.wait(file_id, visible_as, sandbox);
+        self.tell_journal();
     }
 
-    fn run(&mut self, cell: CellKey, answer: &Answer) -> Result<(), String> {
-        self.before(&cell);
-        self.prompts += 1;
-        let prompt = format!("question {}", self.prompts);
-        self.page.runs(&cell);
-        self.record_all(self.conversations.ran(&cell));
-        let expected = self.page.above(&cell);
-        let container = self.page.current().container.clone();
-        let Planned {
-            request,
-            question,
-            opening,
-        } = self
-            .conversations
-            .plan(&cell, &self.settings, &Question::of(&prompt));
-        if let Some(expected) = expected {
-            let mut expected: Vec<String> = expected.into_iter().map(|(_, said, _)| said).collect();
-            expected.push(prompt.clone());
-            let sent = prompts(&request);
-            // A summary may stand for the first of them.
-            let is_summed = request.messages.first().map(|said| said.role) == Some(Role::Assistant);
-            if sent != expected && !(is_summed && expected.ends_with(&sent)) {
-                return Err(format!("Claude sees {sent:?}, above stands {expected:?}"));
-            }
+    /// `%rm`: the API has the file no longer.
+    pub(super) fn remove(&mut self, file_id: &str) {
+        self.inputs.remove(file_id);
+        self.tell_journal();
+    }
+
+    /// Has the turns above a cell summed up, where the model can.
+    pub(super) fn compact(
+        &mut self,
+        cell: &CellKey,
+        mut api: impl FnMut(&Sent) -> Result<Answered, String>,
+    ) -> Result<bool, String> {
+        let compacts = model::lookup(&self.settings.model).is_some_and(|it| it.compacts);
+        if !compacts || nothing_to_sum_up(&self.conversations, cell, &self.settings) {
+            return Ok(false);
         }
-        if request.container.id != container {
-            let sent = &request.container.id;
-            return Err(format!("the sandbox is {container:?}, sent is {sent:?}"));
-        }
-        self.look(&request);
-        let mut turn = TurnLoop::start(Plan {
-            request,
-            question,
-            turn: opening.number,
-            standing: opening.standing.clone(),
-            up_front: opening
-                .up_front
-                .clone()
-                .map(|prefix| UpFront { prefix, tokens: 0 }),
-            wanted: None,
-            effort: self.settings.effort,
-            offline: false,
-            prices: std::sync::Arc::default(),
-            allowance: None,
-        });
-        let end = self.drive(&mut turn, answer)?;
-        let kept = match end {
-            TurnEnd::Finished(kept) => Some(kept),
-            TurnEnd::Interrupted { kept } | TurnEnd::Failed { kept, .. } => kept,
-            TurnEnd::Refused { .. } => None,
+        let ask = Ask::compaction(cell.clone(), self.settings.clone(), None);
+        let composed = compose(&self.conversations, &ask, &self.facts(), &[]);
+        let Answered::Events(events) = api(&sent(&composed.request))? else {
+            return Ok(false);
+        };
+        let opened = events.iter().map(|event| &event["content_block"]);
+        let blocks = opened.filter(|block| block.is_object()).cloned();
+        let blocks: Vec<Block> = blocks.map(Block::from_raw).collect();
+        let record = summary_record(&composed.sent, &blocks);
+        let is_made = record.is_some();
+        self.record_all(record);
+        Ok(is_made)
+    }
+
+    /// Asks a question in a cell and drives the turn to its end.
+    pub(super) fn ask(
+        &mut self,
+        cell: &CellKey,
+        prompt: &str,
+        claude: &mut Claude,
+        stop: Stop,
+    ) -> Result<Ended, String> {
+        self.record_all(self.conversations.ran(cell));
+        let (mut turn, told) = self.start(cell, prompt);
+        let (end, mut notices) = drive(&mut turn, &self.conversations, claude, stop)?;
+        notices.extend(told);
+        self.diagnostics = turn.facts().diagnostics;
+        let (kept, how) = match end {
+            TurnEnd::Finished(kept) => (Some(kept), How::Finished),
+            TurnEnd::Interrupted { kept } => (kept, How::Interrupted),
+            TurnEnd::Failed { kept, error } => (kept, How::Failed(error.to_string())),
+            TurnEnd::Refused { .. } => (None, How::Refused),
             other @ TurnEnd::OverBudget { .. } => return Err(format!("{other:?}")),
         };
-        self.seen.cut += u32::from(kept.as_ref().is_some_and(|kept| kept.cut.is_some()));
+        let is_cut = kept.as_ref().is_some_and(|kept| kept.cut.is_some());
         let container = turn.container().map(str::to_owned);
-        let record = kept.and_then(|kept| {
-            self.conversations
-                .turn_record(opening, *kept, container.as_deref())
-        });
-        self.page.current().container.clone_from(&container);
-        match record {
-            Some(record) => {
-                if let Record::Turn(turn) = &record {
-                    self.seen.kept += 1;
-                    self.seen.thinking_lost += u32::from(!turn.stripped.is_empty());
-                }
-                self.page.said(&cell, &prompt);
-                self.record(record);
-            }
-            None => self.record_all(self.conversations.container_changed(container.as_deref())),
-        }
-        Ok(())
+        let record = kept.as_deref().and_then(FinishedTurn::record);
+        let lost_thinking =
+            matches!(&record, Some(Record::Turn(turn)) if !turn.stripped.is_empty());
+        let is_kept = record.is_some();
+        let changed = || self.conversations.container_changed(container.as_deref());
+        let record = record.or_else(changed);
+        self.record_all(record);
+        self.tell_journal();
+        Ok(Ended {
+            how,
+            notices,
+            is_kept,
+            is_cut,
+            lost_thinking,
+        })
     }
 
-    /// Plays a turn to its end; every request of it is judged.
-    fn drive(&mut self, turn: &mut TurnLoop, answer: &Answer) -> Result<TurnEnd, String> {
-        let mut left = match answer.end {
-            End::Interrupt(events) | End::Break(events) => Some(events % 40),
-            End::Whole | End::MaxTokens | End::Refusal | End::Forbidden => None,
-        };
-        self.claude.begin();
-        let mut inputs = VecDeque::new();
-        let mut calls = 0;
-        loop {
-            while let Some(action) = turn.poll() {
-                match action {
-                    Action::Call(request) => {
-                        if tool_changes::are_in(&request) && !self.changes_tools {
-                            self.seen.tool_changes_refused += 1;
-                            inputs.push_back(failed(400, "invalid_request_error"));
-                            continue;
-                        }
-                        let taken = self.claude.judge(&request)?;
-                        self.seen.requests += 1;
-                        self.seen.tool_changes += u32::from(tool_changes::are_in(&request));
-                        self.seen.rounds += u32::from(calls > 0);
-                        inputs.clear();
-                        if answer.end == End::Forbidden {
-                            inputs.push_back(failed(403, "permission_error"));
-                        } else {
-                            let events = self.claude.answer(&request, taken, answer, calls);
-                            inputs.extend(events.into_iter().map(Input::Event));
-                        }
-                        calls += 1;
-                    }
-                    Action::RunTool(call) => inputs.push_back(Input::ToolDone {
-                        id: call.id,
-                        result: ToolResult {
-                            content: json!("done"),
-                            is_error: false,
-                            elapsed: std::time::Duration::ZERO,
-                            printed: String::new(),
-                        },
-                    }),
-                    Action::Show(Update::Notice(text)) if text.contains("is gone") => {
-                        return Err(format!("a request was repaired: {text}"));
-                    }
-                    Action::Finish(end) => return Ok(*end),
-                    Action::Show(_) | Action::Wait(_) | Action::Fetch { .. } | Action::Save(_) => {}
-                }
-            }
-            let input = match (left, answer.end) {
-                (Some(0), End::Interrupt(_)) => Input::Interrupted,
-                (Some(0), _) => Input::EndOfStream,
-                _ => inputs.pop_front().ok_or("the turn waits for ever")?,
-            };
-            // Once is enough, and means nothing while tools run.
-            left = left.and_then(|left| left.checked_sub(1));
-            turn.handle(input);
+    fn facts(&self) -> Facts {
+        let container = self.conversations.current().container();
+        Facts {
+            files: self.inputs.files(container),
+            sandbox: Sandbox::of(container),
+            diagnostics: self.diagnostics,
+            ..Facts::default()
         }
     }
 
-    fn look(&mut self, request: &MessagesRequest) {
-        let thinks = |said: &&_| {
-            let said: &&claude_kernel::anthropic::request::MessageParam = said;
-            said.content.get().contains(r#""type":"thinking""#)
+    fn start(&self, cell: &CellKey, prompt: &str) -> (TurnLoop, Option<String>) {
+        let ask = Ask {
+            attachments: self.inputs.waiting(),
+            ..Ask::of(cell.clone(), self.settings.clone(), prompt)
         };
-        self.seen.thinking_sent += u32::from(request.messages.iter().any(|said| thinks(&said)));
-        let notices = request.messages.iter();
-        let notices = notices.filter(|said| said.role == Role::System);
-        self.seen.notices += u32::from(notices.count() > 0);
+        let facts = self.facts();
+        let first = compose(&self.conversations, &ask, &facts, &[]);
+        let told = self.inputs.sentence_of_files_again(&first.files_again);
+        let turn = TurnLoop::start(ask, facts, Terms::default(), first);
+        (turn, told)
     }
 
     /// Another process reads the journal and stands where this one stood.
-    fn restart(&mut self) -> Result<(), String> {
-        let mut again = Conversations::default();
+    pub(super) fn restart(&mut self) -> Result<(), String> {
+        let mut again = Self {
+            settings: self.settings.clone(),
+            saved: self.saved.clone(),
+            diagnostics: self.diagnostics,
+            ..Self::default()
+        };
         for line in &self.journal {
             again.apply(Record::parse(line).map_err(|error| format!("{line}: {error}"))?);
         }
-        again.set_file_order(self.saved.clone());
-        let cell = again.order().next_run();
-        let question = Question::of("still there?");
-        let plan = |conversations: &Conversations| {
-            let planned = conversations.plan(&cell, &self.settings, &question);
-            serde_json::to_string(&planned.request).unwrap()
+        again.conversations.set_file_order(self.saved.clone());
+        let cell = again.next_run();
+        let plan = |kernel: &Self| {
+            let (mut turn, ..) = kernel.start(&cell, "still there?");
+            let first = std::iter::from_fn(|| turn.poll(&kernel.conversations));
+            let calls = first.filter_map(|action| match action {
+                Action::Call(request) => Some(sent(&request).body.to_string()),
+                _ => None,
+            });
+            calls.collect::<Vec<String>>()
         };
-        let (before, after) = (plan(&self.conversations), plan(&again));
+        let (before, after) = (plan(self), plan(&again));
         if before != after {
-            return Err(format!("after a restart:\n{after}\nbefore:\n{before}"));
+            return Err(format!("after a restart:\n{after:?}\nbefore:\n{before:?}"));
         }
-        self.seen.restarts += 1;
-        self.conversations = again;
+        again.journal = std::mem::take(&mut self.journal);
+        *self = again;
         self.record(Record::Restarted);
-        self.page.restart();
         Ok(())
+    }
+
+    fn record(&mut self, record: Record) {
+        self.journal.push(serde_json::to_string(&record).unwrap());
+        self.apply(record);
+    }
+
+    fn record_all(&mut self, record: Option<Record>) {
+        record.into_iter().for_each(|record| self.record(record));
+    }
+
+    fn tell_journal(&mut self) {
+        let news = self.inputs.news();
+        let lines = news.iter().map(serde_json::to_string);
+        self.journal.extend(lines.map(Result::unwrap));
+    }
+
+    /// As the kernel's memory takes records.
+    fn apply(&mut self, record: Record) {
+        match &record {
+            Record::Input { input, waits } => self.inputs.known(input, *waits),
+            Record::InputGone { file_id, again } => self.inputs.known_gone(&Gone {
+                file_id: file_id.clone(),
+                again: again.clone(),
+            }),
+            Record::Turn(turn) => self.inputs.sent(turn),
+            Record::Container { id: Some(id), .. } => self.inputs.watch(id),
+            _ => {}
+        }
+        self.conversations.apply(record);
     }
 }
 
-fn failed(status: u16, kind: &str) -> Input {
+/// Plays a turn to its end; returns it, and what the person was told.
+fn drive(
+    turn: &mut TurnLoop,
+    conversations: &Conversations,
+    claude: &mut Claude,
+    stop: Stop,
+) -> Result<(TurnEnd, Vec<String>), String> {
+    let mut left = match stop {
+        Stop::Interrupt(events) | Stop::Break(events) => Some(events),
+        Stop::Never => None,
+    };
+    let mut inputs = VecDeque::new();
+    let mut notices = Vec::new();
+    loop {
+        while let Some(action) = turn.poll(conversations) {
+            match action {
+                Action::Call(request) => {
+                    inputs.clear();
+                    match claude.called(&sent(&request))? {
+                        Answered::Events(events) => inputs.extend(events.into_iter().map(read)),
+                        Answered::Refused {
+                            status,
+                            kind,
+                            message,
+                        } => inputs.push_back((failed(status, kind, message), None)),
+                    }
+                }
+                Action::RunTool(call) => {
+                    let result = ToolResult {
+                        content: json!("done"),
+                        is_error: false,
+                        elapsed: std::time::Duration::ZERO,
+                        printed: String::new(),
+                    };
+                    let id = call.id;
+                    inputs.push_back((Input::ToolDone { id, result }, None));
+                }
+                Action::Wait(_) => inputs.push_back((Input::Waited, None)),
+                Action::Show(Update::Notice(text)) => notices.push(text),
+                Action::Finish(end) => return Ok((*end, notices)),
+                Action::Show(_) | Action::Fetch { .. } | Action::Save(_) => {}
+            }
+        }
+        let input = match (left, stop) {
+            (Some(0), Stop::Interrupt(_)) => Input::Interrupted,
+            (Some(0), _) => Input::EndOfStream,
+            _ => {
+                let (input, event) = inputs.pop_front().ok_or("the turn waits for ever")?;
+                event.iter().for_each(|event| claude.delivered(event));
+                input
+            }
+        };
+        // Once is enough, and means nothing while tools run.
+        left = left.and_then(|left| left.checked_sub(1));
+        turn.handle(input);
+    }
+}
+
+fn sent(request: &MessagesRequest) -> Sent {
+    Sent {
+        body: serde_json::to_value(request).unwrap(),
+        betas: request.betas.clone(),
+    }
+}
+
+/// An event as the client hands it over: an error ends the stream.
+fn read(event: Value) -> (Input, Option<Value>) {
+    let kind = event["type"].as_str().unwrap();
+    let input = match StreamEvent::parse(kind, &event.to_string()).unwrap() {
+        StreamEvent::Error { error } => Input::Failed { error, random: 0.0 },
+        read => Input::Event(read),
+    };
+    (input, Some(event))
+}
+
+fn failed(status: u16, kind: &str, message: String) -> Input {
     Input::Failed {
         error: ApiError::Status {
             status,
             kind: kind.to_owned(),
-            message: "no".to_owned(),
+            message,
             code: None,
             request_id: None,
             retry_after: None,
@@ -464,16 +439,4 @@ fn failed(status: u16, kind: &str) -> Input {
         },
         random: 0.0,
     }
-}
-
-/// What the person asked, as a request has it.
-fn prompts(request: &MessagesRequest) -> Vec<String> {
-    let asked = request.messages.iter();
-    let asked = asked.filter(|said| said.role == Role::User);
-    asked
-        .filter_map(|said| {
-            let blocks: Vec<Value> = serde_json::from_str(said.content.get()).unwrap();
-            Some(blocks.last()?["text"].as_str()?.to_owned())
-        })
-        .collect()
 }

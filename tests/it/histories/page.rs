@@ -7,6 +7,8 @@ use std::collections::{HashMap, HashSet};
 use claude_kernel::chat::conversation::MAIN;
 use claude_kernel::chat::conversation::order::CellKey;
 
+use super::claude::Sandbox;
+
 /// When the notebook is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Saves {
@@ -28,7 +30,7 @@ type Said = (Identity, String, u32);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Thread {
     said: Vec<Said>,
-    pub(super) container: Option<String>,
+    pub(super) sandbox: Sandbox,
 }
 
 /// The notebook.
@@ -193,7 +195,7 @@ impl Page {
         self.thread = name.to_owned();
         *self.current() = Thread {
             said,
-            container: None,
+            sandbox: Sandbox::None,
         };
     }
 

@@ -186,7 +186,7 @@ async fn status_tells_of_the_sandbox() {
     let ran = rig.cell("%status").await;
     let text = ran.text();
     assert!(
-        text.contains("one, made just now, used last just now, promised for 29 min more"),
+        text.contains("one, made just now, used last just now, promised for 4 h more"),
         "{text}"
     );
 }

@@ -119,7 +119,7 @@ proptest! {
         prop_assert!(read.good_bytes <= bytes.len());
         for running in &read.cut_off {
             let _ = (running.shown(), running.messages(), running.answer(), running.runs());
-            let _ = claude_kernel::kernel::journal::cut_off::record(running);
+            let _ = claude_kernel::kernel::journal::recovered_turn::record(running);
         }
         let _ = claude_kernel::kernel::journal::summary::Summary::of(&read);
     }

@@ -412,3 +412,25 @@ async fn a_damaged_conversation_goes_on_in_a_copy() {
     assert_eq!(text(&path), damaged);
     assert_eq!(place.journals().len(), 2);
 }
+
+#[tokio::test]
+async fn h5_prose_that_names_resume_hears_of_the_earlier_conversation() {
+    for prompt in [
+        "What does `%resume` do?",
+        "Tell me about %resume",
+        "And again %resume",
+    ] {
+        let place = Place::new();
+        let mut rig = place.kernel().await;
+        run(&mut rig, "Say hello").await;
+        shut_down(rig).await;
+
+        let mut rig = place.kernel().await;
+        let fresh = run(&mut rig, prompt).await;
+        assert!(
+            said(&fresh, "`%resume` continues it"),
+            "{prompt}: {}",
+            fresh.transcript()
+        );
+    }
+}

@@ -1,9 +1,10 @@
 //! Calls as such: variables, what is left to the kernel, unknown names, how long a call holds.
 
 use claude_kernel::cell::fill::fill;
-use claude_kernel::cell::magic::{Effect, Job, MagicError, Reset, apply_parameters, origin};
+use claude_kernel::cell::magic::{Effect, Job, MagicError, Reset};
 use claude_kernel::cell::magics::files::FilesJob;
 use claude_kernel::cell::magics::own_tools::ToolJob;
+use claude_kernel::cell::magics::{apply_parameters, origin};
 use claude_kernel::cell::parse::{Cell, parse};
 use claude_kernel::cell::variables::Variables;
 use serde_json::json;

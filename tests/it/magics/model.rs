@@ -1,7 +1,8 @@
 //! What the model in force takes: `%model`, `%effort`, `%thinking`, `%max_tokens`.
 
 use claude_kernel::anthropic::model::{Effort, MODELS};
-use claude_kernel::cell::magic::{Context, find};
+use claude_kernel::cell::magic::Context;
+use claude_kernel::cell::magics::find;
 use claude_kernel::chat::params;
 use claude_kernel::chat::settings::{Settings, ThinkingShow};
 use serde_json::json;

@@ -1,8 +1,8 @@
 //! Keys are refused wherever they stand in a magic, and never echoed.
 
 use claude_kernel::cell::help::about;
-use claude_kernel::cell::magic::{Context, MagicError, apply_parameters};
-use claude_kernel::cell::magics::MAGICS;
+use claude_kernel::cell::magic::{Context, MagicError};
+use claude_kernel::cell::magics::{MAGICS, apply_parameters};
 use claude_kernel::cell::secret::looks_like_key;
 use claude_kernel::chat::settings::Settings;
 

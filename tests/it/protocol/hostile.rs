@@ -164,7 +164,7 @@ fn a_message_between_two_processes_verifies_with_the_same_key_only() {
     let ours = Signer::new("hmac-sha256", b"key").unwrap();
     let theirs = Signer::new("hmac-sha256", b"another key").unwrap();
     let frames = wire::encode(
-        Draft {
+        &Draft {
             identities: &[],
             header: r#"{"msg_id":"1","msg_type":"t"}"#,
             parent: None,

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use claude_kernel::anthropic::block::Block;
 use claude_kernel::anthropic::event::Delta;
-use claude_kernel::chat::conversation::Standing;
+use claude_kernel::chat::receipt::Standing;
+use claude_kernel::chat::receipt::{Receipt, TurnUsage};
 use claude_kernel::chat::settings::ThinkingShow;
-use claude_kernel::chat::turn::{Receipt, TurnUsage, Update};
+use claude_kernel::chat::turn::Update;
 use claude_kernel::jupyter::mime::{Display, Output};
-use claude_kernel::render::renderer::{Client, Renderer};
+use claude_kernel::render::renderer::{DisplayMode, Renderer};
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use serde_json::json;
@@ -45,7 +46,7 @@ fn receipt() -> Receipt {
 }
 
 /// Streams `deltas`, one each `interval`, waking the renderer when it asks.
-fn play(client: Client, deltas: &[&str], interval: Duration) -> Vec<Published> {
+fn play(client: DisplayMode, deltas: &[&str], interval: Duration) -> Vec<Published> {
     let mut renderer = Renderer::new(client, ThinkingShow::Fold, "d-0123456789".to_owned());
     let mut published = Vec::new();
     let mut now = Duration::ZERO;
@@ -194,7 +195,11 @@ fn bytes_grow_linearly_when_everything_comes_at_once() {
                 &[4, 15, 1_000]
             };
             for &size in sizes {
-                let published = play(Client::Live, &pieces(&text, size), Duration::from_micros(5));
+                let published = play(
+                    DisplayMode::Live,
+                    &pieces(&text, size),
+                    Duration::from_micros(5),
+                );
                 let bytes = bytes(&published);
                 let limit = 3 * text.len() + FIXED_BYTES;
                 assert!(bytes <= limit, "{shape} {length} {size}: {bytes} > {limit}");
@@ -215,7 +220,7 @@ fn bytes_stay_bounded_at_a_reading_pace() {
             };
             for &size in sizes {
                 let published = play(
-                    Client::Live,
+                    DisplayMode::Live,
                     &pieces(&text, size),
                     Duration::from_millis(10),
                 );
@@ -237,7 +242,7 @@ fn no_delta_waits_long() {
     for size in [6, 18, 30] {
         let deltas = pieces(&text, size);
         let interval = Duration::from_millis(10);
-        let published = play(Client::Live, &deltas, interval);
+        let published = play(DisplayMode::Live, &deltas, interval);
         let first = published.first().unwrap();
         assert_eq!(first.0, interval, "the first delta is shown at once");
         // Up to which byte the screen is complete after each output.
@@ -273,7 +278,11 @@ fn no_delta_waits_long() {
 #[test]
 fn drafts_carry_markdown_only_and_finals_both() {
     let text = paragraphs(20_000);
-    let published = play(Client::Live, &pieces(&text, 12), Duration::from_millis(10));
+    let published = play(
+        DisplayMode::Live,
+        &pieces(&text, 12),
+        Duration::from_millis(10),
+    );
     for (_, output) in &published {
         let display = display(output);
         let kinds: Vec<&str> = display.data.0.keys().map(String::as_str).collect();
@@ -291,7 +300,7 @@ fn drafts_carry_markdown_only_and_finals_both() {
 #[test]
 fn a_fence_or_table_cut_in_two_stays_one() {
     let published = play(
-        Client::Live,
+        DisplayMode::Live,
         &pieces(&one_fence(9_000), 15),
         Duration::from_millis(10),
     );
@@ -305,7 +314,7 @@ fn a_fence_or_table_cut_in_two_stays_one() {
         }
     }
     let published = play(
-        Client::Live,
+        DisplayMode::Live,
         &pieces(&one_table(9_000), 15),
         Duration::from_millis(10),
     );
@@ -324,7 +333,11 @@ fn a_hundred_thousand_deltas_cost_little() {
     let deltas = pieces(&text, 15);
     let time = |count: usize| {
         let start = Instant::now();
-        play(Client::Live, &deltas[..count], Duration::from_micros(10));
+        play(
+            DisplayMode::Live,
+            &deltas[..count],
+            Duration::from_micros(10),
+        );
         start.elapsed()
     };
     time(10_000);
@@ -400,9 +413,9 @@ proptest! {
             rest = more;
         }
         let interval = Duration::from_millis(interval_ms);
-        let published = play(Client::Live, &deltas, interval);
+        let published = play(DisplayMode::Live, &deltas, interval);
         let displays = finals(&published);
-        let whole = finals(&play(Client::Live, &[&text], Duration::ZERO));
+        let whole = finals(&play(DisplayMode::Live, &[&text], Duration::ZERO));
         let bundles = |displays: &[Display]| -> Vec<_> {
             displays.iter().map(|display| display.data.clone()).collect()
         };
@@ -414,7 +427,7 @@ proptest! {
             let markdown = display(output).data.text("text/markdown").unwrap();
             prop_assert!(has_balanced_fences(markdown), "{}", markdown);
         }
-        let batch = play(Client::Batch, &deltas, interval);
+        let batch = play(DisplayMode::Batch, &deltas, interval);
         prop_assert_eq!(dense(&plain(&finals(&batch))), dense(&text));
     }
 }

@@ -3,7 +3,7 @@
 use claude_kernel::anthropic::block::Block;
 use claude_kernel::anthropic::event::Delta;
 use claude_kernel::chat::turn::{Activity, Update};
-use claude_kernel::render::renderer::Client;
+use claude_kernel::render::renderer::DisplayMode;
 use expect_test::expect;
 use serde_json::json;
 
@@ -51,7 +51,7 @@ fn interrupted_by_a_file() -> Story {
 fn a_file_that_comes_while_a_terminal_is_written_to_waits_for_the_end_of_the_text() {
     check(
         interrupted_by_a_file(),
-        Client::Terminal,
+        DisplayMode::Terminal,
         &expect![[r#"
         26 ms stdout "[Bash - draw]\n    draw\n"
         31 ms stdout "No output\n"
@@ -75,7 +75,7 @@ fn a_file_that_comes_while_a_terminal_is_written_to_waits_for_the_end_of_the_tex
 fn a_file_that_comes_late_leaves_the_sentence_whole() {
     check(
         interrupted_by_a_file(),
-        Client::Live,
+        DisplayMode::Live,
         &expect![[r#"
         26 ms display d-0
          text/markdown

@@ -5,11 +5,12 @@ use std::time::Duration;
 use claude_kernel::anthropic::block::Block;
 use claude_kernel::anthropic::event::Delta;
 use claude_kernel::anthropic::model::Effort;
-use claude_kernel::chat::conversation::Standing;
+use claude_kernel::chat::receipt::Standing;
+use claude_kernel::chat::receipt::{Receipt, TurnUsage};
 use claude_kernel::chat::settings::ThinkingShow;
-use claude_kernel::chat::turn::{Activity, FetchedFile, Receipt, TurnUsage, Update};
+use claude_kernel::chat::turn::{Activity, FetchedFile, Update};
 use claude_kernel::jupyter::mime::{Display, Output};
-use claude_kernel::render::renderer::{Client, Renderer};
+use claude_kernel::render::renderer::{DisplayMode, Renderer};
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
@@ -151,7 +152,7 @@ impl Story {
     }
 
     /// Plays the story, waking the renderer whenever it asks, and prints what is published.
-    fn play(self, client: Client, thinking: ThinkingShow) -> Vec<(Duration, Output)> {
+    fn play(self, client: DisplayMode, thinking: ThinkingShow) -> Vec<(Duration, Output)> {
         let mut renderer = Renderer::new(client, thinking, "d".to_owned());
         let mut now = Duration::ZERO;
         let mut published = Vec::new();
@@ -211,7 +212,7 @@ fn print(published: &[(Duration, Output)]) -> String {
 }
 
 #[track_caller]
-pub(super) fn check(story: Story, client: Client, expected: &Expect) {
+pub(super) fn check(story: Story, client: DisplayMode, expected: &Expect) {
     expected.assert_eq(&print(&story.play(client, ThinkingShow::Fold)));
 }
 
@@ -273,7 +274,7 @@ fn plot() -> Story {
 fn a_turn_in_jupyterlab() {
     check(
         plot(),
-        Client::Live,
+        DisplayMode::Live,
         &expect![[r#"
             46 ms display d-0
              text/markdown
@@ -485,7 +486,7 @@ fn a_turn_in_jupyterlab() {
 fn a_turn_in_nbconvert() {
     check(
         plot(),
-        Client::Batch,
+        DisplayMode::Batch,
         &expect![[r#"
             46 ms display -
              text/markdown
@@ -620,7 +621,7 @@ fn a_turn_in_nbconvert() {
 fn a_turn_in_a_terminal() {
     check(
         plot(),
-        Client::Terminal,
+        DisplayMode::Terminal,
         &expect![[r###"
             71 ms stdout "I look at the file"
             97 ms stdout " first."
@@ -667,7 +668,7 @@ fn a_turn_cut_off() {
     };
     check(
         story(),
-        Client::Live,
+        DisplayMode::Live,
         &expect![[r#"
             25 ms display d-0
              text/markdown
@@ -758,7 +759,7 @@ fn a_turn_cut_off() {
     );
     check(
         story(),
-        Client::Batch,
+        DisplayMode::Batch,
         &expect![[r#"
             31 ms display -
              text/markdown
@@ -822,7 +823,7 @@ fn an_early_failure_leaves_nothing() {
     let story = Story::new()
         .doing(0, Activity::Waiting)
         .then(300, Update::Aborted(None));
-    check(story, Client::Live, &expect![[""]]);
+    check(story, DisplayMode::Live, &expect![[""]]);
     let slow = Story::new()
         .doing(0, Activity::Waiting)
         .doing(
@@ -835,7 +836,7 @@ fn an_early_failure_leaves_nothing() {
         .then(1_500, Update::Aborted(None));
     check(
         slow,
-        Client::Live,
+        DisplayMode::Live,
         &expect![[r#"
             500 ms display d-0
              text/markdown
@@ -875,7 +876,7 @@ fn the_last_failed_step_is_open() {
             .text(&["It failed."])
             .finished()
     };
-    for client in [Client::Live, Client::Batch] {
+    for client in [DisplayMode::Live, DisplayMode::Batch] {
         let published = story().play(client, ThinkingShow::Fold);
         let text = print(&published);
         assert!(
@@ -915,7 +916,7 @@ fn every_kind_of_step() {
         .finished();
     check(
         story,
-        Client::Batch,
+        DisplayMode::Batch,
         &expect![[r#"
             31 ms display -
              text/markdown
@@ -1161,7 +1162,7 @@ fn cited_text_is_one_answer_with_sources() {
         .finished();
     check(
         story,
-        Client::Batch,
+        DisplayMode::Batch,
         &expect![[r#"
             99 ms display -
              text/markdown
@@ -1207,11 +1208,11 @@ fn thinking_is_shown_as_asked() {
             text.matches("Thinking").count(),
         )
     };
-    assert_eq!(count(Client::Batch, ThinkingShow::Fold), (0, 2));
-    assert_eq!(count(Client::Batch, ThinkingShow::Show), (1, 2));
-    assert_eq!(count(Client::Batch, ThinkingShow::Off), (0, 0));
-    assert_eq!(count(Client::Terminal, ThinkingShow::Fold), (0, 0));
-    assert_eq!(count(Client::Live, ThinkingShow::Show), (2, 3));
+    assert_eq!(count(DisplayMode::Batch, ThinkingShow::Fold), (0, 2));
+    assert_eq!(count(DisplayMode::Batch, ThinkingShow::Show), (1, 2));
+    assert_eq!(count(DisplayMode::Batch, ThinkingShow::Off), (0, 0));
+    assert_eq!(count(DisplayMode::Terminal, ThinkingShow::Fold), (0, 0));
+    assert_eq!(count(DisplayMode::Live, ThinkingShow::Show), (2, 3));
 }
 
 #[test]
@@ -1247,7 +1248,7 @@ fn files_are_shown_by_what_they_are() {
         .finished();
     check(
         story,
-        Client::Batch,
+        DisplayMode::Batch,
         &expect![[r#"
             30 ms display -
              text/markdown

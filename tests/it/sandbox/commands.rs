@@ -218,8 +218,8 @@ async fn the_text_editor() {
             [
                 json!({"type": kind("create"), "is_file_update": false}),
                 json!({"type": kind("create"), "is_file_update": true}),
-                json!({"type": kind("str_replace"), "old_start": 2, "old_lines": 1, "new_start": 2,
-                       "new_lines": 2, "lines": ["-two", "+2", "+and a half"]}),
+                json!({"type": kind("str_replace"), "old_start": 1, "old_lines": 4, "new_start": 1,
+                       "new_lines": 5, "lines": [" one", "-two", "+2", "+and a half", " three", " three"]}),
                 json!({"type": kind("view"), "file_type": "text",
                        "content": "one\n2\nand a half\nthree\nthree", "num_lines": 5,
                        "start_line": 1, "total_lines": 5}),
@@ -338,7 +338,7 @@ import matplotlib.pyplot as plt, numpy as np, pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 rng = np.random.default_rng(1)
 frame = pd.DataFrame(rng.normal(size=(200, 4)), columns=list('abcd'))
-model = RandomForestClassifier(20, n_jobs=2).fit(frame, frame.a > 0)
+model = RandomForestClassifier(20, n_jobs=2, random_state=0).fit(frame, frame.a > 0)
 frame.plot()
 plt.savefig(os.path.join(os.environ['OUTPUT_DIR'], 'figure.png'))
 print(model.score(frame, frame.a > 0), np.linalg.inv(np.eye(300)).sum())

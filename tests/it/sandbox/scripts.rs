@@ -234,7 +234,9 @@ fn errors_name_file_and_line() {
     );
     check_error(
         "# p\n<!-- stop: end_turn -->\n<!-- wait: 3 -->\n",
-        &expect!["`a.claude.md` line 3: unknown directive `wait`: stop, fault and deltas exist"],
+        &expect![
+            "`a.claude.md` line 3: unknown directive `wait`: stop, fault, deltas and together exist"
+        ],
     );
     check_error(
         "# p\n<!-- stop: -->\n",

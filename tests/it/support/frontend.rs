@@ -117,7 +117,7 @@ impl Client {
     /// Encodes a request of this client's.
     pub(crate) fn request(&self, msg_type: &str, content: &Value) -> Vec<Bytes> {
         wire::encode(
-            Draft {
+            &Draft {
                 identities: &[],
                 header: &self.session.header(msg_type),
                 parent: None,

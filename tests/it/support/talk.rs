@@ -1,62 +1,89 @@
 //! A conversation without a kernel: every question comes from a new cell below the others.
 
+use std::ops::{Deref, DerefMut};
+
 use claude_kernel::anthropic::request::MessagesRequest;
-use claude_kernel::chat::action::{Plan, UpFront};
-use claude_kernel::chat::conversation::{Conversations, Opening, Planned};
-use claude_kernel::chat::question::Question;
+use claude_kernel::chat::action::{Action, Terms};
+use claude_kernel::chat::conversation::Conversations;
 use claude_kernel::chat::record::Record;
 use claude_kernel::chat::settings::Settings;
 use claude_kernel::chat::turn::FinishedTurn;
+use claude_kernel::chat::turn::ask::Ask;
+use claude_kernel::chat::turn::compose::compose;
+use claude_kernel::chat::turn::facts::{Facts, Sandbox};
 use claude_kernel::chat::turn_loop::TurnLoop;
 
-/// The conversations, and the turn that was asked last.
+/// The conversations.
 #[derive(Debug, Default)]
 pub(crate) struct Talk {
     pub(crate) conversations: Conversations,
-    opening: Option<Opening>,
+}
+
+/// A turn that runs, with the conversations it is composed of.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    turn: TurnLoop,
+    conversations: Conversations,
+}
+
+impl Asked {
+    /// Returns the next action.
+    pub(crate) fn poll(&mut self) -> Option<Action> {
+        self.turn.poll(&self.conversations)
+    }
+}
+
+impl Deref for Asked {
+    type Target = TurnLoop;
+
+    fn deref(&self) -> &TurnLoop {
+        &self.turn
+    }
+}
+
+impl DerefMut for Asked {
+    fn deref_mut(&mut self) -> &mut TurnLoop {
+        &mut self.turn
+    }
+}
+
+/// What is known of conversations without a kernel: their sandbox.
+pub(crate) fn facts(conversations: &Conversations) -> Facts {
+    Facts {
+        sandbox: Sandbox::of(conversations.current().container()),
+        ..Facts::default()
+    }
 }
 
 impl Talk {
-    /// Plans a turn without asking it.
+    fn ask(&self, settings: &Settings, prompt: &str) -> Ask {
+        Ask::of(
+            self.conversations.order().next_run(),
+            settings.clone(),
+            prompt,
+        )
+    }
+
+    /// Composes a request without sending it.
     pub(crate) fn plan(&self, settings: &Settings, prompt: &str) -> MessagesRequest {
-        let cell = self.conversations.order().next_run();
-        let planned = self
-            .conversations
-            .plan(&cell, settings, &Question::of(prompt));
-        planned.request
+        let ask = self.ask(settings, prompt);
+        compose(&self.conversations, &ask, &facts(&self.conversations), &[]).request
     }
 
     /// Asks.
-    pub(crate) fn start(&mut self, settings: &Settings, prompt: &str) -> TurnLoop {
-        let cell = self.conversations.order().next_run();
-        let Planned {
-            request,
-            question,
-            opening,
-        } = self
-            .conversations
-            .plan(&cell, settings, &Question::of(prompt));
-        let (turn, standing) = (opening.number, opening.standing.clone());
-        let up_front = opening.up_front.clone();
-        self.opening = Some(opening);
-        TurnLoop::start(Plan {
-            request,
-            question,
-            turn,
-            wanted: None,
-            standing,
-            up_front: up_front.map(|prefix| UpFront { prefix, tokens: 0 }),
-            effort: None,
-            offline: false,
-            prices: std::sync::Arc::default(),
-            allowance: None,
-        })
+    pub(crate) fn start(&self, settings: &Settings, prompt: &str) -> Asked {
+        let (ask, facts) = (self.ask(settings, prompt), facts(&self.conversations));
+        let first = compose(&self.conversations, &ask, &facts, &[]);
+        Asked {
+            turn: TurnLoop::start(ask, facts, Terms::default(), first),
+            conversations: self.conversations.clone(),
+        }
     }
 
     /// Takes what a turn left, with the sandbox it worked in.
-    pub(crate) fn commit(&mut self, finished: FinishedTurn, container: Option<&str>) {
-        let opening = self.opening.take().expect("a turn was asked");
-        let record = self.conversations.turn_record(opening, finished, container);
+    pub(crate) fn commit(&mut self, mut finished: FinishedTurn, container: Option<&str>) {
+        finished.container = container.map(str::to_owned);
+        let record = finished.record();
         self.conversations.apply(record.expect("something is kept"));
     }
 

@@ -2,13 +2,19 @@
 //! and what it must not: traces of the machine it was written on.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{MAY_IMPORT, read, root};
 
+/// A file's path in the repository and its text; nothing if it is not text.
+pub(super) fn text_of(file: &Path) -> Option<(String, String)> {
+    let text = fs::read_to_string(file).ok()?;
+    Some((file.strip_prefix(root()).ok()?.to_str()?.to_owned(), text))
+}
+
 /// The files git would commit: tracked or new, not ignored.
-fn repository_files() -> Vec<PathBuf> {
+pub(super) fn repository_files() -> Vec<PathBuf> {
     let output = Command::new("git")
         .args([
             "ls-files",

@@ -120,7 +120,11 @@ async fn a_server_that_does_not_start_says_why() {
             "floods",
         ),
     ] {
-        let error = stdio(&words, Arc::clone(&host)).tools().await.unwrap_err();
+        let error = stdio(&words, Arc::clone(&host))
+            .tools()
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(why), "{words:?}: {error}");
         for internal in ["os error", "rmcp", "::"] {
             assert!(!error.contains(internal), "{words:?}: {error}");
@@ -130,7 +134,11 @@ async fn a_server_that_does_not_start_says_why() {
         url: "http://127.0.0.1:9/mcp".to_owned(),
         token: None,
     };
-    let error = Server::new(nowhere, host).tools().await.unwrap_err();
+    let error = Server::new(nowhere, host)
+        .tools()
+        .await
+        .unwrap_err()
+        .to_string();
     assert_eq!(error, "nobody answers there (connection refused)");
 }
 
@@ -186,7 +194,7 @@ async fn a_server_that_speaks_nonsense_is_given_up() {
         &["sh", "-c", "echo hello; echo '{}'; cat >/dev/null"],
         FixedHost::new(),
     );
-    let error = server.tools().await.unwrap_err();
+    let error = server.tools().await.unwrap_err().to_string();
     assert!(error.contains("is it an MCP server?"), "{error}");
 }
 

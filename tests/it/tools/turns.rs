@@ -1,7 +1,7 @@
 //! Tools in notebooks: defined in cells, called in turns, asked for, refused, changed.
 
 use claude_kernel::jupyter::connection::{Channel, Route};
-use claude_kernel::kernel::actor::Signal;
+use claude_kernel::kernel::interrupts::Signal;
 use serde_json::{Value, json};
 
 use crate::support::rig::{Asks, Ran, Rig, asked};

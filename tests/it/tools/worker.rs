@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claude_kernel::host::SystemHost;
-use claude_kernel::kernel::tools::worker::{Answer, Call, Defined, Definition, Program, Worker};
+use claude_kernel::kernel::tools::worker::{
+    Answer, Call, Defined, Definition, Program, Undefined, Worker,
+};
 use serde_json::{Value, json};
 
 use crate::support::rig::python;
@@ -21,7 +23,7 @@ fn worker() -> Worker {
     Worker::new(program, Arc::new(SystemHost::new()))
 }
 
-async fn define(worker: &Worker, source: &str) -> Result<Defined, String> {
+async fn define(worker: &Worker, source: &str) -> Result<Defined, Undefined> {
     let definition = Definition {
         file: "<tool cell 1>".to_owned(),
         source: source.to_owned(),
@@ -174,7 +176,7 @@ async fn what_cannot_be_a_tool_is_refused_with_what_to_write() {
             "functools.wraps",
         ),
     ] {
-        let error = define(&worker, source).await.unwrap_err();
+        let error = define(&worker, source).await.unwrap_err().to_string();
         assert!(error.contains(why), "{source}: {error}");
     }
     let defined = define(&worker, "def f(x, n=3): ...").await.unwrap();
@@ -466,6 +468,9 @@ async fn a_worker_without_an_interpreter_says_so() {
         directory: std::env::temp_dir(),
     };
     let worker = Worker::new(program, Arc::new(SystemHost::new()));
-    let error = define(&worker, "def f(): ...").await.unwrap_err();
+    let error = define(&worker, "def f(): ...")
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("/no/such/python"), "{error}");
 }

@@ -8,13 +8,13 @@ use claude_kernel::anthropic::event::StreamEvent;
 use claude_kernel::anthropic::request::Role;
 use claude_kernel::anthropic::sse::Decoder;
 use claude_kernel::chat::action::{Action, Input};
+use claude_kernel::chat::receipt::Cut;
 use claude_kernel::chat::settings::Settings;
-use claude_kernel::chat::turn::{Cut, FinishedTurn, ToolResult, TurnEnd, Update};
-use claude_kernel::chat::turn_loop::TurnLoop;
+use claude_kernel::chat::turn::{FinishedTurn, ToolResult, TurnEnd, Update};
 use claude_kernel::emulator::judge;
 use serde_json::{Value, json};
 
-use crate::support::talk::Talk;
+use crate::support::talk::{Asked, Talk};
 
 use super::{actions, call, contents, end, fresh, message, play, run, text, thinking};
 
@@ -62,7 +62,7 @@ fn check_next(mut talk: Talk, container: Option<&str>, kept: Option<FinishedTurn
 }
 
 /// Tools of this machine answer at once.
-fn answer_tools(turn: &mut TurnLoop) {
+fn answer_tools(turn: &mut Asked) {
     let calls: Vec<_> = actions(turn)
         .into_iter()
         .filter_map(|action| match action {
@@ -252,7 +252,7 @@ fn an_interrupt_during_a_repair_gives_no_sandbox_up() {
     turn.handle(super::refused(400));
     assert_eq!(call(&mut turn).container.id, None);
     turn.handle(Input::Interrupted);
-    assert_eq!(kept(end(&mut turn)), None);
+    assert!(kept(end(&mut turn)).is_none());
     assert_eq!(turn.container(), Some("container_0"));
 }
 
@@ -284,7 +284,7 @@ fn an_interrupt_while_files_come_keeps_the_whole_answer() {
     let [run, mut ran] = run("srvtoolu_1");
     ran["content"]["content"] =
         json!([{"type": "bash_code_execution_output", "file_id": "file_1"}]);
-    let blocks = [run, ran, text("Done."), thinking()];
+    let blocks = [run, ran, thinking(), text("Done.")];
     let mut turn = fresh();
     play(&mut turn, message(&blocks, "end_turn", Some("container_1")));
     actions(&mut turn);
@@ -300,6 +300,7 @@ fn a_stream_that_breaks_or_errs_fails_the_turn_and_keeps_what_came() {
     let stream_error = || ApiError::Stream {
         kind: "overloaded_error".to_owned(),
         message: "busy".to_owned(),
+        code: None,
         request_id: None,
     };
     let early = ApiError::Truncated {
@@ -326,7 +327,7 @@ fn a_stream_that_breaks_or_errs_fails_the_turn_and_keeps_what_came() {
     call(&mut turn);
     play(&mut turn, events[..1].to_vec());
     turn.handle(Input::EndOfStream);
-    assert_eq!(kept(end(&mut turn)), None, "nothing had come");
+    assert!(kept(end(&mut turn)).is_none(), "nothing had come");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Settings that change between turns: what is told, what is lost.
 
-use std::sync::Arc;
-
 use claude_kernel::anthropic::request::{MessagesRequest, Role};
 use claude_kernel::chat::settings::Settings;
 
@@ -37,7 +35,7 @@ fn changed_settings_are_told_where_the_model_takes_it_and_thinking_stays() {
     let told = |request: &MessagesRequest| {
         let messages = request.messages.iter();
         let told = messages.filter(|said| said.role == Role::System);
-        told.map(|said| said.content.get().contains("Be brief."))
+        told.map(|said| said.content.texts().any(|text| text.contains("Be brief.")))
             .collect::<Vec<_>>()
     };
     assert_eq!(told(&request), [true]);
@@ -101,6 +99,6 @@ fn requests_share_the_bytes_of_earlier_turns() {
         .messages
         .iter()
         .zip(&other.messages)
-        .filter(|(one, other)| !Arc::ptr_eq(&one.content, &other.content));
+        .filter(|(one, other)| !one.content.is_shared_with(&other.content));
     assert_eq!(own.count(), 2, "the two that carry cache markers");
 }

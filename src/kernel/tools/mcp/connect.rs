@@ -19,9 +19,9 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::error::ServerError;
 use super::{Address, said};
 use crate::host::unnumbered;
-use crate::kernel::tools::command::not_started;
 use crate::kernel::tools::group::Group;
 
 /// The longest message of a server: a result with images fits.
@@ -75,8 +75,8 @@ pub(super) type Started = (Running, ChildStdin, ChildStdout, ChildStderr);
 /// Starts a server's process.
 ///
 /// # Errors
-/// A clause.
-pub(super) fn start(address: &Address) -> Result<Option<Started>, String> {
+/// Why not.
+pub(super) fn start(address: &Address) -> Result<Option<Started>, ServerError> {
     let Address::Command {
         words,
         environment,
@@ -86,7 +86,7 @@ pub(super) fn start(address: &Address) -> Result<Option<Started>, String> {
         return Ok(None);
     };
     let Some((program, arguments)) = words.split_first() else {
-        return Err("there is no command".to_owned());
+        return Err(ServerError::NoCommand);
     };
     let mut child = Command::new(program)
         .args(arguments)
@@ -99,7 +99,10 @@ pub(super) fn start(address: &Address) -> Result<Option<Started>, String> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| not_started(program, &error))?;
+        .map_err(|source| ServerError::NotStarted {
+            program: program.clone(),
+            source,
+        })?;
     let group = Group::of(&child);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let running = Running {
@@ -108,37 +111,41 @@ pub(super) fn start(address: &Address) -> Result<Option<Started>, String> {
     };
     match pipes {
         (Some(stdin), Some(stdout), Some(stderr)) => Ok(Some((running, stdin, stdout, stderr))),
-        _ => Err(format!("`{program}` has no pipes")),
+        _ => Err(ServerError::NoPipes {
+            program: program.clone(),
+        }),
     }
 }
 
 /// Speaks MCP over the pipes of a process.
 ///
 /// # Errors
-/// A clause.
+/// Why not.
 pub(super) async fn over_pipes(
     stdin: ChildStdin,
     stdout: ChildStdout,
     listener: Listener,
     budget: Budget,
-) -> Result<RunningService<RoleClient, Listener>, String> {
+) -> Result<RunningService<RoleClient, Listener>, ServerError> {
     let transport = AsyncRwTransport::new_client(Metered { stdout, budget }, stdin)
         .with_max_line_length(MAX_MESSAGE_BYTES);
     serve_client(listener, transport)
         .await
-        .map_err(|error| said::opening(&error))
+        .map_err(|error| ServerError::Failed {
+            why: said::opening(&error),
+        })
 }
 
 /// Speaks MCP over HTTP.
 ///
 /// # Errors
-/// A clause.
+/// Why not.
 pub(super) async fn over_http(
     address: &Address,
     listener: Listener,
-) -> Result<RunningService<RoleClient, Listener>, String> {
+) -> Result<RunningService<RoleClient, Listener>, ServerError> {
     let Address::Url { url, token } = address else {
-        return Err("there is no URL".to_owned());
+        return Err(ServerError::NoUrl);
     };
     // Another part of the program may have chosen already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -147,7 +154,9 @@ pub(super) async fn over_http(
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
         .build()
-        .map_err(|error| unnumbered(&error))?;
+        .map_err(|error| ServerError::Failed {
+            why: unnumbered(&error),
+        })?;
     let mut config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
         .max_json_response_size(MAX_MESSAGE_BYTES)
         .max_sse_event_size(MAX_MESSAGE_BYTES);
@@ -157,7 +166,9 @@ pub(super) async fn over_http(
     let transport = StreamableHttpClientTransport::with_client(client, config);
     serve_client(listener, transport)
         .await
-        .map_err(|error| said::opening(&error))
+        .map_err(|error| ServerError::Failed {
+            why: said::opening(&error),
+        })
 }
 
 /// How much a server may still send.

@@ -14,6 +14,7 @@ use tokio::process::ChildStderr;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connect::{Budget, Connection, Listener, over_http, over_pipes, start};
+use super::error::ServerError;
 use super::{Address, Listing, MAX_LISTED, Offered, Request, content, said};
 use crate::host::Host;
 use crate::kernel::tools::limits::cut;
@@ -45,7 +46,7 @@ struct Desk {
 /// A call that has ended, and who waits for it.
 struct Finished {
     /// The answer, or why there is none.
-    result: Result<Answer, String>,
+    result: Result<Answer, ServerError>,
     reply: oneshot::Sender<Answer>,
 }
 
@@ -83,7 +84,7 @@ pub(super) async fn serve(
 
 impl Desk {
     async fn take(&mut self, request: Request) {
-        // Where nobody waits for an answer any more, it goes nowhere.
+        // If nobody waits for the answer any more, it is dropped.
         match request {
             Request::HasChanged(reply) => {
                 let changed = self.listener.changed.swap(false, Ordering::Relaxed);
@@ -96,7 +97,7 @@ impl Desk {
                 };
                 let listed = match listed {
                     Ok(listing) => Ok(listing),
-                    Err(why) => Err(self.with_last_words(why).await),
+                    Err(error) => Err(self.with_last_words(error).await),
                 };
                 let _unwanted = reply.send(listed);
             }
@@ -113,8 +114,8 @@ impl Desk {
                 };
                 let peer = match connected {
                     Ok(peer) => peer,
-                    Err(why) => {
-                        let result = Err(why);
+                    Err(error) => {
+                        let result = Err(error);
                         return self.finish(Finished { result, reply }).await;
                     }
                 };
@@ -125,11 +126,11 @@ impl Desk {
                         result = peer.call_tool(params) => match result {
                             Ok(result) => match serde_json::to_value(&result) {
                                 Ok(value) => Ok(content::answer(&value, direct)),
-                                Err(error) => Err(format!("its answer cannot be read: {error}")),
+                                Err(error) => Err(ServerError::Unreadable(error)),
                             },
                             // An error of the tool, not of the connection.
                             Err(error @ ServiceError::McpError(_)) => Ok(Answer::failed(said::of_tool(&error))),
-                            Err(error) => Err(said::asking(&error)),
+                            Err(error) => Err(ServerError::Failed { why: said::asking(&error) }),
                         },
                         () = host.sleep(limit) => Ok(Answer::failed(format!(
                             "the MCP server did not answer within {} s, the time limit of the call",
@@ -147,8 +148,8 @@ impl Desk {
     async fn finish(&mut self, finished: Finished) {
         let answer = match finished.result {
             Ok(answer) => answer,
-            Err(why) => {
-                let said = self.with_last_words(why).await;
+            Err(error) => {
+                let said = self.with_last_words(error).await.to_string();
                 // Claude knows the tool, not that a server is behind it.
                 Answer::failed(match said.strip_prefix("it ") {
                     Some(rest) => format!("the MCP server {rest}"),
@@ -160,7 +161,7 @@ impl Desk {
     }
 
     /// Returns a connection that is open, making one where needed.
-    async fn connect(&mut self) -> Result<Peer<RoleClient>, String> {
+    async fn connect(&mut self) -> Result<Peer<RoleClient>, ServerError> {
         if let Some(connection) = &self.connection {
             if !connection.service.is_closed() && !connection.service.is_transport_closed() {
                 connection.budget.renew();
@@ -183,11 +184,8 @@ impl Desk {
         let mut buffer = [0; 2048];
         let service = loop {
             tokio::select! {
-                made = &mut work => break made.map_err(|why| self.explain(&why, &budget))?,
-                () = &mut limit => return Err(format!(
-                    "it did not introduce itself within {} s; is it an MCP server?",
-                    START_LIMIT.as_secs()
-                )),
+                made = &mut work => break made.map_err(|error| explain(error, &budget))?,
+                () = &mut limit => return Err(ServerError::NoIntroduction { limit: START_LIMIT }),
                 // A server that fills its error output would stand still.
                 Some(read) = OptionFuture::from(self.stderr.as_mut().map(|pipe| pipe.read(&mut buffer))) => match read {
                     Ok(0) | Err(_) => self.stderr = None,
@@ -205,31 +203,20 @@ impl Desk {
         Ok(peer)
     }
 
-    async fn list(&mut self) -> Result<Listing, String> {
+    async fn list(&mut self) -> Result<Listing, ServerError> {
         let peer = self.connect().await?;
         let limit = self.host.sleep(LIST_LIMIT);
         tokio::select! {
             listed = pages(&peer) => listed,
-            () = limit => Err(format!("it did not list its tools within {} s", LIST_LIMIT.as_secs())),
-        }
-    }
-
-    fn explain(&self, why: &str, budget: &Budget) -> String {
-        match budget.is_spent() {
-            true => "it floods its output, and was cut off".to_owned(),
-            false => why.to_owned(),
+            () = limit => Err(ServerError::NoList { limit: LIST_LIMIT }),
         }
     }
 
     /// Adds what the server said on its error output, where it has ended.
-    async fn with_last_words(&mut self, why: String) -> String {
-        let flooded = self
-            .connection
-            .as_ref()
-            .is_some_and(|connection| connection.budget.is_spent());
-        let why = match flooded {
-            true => "it floods its output, and was cut off".to_owned(),
-            false => why,
+    async fn with_last_words(&mut self, error: ServerError) -> ServerError {
+        let error = match &self.connection {
+            Some(connection) => explain(error, &connection.budget),
+            None => error,
         };
         if let Some(stderr) = &mut self.stderr {
             let mut rest = Vec::new();
@@ -241,9 +228,20 @@ impl Desk {
         }
         let said = String::from_utf8_lossy(&self.said);
         match said.trim() {
-            "" => why,
-            said => format!("{why}. Its error output:\n{said}"),
+            "" => error,
+            said => ServerError::LastWords {
+                error: Box::new(error),
+                said: said.to_owned(),
+            },
         }
+    }
+}
+
+/// Whatever went wrong with a server that floods its output, that is why.
+fn explain(error: ServerError, budget: &Budget) -> ServerError {
+    match budget.is_spent() {
+        true => ServerError::Flooded,
+        false => error,
     }
 }
 
@@ -253,7 +251,7 @@ fn hear(said: &mut Vec<u8>, piece: &[u8]) {
     said.drain(..over);
 }
 
-async fn pages(peer: &Peer<RoleClient>) -> Result<Listing, String> {
+async fn pages(peer: &Peer<RoleClient>) -> Result<Listing, ServerError> {
     let mut listing = Listing::default();
     let mut cursor = None;
     for _ in 0..MAX_PAGES {
@@ -261,7 +259,9 @@ async fn pages(peer: &Peer<RoleClient>) -> Result<Listing, String> {
         let page = peer
             .list_tools(Some(params))
             .await
-            .map_err(|error| said::asking(&error))?;
+            .map_err(|error| ServerError::Failed {
+                why: said::asking(&error),
+            })?;
         for tool in page.tools {
             if listing.tools.len() == MAX_LISTED {
                 listing.is_cut = true;

@@ -9,8 +9,8 @@ use futures::future::OptionFuture;
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::process::{Event, Process, Program};
-use super::{Answer, Call, Defined, Definition, Described, Request};
+use super::process::{Event, NotStarted, Process, Program};
+use super::{Answer, Call, Defined, Definition, Described, Request, Undefined};
 use crate::host::Host;
 
 /// How long an interpreter may take to say that it is ready: a cold disk, a large environment.
@@ -25,7 +25,7 @@ const MAX_DEATHS_IN_A_ROW: u32 = 3;
 /// What waits for an answer of the process.
 #[derive(Debug)]
 enum Pending {
-    Define(Definition, oneshot::Sender<Result<Defined, String>>),
+    Define(Definition, oneshot::Sender<Result<Defined, Undefined>>),
     /// A definition of an earlier process.
     Again(Definition),
     Call(Call, oneshot::Sender<Answer>),
@@ -49,7 +49,7 @@ enum Why {
     Unwanted,
 }
 
-/// The state of the desk.
+/// The state of the task.
 struct Desk {
     program: Program,
     host: Arc<dyn Host>,
@@ -135,8 +135,8 @@ impl Desk {
     }
 
     fn begin(&mut self, number: u64, pending: Pending, limit: Duration) {
-        if let Err(why) = self.ensure_process() {
-            return self.answer(pending, Err(why));
+        if let Err(error) = self.ensure_process() {
+            return self.refuse(pending, error.into());
         }
         self.submit(number, pending, limit);
     }
@@ -157,8 +157,7 @@ impl Desk {
             .as_ref()
             .is_some_and(|process| process.send(&request));
         if !taken {
-            let why = "the process that runs Python tools does not react; interrupt it, or restart the kernel";
-            return self.answer(pending, Err(why.to_owned()));
+            return self.refuse(pending, Undefined::Stuck);
         }
         self.jobs.insert(
             number,
@@ -173,7 +172,7 @@ impl Desk {
     }
 
     /// Starts a process where there is none, and gives it the definitions there are.
-    fn ensure_process(&mut self) -> Result<(), String> {
+    fn ensure_process(&mut self) -> Result<(), NotStarted> {
         if self.process.is_some() {
             return Ok(());
         }
@@ -245,13 +244,13 @@ impl Desk {
                 let _unwanted = reply.send(answer);
             }
             (_, pending) => {
-                let why = match job.stopping {
-                    Some(Why::Limit) => {
-                        format!("it did not end within {} s", job.limit.as_secs())
-                    }
-                    Some(Why::Unwanted) | None => text("why").to_owned(),
+                let error = match job.stopping {
+                    Some(Why::Limit) => Undefined::TooSlow { limit: job.limit },
+                    Some(Why::Unwanted) | None => Undefined::Failed {
+                        why: text("why").to_owned(),
+                    },
                 };
-                self.answer(pending, Err(why));
+                self.refuse(pending, error);
             }
         }
     }
@@ -342,7 +341,7 @@ impl Desk {
                         Pending::Define(..) => format!("the cell did not run to its end: {lost}"),
                         Pending::Again(_) | Pending::Call(..) => lost,
                     };
-                    self.answer(pending, Err(lost));
+                    self.refuse(pending, Undefined::Failed { why: lost });
                 }
                 pending => waiting.push((number, pending, job.limit)),
             }
@@ -352,20 +351,19 @@ impl Desk {
         }
     }
 
-    fn answer(&mut self, pending: Pending, result: Result<Defined, String>) {
+    /// Tells whoever waits that it came to nothing.
+    fn refuse(&mut self, pending: Pending, error: Undefined) {
         match pending {
             Pending::Define(_, reply) => {
-                let _unwanted = reply.send(result);
+                let _unwanted = reply.send(Err(error));
             }
             Pending::Call(call, reply) => {
-                let why = result.err().unwrap_or_default();
-                let _unwanted = reply.send(Answer::failed(format!("`{}`: {why}", call.name)));
+                let _unwanted = reply.send(Answer::failed(format!("`{}`: {error}", call.name)));
             }
             Pending::Again(definition) => {
-                let why = result.err().unwrap_or_default();
                 tracing::warn!(
                     definition.file,
-                    why,
+                    %error,
                     "a definition failed when it was run again"
                 );
             }

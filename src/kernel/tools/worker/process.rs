@@ -1,5 +1,6 @@
 //! The process of the worker: how it is started, how frames go in and out, how it ends.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -40,6 +41,22 @@ pub struct Program {
     pub directory: PathBuf,
 }
 
+/// Why there is no process.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// The interpreter cannot be run.
+    #[error("cannot start the interpreter `{}`: {}", interpreter.display(), unnumbered(source))]
+    Interpreter {
+        /// Where it should be.
+        interpreter: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It was gone before it could be spoken to.
+    #[error("the interpreter ended at once")]
+    Ended,
+}
+
 /// A running process. Dropping it ends it and everything it started.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -65,8 +82,8 @@ impl Process {
     /// Starts the interpreter.
     ///
     /// # Errors
-    /// A sentence that says what to do.
-    pub(super) fn start(program: &Program) -> Result<Self, String> {
+    /// When the interpreter cannot be run.
+    pub(super) fn start(program: &Program) -> Result<Self, NotStarted> {
         let mut command = Command::new(&program.interpreter);
         command
             .args(["-u", "-c", PROGRAM])
@@ -79,17 +96,14 @@ impl Process {
             // An interrupt of the terminal is for the kernel, which passes on what it means.
             .process_group(0)
             .kill_on_drop(true);
-        let mut child = command.spawn().map_err(|error| {
-            format!(
-                "cannot start the interpreter `{}`: {}",
-                program.interpreter.display(),
-                unnumbered(&error)
-            )
+        let mut child = command.spawn().map_err(|source| NotStarted::Interpreter {
+            interpreter: program.interpreter.clone(),
+            source,
         })?;
         let group = Group::of(&child);
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
-            return Err("the interpreter ended at once".to_owned());
+            return Err(NotStarted::Ended);
         };
         let (writing, queue) = mpsc::channel(WRITE_QUEUE);
         let mut writer = JoinSet::new();

@@ -1,0 +1,16 @@
+//! Script files as they were last read.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::script::Scripts;
+
+/// The files as they were last read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Loaded {
+    pub(super) stamps: Vec<(PathBuf, Option<SystemTime>, u64)>,
+    pub(super) turns: Arc<Scripts>,
+    /// Why a file was left out.
+    pub(super) problem: Option<String>,
+}

@@ -1,0 +1,98 @@
+//! Half characters: what a model's tokens make of a character beyond U+FFFF when JSON is written as
+//! UTF-16 escapes (the fault `surrogates`).
+//!
+//! JSON values hold whole characters only, so halves travel as characters of the private use area
+//! and become escapes when a frame is written.
+
+use serde_json::Value;
+
+/// The first half, on its own, that stands for U+FFFD.
+const LONE: &str = "\\ud83d";
+/// Where halves are kept: this plus the half's place among the 2,048 surrogates.
+const KEPT: u32 = 0x10_0000;
+
+/// Splits a delta within every character beyond U+FFFF that its text holds.
+pub(super) fn split(delta: &Value) -> Vec<Value> {
+    // Inputs come as JSON within JSON, where nobody has seen halves.
+    let fields = ["text", "thinking"];
+    let found = fields.iter().find_map(|name| {
+        let text = delta.get(name)?.as_str()?;
+        Some((*name, text))
+    });
+    let Some((name, text)) = found else {
+        return vec![delta.clone()];
+    };
+    let mut pieces = vec![String::new()];
+    for c in text.chars() {
+        let mut units = [0; 2];
+        match c.encode_utf16(&mut units) {
+            [high, low] => {
+                if let Some(piece) = pieces.last_mut() {
+                    piece.extend(kept(*high));
+                }
+                pieces.push(kept(*low).into_iter().collect());
+            }
+            _ => {
+                if let Some(piece) = pieces.last_mut() {
+                    piece.push(c);
+                }
+            }
+        }
+    }
+    let with = |piece: String| {
+        let mut delta = delta.clone();
+        if let Some(map) = delta.as_object_mut() {
+            map.insert(name.to_owned(), piece.into());
+        }
+        delta
+    };
+    pieces.into_iter().map(with).collect()
+}
+
+/// Writes halves, and characters beyond U+FFFF, as escapes; U+FFFD as half a character.
+pub(super) fn escaped(json: &str) -> String {
+    let mut written = String::with_capacity(json.len());
+    for c in json.chars() {
+        let code = u32::from(c);
+        if c == char::REPLACEMENT_CHARACTER {
+            written.push_str(LONE);
+        } else if (KEPT..KEPT + 0x800).contains(&code) {
+            written.push_str(&format!("\\u{:04x}", code - KEPT + 0xd800));
+        } else if code > 0xffff {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                written.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            written.push(c);
+        }
+    }
+    written
+}
+
+fn kept(unit: u16) -> Option<char> {
+    char::from_u32(KEPT + u32::from(unit) - 0xd800)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_character_is_halved_between_two_deltas() {
+        let deltas = split(&json!({"type": "text_delta", "text": "a😀b😀"}));
+        let written: Vec<String> = deltas
+            .iter()
+            .map(|delta| escaped(&delta["text"].to_string()))
+            .collect();
+        assert_eq!(
+            written,
+            [r#""a\ud83d""#, r#""\ude00b\ud83d""#, r#""\ude00""#]
+        );
+        let plain = json!({"type": "signature_delta", "signature": "x"});
+        assert_eq!(split(&plain), std::slice::from_ref(&plain));
+        assert_eq!(escaped("\u{fffd} é"), "\\ud83d é");
+    }
+}

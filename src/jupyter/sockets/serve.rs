@@ -1,0 +1,35 @@
+//! Accepts connections and gives each a task of its own, up to a number.
+//!
+//! Edge.
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::listener::{Listener, MAX_CONNECTIONS, Stream};
+
+/// Serves the connections of `listener` until `closing`; then waits for those that still have
+/// something to write. Dropping the future ends them all.
+pub(super) async fn serve<F>(
+    mut listener: Listener,
+    closing: CancellationToken,
+    connection: impl Fn(Stream) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => break,
+            stream = listener.accept() => {
+                if connections.len() < MAX_CONNECTIONS {
+                    connections.spawn(connection(stream));
+                } else {
+                    tracing::warn!("refused a connection, there are {MAX_CONNECTIONS}");
+                }
+            }
+            Some(_ended) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}

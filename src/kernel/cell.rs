@@ -1,0 +1,10 @@
+//! One cell, from its text to its end.
+
+pub mod address;
+mod dry;
+mod journal;
+pub mod outcome;
+pub mod prepare;
+pub mod request_page;
+pub mod run;
+pub mod show;

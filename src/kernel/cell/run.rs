@@ -1,0 +1,262 @@
+//! Runs a cell: its magics, the jobs that they ask for, then its turn. If the cell fails before its
+//! turn begins, it changes nothing.
+
+use serde_json::Value;
+
+use crate::cell::fill;
+use crate::cell::help;
+use crate::cell::magic::{Effect, Job};
+use crate::cell::magics as cell_magics;
+use crate::cell::parse::{self, Cell, MagicCall};
+use crate::cell::slips::slips;
+use crate::chat::structured::Wanted;
+use crate::chat::turn::ask::{Ask, Kind};
+use crate::chat::verbatim::Verbatim;
+use crate::jupyter::request::Execute;
+use crate::jupyter::wire::Message;
+use crate::kernel::context::CellContext;
+use crate::kernel::error::CellError;
+use crate::kernel::interrupts::Stopped;
+use crate::kernel::lines::{notes, warnings};
+use crate::kernel::magics::{self, attach, compact, exec, replay, tools};
+use crate::kernel::notebook::Notebook;
+use crate::kernel::status::{self, About};
+use crate::kernel::turn::commit::{Committed, commit};
+use crate::kernel::turn::run::run as run_turn;
+
+use super::outcome::CellEnd;
+use super::prepare::{Before, Prepared, prepare};
+use super::show::{page_payload, shows};
+use super::{address, dry, journal};
+
+/// What a cell is run with.
+#[derive(Debug)]
+pub struct CellRequest<'a> {
+    /// What is asked for.
+    pub execute: &'a Execute,
+    /// The request that asks for it.
+    pub message: &'a Message,
+    /// What `%status` tells of the kernel.
+    pub about: &'a About,
+    /// The notebook file, where it is known.
+    pub notebook: Option<&'a mut Notebook>,
+    /// What was wrong with the configuration, if nobody was told yet.
+    pub complaint: Option<String>,
+}
+
+/// Runs a cell and writes down what it leaves.
+pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) -> CellEnd {
+    let execute = request.execute;
+    let cell = parse::parse(&execute.code);
+    journal::begin(execute, resumes(&cell), context).await;
+    address::locate(request.message, request.notebook.take(), context.state);
+    let mut end = match cell {
+        Cell::Empty => CellEnd::ok(Vec::new(), String::new()),
+        Cell::Help { topic } => page(&topic, request.about, context),
+        Cell::Parameters { values } => set_parameters(&values, context),
+        Cell::Turn { magics, prompt } => match turn_cell(&magics, prompt, request, context).await {
+            Ok(end) => end,
+            Err(stopped) => stopped.into(),
+        },
+    };
+    let output = std::mem::take(&mut end.output);
+    let left = journal::end(execute, output, context).await;
+    end.leave = end.leave.or(left);
+    end
+}
+
+/// Whether a cell itself asks for an earlier conversation.
+fn resumes(cell: &Cell) -> bool {
+    match cell {
+        Cell::Turn { magics, .. } => magics.iter().any(|call| call.name == "resume"),
+        Cell::Empty | Cell::Help { .. } | Cell::Parameters { .. } => false,
+    }
+}
+
+/// The lines of `%status`.
+fn status(about: &About, context: &CellContext<'_>) -> Vec<(String, String)> {
+    let (now, python) = (context.services.host.now(), context.services.tools.python());
+    status::lines(context.state, about, context.journal, &python, now)
+}
+
+fn page(topic: &str, about: &About, context: &CellContext<'_>) -> CellEnd {
+    let status = status(about, context);
+    let turns = context.state.turn_summaries();
+    let threads = context.state.thread_summaries();
+    let known = context.state.context(&turns, &threads, &status);
+    match help::about(topic, &known) {
+        Ok(help) => CellEnd::ok(vec![page_payload(&help.plain)], String::new()),
+        Err(error) => CellEnd::failed(CellError::from(&error)),
+    }
+}
+
+fn set_parameters(values: &[(String, String)], context: &mut CellContext<'_>) -> CellEnd {
+    match cell_magics::apply_parameters(values) {
+        Ok(effects) => {
+            for effect in effects {
+                if let Effect::SetVariable { name, value } = effect {
+                    context.state.set_variable(&name, &value);
+                }
+            }
+            CellEnd::ok(Vec::new(), String::new())
+        }
+        Err(error) => CellEnd::failed(CellError::from(&error)),
+    }
+}
+
+/// What a cell asks and shows, while its magics still add to it.
+struct Draft {
+    prompt: String,
+    wanted: Option<Wanted>,
+    verbatim: Option<Verbatim>,
+    payload: Vec<Value>,
+    /// What was shown, as plain text.
+    shown: Vec<String>,
+}
+
+/// Runs a cell of magics and a prompt.
+async fn turn_cell(
+    calls: &[MagicCall],
+    typed: String,
+    request: CellRequest<'_>,
+    context: &mut CellContext<'_>,
+) -> Result<CellEnd, Stopped> {
+    let before = Before::of(context.state, !calls.is_empty());
+    let prepared = prepare(context.state, calls, &status(request.about, context))?;
+    let before = before.prepared(context.state);
+    let drafted = draft(calls, typed, prepared, request, context).await;
+    let (draft, jobs_done) = match drafted {
+        Ok(drafted) => drafted,
+        Err(stopped) => {
+            before.restore(context.state);
+            return Err(stopped);
+        }
+    };
+    let shown = draft.shown.join("\n");
+    if !jobs_done {
+        return Ok(CellEnd::ok(draft.payload, shown));
+    }
+    let ask = ask(draft.prompt, draft.wanted, draft.verbatim, context);
+    if context.is_dry {
+        dry::show_request(&ask, context).await?;
+        return Ok(CellEnd::ok(draft.payload, shown));
+    }
+    if ask.prompt.is_empty() {
+        return Ok(CellEnd::ok(draft.payload, shown));
+    }
+    let cell = context.state.cell.clone();
+    if let Some(record) = context.state.conversations.ran(&cell) {
+        context.state.record(record);
+    }
+    let line = ask.prompt.clone();
+    let ended = run_turn(ask, &line, context).await?;
+    let Committed {
+        error,
+        answer,
+        leave,
+    } = commit(ended, context).await;
+    Ok(CellEnd {
+        result: error.map_or(Ok(draft.payload), Err),
+        output: answer,
+        leave,
+    })
+}
+
+/// Shows what the magics have to say and does their jobs. If the cell is silent, no job is done and
+/// the second value is false.
+async fn draft(
+    calls: &[MagicCall],
+    typed: String,
+    mut prepared: Prepared,
+    request: CellRequest<'_>,
+    context: &mut CellContext<'_>,
+) -> Result<(Draft, bool), Stopped> {
+    let payload = prepared.page.as_deref().map(page_payload);
+    let (wanted, typed) = match prepared.result.take() {
+        Some((wanted, prompt)) => (Some(wanted), prompt),
+        None => (None, typed),
+    };
+    let typed = typed.trim().to_owned();
+    let verbatim = prepared.verbatim.take();
+    let mut draft = Draft {
+        // In code that runs as it stands, no variable is filled in.
+        prompt: match &verbatim {
+            Some(verbatim) => verbatim.prompt(),
+            None => fill::fill(&typed, &context.state.variables),
+        },
+        wanted,
+        verbatim,
+        payload: payload.into_iter().collect(),
+        shown: prepared
+            .shows
+            .iter()
+            .map(|(_, plain)| plain.clone())
+            .collect(),
+    };
+    if request.execute.silent {
+        return Ok((draft, false));
+    }
+    context.is_dry = prepared.is_dry;
+    context.settings = std::mem::take(&mut prepared.settings);
+    let output = context.output;
+    output.show(warnings(request.complaint.iter())).await;
+    let misses = fill::misses(&typed, &context.state.variables);
+    let slips = slips(calls, &draft.prompt, &context.settings);
+    let said = prepared.notes.iter().chain(&misses).chain(&slips);
+    output.show(notes(said)).await;
+    output.show(shows(&prepared, draft.prompt.is_empty())).await;
+    run_jobs(std::mem::take(&mut prepared.jobs), &mut draft, context).await?;
+    // Only the text that the person typed names files; the content of a variable names none.
+    attach::mentioned(&typed, context).await?;
+    exec::send(draft.verbatim.as_ref(), context).await?;
+    tools::refresh(context).await?;
+    if !draft.prompt.is_empty()
+        && !context.is_dry
+        && let Some(replay) = context.replay.take_if(|own| own.prompt() != draft.prompt)
+    {
+        replay::run_first(&replay, context).await?;
+    }
+    if !draft.prompt.is_empty() && !context.is_dry && compact::is_due(context) {
+        draft
+            .shown
+            .push(compact::before_prompt(context).await?.shown);
+    }
+    Ok((draft, true))
+}
+
+async fn run_jobs(
+    jobs: Vec<Job>,
+    draft: &mut Draft,
+    context: &mut CellContext<'_>,
+) -> Result<(), Stopped> {
+    for job in jobs {
+        let outcome = magics::run(job, context).await?;
+        draft.shown.push(outcome.shown);
+        draft.payload.extend(outcome.payload);
+        if let (true, Some(own)) = (draft.prompt.is_empty(), outcome.prompt) {
+            draft.prompt = own;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the ask of the cell's turn.
+fn ask(
+    prompt: String,
+    wanted: Option<Wanted>,
+    verbatim: Option<Verbatim>,
+    context: &mut CellContext<'_>,
+) -> Ask {
+    let mut attachments = context.state.inputs.waiting();
+    attachments.append(&mut context.attachments);
+    Ask {
+        cell: context.state.cell.clone(),
+        settings: context.settings.clone(),
+        prompt,
+        attachments,
+        wanted,
+        verbatim,
+        replay: context.replay.take(),
+        kind: Kind::Cell,
+    }
+}

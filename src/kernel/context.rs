@@ -1,0 +1,125 @@
+//! What every step of a cell works with: the kernel's memory, its services, and the place where
+//! output goes.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::anthropic::client::Client;
+use crate::cell::shown::Shown;
+use crate::chat::input::Attachment;
+use crate::chat::replay::Replay;
+use crate::chat::settings::Settings;
+use crate::host::Host;
+use crate::jupyter::connection::Channel;
+use crate::jupyter::mime::{Display, MimeBundle, Output};
+use crate::jupyter::request::text;
+use crate::jupyter::wire::{Message, Parent};
+use crate::render::renderer::DisplayMode;
+
+use super::desk::Desk;
+use super::interrupts::Interrupts;
+use super::journal::Journal;
+use super::state::State;
+use super::store::Store;
+use super::tools::Tools;
+
+/// What the kernel calls upon.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Clock and chance.
+    pub host: Arc<dyn Host>,
+    /// The API.
+    pub client: Client,
+    /// Where files go.
+    pub store: Store,
+    /// Tools of this machine.
+    pub tools: Tools,
+    /// Whether the offline backend answers.
+    pub offline: bool,
+}
+
+/// Where a cell's output goes.
+#[derive(Debug, Clone, Copy)]
+pub struct CellOutput<'a> {
+    /// What publishes it.
+    pub desk: &'a Desk,
+    /// The request's header.
+    pub parent: &'a Parent,
+    /// The execution count.
+    pub count: u32,
+    /// The request whose sender can be asked; `None` if nobody can be asked.
+    pub asks: Option<&'a Message>,
+    /// How the front end shows an output that changes.
+    pub display_mode: DisplayMode,
+}
+
+impl CellOutput<'_> {
+    /// Asks the person and returns the id of the question. The reply comes on the stdin channel.
+    pub async fn ask(&self, prompt: String) -> Option<String> {
+        let content = json!({"prompt": prompt, "password": false});
+        let header = self
+            .desk
+            .reply(Channel::Stdin, self.asks?, "input_request", content)
+            .await;
+        let header: Value = serde_json::from_str(&header).unwrap_or_default();
+        Some(text(&header, "msg_id"))
+    }
+
+    /// Publishes outputs in order.
+    pub async fn show(&self, outputs: Vec<Output>) {
+        for output in outputs {
+            self.desk.output(self.parent, output, self.count).await;
+        }
+    }
+}
+
+/// What a cell works with.
+#[derive(Debug)]
+pub struct CellContext<'a> {
+    /// The kernel's memory.
+    pub state: &'a mut State,
+    /// The journal that the conversation is written to.
+    pub journal: &'a mut Journal,
+    /// The API, the clock, the files, the tools.
+    pub services: &'a mut Services,
+    /// What may stop the cell.
+    pub interrupts: &'a mut Interrupts,
+    /// Where the cell's output goes.
+    pub output: CellOutput<'a>,
+    /// The settings that hold for this cell's turn.
+    pub settings: Settings,
+    /// Whether the cell only shows its request. If so, nothing may be sent.
+    pub is_dry: bool,
+    /// Files that are sent with this cell's prompt and with no later one.
+    pub attachments: Vec<Attachment>,
+    /// The earlier steps that this cell runs again, if it runs any.
+    pub replay: Option<Replay>,
+}
+
+/// What a magic leaves to its cell.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What the magic showed, as plain text, for the history of inputs and outputs.
+    pub shown: String,
+    /// Entries of the reply's `payload`.
+    pub payload: Vec<Value>,
+    /// A prompt to send if the cell has none of its own.
+    pub prompt: Option<String>,
+}
+
+impl CellContext<'_> {
+    /// Shows what a magic has to say. The outcome holds that text and nothing else.
+    pub async fn tell(&self, shown: Shown) -> Outcome {
+        let plain = shown.plain.clone();
+        let display = Display {
+            data: MimeBundle::markdown(shown.markdown, shown.plain),
+            ..Display::default()
+        };
+        self.output.show(vec![Output::Display(display)]).await;
+        Outcome {
+            shown: plain,
+            ..Outcome::default()
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The actor that serves requests, and what it answers without running anything.
+
+pub mod actor;
+mod execute;
+pub mod introspect;

@@ -1,0 +1,134 @@
+//! One `execute_request`: what is published before its cell, its reply, and, if the cell failed,
+//! what becomes of the requests that wait behind it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::jupyter::mime::Output;
+use crate::jupyter::request::Execute;
+use crate::jupyter::wire::Message;
+use crate::kernel::cell::outcome::CellEnd;
+use crate::kernel::cell::run::{self, CellRequest};
+use crate::kernel::cell::show::display_mode;
+use crate::kernel::context::{CellContext, CellOutput};
+use crate::kernel::desk::error_reply;
+use crate::kernel::interrupts::Leave;
+use crate::kernel::status;
+
+use super::actor::Kernel;
+
+/// How long to wait, after a cell that failed at once, for the requests that were sent together
+/// with it, so that they are answered as aborted.
+const ABORT_WINDOW: Duration = Duration::from_millis(20);
+/// If a cell ran longer than this, the requests sent together with it are in the queue already.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
+impl Kernel {
+    pub(super) async fn execute(&mut self, request: Message) -> Option<Leave> {
+        let execute = Execute::read(&request.content);
+        let (started, began) = (
+            self.services.host.now().to_rfc3339(),
+            self.services.host.elapsed(),
+        );
+        self.desk.busy(&request.parent).await;
+        if execute.store_history {
+            self.state.count = self.state.count.saturating_add(1);
+        }
+        let count = self.state.count;
+        if !execute.silent {
+            let content = json!({"code": execute.code, "execution_count": count});
+            self.desk
+                .publish(&request.parent, "execute_input", content)
+                .await;
+        }
+        let end = self.run_cell(&execute, &request).await;
+        let failed = end.result.is_err();
+        let reply = match end.result {
+            Ok(payload) => json!({
+                "status": "ok",
+                "execution_count": count,
+                "payload": payload,
+                "user_expressions": status::expressions(&execute.user_expressions, &self.state),
+            }),
+            Err(error) => {
+                if !execute.silent {
+                    self.desk
+                        .output(&request.parent, Output::Error(error.output()), count)
+                        .await;
+                }
+                error_reply(&error, count)
+            }
+        };
+        let queue = if failed && execute.stop_on_error && !execute.silent {
+            let at_once = self.services.host.elapsed().saturating_sub(began) < AT_ONCE;
+            self.queued(at_once).await
+        } else {
+            Vec::new()
+        };
+        self.desk.execute_reply(&request, reply, started).await;
+        self.desk.idle(&request.parent).await;
+        let mut leave = end.leave;
+        for message in queue {
+            if message.header.msg_type == "execute_request" {
+                self.desk.abort(&message, count).await;
+            } else if leave.is_none() {
+                leave = Box::pin(self.serve(message)).await;
+            }
+        }
+        leave
+    }
+
+    /// Takes the requests that are queued behind a failed cell.
+    async fn queued(&mut self, at_once: bool) -> Vec<Message> {
+        let mut queue = Vec::new();
+        if at_once {
+            let mut window = self.services.host.sleep(ABORT_WINDOW);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(message) = self.shell.recv() => queue.push(message),
+                    () = &mut window => break,
+                }
+            }
+        }
+        while let Ok(message) = self.shell.try_recv() {
+            queue.push(message);
+        }
+        queue
+    }
+
+    async fn run_cell(&mut self, execute: &Execute, request: &Message) -> CellEnd {
+        let complaint = match execute.silent {
+            true => None,
+            false => self.complaint.take(),
+        };
+        let output = CellOutput {
+            desk: &self.desk,
+            parent: &request.parent,
+            count: self.state.count,
+            asks: execute.allow_stdin.then_some(request),
+            display_mode: display_mode(execute, request),
+        };
+        let mut context = CellContext {
+            settings: self.state.settings.clone(),
+            state: &mut self.state,
+            journal: &mut self.journal,
+            services: &mut self.services,
+            interrupts: &mut self.interrupts,
+            output,
+            is_dry: false,
+            attachments: Vec::new(),
+            replay: None,
+        };
+        let request = CellRequest {
+            execute,
+            message: request,
+            about: &self.about,
+            notebook: self.notebook.as_mut(),
+            complaint,
+        };
+        // The futures of a turn are large, and the actor's would hold one for each kind of request.
+        Box::pin(run::run(request, &mut context)).await
+    }
+}

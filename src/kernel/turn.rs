@@ -1,0 +1,9 @@
+//! One turn, with its I/O: composed, admitted, driven to its end, committed.
+
+pub mod budget;
+pub mod commit;
+mod drive;
+mod fetch;
+pub mod hidden;
+mod reupload;
+pub mod run;
