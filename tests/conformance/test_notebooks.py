@@ -407,7 +407,7 @@ def write_notebook(path: Path, *prompts: str) -> Path:
 )
 def test_a_failed_turn_stops_nbconvert(jupyter, tmp_path, prompt, name, hint):
     notebook = write_notebook(tmp_path / "fails.ipynb", prompt, "Never reached.")
-    (tmp_path / "fails.claude.md").write_text('# Fail, please.\n\n<!-- fault: status status=400 message=refused-on-demand -->\n')
+    (tmp_path / "fails.claude.md").write_text('# Fail, please.\n\n<!-- fault: status status=400 times=9 message=refused-on-demand -->\n')
     done = jupyter.execute(notebook)
     assert done.returncode != 0
     assert re.search(name, done.stderr) and hint in done.stderr, done.stderr
