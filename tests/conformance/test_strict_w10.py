@@ -55,6 +55,5 @@ def test_w19_keys_that_no_request_may_hold(session):
     session.cell("Hello, it is not")
     home = session.judge.expected_container
     session.cell("Hello again")
-    session.cell("Noted in a result")
     session.cell("Compute where it was")
     assert session.judge.expected_container == home
