@@ -78,6 +78,8 @@ pub struct Limits {
     pub output_bytes: usize,
     /// The largest file collected, in bytes; one twice as large cannot be written at all.
     pub file_bytes: u64,
+    /// Space that all files of a container take, in bytes.
+    pub disk_bytes: u64,
     /// Files collected from `$OUTPUT_DIR`.
     pub files: usize,
 }
@@ -91,6 +93,7 @@ impl Default for Limits {
             processes: 256,
             output_bytes: 512 << 10,
             file_bytes: 500_000_000,
+            disk_bytes: 5 << 30,
             files: 100,
         }
     }
