@@ -1,24 +1,26 @@
 //! Where the log goes: a file in the state directory, never the terminal of whoever started Jupyter
-//! unless asked for.
+//! unless asked for. No line holds a key, whatever wrote it: at `trace`, others' code logs what it
+//! sends.
 #![expect(
     clippy::disallowed_types,
     reason = "edge: the writer that tracing shares between threads"
 )]
 
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
+use crate::kernel::journal::redact::Redactor;
 
 /// Beyond this many bytes the log of earlier kernels is put aside as `….1`.
 const MAX_LOG_BYTES: u64 = 5_000_000;
 
 /// Starts logging; when there is nowhere to write, there is no log.
-pub(super) fn start(config: &Config) {
+pub(super) fn start(config: &Config, redactor: Redactor) {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("warn"));
     let Some(path) = config.log_path() else {
         return;
@@ -29,14 +31,51 @@ pub(super) fn start(config: &Config) {
         // A full disk is not to be told to the terminal, once for each line.
         .log_internal_errors(false);
     let started = if path.as_os_str() == "-" {
-        builder.with_writer(io::stderr).try_init()
+        let lines = Lines::new(io::stderr(), redactor);
+        builder.with_writer(Mutex::new(lines)).try_init()
     } else if let Ok(file) = open(&path) {
-        builder.with_writer(Mutex::new(file)).try_init()
+        let lines = Lines::new(file, redactor);
+        builder.with_writer(Mutex::new(lines)).try_init()
     } else {
         return;
     };
     // A second kernel in one process keeps the first one's log.
     let _already_started = started;
+}
+
+/// Writes whole lines, without keys.
+struct Lines<W> {
+    to: W,
+    redactor: Redactor,
+    /// A line whose end is to come.
+    line: Vec<u8>,
+}
+
+impl<W> Lines<W> {
+    fn new(to: W, redactor: Redactor) -> Self {
+        Self {
+            to,
+            redactor,
+            line: Vec::new(),
+        }
+    }
+}
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        if let Some(end) = memchr::memrchr(b'\n', &self.line) {
+            let rest = self.line.split_off(end + 1);
+            let lines = std::mem::replace(&mut self.line, rest);
+            let text = String::from_utf8_lossy(&lines);
+            self.to.write_all(self.redactor.redact(&text).as_bytes())?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 fn open(path: &Path) -> io::Result<fs::File> {

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod parent;
+mod secrets;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -88,28 +89,29 @@ pub(super) fn tolerant(command_line: impl IntoIterator<Item = OsString>) -> Vec<
 /// # Errors
 /// When the connection file cannot be used or its ports cannot be bound.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    // Before there are threads: it may start the program again.
+    let environment = secrets::environment();
     // One thread: one cell runs at a time, nothing in it blocks for long, and a hand-over between
     // threads for every delta would cost more than the delta.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let result = runtime.block_on(serve(args));
+    let result = runtime.block_on(serve(args, environment));
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     result.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(args: &Args) -> anyhow::Result<()> {
+async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
     let signals = watch_signals()?;
-    let environment = Environment::from_process();
     // Early: a parent that goes meanwhile is noticed.
     let watched = Watched::find(environment.get("JPY_PARENT_PID"));
     let host: Arc<dyn Host> = Arc::new(SystemHost::new());
     let (file, connection) = connect(&args.connection_file, &host).await?;
-    hide_memory();
     watched.watch(signals.0);
     let config = Config::load(&environment, &[]);
-    logging::start(&config);
+    let known = secrets::known(&environment);
+    logging::start(&config, Redactor::knowing(known.clone()));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         offline = args.offline,
@@ -132,11 +134,11 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         prices,
         problems,
     } = Initial::read(&config);
+    let client = Client::new(options);
     let tools_host = Arc::clone(&host);
     let kernel = Kernel::new(Parts {
         host,
         connection,
-        client: Client::new(options),
         store: Store::new(
             &working_directory,
             config.show_file_bytes,
@@ -148,7 +150,11 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
             .get("JPY_SESSION_NAME")
             .and_then(Notebook::of_session),
         signals: signals.1,
-        journal: journal_options(args, &config, &environment, &file, &working_directory),
+        journal: journal::Options {
+            redactor: Redactor::knowing(known.and(&client.secrets())),
+            ..journal_options(args, &config, &environment, &file, &working_directory)
+        },
+        client,
         offline: args.offline,
         complaint: complaint(&config, problems),
         tools: Setup {
@@ -213,8 +219,6 @@ fn journal_options(
 ) -> journal::Options {
     let session = environment.get("JPY_SESSION_NAME").map(Path::new);
     let session = session.or(file.jupyter_session.as_deref());
-    let secrets = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
-    let secrets = secrets.iter().filter_map(|name| environment.get(name));
     journal::Options {
         state_dir: config.state_dir.clone(),
         home: environment.home(),
@@ -227,7 +231,7 @@ fn journal_options(
         resume: config.resume,
         max_bytes: config.journal_max_bytes,
         keep: (config.journal_keep_days > 0).then(|| DAY.saturating_mul(config.journal_keep_days)),
-        redactor: Redactor::new(secrets.map(Secret::new)),
+        redactor: Redactor::default(),
     }
 }
 
@@ -278,15 +282,6 @@ fn python_beside_us() -> Option<PathBuf> {
     let bin = program.parent()?;
     let python = bin.join("python");
     (bin.parent()?.join("pyvenv.cfg").is_file() && python.is_file()).then_some(python)
-}
-
-/// Keeps the processes that own tools start from reading this one's memory and environment, where the
-/// API key is: they have the same user, and `/proc` would show them.
-fn hide_memory() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
-        tracing::warn!(%error, "own tools could read the kernel's memory");
-    }
 }
 
 /// Catches SIGINT and SIGTERM from here on. SIGINT never ends the process: managers send it before

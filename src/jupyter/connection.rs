@@ -16,6 +16,7 @@ use super::mime::{Display, Output};
 use super::session::Session;
 use super::sockets::{BindError, Bound, Sockets};
 use super::wire::{self, Draft, Message, Parent};
+use crate::config::KnownSecrets;
 use crate::host::Host;
 
 /// Requests that wait for the actor on one channel. "Run all" in the largest notebook fits, so that
@@ -28,6 +29,9 @@ pub(super) const SEND_QUEUE: usize = 1024;
 /// Messages between the actor and the publisher of iopub. Few, because some have megabytes: while a
 /// subscriber is behind, they wait here.
 pub(super) const IOPUB_QUEUE: usize = 16;
+
+/// What stands in the place of a secret.
+const COVERED: &str = "[a key, not shown]";
 
 /// The longest [`Outgoing::flush`] or [`Outgoing::close`] may take.
 const FLUSH_LIMIT: Duration = Duration::from_millis(100);
@@ -83,6 +87,8 @@ pub struct Outgoing {
     queues: Queues,
     /// `None` in memory.
     sockets: Option<Arc<Sockets>>,
+    /// What no message may hold.
+    secrets: KnownSecrets,
 }
 
 /// One queue for each socket's writer.
@@ -122,7 +128,14 @@ impl Outgoing {
             session,
             queues,
             sockets,
+            secrets: KnownSecrets::default(),
         }
+    }
+
+    /// Covers these in every message from here on.
+    #[must_use]
+    pub fn without(self, secrets: KnownSecrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Returns the session that every message carries.
@@ -140,9 +153,10 @@ impl Outgoing {
         channel: Channel,
         request: &Message,
         msg_type: &str,
-        content: Value,
+        mut content: Value,
         metadata: Map<String, Value>,
     ) -> String {
+        self.secrets.cover_value(&mut content, COVERED);
         let header = self.session.header(msg_type);
         let frames = wire::encode(
             &Draft {
@@ -167,7 +181,8 @@ impl Outgoing {
     /// Publishes a message of any type; `parent` is `None` only for `status: starting`.
     ///
     /// `content` is an object.
-    pub async fn publish(&self, parent: Option<&Parent>, msg_type: &str, content: Value) {
+    pub async fn publish(&self, parent: Option<&Parent>, msg_type: &str, mut content: Value) {
+        self.secrets.cover_value(&mut content, COVERED);
         let topic = format!("kernel.{}.{msg_type}", self.session.id());
         let frames = wire::encode(
             &Draft {

@@ -18,7 +18,7 @@ use crate::jupyter::wire::{Message, Parent};
 use crate::render::renderer::DisplayMode;
 
 use super::desk::Desk;
-use super::interrupts::Interrupts;
+use super::interrupts::{Interrupts, Stopped, look_up};
 use super::journal::Journal;
 use super::state::State;
 use super::store::Store;
@@ -109,6 +109,15 @@ pub struct Outcome {
 }
 
 impl CellContext<'_> {
+    /// Between two steps of work on a text of `bytes`: answers control requests if it is large.
+    ///
+    /// # Errors
+    /// When the person or a shutdown stopped the cell.
+    pub async fn look_up(&mut self, bytes: usize) -> Result<(), Stopped> {
+        let host = Arc::clone(&self.services.host);
+        look_up(bytes, host.as_ref(), self.interrupts, self.output.desk).await
+    }
+
     /// Shows what a magic has to say. The outcome holds that text and nothing else.
     pub async fn tell(&self, shown: Shown) -> Outcome {
         let plain = shown.plain.clone();

@@ -26,6 +26,7 @@ mod hostile;
 mod inputs;
 mod interrupts;
 mod journal;
+mod load;
 mod magics;
 mod notebooks;
 mod protocol;

@@ -96,7 +96,11 @@ impl Kernel {
             outgoing,
         } = connection;
         Self {
-            desk: Desk::new(outgoing, Arc::clone(&host), offline),
+            desk: Desk::new(
+                outgoing.without(journal.redactor.own().clone()),
+                Arc::clone(&host),
+                offline,
+            ),
             about: About {
                 base_url: client
                     .options()
