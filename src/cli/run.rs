@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -42,6 +43,11 @@ use parent::Watched;
 
 /// What is left to do after the last reply has this long.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
+
+/// Files, sockets included, that a kernel may open: many clients and a few downloads fit.
+const WANTED_FILES: u64 = 4096;
+/// Five sockets, a client's connections to them twice, the log, the journal, a call of the API.
+const LEAST_FILES: u64 = 64;
 
 /// What retention counts in.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -89,6 +95,7 @@ pub(super) fn tolerant(command_line: impl IntoIterator<Item = OsString>) -> Vec<
 /// # Errors
 /// When the connection file cannot be used or its ports cannot be bound.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    allow_files()?;
     // Before there are threads: it may start the program again.
     let environment = secrets::environment();
     // One thread: one cell runs at a time, nothing in it blocks for long, and a hand-over between
@@ -295,6 +302,8 @@ fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signa
     for (kind, meaning) in [
         (SignalKind::interrupt(), Signal::Interrupt),
         (SignalKind::terminate(), Signal::Terminate),
+        // The terminal is gone, or whoever closes a session says so.
+        (SignalKind::hangup(), Signal::Terminate),
     ] {
         let mut stream = signal(kind).context("cannot catch signals")?;
         let sender = sender.clone();
@@ -306,7 +315,43 @@ fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signa
             }
         });
     }
+    for kind in [
+        SignalKind::quit(),
+        SignalKind::user_defined1(),
+        SignalKind::user_defined2(),
+        SignalKind::alarm(),
+    ] {
+        let mut stream = signal(kind).context("cannot catch signals")?;
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                tracing::info!(
+                    signal = kind.as_raw_value(),
+                    "a signal that means nothing here"
+                );
+            }
+        });
+    }
     Ok((sender, receiver))
+}
+
+/// Lets the process open as many files as it may, and says if that is too few to answer anybody.
+fn allow_files() -> Result<(), Failure> {
+    let limit = Resource::RLIMIT_NOFILE;
+    let Ok((soft, hard)) = getrlimit(limit) else {
+        return Ok(());
+    };
+    let wanted = hard.min(WANTED_FILES).max(soft);
+    let allowed = match setrlimit(limit, wanted, hard) {
+        Ok(()) => wanted,
+        Err(_) => soft,
+    };
+    if allowed >= LEAST_FILES {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "this process may open only {allowed} files, too few for the connections of a kernel"
+    ))
+    .with_hint("raise the limit where Jupyter is started, as with `ulimit -n 1024`"))
 }
 
 async fn start_emulator(

@@ -20,6 +20,7 @@ use crate::render::renderer::DisplayMode;
 use super::desk::Desk;
 use super::interrupts::{Interrupts, Stopped, look_up};
 use super::journal::Journal;
+use super::named_file::Readable;
 use super::state::State;
 use super::store::Store;
 use super::tools::Tools;
@@ -116,6 +117,13 @@ impl CellContext<'_> {
     pub async fn look_up(&mut self, bytes: usize) -> Result<(), Stopped> {
         let host = Arc::clone(&self.services.host);
         look_up(bytes, host.as_ref(), self.interrupts, self.output.desk).await
+    }
+
+    /// Returns which files this cell may read.
+    #[must_use]
+    pub fn readable(&self) -> Readable {
+        let is_headless = self.output.display_mode == DisplayMode::Batch;
+        Readable::new(self.services.store.working_directory(), is_headless)
     }
 
     /// Shows what a magic has to say. The outcome holds that text and nothing else.

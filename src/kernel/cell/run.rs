@@ -127,7 +127,9 @@ async fn turn_cell(
     let bytes = request.execute.code.len();
     context.look_up(bytes).await?;
     let before = Before::of(context.state, !calls.is_empty());
-    let prepared = prepare(context.state, calls, &status(request.about, context))?;
+    let status = status(request.about, context);
+    let readable = context.readable();
+    let prepared = prepare(context.state, calls, &status, &readable)?;
     let before = before.prepared(context.state);
     let drafted = draft(calls, typed, prepared, request, context).await;
     let (draft, jobs_done) = match drafted {

@@ -52,19 +52,3 @@ pub enum StoreError {
     #[error("cannot write to `{}`: {}", super::FOLDER, unnumbered(.0))]
     Unwritable(#[source] io::Error),
 }
-
-/// Why a text that a person named cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum TextError {
-    /// It cannot be read at all, or is no text.
-    #[error("{}", unnumbered(.0))]
-    Unreadable(#[from] io::Error),
-    /// It is too large for a text.
-    #[error("it has {size_bytes} bytes, more than {max_bytes}")]
-    TooLarge {
-        /// What it has.
-        size_bytes: u64,
-        /// What is read.
-        max_bytes: u64,
-    },
-}
