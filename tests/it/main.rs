@@ -21,6 +21,7 @@ mod emulator;
 mod exec;
 mod execute;
 mod failures;
+mod fuzz;
 mod histories;
 mod hostile;
 mod inputs;
