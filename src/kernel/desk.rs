@@ -15,7 +15,7 @@ use crate::jupyter::mime::Output;
 use crate::jupyter::request::{flag, text};
 use crate::jupyter::wire::{Message, Parent};
 
-use super::error::CellError;
+use super::error::{CellError, ErrorKind};
 use super::server::introspect;
 
 /// How long after the start a request for the process before may come.
@@ -211,7 +211,7 @@ impl Desk {
     /// Answers a shutdown request that was meant for the process before this one.
     async fn decline_shutdown(&self, channel: Channel, request: &Message) {
         let error = CellError::new(
-            "StaleRequest",
+            ErrorKind::StaleRequest,
             "the request is older than this kernel: it was meant for the one before",
             "Send it again to end this one.",
         );

@@ -15,7 +15,7 @@ use crate::chat::verbatim::Verbatim;
 
 use crate::chat::conversation::Conversations;
 use crate::chat::input::Attachment;
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::magics::exec;
 use crate::kernel::results;
 use crate::kernel::state::State;
@@ -250,7 +250,7 @@ impl Draft {
                 Effect::SystemFile { path, append } => {
                     let text = store::read_text(&path).map_err(|why| {
                         CellError::new(
-                            "MagicError",
+                            ErrorKind::Magic,
                             format!("cannot read `{path}` for `%system`: {why}"),
                             "Check the path; it is relative to the notebook.",
                         )
