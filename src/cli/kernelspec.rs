@@ -1,6 +1,10 @@
 //! A kernelspec on disk: what `kernel.json` says, whether it is ours, writing and removing it.
 //!
 //! Only files that we made are ever replaced or removed: [`Owner`] tells them from others.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: writes and removes kernelspecs"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,10 @@
 //! Where the log goes: into a file in the state directory. It goes to the terminal of the person
 //! who started Jupyter only if that was asked for.
 #![expect(
+    clippy::disallowed_methods,
+    reason = "edge: opens the log and puts an old one aside"
+)]
+#![expect(
     clippy::disallowed_types,
     reason = "edge: the writer that tracing shares between threads"
 )]

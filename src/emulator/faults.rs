@@ -40,5 +40,5 @@ mod parse;
 pub use fault::{At, Chunking, Deltas, Disturbance, Fault, FaultKind, Refusal, Refused, Told};
 pub(in crate::emulator) use fault::{Phase, Sent, Taken};
 pub use handle::{Ended, Faults};
-pub(in crate::emulator) use handle::{stand_before, strikes};
+pub(in crate::emulator) use handle::{pause, stand_before, strikes};
 pub use parse::FaultError;

@@ -3,6 +3,10 @@
 //!
 //! Only a file that a tool made can be downloaded. Names are never used on the disk: each file is
 //! stored under its id.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: keeps the bytes of files on disk"
+)]
 
 use std::path::Path;
 

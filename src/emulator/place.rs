@@ -5,6 +5,10 @@
 //! holds it, in whatever way that ends. Invariants: nothing is removed that somebody claims, that
 //! another user owns, or that has no claim file; no link is followed; two backends that start at
 //! once do not disturb each other.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: claims and removes temporary directories"
+)]
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io;

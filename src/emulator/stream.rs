@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::faults::{At, Chunking, Deltas, Disturbance, FaultKind, Taken, stand_before};
+use super::faults::{At, Chunking, Deltas, Disturbance, FaultKind, Taken, pause, stand_before};
 use super::state::Shared;
 
 /// How many writes may be queued between the turn and the socket. Few, so that a slow reader slows
@@ -243,7 +243,7 @@ impl Sink {
                     return Err(self.cut(true).await);
                 }
                 Disturbance::Stall { ms: Some(ms) } => {
-                    tokio::time::sleep(Duration::from_millis(ms)).await;
+                    pause(ms).await;
                 }
                 Disturbance::Stall { ms: None } => std::future::pending().await,
                 Disturbance::Gate { name } => {

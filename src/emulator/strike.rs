@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, Response, header};
 
 use super::conn::Reset;
 use super::error::ApiError;
-use super::faults::{FaultKind, Taken};
+use super::faults::{FaultKind, Taken, pause};
 
 /// What is needed to answer in place of the API.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub(super) async fn struck(
     for kind in &taken.0 {
         match kind {
             FaultKind::SlowStart { ms } => {
-                tokio::time::sleep(std::time::Duration::from_millis(*ms)).await;
+                pause(*ms).await;
             }
             FaultKind::Reset => {
                 reset.pull();

@@ -5,6 +5,10 @@
 //! so that a second run gives the same names. Invariants: a name from outside never leads out of
 //! the folder, nothing is overwritten, nothing is executable, and an incomplete file is never seen
 //! under its name.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: saves and removes the files of `claude_files/`"
+)]
 
 mod error;
 mod index;

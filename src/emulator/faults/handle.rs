@@ -1,6 +1,7 @@
 //! The handle to a running backend's faults, and the gates that hold a stream.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -121,6 +122,16 @@ pub(in crate::emulator) async fn stand_before(shared: &Shared, name: &str) -> Re
         let _ = gate.wait_for(|phase| *phase == Phase::Open).await;
     }
     Ok(())
+}
+
+/// Waits as long as a fault says. This is real time, whatever clock the backend was given, because
+/// the client that has to notice it waits in real time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "edge: a fault takes as long for the client as it says"
+)]
+pub(in crate::emulator) async fn pause(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
 /// Returns whether a fault in a script strikes now, which it does `times` times, and counts it.

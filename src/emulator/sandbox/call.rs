@@ -1,4 +1,8 @@
 //! One run of `sandbox-exec`: its pipes, its report, its end.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: makes and removes the files of one call"
+)]
 
 use std::fs::{self, File};
 use std::io;
