@@ -100,6 +100,7 @@ pub enum BindError {
 /// The tasks that serve the sockets. Dropping it ends them.
 #[derive(Debug)]
 pub(super) struct Sockets {
+    host: Arc<dyn Host>,
     tasks: JoinSet<()>,
     closing: CancellationToken,
     /// Alive as long as a connection still has something to write.
@@ -118,7 +119,7 @@ impl Sockets {
             .iter()
             .any(|backend| backend.strong_count() > 0)
         {
-            tokio::time::sleep(CLOSE_PAUSE).await;
+            self.host.sleep(CLOSE_PAUSE).await;
         }
         self.relays.wait().await;
     }
@@ -194,6 +195,7 @@ impl Bound {
         let mut starter = Starter {
             host: Arc::clone(session.host()),
             sockets: Sockets {
+                host: Arc::clone(session.host()),
                 tasks: JoinSet::new(),
                 closing: CancellationToken::new(),
                 writing: Vec::new(),
@@ -305,7 +307,7 @@ impl Starter {
         let of_connection = closing.clone();
         self.sockets
             .tasks
-            .spawn(serve(listener, closing, move |stream| {
+            .spawn(serve(listener, closing, Arc::clone(&host), move |stream| {
                 let deadline = host.sleep(HANDSHAKE_LIMIT);
                 heartbeat::echo(stream, of_connection.clone(), deadline)
             }));
@@ -339,15 +341,20 @@ impl Starter {
 
         let (closing, host) = (self.sockets.closing.clone(), Arc::clone(&self.host));
         let (of_connection, address) = (closing.clone(), Arc::new(address));
-        let relay = serve(listener, closing.clone(), move |stream| {
-            let deadline = host.sleep(HANDSHAKE_LIMIT);
-            relay::relay(
-                stream,
-                Arc::clone(&address),
-                of_connection.clone(),
-                deadline,
-            )
-        });
+        let relay = serve(
+            listener,
+            closing.clone(),
+            Arc::clone(&host),
+            move |stream| {
+                let deadline = host.sleep(HANDSHAKE_LIMIT);
+                relay::relay(
+                    stream,
+                    Arc::clone(&address),
+                    of_connection.clone(),
+                    deadline,
+                )
+            },
+        );
         let relay = self.sockets.relays.track_future(relay);
         self.sockets.tasks.spawn(relay);
 

@@ -1,4 +1,4 @@
-//! How a failed cell looks: `ename` from a short list, one sentence, and what to do next.
+//! How a cell that failed looks: an `ename` from a short list, one sentence, and what to do next.
 
 use chrono::{DateTime, Utc};
 
@@ -10,14 +10,23 @@ use crate::jupyter::mime::ErrorOutput;
 mod api;
 mod kind;
 
+mod api;
+mod kind;
+
 pub use kind::ErrorKind;
 
 /// Why a cell failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellError {
+<<<<<<< HEAD
     /// What kind of thing went wrong.
     pub kind: ErrorKind,
     /// One sentence.
+=======
+    /// The kind of error, such as `RateLimitError`.
+    pub ename: &'static str,
+    /// What happened, in one sentence.
+>>>>>>> render
     pub evalue: String,
     /// What to do next.
     pub hint: Option<String>,
@@ -37,7 +46,7 @@ impl CellError {
         }
     }
 
-    /// A request whose content is no JSON object.
+    /// The content of a request is not a JSON object.
     #[must_use]
     pub fn unreadable(why: &str) -> Self {
         Self::new(
@@ -47,7 +56,7 @@ impl CellError {
         )
     }
 
-    /// The person stopped the cell before anything of its prompt was sent.
+    /// The person stopped the cell before its prompt was sent.
     #[must_use]
     pub fn interrupted() -> Self {
         Self {
@@ -73,7 +82,7 @@ impl CellError {
         }
     }
 
-    /// The budget was spent in mid-turn.
+    /// The budget was used up in the middle of a turn.
     fn over_budget(limit: Limit, kept: Option<&FinishedTurn>) -> Self {
         Self::new(
             ErrorKind::BudgetExceeded,
@@ -85,7 +94,7 @@ impl CellError {
         )
     }
 
-    /// A call that was not made, because the rest of the budget does not pay for it.
+    /// A call was not made, because the rest of the budget cannot pay for it.
     #[must_use]
     pub fn no_budget(over: &OverBudget) -> Self {
         match over {
@@ -109,7 +118,7 @@ impl CellError {
         }
     }
 
-    /// A cell that was queued behind a failed one.
+    /// A cell was queued after one that failed.
     #[must_use]
     pub fn aborted() -> Self {
         Self::new(
@@ -119,8 +128,8 @@ impl CellError {
         )
     }
 
-    /// Returns the error for a turn that did not finish; `None` for one that did. `now` is for
-    /// telling when to come back.
+    /// Returns the error for a turn that did not finish; `None` if it finished. `now` is needed to
+    /// say when to try again.
     #[must_use]
     pub fn from_end(end: &TurnEnd, now: DateTime<Utc>) -> Option<Self> {
         match end {
@@ -180,7 +189,7 @@ impl From<&MagicError> for CellError {
     }
 }
 
-/// Says what of a turn that broke off is in the conversation.
+/// Says which part of a turn that broke off is in the conversation.
 fn what_is_kept(kept: Option<&FinishedTurn>) -> &'static str {
     match kept {
         None => "Nothing of this turn is in the conversation.",

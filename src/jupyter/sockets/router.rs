@@ -87,7 +87,7 @@ pub(super) async fn receive(
         match received {
             Err(error) => {
                 tracing::debug!(%error, ?channel, "a peer's connection failed");
-                tokio::time::sleep(ERROR_PAUSE).await;
+                session.host().sleep(ERROR_PAUSE).await;
             }
             Ok(frames) => match wire::decode(frames, session.signer(), &mut seen) {
                 Ok(message) => intake.hand_over(message),

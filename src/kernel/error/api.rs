@@ -1,6 +1,6 @@
-//! What the API's failures are called in a notebook, and what to do about each.
+//! The names that failures of the API have in a notebook, and what to do about each.
 //!
-//! Decided by status, `error.type` and `error_code`; never by the text of a message.
+//! Status, `error.type` and `error_code` decide; the text of a message never does.
 
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use crate::host::unnumbered;
 
 use super::{CellError, ErrorKind};
 
-/// A command may have had its effect before the answer broke off.
+/// A command may have run before the answer broke off.
 const BROKE_OFF: &str = "A command may already have run in the sandbox.";
 
 impl CellError {
-    /// Returns the error for a call that failed. With `now` it tells the time to come back.
+    /// Returns the error for a call that failed. If `now` is given, the hint says at what time to
+    /// try again.
     #[must_use]
     pub fn of_api(error: &ApiError, now: Option<DateTime<Utc>>) -> Self {
         let (kind, hint) = match error {
@@ -136,7 +137,7 @@ fn of_status(
     (kind, hint.to_owned())
 }
 
-/// Returns what to do about a refusal that the API gives a name (`docs/protocol.md#error-codes`).
+/// Returns what to do about a refusal that has an error code (`docs/protocol.md#error-codes`).
 fn hint_of_code(code: &str) -> Option<&'static str> {
     Some(match code {
         "file_expired" => "A file attached earlier has expired at the API: attach it again.",

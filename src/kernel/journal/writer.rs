@@ -215,6 +215,10 @@ impl Tail {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests make the files that they write to"
+)]
 mod tests {
     use super::*;
 

@@ -3,7 +3,7 @@
 //! An edge, as far as it copies files. Invariants: a copy replaces nothing unless that was asked
 //! for, and what a person put in is never removed from this machine.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -223,7 +223,7 @@ fn copy(from: &Path, to: &Path, force: bool) -> io::Result<u64> {
     if !force && to.symlink_metadata().is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    let mut source: File = OpenOptions::new().read(true).open(from)?;
+    let mut source = File::open(from)?;
     let mut target = tempfile::Builder::new()
         .prefix(".get-")
         .tempfile_in(parent)?;
