@@ -7,12 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection_file::ConnectionFile;
 use super::memory::FrontEnd;
-use super::mime::{Display, Output};
+use super::messages::iopub::{DisplayData, ExecuteResult, Stream, UpdateDisplayData};
+use super::messages::{Content, Empty};
+use super::mime::Output;
 use super::session::Session;
 use super::sockets::{BindError, Bound, Sockets};
 use super::wire::{self, Draft, Message, Parent};
@@ -133,24 +135,21 @@ impl Outgoing {
 
     /// Answers `request` on the channel it came by; with [`Channel::Stdin`] asks its sender. Returns
     /// the header that was sent.
-    ///
-    /// `content` is an object.
     pub async fn reply(
         &self,
         channel: Channel,
         request: &Message,
-        msg_type: &str,
-        content: Value,
-        metadata: Map<String, Value>,
+        content: &impl Content,
+        metadata: &impl Serialize,
     ) -> String {
-        let header = self.session.header(msg_type);
+        let header = self.session.header(content.msg_type());
         let frames = wire::encode(
             &Draft {
                 identities: &request.identities,
                 header: &header,
                 parent: Some(&request.parent),
-                metadata: &metadata,
-                content: &content,
+                metadata,
+                content,
                 buffers: &[],
             },
             self.session.signer(),
@@ -164,18 +163,16 @@ impl Outgoing {
         header
     }
 
-    /// Publishes a message of any type; `parent` is `None` only for `status: starting`.
-    ///
-    /// `content` is an object.
-    pub async fn publish(&self, parent: Option<&Parent>, msg_type: &str, content: Value) {
-        let topic = format!("kernel.{}.{msg_type}", self.session.id());
+    /// Publishes a message; `parent` is `None` only for `status: starting`.
+    pub async fn publish(&self, parent: Option<&Parent>, content: &impl Content) {
+        let topic = format!("kernel.{}.{}", self.session.id(), content.msg_type());
         let frames = wire::encode(
             &Draft {
                 identities: &[topic.into()],
-                header: &self.session.header(msg_type),
+                header: &self.session.header(content.msg_type()),
                 parent,
-                metadata: &Map::new(),
-                content: &content,
+                metadata: &Empty::new(),
+                content,
                 buffers: &[],
             },
             self.session.signer(),
@@ -185,25 +182,25 @@ impl Outgoing {
 
     /// Publishes one output of a cell.
     pub async fn output(&self, parent: &Parent, output: Output, execution_count: u32) {
-        let (msg_type, content) = match output {
+        let parent = Some(parent);
+        match &output {
             Output::Stream { name, text } => {
-                ("stream", json!({"name": name.as_str(), "text": text}))
+                self.publish(parent, &Stream { name: *name, text }).await;
             }
-            Output::Display(display) => ("display_data", display_content(display)),
-            Output::Update(display) => ("update_display_data", display_content(display)),
+            Output::Display(display) => self.publish(parent, &DisplayData::from(display)).await,
+            Output::Update(display) => {
+                self.publish(parent, &UpdateDisplayData(display.into()))
+                    .await;
+            }
             Output::Result(display) => {
-                let mut content = display_content(display);
-                if let Some(map) = content.as_object_mut() {
-                    map.insert("execution_count".to_owned(), execution_count.into());
-                }
-                ("execute_result", content)
+                let result = ExecuteResult {
+                    display: display.into(),
+                    execution_count,
+                };
+                self.publish(parent, &result).await;
             }
-            Output::Error(error) => (
-                "error",
-                json!({"ename": error.ename, "evalue": error.evalue, "traceback": error.traceback}),
-            ),
-        };
-        self.publish(Some(parent), msg_type, content).await;
+            Output::Error(error) => self.publish(parent, error).await,
+        }
     }
 
     /// Completes when everything sent before has been given to the connections' writers, or after
@@ -256,17 +253,4 @@ async fn send(queue: &mpsc::Sender<Parcel>, parcel: Parcel) {
     if queue.send(parcel).await.is_err() {
         tracing::debug!("dropped a message: the connection is closed");
     }
-}
-
-/// `transient` and `metadata` are always there: some clients read them unasked.
-fn display_content(display: Display) -> Value {
-    let mut transient = Map::new();
-    if let Some(id) = display.display_id {
-        transient.insert("display_id".to_owned(), id.into());
-    }
-    let mut content = Map::new();
-    content.insert("data".to_owned(), Value::Object(display.data.0));
-    content.insert("metadata".to_owned(), Value::Object(display.metadata));
-    content.insert("transient".to_owned(), Value::Object(transient));
-    Value::Object(content)
 }

@@ -85,15 +85,15 @@ pub struct Message {
 
 /// A message to send, borrowed from where its parts live.
 #[derive(Debug, Clone, Copy)]
-pub struct Draft<'a, C: ?Sized> {
+pub struct Draft<'a, C: ?Sized, M: ?Sized> {
     /// The routing frames, or on iopub the topic.
     pub identities: &'a [Bytes],
     /// The header's JSON, from [`Session::header`](super::session::Session::header).
     pub header: &'a str,
     /// What the message answers; `None` sends `{}`.
     pub parent: Option<&'a Parent>,
-    /// `metadata`.
-    pub metadata: &'a Map<String, Value>,
+    /// `metadata`, an object.
+    pub metadata: &'a M,
     /// `content`, an object.
     pub content: &'a C,
     /// Raw buffers; not signed.
@@ -184,7 +184,11 @@ pub fn decode(
 ///
 /// The four JSON frames are slices of one buffer, so they are signed in one go and copied never.
 #[must_use]
-pub fn encode<C: Serialize + ?Sized>(draft: &Draft<'_, C>, signer: &Signer) -> Vec<Bytes> {
+pub fn encode<C, M>(draft: &Draft<'_, C, M>, signer: &Signer) -> Vec<Bytes>
+where
+    C: Serialize + ?Sized,
+    M: Serialize + ?Sized,
+{
     let parent = draft.parent.map_or("{}", Parent::as_str);
     let mut signed = Vec::with_capacity(draft.header.len() + parent.len() + 256);
     signed.extend_from_slice(draft.header.as_bytes());
