@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::json;
-use super::session::{ReplayWindow, Signer};
+use super::signature::{ReplayWindow, SignatureError, Signer};
 
 /// Ends the routing frames.
 pub const DELIMITER: &[u8] = b"<IDS|MSG>";
@@ -88,7 +88,7 @@ pub struct Message {
 pub struct Draft<'a, C: ?Sized, M: ?Sized> {
     /// The routing frames, or on iopub the topic.
     pub identities: &'a [Bytes],
-    /// The header's JSON, from [`Session::header`](super::session::Session::header).
+    /// The header's JSON, from the session.
     pub header: &'a str,
     /// What the message answers; `None` sends `{}`.
     pub parent: Option<&'a Parent>,
@@ -115,15 +115,9 @@ pub enum WireError {
         /// How many frames follow it.
         frames: usize,
     },
-    /// An empty signature where a key is set.
-    #[error("the message is not signed")]
-    Unsigned,
-    /// The signature does not match the frames.
-    #[error("the signature does not match")]
-    BadSignature,
-    /// The signature was seen before.
-    #[error("the message was received before (its signature repeats)")]
-    Replayed,
+    /// The signature is not accepted.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// The header is not JSON, not even with a repair.
     #[error("the header is not a JSON object")]
     Header,
@@ -155,8 +149,8 @@ pub fn decode(
     };
 
     let tag = signer.verify(signature, [header, parent_header, metadata, content])?;
-    if tag.is_some_and(|tag| !seen.admit(tag)) {
-        return Err(WireError::Replayed);
+    if let Some(tag) = tag {
+        seen.admit(tag)?;
     }
 
     let header_text = lossy(header);
