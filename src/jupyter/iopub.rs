@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Parcel;
+use super::queues::Parcel;
 use super::sockets::listener::Listener;
 use super::zmtp;
 pub(super) use audience::Audience;

@@ -10,23 +10,14 @@ use crate::jupyter::mime::ErrorOutput;
 mod api;
 mod kind;
 
-mod api;
-mod kind;
-
 pub use kind::ErrorKind;
 
 /// Why a cell failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellError {
-<<<<<<< HEAD
     /// What kind of thing went wrong.
     pub kind: ErrorKind,
-    /// One sentence.
-=======
-    /// The kind of error, such as `RateLimitError`.
-    pub ename: &'static str,
     /// What happened, in one sentence.
->>>>>>> render
     pub evalue: String,
     /// What to do next.
     pub hint: Option<String>,

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use zeromq::{RouterRecvHalf, RouterSendHalf, SocketRecv, SocketSend, ZmqError, ZmqMessage};
 
 use super::outbox::Outbox;
-use crate::jupyter::connection::Channel;
-use crate::jupyter::session::{ReplayWindow, Session};
+use crate::jupyter::queues::Channel;
+use crate::jupyter::session::Session;
+use crate::jupyter::signature::ReplayWindow;
 use crate::jupyter::wire::{self, Message};
 
 /// How long one client's full queue (100,000 replies) may hold up the others before its reply is
