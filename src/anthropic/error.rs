@@ -1,4 +1,4 @@
-//! What can go wrong between us and the API, as values the turn loop can decide on.
+//! What can go wrong between this program and the API, as values that the turn loop can decide on.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ pub enum ApiError {
     /// No credentials were found.
     #[error("no credentials for the Claude API: {reason}")]
     NoCredentials { reason: String },
-    /// What was configured cannot be used: a base URL, a file of certificates, a proxy.
+    /// A setting cannot be used: a base URL, a file of certificates, a proxy.
     #[error("the Claude API cannot be called: {reason}")]
     Misconfigured { reason: String },
     /// The connection failed before any response.
@@ -40,7 +40,7 @@ pub enum ApiError {
         /// `x-should-retry`.
         should_retry: Option<bool>,
     },
-    /// An `error` event in mid-stream.
+    /// An `error` event in the middle of a stream.
     #[error("the API stopped in mid-answer ({kind}): {message}")]
     Stream {
         kind: String,
@@ -52,7 +52,7 @@ pub enum ApiError {
     /// The stream ended before `message_stop`.
     #[error("the connection broke before the answer was complete: {reason}")]
     Truncated { reason: String },
-    /// A file of this machine could not be read, or changed meanwhile.
+    /// A file on this machine could not be read, or it changed while it was read.
     #[error("the file cannot be sent: {reason}")]
     Source { reason: String },
     /// The request has more bytes than the API takes (`docs/protocol.md#endpoints`); it was not
@@ -64,7 +64,7 @@ pub enum ApiError {
         /// The most it may have.
         limit: usize,
     },
-    /// Bytes that are not the protocol.
+    /// The bytes that came do not follow the protocol.
     #[error("the API sent something this version cannot read: {reason}")]
     Protocol { reason: String },
 }
@@ -81,12 +81,12 @@ pub struct ErrorResponse<'a, H> {
     pub header: H,
     /// The body, or the start of a large one.
     pub body: &'a [u8],
-    /// The time, for a `retry-after` that is a date.
+    /// The present time; it is needed if `retry-after` is a date.
     pub now: SystemTime,
 }
 
 impl ApiError {
-    /// Reads an error response; the body may be anything (a proxy's page, nothing).
+    /// Reads an error response. The body may be anything, such as a page from a proxy, or nothing.
     #[must_use]
     pub fn from_response<'h, H>(response: &ErrorResponse<'_, H>) -> Self
     where
@@ -133,7 +133,7 @@ impl ApiError {
         }
     }
 
-    /// Returns `error.type`, where the API sent one.
+    /// Returns `error.type`, if the API sent one.
     #[must_use]
     pub fn kind(&self) -> Option<&str> {
         match self {
@@ -149,7 +149,7 @@ impl ApiError {
         }
     }
 
-    /// Returns `error.details.error_code`, where the API sent one.
+    /// Returns `error.details.error_code`, if the API sent one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -165,7 +165,7 @@ impl ApiError {
         }
     }
 
-    /// Returns the API's id of the request, where it sent one.
+    /// Returns the API's id of the request, if it sent one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
@@ -183,7 +183,7 @@ impl ApiError {
         }
     }
 
-    /// Returns the error as it counts if nothing of an answer has come. Then an `error` event is a
+    /// Returns the error as it counts if no part of an answer has come. Then an `error` event is a
     /// refusal like any other and gets the status of its type
     /// (`docs/protocol.md#errors-in-streams`).
     #[must_use]
@@ -207,8 +207,8 @@ impl ApiError {
         }
     }
 
-    /// Returns whether two refusals are the same: equal status, type and text. What the text means
-    /// is not looked at.
+    /// Returns whether two refusals are the same: equal status, type and text. The meaning of the
+    /// text is not looked at.
     #[must_use]
     pub fn is_same_refusal(&self, other: &Self) -> bool {
         match (self, other) {
@@ -346,7 +346,8 @@ impl ErrorBody {
     }
 }
 
-/// Reads `retry-after-ms`, else `retry-after` in seconds or as a date; only what is above zero.
+/// Reads `retry-after-ms` or, if there is none, `retry-after` in seconds or as a date. Only a delay
+/// above zero counts.
 fn retry_after(
     milliseconds: Option<&str>,
     seconds: Option<&str>,
@@ -371,7 +372,7 @@ fn retry_after(
         })
 }
 
-/// Returns the start of a body that is not ours, as one line without markup.
+/// Returns the start of a body that is not from the API, as one line without markup.
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..8192).unwrap_or(body));
     let mut plain = String::new();

@@ -121,15 +121,10 @@ impl Form {
         ))
     }
 
-    /// Waits until nothing has moved for `limit`, or up to twice as long.
+    /// Waits until nothing has moved for `limit`.
     pub(super) async fn stalled(&self, limit: Duration) {
-        loop {
-            let before = self.progress.borrow().sent_bytes;
-            tokio::time::sleep(limit).await;
-            if self.progress.borrow().sent_bytes == before {
-                return;
-            }
-        }
+        let mut progress = self.progress.subscribe();
+        while let Ok(Ok(())) = tokio::time::timeout(limit, progress.changed()).await {}
     }
 
     /// Returns what was wrong with the file in the last attempt.

@@ -41,6 +41,15 @@ impl Said {
         }
     }
 
+    /// Reads a message.
+    #[must_use]
+    pub fn of(message: &MessageParam) -> Self {
+        Self {
+            role: message.role,
+            blocks: message.content.blocks(),
+        }
+    }
+
     /// Serialises the message.
     #[must_use]
     pub fn param(&self) -> MessageParam {
@@ -129,13 +138,7 @@ pub fn keep(said: &[Said], stage: Stage) -> Kept {
 /// recorded something that no request may carry.
 #[must_use]
 pub fn sendable(answers: Vec<MessageParam>) -> Vec<MessageParam> {
-    let said: Vec<Said> = answers
-        .iter()
-        .map(|message| Said {
-            role: message.role,
-            blocks: message.content.blocks(),
-        })
-        .collect();
+    let said: Vec<Said> = answers.iter().map(Said::of).collect();
     let stage = Stage::Over {
         cut: false,
         sandbox_known: true,
@@ -145,6 +148,39 @@ pub fn sendable(answers: Vec<MessageParam>) -> Vec<MessageParam> {
         return answers;
     }
     kept.iter().map(Said::param).collect()
+}
+
+/// Returns whether results of the sandbox have keys that the API's reference does not name.
+#[must_use]
+pub fn has_unknown_keys(said: &[Said]) -> bool {
+    let mut blocks = said.iter().flat_map(|said| &said.blocks);
+    blocks.any(|block| block.with_known_keys().is_some())
+}
+
+/// Returns the messages without the keys of results that the API's reference does not name; `None`
+/// if there are no such keys. The thinking behind the first result that changes was bound to it, so
+/// it is left out too; the thinking before that result stays.
+#[must_use]
+pub fn with_known_keys(said: &[Said]) -> Option<Vec<Said>> {
+    let mut is_changed = false;
+    let mut messages = Vec::with_capacity(said.len());
+    for message in said {
+        let mut blocks = Vec::with_capacity(message.blocks.len());
+        for block in &message.blocks {
+            let known = block.with_known_keys();
+            is_changed |= known.is_some();
+            if !(is_changed && block.is_thinking()) {
+                blocks.push(known.unwrap_or_else(|| block.clone()));
+            }
+        }
+        if !blocks.is_empty() {
+            messages.push(Said {
+                role: message.role,
+                blocks,
+            });
+        }
+    }
+    is_changed.then_some(messages)
 }
 
 /// Returns the text of an answer: its text blocks, joined by blank lines.

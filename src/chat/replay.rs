@@ -179,6 +179,10 @@ fn delimiter(code: &str, number: usize) -> String {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests write the script that they run"
+)]
 mod tests {
     use serde_json::json;
 

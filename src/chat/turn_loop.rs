@@ -19,13 +19,13 @@ use crate::anthropic::retry::Attempts;
 use super::action::{Action, Input, NotSaved, Terms};
 use super::conversation::Conversations;
 
-use super::history::Said;
+use super::history::{self, Said};
 use super::receipt::Cut;
 use super::spending::Spending;
 use super::structured::Structured;
 use super::turn::ask::Ask;
 use super::turn::compose::{Composed, Sent, compose};
-use super::turn::facts::Facts;
+use super::turn::facts::{Facts, Keys};
 use super::turn::{Activity, FetchedFile, ToolCall, TurnEnd, Update};
 use repair::Repairs;
 
@@ -321,7 +321,7 @@ impl TurnLoop {
         let stop_reason = message.stop_reason();
         let first = self.base;
         self.base += message.content.len();
-        self.finished.push(Said::assistant(message.content));
+        self.finished.push(self.sendable(message.content));
         if let Some(end) = end {
             return self.abort(end);
         }
@@ -347,6 +347,16 @@ impl TurnLoop {
             _ => {}
         }
         self.settle();
+    }
+
+    /// An answer as it goes back: if the API refuses some keys, without those.
+    fn sendable(&self, blocks: Vec<Block>) -> Said {
+        let said = Said::assistant(blocks);
+        let known = match self.facts.keys {
+            Keys::All => None,
+            Keys::Known => history::with_known_keys(std::slice::from_ref(&said)),
+        };
+        known.and_then(|mut known| known.pop()).unwrap_or(said)
     }
 
     /// Continues a paused turn: what came is sent back as it is, without a new user message.

@@ -21,7 +21,7 @@ pub struct Args {
 /// Prints the script for the whole command line.
 ///
 /// # Errors
-/// When stdout cannot be written to.
+/// If stdout cannot be written to.
 pub fn run(
     args: &Args,
     mut command: clap::Command,

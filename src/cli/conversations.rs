@@ -1,7 +1,7 @@
-//! `claude-kernel conversations list|show|rm`: what is kept on this machine of what was said.
+//! `claude-kernel conversations list|show|rm`: the conversations that are kept on this machine.
 //!
-//! Reads the journals of both backends without a kernel; only `rm` takes something away, and never
-//! what a kernel is using.
+//! Reads the journals of both backends without a kernel. Only `rm` removes anything, and it never
+//! removes a conversation that a kernel is using.
 
 use std::io::{BufRead as _, IsTerminal as _, Write};
 use std::path::Path;
@@ -57,10 +57,10 @@ enum Command {
     },
 }
 
-/// Does what is asked for.
+/// Runs the chosen subcommand.
 ///
 /// # Errors
-/// When there is no such conversation, or the disk says no.
+/// If there is no such conversation, or a file cannot be read or removed.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = Config::load(&Environment::from_process(), &[]);
     let state_dir = config.state_dir.ok_or_else(|| {
@@ -72,7 +72,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::List { json } => list(&found, &folders, *json, out)?,
         Command::Show { which, json } => {
             let matching = select(&found, which)?;
-            // The last used of a notebook comes first.
+            // If a notebook has several conversations, the last used comes first.
             if let Some(one) = matching.first() {
                 show(one, *json, out)?;
             }
@@ -302,7 +302,7 @@ fn prompt(text: &str, out: &mut dyn Write) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The answer as it is, everything else under its name.
+/// Prints the answer as it is, and everything else under its name.
 fn said(pieces: &[(&'static str, String)], out: &mut dyn Write) -> std::io::Result<()> {
     for (what, text) in pieces {
         let text = printable(text.trim_end());
@@ -418,7 +418,7 @@ fn confirmed(count: usize, out: &mut dyn Write) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Text from elsewhere, without what a terminal would obey.
+/// Returns text from elsewhere without anything that a terminal would obey.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {

@@ -1,5 +1,5 @@
-//! `claude-kernel cost`: what saved notebooks cost, from the receipts in them. Starts no kernel,
-//! asks nobody.
+//! `claude-kernel cost`: what saved notebooks cost, from the receipts in them. It starts no kernel
+//! and calls no API.
 
 use std::fs::File;
 use std::io::{Read as _, Write};
@@ -14,7 +14,7 @@ use crate::notebook::receipts;
 
 use super::failure::Failure;
 
-/// A notebook with many figures has tens of megabytes; more than this is read by nobody.
+/// The largest notebook that is read, in bytes: one with many figures has some tens of megabytes.
 const MAX_NOTEBOOK_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Arguments of `cost`.
@@ -34,7 +34,7 @@ pub struct Args {
 /// Prints one line for each notebook, and the sum of several.
 ///
 /// # Errors
-/// When a notebook cannot be read, or stdout cannot be written to.
+/// If a notebook cannot be read, or stdout cannot be written to.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let mut sums: Vec<(String, usize, Totals)> = Vec::new();
     let mut all = Ledger::default();

@@ -1,8 +1,8 @@
-//! `claude-kernel doctor`: looks at everything the kernel depends on, says what is wrong and what
-//! to do about it.
+//! `claude-kernel doctor`: checks everything that the kernel depends on; says what is wrong and
+//! what to do about it.
 //!
-//! Reads only; the one call to the API is free. Each check is a function that returns
-//! [`Finding`]s; none of them can fail. Works without Jupyter, without a key, without a network.
+//! It only reads, and its one call to the API is free. Each check is a function that returns
+//! [`Finding`]s and cannot fail. Works without Jupyter, without a key and without a network.
 
 mod api;
 mod jupyter;
@@ -29,7 +29,7 @@ pub struct Args {
     no_network: bool,
 }
 
-/// How bad it is.
+/// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
     Ok,
@@ -53,7 +53,7 @@ impl Level {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Finding {
     level: Level,
-    /// What was looked at, in one word.
+    /// What was checked, in one word.
     topic: &'static str,
     text: String,
     /// What to do.
@@ -87,10 +87,10 @@ impl Finding {
     }
 }
 
-/// Prints the report as the findings come; succeeds unless one of them is a failure.
+/// Prints each finding as soon as it is made; succeeds unless one of them is a failure.
 ///
 /// # Errors
-/// When stdout cannot be written to.
+/// If stdout cannot be written to.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -150,7 +150,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The configuration file, the variables, and the log.
+/// Checks the configuration file, the variables and the log.
 fn configuration(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     match &config.file {

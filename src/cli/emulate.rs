@@ -37,10 +37,10 @@ pub struct EmulateArgs {
     pub until_stdin_closes: bool,
 }
 
-/// Serves until SIGINT, SIGTERM or, when asked, the end of standard input.
+/// Serves until SIGINT, SIGTERM or, if that was asked for, the end of standard input.
 ///
 /// # Errors
-/// When the port is taken, a directory cannot be made, or a script directory does not exist.
+/// If the port is taken, a directory cannot be made, or a script directory does not exist.
 pub fn run(args: EmulateArgs) -> anyhow::Result<()> {
     for directory in &args.scripts {
         anyhow::ensure!(
@@ -57,7 +57,7 @@ pub fn run(args: EmulateArgs) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime")?;
     let ended = runtime.block_on(serve(args));
-    // A read of standard input may still be waiting; it must not hold the exit up.
+    // A thread may still be waiting for standard input. It must not delay the exit.
     runtime.shutdown_background();
     ended
 }

@@ -1,4 +1,4 @@
-//! What a command that failed tells the person: a sentence, a hint, an exit code.
+//! What a command that failed tells the person: one sentence, a hint, an exit code.
 
 use std::fmt;
 
@@ -24,14 +24,14 @@ impl Failure {
         }
     }
 
-    /// Says what to do next.
+    /// Adds what to do next.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Makes it a failure of the command line itself (exit code 2).
+    /// Marks the failure as one of the command line itself (exit code 2).
     #[must_use]
     pub fn usage(mut self) -> Self {
         self.code = USAGE;

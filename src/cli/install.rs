@@ -1,7 +1,7 @@
-//! `claude-kernel install`: writes a kernelspec where Jupyter finds it.
+//! `claude-kernel install`: writes a kernelspec to where Jupyter finds it.
 //!
-//! Mirrors the flags of ipykernel's installer. Never replaces a spec that is not ours unless told
-//! to, and never writes a secret into one: kernelspecs are readable by everybody.
+//! The flags are those of ipykernel's installer. A spec that is not ours is replaced only if a flag
+//! says so. A secret is never written into a spec, because everybody can read kernelspecs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -49,7 +49,7 @@ pub struct Args {
     quiet: bool,
 }
 
-/// `NAME=VALUE`. `Debug` and the errors of parsing never show the value.
+/// `NAME=VALUE`. Neither `Debug` nor an error of parsing shows the value.
 #[derive(Clone)]
 struct Assignment {
     name: String,
@@ -65,7 +65,8 @@ impl fmt::Debug for Assignment {
 impl std::str::FromStr for Assignment {
     type Err = std::convert::Infallible;
 
-    // Never fails: an error here would make clap print the whole argument, value and all.
+    // This never fails, because clap would print the whole argument with the error, and so the
+    // value.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, value) = text.split_once('=').unwrap_or((text, "\0"));
         Ok(Self {
@@ -78,7 +79,7 @@ impl std::str::FromStr for Assignment {
 /// Writes the kernelspec and says what to do next.
 ///
 /// # Errors
-/// When an argument is refused, the place is not known, or it cannot be written to.
+/// If an argument is refused, the place is not known, or it cannot be written to.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let places = Places::of_process();
     let backend = if args.offline {
@@ -151,7 +152,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the name of a kernelspec's directory: what Jupyter accepts, in lower case.
+/// Returns the name of a kernelspec's directory: a name that Jupyter accepts, in lower case.
 pub(super) fn spec_name(given: Option<&str>, backend: Backend) -> Result<String, Failure> {
     let name = given.unwrap_or(backend.language());
     kernel_name(name).ok_or_else(|| {
@@ -161,7 +162,7 @@ pub(super) fn spec_name(given: Option<&str>, backend: Backend) -> Result<String,
     })
 }
 
-/// Refuses what is not an assignment or looks like a secret; the value is never shown.
+/// Refuses a text that is not an assignment or looks like a secret. The value is never shown.
 fn checked_env(given: &[Assignment]) -> Result<BTreeMap<String, String>, Failure> {
     for Assignment { name, value } in given {
         if value == "\0" {
@@ -190,7 +191,7 @@ fn checked_env(given: &[Assignment]) -> Result<BTreeMap<String, String>, Failure
         .collect())
 }
 
-/// Tells whether a variable's name or value is like those of keys and passwords.
+/// Returns whether a variable's name or value looks like that of a key or password.
 fn looks_secret(name: &str, value: &str) -> bool {
     const NAMES: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
     const VALUES: [&str; 8] = [
@@ -203,7 +204,7 @@ fn looks_secret(name: &str, value: &str) -> bool {
         "Bearer ",
         "-----BEGIN",
     ];
-    // Jupyter fills in `${NAME}` when it starts the kernel: nothing secret is written down.
+    // Jupyter replaces `${NAME}` when it starts the kernel, so no secret is written down.
     let reference = value
         .strip_prefix("${")
         .and_then(|v| v.strip_suffix('}'))
@@ -212,7 +213,7 @@ fn looks_secret(name: &str, value: &str) -> bool {
         return false;
     }
     let upper = name.to_ascii_uppercase();
-    // `CLAUDE_KERNEL_MAX_TOKENS=8000` counts tokens.
+    // In `CLAUDE_KERNEL_MAX_TOKENS=8000`, TOKENS does not mean a secret.
     let counts =
         upper.split('_').any(|word| word == "TOKENS") && value.chars().all(|c| c.is_ascii_digit());
     let by_name = !counts && NAMES.iter().any(|n| upper.contains(n));
@@ -229,7 +230,7 @@ fn looks_secret(name: &str, value: &str) -> bool {
         || VALUES.iter().any(|v| value.starts_with(v))
 }
 
-/// Returns the interpreter to record: the one asked for, else the one of the prefix.
+/// Returns the interpreter to record: the one that was asked for, or that of the prefix.
 fn python_for(args: &Args, location: &Location) -> Result<Option<PathBuf>, Failure> {
     if !args.offline {
         return Ok(None);
@@ -253,7 +254,7 @@ fn python_for(args: &Args, location: &Location) -> Result<Option<PathBuf>, Failu
     })
 }
 
-/// Says so when Jupyter would find another spec of this name first.
+/// If Jupyter would find another spec of this name first, says so.
 fn shadow_note(
     places: &Places,
     kernels: &Path,
@@ -266,7 +267,7 @@ fn shadow_note(
         .take_while(|dir| dir != kernels)
         .map(|dir| dir.join(name))
         .find(|dir| owner(dir) != Owner::Nobody);
-    // A prefix that is not active is not on the path at all: then nothing comes before it.
+    // If the prefix is not active, Jupyter does not search it, so no other spec comes before it.
     let searched = places.search_path().iter().any(|dir| dir == kernels);
     if let (Some(first), true) = (first, searched) {
         writeln!(

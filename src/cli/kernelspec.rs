@@ -1,6 +1,10 @@
 //! A kernelspec on disk: what `kernel.json` says, whether it is ours, writing and removing it.
 //!
-//! Only files of our own making are ever replaced or removed: [`Owner`] tells them apart.
+//! Only files that we made are ever replaced or removed: [`Owner`] tells them from others.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: writes and removes kernelspecs"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,14 +19,15 @@ use crate::jupyter::spec::{
     CONNECTION_FILE, InterruptMode, JUPYTER_PREFIX, KERNEL_JSON, KernelSpec,
 };
 
-/// The protocol version that a launcher may count on before the kernel runs. A running one speaks 5.5;
-/// here that number would promise that it takes a registration file (JEP 66) too.
+/// The protocol version that a launcher may count on before the kernel runs. A running kernel
+/// speaks 5.5. If that number stood here, it would also promise that the kernel takes a
+/// registration file (JEP 66).
 const PROTOCOL_VERSION: &str = "5.4";
 
-/// The key in `metadata` by which we know our own.
+/// The key in `metadata` that marks a spec as ours.
 const OWNER_KEY: &str = "claude_kernel";
 
-/// The name of the binary, by which a spec of the wheel is known (it has no absolute path).
+/// The name of the binary. A spec of the wheel has no absolute path and is recognised by this name.
 const BINARY: &str = "claude-kernel";
 
 const LOGOS: [(&str, &[u8]); 3] = [
@@ -50,8 +55,9 @@ pub(super) enum Backend {
 }
 
 impl Backend {
-    /// Returns the spec's usual name, which is also its `language`: no front end that looks for a
-    /// kernel of the same language ever goes from the offline one to the paid one.
+    /// Returns the spec's usual name, which is also its `language`. Some front ends look for
+    /// another kernel of the same language: they must never change from the offline kernel to the
+    /// paid one.
     pub(super) fn language(self) -> &'static str {
         match self {
             Self::Api => "claude",
@@ -68,14 +74,14 @@ impl Backend {
     }
 }
 
-/// What distinguishes one installation from another.
+/// What is different from one installation to another.
 #[derive(Debug, Clone)]
 pub(super) struct Installation {
     /// Which kernel.
     pub backend: Backend,
     /// The program to start: an absolute path, or a name that is looked up on `PATH`.
     pub binary: String,
-    /// What people read.
+    /// The name that people read.
     pub display_name: String,
     /// Variables for the kernel's process.
     pub env: BTreeMap<String, String>,
@@ -110,8 +116,8 @@ impl Installation {
         }
     }
 
-    /// Writes `kernel.json` and the logos into `dir`, each file whole or not at all, `kernel.json`
-    /// last: Jupyter never sees half a kernel.
+    /// Writes `kernel.json` and the logos into `dir`. Each file is written completely or not at
+    /// all, and `kernel.json` is the last, so Jupyter never sees an incomplete kernel.
     pub(super) fn write(&self, dir: &Path) -> Result<(), Failure> {
         let failed = |e: io::Error| {
             let failure = Failure::new(format!(
@@ -134,18 +140,18 @@ impl Installation {
     }
 }
 
-/// Whose the spec in a directory is.
+/// Whom the spec in a directory belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Owner {
     /// There is no `kernel.json`.
     Nobody,
-    /// We wrote it, or our wheel did.
+    /// We wrote the spec, or our wheel did.
     Us(Installed),
-    /// Somebody else's, or not readable as a kernelspec.
+    /// The spec belongs to somebody else, or cannot be read as a kernelspec.
     Other,
 }
 
-/// A spec of ours as it was found.
+/// A spec of ours that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Installed {
     /// `display_name`.
@@ -154,7 +160,7 @@ pub(super) struct Installed {
     pub binary: PathBuf,
     /// Which kernel it starts.
     pub backend: Backend,
-    /// The interpreter it names.
+    /// The interpreter that it names.
     pub python: Option<PathBuf>,
 }
 
@@ -189,16 +195,16 @@ fn parse(bytes: &[u8]) -> Option<Installed> {
     })
 }
 
-/// Removes the files that [`Installation::write`] makes, and the directory when that leaves it
-/// empty. A symbolic link to a spec is removed, not what it points to.
+/// Removes the files that [`Installation::write`] makes. If the directory is then empty, removes it
+/// too. If a spec is a symbolic link, the link is removed, not its target.
 ///
-/// Returns `false` when files of somebody else keep the directory alive.
+/// Returns `false` if the directory stays because it holds files of somebody else.
 pub(super) fn remove(dir: &Path) -> io::Result<bool> {
     if dir.is_symlink() {
         fs::remove_file(dir)?;
         return Ok(true);
     }
-    // `kernel.json` first: what is left after a failure is no kernel any more.
+    // `kernel.json` goes first: if a later step fails, what is left is no kernel any more.
     for name in std::iter::once(KERNEL_JSON).chain(LOGOS.iter().map(|(name, _)| *name)) {
         match fs::remove_file(dir.join(name)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -212,14 +218,15 @@ pub(super) fn remove(dir: &Path) -> io::Result<bool> {
     }
 }
 
-/// Replaces `path` by a new file: a reader sees the old one or the new one. Follows no link.
+/// Replaces `path` by a new file. A reader sees either the old file or the new one. Links are not
+/// followed.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".claude-kernel-")
         .tempfile_in(dir)?;
     file.write_all(bytes)?;
-    // Others read a system-wide spec too; a temporary file starts out private.
+    // A temporary file is private at first, but other users have to read a system-wide spec.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -294,7 +301,8 @@ mod tests {
         assert_eq!(owner(dir.path()), Owner::Nobody);
     }
 
-    /// The wheel carries files, not code that writes them: they must say the same.
+    /// The wheel contains the files themselves, not the code that writes them. They must be equal
+    /// to what the code writes.
     #[test]
     fn the_wheels_specs_are_what_install_would_write() {
         for backend in [Backend::Api, Backend::Offline] {

@@ -1,5 +1,5 @@
-//! `claude-kernel list`: where our kernelspecs are, whether what they start is there, and which
-//! of them Jupyter would not see.
+//! `claude-kernel list`: where our kernelspecs are, whether the programs that they start exist, and
+//! which specs Jupyter would not see.
 
 use std::fs;
 use std::io::Write;
@@ -13,34 +13,34 @@ use super::places::{Places, is_executable};
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-/// One of our kernelspecs and what is to be said about it.
+/// One of our kernelspecs, and what has to be said about it.
 #[derive(Debug)]
 pub(super) struct Found {
     /// The kernelspec's name.
     pub name: String,
     /// Its directory.
     pub dir: PathBuf,
-    /// What it says.
+    /// What the spec says.
     pub spec: Installed,
-    /// What is wrong; empty when all is well.
+    /// What is wrong; empty if nothing is.
     pub complaints: Vec<Complaint>,
 }
 
 /// Something that is wrong with a kernelspec.
 #[derive(Debug)]
 pub(super) struct Complaint {
-    /// What.
+    /// What is wrong.
     pub text: String,
     /// What to do.
     pub advice: String,
-    /// Whether it keeps the kernel from starting.
+    /// Whether the kernel cannot start because of it.
     pub is_fatal: bool,
 }
 
 /// Prints one paragraph for each kernelspec of ours.
 ///
 /// # Errors
-/// When stdout cannot be written to.
+/// If stdout cannot be written to.
 pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let places = Places::of_process();
     let found = find(&places, &places.search_path());
@@ -79,7 +79,7 @@ pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Finds every kernelspec of ours below `dirs`, which are in Jupyter's order.
+/// Finds all our kernelspecs below `dirs`, which are in the order in which Jupyter searches them.
 pub(super) fn find(places: &Places, dirs: &[PathBuf]) -> Vec<Found> {
     let mut taken: Vec<(String, PathBuf)> = Vec::new();
     let mut found = Vec::new();
@@ -145,7 +145,7 @@ fn complaints(places: &Places, spec: &Installed) -> Vec<Complaint> {
     complaints
 }
 
-/// The directories below `kernels` with the names Jupyter gives them, sorted.
+/// Returns the directories below `kernels`, sorted, with the names that Jupyter gives them.
 fn specs_in(kernels: &Path) -> Vec<(String, PathBuf)> {
     let Ok(entries) = fs::read_dir(kernels) else {
         return Vec::new();

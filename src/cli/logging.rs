@@ -1,6 +1,10 @@
-//! Where the log goes: a file in the state directory, never the terminal of whoever started Jupyter
-//! unless asked for. No line holds a key, whatever wrote it: at `trace`, others' code logs what it
-//! sends.
+//! Where the log goes: into a file in the state directory. It goes to the terminal of the person
+//! who started Jupyter only if that was asked for. No line holds a key, whoever wrote it: at the
+//! level `trace`, the code of others logs what it sends.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: opens the log and puts an old one aside"
+)]
 #![expect(
     clippy::disallowed_types,
     reason = "edge: the writer that tracing shares between threads"
@@ -16,10 +20,10 @@ use tracing_subscriber::EnvFilter;
 use crate::config::Config;
 use crate::kernel::journal::redact::Redactor;
 
-/// Beyond this many bytes the log of earlier kernels is put aside as `….1`.
+/// If the log of earlier kernels has more bytes than this, it is renamed to `….1`.
 const MAX_LOG_BYTES: u64 = 5_000_000;
 
-/// Starts logging; when there is nowhere to write, there is no log.
+/// Starts logging. If the log cannot be written anywhere, there is no log.
 pub(super) fn start(config: &Config, redactor: Redactor) {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("warn"));
     let Some(path) = config.log_path() else {
@@ -28,7 +32,7 @@ pub(super) fn start(config: &Config, redactor: Redactor) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
-        // A full disk is not to be told to the terminal, once for each line.
+        // If the disk is full, the terminal must not get a message about that for each line.
         .log_internal_errors(false);
     let started = if path.as_os_str() == "-" {
         let lines = Lines::new(io::stderr(), redactor);
@@ -39,7 +43,7 @@ pub(super) fn start(config: &Config, redactor: Redactor) {
     } else {
         return;
     };
-    // A second kernel in one process keeps the first one's log.
+    // If a second kernel runs in the same process, it uses the log of the first.
     let _already_started = started;
 }
 

@@ -1,8 +1,8 @@
-//! The command line: parses arguments, calls the layers below, prints. Nothing imports this.
+//! The command line: parses arguments, calls the layers below, prints. No other module imports it.
 //!
-//! Every command is a file with an `Args` and a `run`. What goes wrong is a [`Failure`]: one
-//! sentence, a hint that says what to do next, an exit code. Results go to stdout, complaints to
-//! stderr; a reader that closes the pipe early is not an error.
+//! Every command is a file with an `Args` and a `run`. An error is a [`Failure`]: one sentence, a
+//! hint that says what to do next, an exit code. Results go to stdout, failures to stderr. If a
+//! reader closes the pipe early, that is not an error.
 
 pub mod completions;
 pub mod conversations;
@@ -91,13 +91,15 @@ enum Command {
     SandboxExec(sandbox_exec::Args),
 }
 
-/// Parses `args` (the program's name first), runs the command, reports what went wrong on stderr.
+/// Parses `args`, of which the first is the program's name, runs the command, and prints a failure
+/// on stderr.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(run::tolerant(args)) {
         Ok(cli) => cli,
         Err(error) => {
-            // `--help` and `--version` come this way too, on stdout and with success.
+            // `--help` and `--version` are also returned as errors by clap; they are printed on
+            // stdout and are a success.
             let _closed_pipe = error.print();
             let code = u8::try_from(error.exit_code()).unwrap_or(USAGE);
             return ExitCode::from(code);
@@ -113,7 +115,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Doctor(args) => doctor::run(&args, &mut io::stdout()),
         Command::Conversations(args) => conversations::run(&args, &mut io::stdout()),
         Command::Completions(args) => completions::run(&args, Cli::command(), &mut io::stdout()),
-        // No thread may exist yet: namespaces are left by a process that has one.
+        // This comes before any thread exists, because a process with several threads cannot leave
+        // its namespaces.
         Command::SandboxExec(args) => return sandbox_exec::run(&args),
     };
     match result {

@@ -1,7 +1,7 @@
-//! Where Jupyter looks for kernelspecs on this machine, and where this binary is.
+//! Where Jupyter searches for kernelspecs on this machine, and where this binary is.
 //!
-//! The environment is looked at once, into [`Places`]; the order that Jupyter searches in is
-//! `jupyter::spec`'s. Nothing here writes.
+//! The environment is read once, into [`Places`]. The order in which Jupyter searches is in
+//! `jupyter::spec`. Nothing here writes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,7 +35,7 @@ pub(super) enum Location {
     Prefix(PathBuf),
 }
 
-/// What of the process's environment decides where Jupyter looks and what it starts.
+/// The part of the process's environment that decides where Jupyter searches and what it starts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
     jupyter: SpecEnv,
@@ -43,12 +43,12 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Reads it from the process.
+    /// Reads the places from the environment of this process.
     pub(super) fn of_process() -> Self {
         Self::of(&Environment::from_process())
     }
 
-    /// Reads it from `environment`.
+    /// Reads the places from `environment`.
     pub(super) fn of(environment: &Environment) -> Self {
         let text = |name: &str| environment.get(name).map(str::to_owned);
         let path = |name: &str| environment.get(name).map(PathBuf::from);
@@ -77,7 +77,7 @@ impl Places {
         self.jupyter.sys_prefix()
     }
 
-    /// Returns the first file called `name` on `PATH` that may be executed.
+    /// Returns the first executable file called `name` on `PATH`.
     pub(super) fn on_path(&self, name: &str) -> Option<PathBuf> {
         self.path
             .iter()
@@ -114,7 +114,7 @@ impl Places {
         })
     }
 
-    /// Returns what the flags ask for.
+    /// Returns the place that the flags ask for.
     pub(super) fn location(&self, args: &LocationArgs) -> Result<Location, Failure> {
         if let Some(prefix) = &args.prefix {
             return Ok(Location::Prefix(prefix.clone()));
@@ -131,7 +131,7 @@ impl Places {
         })
     }
 
-    /// Asks the `python3` of `PATH` where it lives.
+    /// Asks the `python3` on `PATH` for its prefix.
     fn python_prefix(&self) -> Option<PathBuf> {
         let python = self.on_path("python3").or_else(|| self.on_path("python"))?;
         let output = Command::new(python)
@@ -145,8 +145,8 @@ impl Places {
         (output.status.success() && !prefix.is_empty()).then(|| PathBuf::from(prefix))
     }
 
-    /// Returns an absolute path of the running binary that outlives an upgrade: the entry of
-    /// `PATH` that leads to it, else its own place.
+    /// Returns an absolute path of the running binary that is still right after an upgrade: the
+    /// entry of `PATH` that leads to it, or, if there is none, its own path.
     pub(super) fn stable_binary(&self) -> Result<PathBuf, Failure> {
         let cannot = |e: std::io::Error| {
             Failure::new(format!(
@@ -183,7 +183,7 @@ pub(super) fn python_of(prefix: &Path) -> Option<PathBuf> {
         .and_then(|file| std::path::absolute(file).ok())
 }
 
-/// Tells whether `file` is a plain file that somebody may execute.
+/// Returns whether `file` is a plain file that somebody may execute.
 pub(super) fn is_executable(file: &Path) -> bool {
     let Ok(metadata) = file.metadata() else {
         return false;

@@ -1,8 +1,7 @@
-//! `claude-kernel run -f FILE`: what kernel.json calls. Puts the layers together and serves.
+//! `claude-kernel run -f FILE`, the command in `kernel.json`. Puts the layers together and serves.
 //!
-//! The order matters (`docs/protocol.md#start-order`): signal handlers, sockets, then everything
-//! else. Nothing that is wrong with the configuration stops the start: it is told in the first
-//! cell.
+//! The order matters (`docs/protocol.md#start-order`): first signal handlers, then sockets, then
+//! everything else. An error in the configuration does not stop the start; the first cell tells it.
 #![expect(clippy::disallowed_methods, reason = "edge: the process's own tasks")]
 
 mod arguments;
@@ -41,7 +40,7 @@ use crate::kernel::tools::Setup;
 use crate::kernel::tools::environment::Interpreter;
 use parent::Watched;
 
-/// What is left to do after the last reply has this long.
+/// How much time there is, after the last reply, for work that is left.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
 /// Files, sockets included, that a kernel may open: many clients and a few downloads fit.
@@ -49,7 +48,7 @@ const WANTED_FILES: u64 = 4096;
 /// Five sockets, a client's connections to them twice, the log, the journal, a call of the API.
 const LEAST_FILES: u64 = 64;
 
-/// What retention counts in.
+/// The unit of the setting for how long conversations are kept.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `run`.
@@ -76,7 +75,7 @@ pub struct Args {
     others: Vec<OsString>,
 }
 
-/// Returns the command line with what is none of `run`'s arguments at its end.
+/// Returns the command line with the arguments that `run` does not know at its end.
 pub(super) fn tolerant(command_line: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut command_line = command_line.into_iter();
     let mut tolerant: Vec<OsString> = command_line.by_ref().take(2).collect();
@@ -90,16 +89,16 @@ pub(super) fn tolerant(command_line: impl IntoIterator<Item = OsString>) -> Vec<
     tolerant
 }
 
-/// Serves one kernel until it is told to leave.
+/// Serves one kernel until it is told to end.
 ///
 /// # Errors
-/// When the connection file cannot be used or its ports cannot be bound.
+/// If the connection file cannot be used or its ports cannot be bound.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     allow_files()?;
-    // Before there are threads: it may start the program again.
+    // This comes before there are threads, because it may start the program again.
     let environment = secrets::environment();
-    // One thread: one cell runs at a time, nothing in it blocks for long, and a hand-over between
-    // threads for every delta would cost more than the delta.
+    // There is one thread, because one cell runs at a time and nothing in it blocks for long. To
+    // hand every delta from one thread to another would cost more than the delta itself.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -111,7 +110,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
     let signals = watch_signals()?;
-    // Early: a parent that goes meanwhile is noticed.
+    // This is found out early, so that a parent which ends during the start is noticed.
     let watched = Watched::find(environment.get("JPY_PARENT_PID"));
     let host: Arc<dyn Host> = Arc::new(SystemHost::new());
     let (file, connection) = connect(&args.connection_file, &host).await?;
@@ -182,7 +181,8 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Binds what the connection file says, and says in it what it left open.
+/// Binds the addresses of the connection file. If the file leaves ports open, writes those that
+/// were taken into it.
 async fn connect(
     path: &Path,
     host: &Arc<dyn Host>,
@@ -216,7 +216,7 @@ fn cannot_bind(error: &BindError) -> Failure {
     Failure::new(error.to_string()).with_hint(hint)
 }
 
-/// Says where conversations are kept, and which notebook this is.
+/// Returns where conversations are kept, and which notebook this is.
 fn journal_options(
     args: &Args,
     config: &Config,
@@ -242,8 +242,8 @@ fn journal_options(
     }
 }
 
-/// Returns the notebook that a session's name means. Consoles have names too, and some servers name
-/// a path of their own: only a notebook that may be on this machine counts.
+/// Returns the notebook that the name of a session means. Consoles have names too, and some servers
+/// use a path of their own, so only a notebook that can be on this machine counts.
 fn notebook(session: &Path, working_directory: &Path) -> Option<PathBuf> {
     let is_notebook = session
         .extension()
@@ -257,14 +257,15 @@ fn notebook(session: &Path, working_directory: &Path) -> Option<PathBuf> {
             Some(working_directory.join(session.file_name()?)).filter(|path| path.is_file())?
         }
     };
-    // One notebook, whatever links lead to it; one that is not saved yet, by its folder.
+    // A notebook that is reached through several links is one notebook. If it is not saved yet, its
+    // folder is looked up instead.
     path.canonicalize().ok().or_else(|| {
         let folder = path.parent()?.canonicalize().ok()?;
         Some(folder.join(path.file_name()?))
     })
 }
 
-/// Returns the interpreters that own tools may run in where the settings name none, the best first.
+/// Returns the interpreters that own tools may run in if the settings name none, the best first.
 fn nearby(args: &Args) -> Vec<Interpreter> {
     let of_jupyter = args
         .jupyter_prefix
@@ -291,10 +292,10 @@ fn python_beside_us() -> Option<PathBuf> {
     (bin.parent()?.join("pyvenv.cfg").is_file() && python.is_file()).then_some(python)
 }
 
-/// Catches SIGINT and SIGTERM from here on. SIGINT never ends the process: managers send it before
-/// every shutdown.
+/// Handles SIGINT and SIGTERM from here on. SIGINT never ends the process, because managers send it
+/// before every shutdown.
 fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signal>)> {
-    // A write beyond the process's file size limit is to fail, not to end the process.
+    // A write beyond the file size limit of the process must fail. It must not end the process.
     let _caught = signal(SignalKind::from_raw(
         nix::sys::signal::Signal::SIGXFSZ as i32,
     ));
@@ -377,7 +378,7 @@ async fn start_emulator(
     .context("cannot start the offline backend")
 }
 
-/// Returns what is wrong with the configuration, for the first cell.
+/// Returns what is wrong with the configuration; the first cell tells it.
 fn complaint(config: &Config, others: Vec<String>) -> Option<String> {
     let problems: Vec<String> = config
         .problems

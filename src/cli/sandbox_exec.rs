@@ -1,5 +1,5 @@
-//! `sandbox-exec`: the hidden subcommand that confines itself and runs one step of the offline
-//! backend. It must run in a process that has one thread only.
+//! `sandbox-exec`: the hidden subcommand that confines itself and then runs one step of the offline
+//! backend. Its process must have only one thread.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ pub struct Args {
     job: PathBuf,
 }
 
-/// Runs the stage; the exit code is the command's.
+/// Runs the stage; the exit code is that of the command.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     if args.inner {

@@ -26,7 +26,7 @@ pub struct Args {
 /// Removes the kernelspec.
 ///
 /// # Errors
-/// When there is none of this name there, when it is not ours, or when it cannot be removed.
+/// If there is no spec of this name at that place, if it is not ours, or if it cannot be removed.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let places = Places::of_process();
     let backend = if args.offline {

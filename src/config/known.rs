@@ -84,9 +84,9 @@ impl KnownSecrets {
 
     /// Returns whether one of them stands in `text`.
     #[must_use]
-    pub fn are_in(&self, text: &str) -> bool {
+    pub fn are_in(&self, text: impl AsRef<[u8]>) -> bool {
         let mut heads = self.0.heads.iter();
-        heads.any(|head| head.find(text.as_bytes()).is_some())
+        heads.any(|head| head.find(text.as_ref()).is_some())
     }
 
     /// Returns `text` with `instead` in the place of each, as far as it goes.
@@ -137,13 +137,18 @@ impl KnownSecrets {
                     true
                 }
             },
-            Value::Array(items) => items.iter_mut().fold(false, |found, item| {
-                self.cover_value(item, instead) || found
-            }),
+            Value::Array(items) => {
+                let mut found = false;
+                for item in items {
+                    found |= self.cover_value(item, instead);
+                }
+                found
+            }
             Value::Object(members) => {
-                let mut found = members.values_mut().fold(false, |found, item| {
-                    self.cover_value(item, instead) || found
-                });
+                let mut found = false;
+                for item in members.values_mut() {
+                    found |= self.cover_value(item, instead);
+                }
                 if members.keys().any(|name| self.are_in(name)) {
                     found = true;
                     let all = std::mem::take(members).into_iter();

@@ -14,13 +14,13 @@ use super::state::Shared;
 pub(super) struct App {
     pub(super) shared: Shared,
     pub(super) scripts: Arc<Scripts>,
-    /// Who is held to what thinking is bound to.
+    /// Which requests have to keep what their thinking is bound to.
     pub(super) enforced: Enforced,
     pub(super) key: Arc<str>,
     pub(super) port: u16,
 }
 
-/// One request within the server.
+/// What belongs to one request while the server answers it.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) id: String,

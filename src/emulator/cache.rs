@@ -1,7 +1,8 @@
-//! The prompt cache (`docs/protocol.md#prompt-cache`) and what can be said about its misses.
+//! The prompt cache (`docs/protocol.md#prompt-cache`) and why it was missed.
 //!
-//! Order of a prefix: tools, system, messages. A breakpoint writes the prefix that ends with it
-//! and reads the longest live one among the 20 positions that end there.
+//! The order of a prefix: tools, system, messages. A breakpoint writes the prefix that ends with
+//! it. It reads the longest prefix that is still cached among those that end at one of the last 20
+//! positions before it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -15,7 +16,7 @@ use super::toolset::{self, definition_in, is_deferred};
 use super::usage::{self, Charge};
 
 const LOOK_BACK: usize = 20;
-/// Entries and answers kept; the oldest go first.
+/// The most cache entries and answers that are kept; the oldest are removed first.
 const KEPT: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,17 +44,18 @@ pub(super) struct Prefix {
     seen: Seen,
 }
 
-/// What an answer remembers of its request, for the next one's `diagnostics`.
+/// What is remembered of the request that an answer belongs to, for the `diagnostics` of the next
+/// request.
 #[derive(Debug, Clone)]
 struct Seen {
     model: &'static str,
     tools: Mark,
     system: Mark,
-    /// One for each block of the messages, cumulative.
+    /// One number for each block of the messages: the tokens up to its end.
     messages: Vec<Mark>,
 }
 
-/// What is cached, and what was answered.
+/// What is cached, and what was answered before.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     entries: HashMap<Mark, (DateTime<Utc>, Lifetime)>,
@@ -63,7 +65,7 @@ pub(super) struct Cache {
 }
 
 impl Prefix {
-    /// Lays a request out.
+    /// Computes the positions of a request's prefix.
     pub(super) fn of(request: &Request) -> Self {
         let mut positions = Vec::new();
         let mut canon = Canon::default();
@@ -84,7 +86,8 @@ impl Prefix {
             .filter(|tool| !is_deferred(tool))
             .cloned()
             .collect();
-        // The first tool of all changes how a prompt begins, wherever it is defined.
+        // If there are any tools, the prompt begins in another way, wherever the first one is
+        // defined.
         let messages = request.messages.iter();
         let mut defined = messages
             .flat_map(|message| &message.blocks)
@@ -102,7 +105,8 @@ impl Prefix {
             canon.value(block);
             push(&canon, block, &mut tokens);
         }
-        // Changing these starts the messages' part of the cache anew, not what is before it.
+        // If one of these changes, the cache of the messages starts anew, but what stands before
+        // them stays cached.
         canon.word(&format!(
             "messages {} {}",
             request.thinking.kind, request.effort
@@ -140,7 +144,7 @@ impl Prefix {
         prefix
     }
 
-    /// Puts the top-level marker on the last block that can carry one.
+    /// Puts the marker at the top of the request on the last block that can carry one.
     fn mark_last(&mut self, request: &Request, marker: Option<Lifetime>) {
         let messages = request.messages.iter();
         let blocks: Vec<&Value> = messages.flat_map(|message| &message.blocks).collect();

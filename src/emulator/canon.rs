@@ -1,17 +1,17 @@
-//! What two values have in common when only their meaning counts.
+//! Compares values by their meaning alone.
 //!
-//! The API compares histories by value: key order, white space, `cache_control` markers and nulls
-//! the API itself added make no difference.
+//! The API compares histories by value. The order of keys, white space, `cache_control` markers and
+//! nulls that the API itself added make no difference.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// A digest of a value's meaning.
+/// The digest of what a value means.
 pub(super) type Mark = [u8; 32];
 
-/// Feeds canonical values into one digest.
+/// Takes values, in their canonical form, into one digest.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Canon(Sha256);
 
@@ -61,12 +61,12 @@ impl Canon {
         }
     }
 
-    /// Returns the digest of all so far, as text.
+    /// Returns, as text, the digest of everything so far.
     pub(super) fn digest(&self) -> String {
         STANDARD.encode(self.mark())
     }
 
-    /// Returns the digest of all so far; more can be added.
+    /// Returns the digest of everything so far; more can be added.
     pub(super) fn mark(&self) -> Mark {
         self.0.clone().finalize().into()
     }

@@ -1,8 +1,8 @@
 //! The rules that hold between the values of a request
 //! (`docs/protocol.md#request-body, #sending-answers-back`).
 //!
-//! The shape has been checked; thinking signatures are `sign`'s business, files and containers
-//! are looked up where they are.
+//! The shape has been checked before. The signatures of thinking are checked in `sign`; files and
+//! containers where they are looked up.
 
 mod caching;
 mod code_results;
@@ -22,17 +22,17 @@ use super::headers::Version;
 use super::message::text;
 use super::request::Request;
 
-/// Most messages in one request.
+/// The most messages in one request.
 const MESSAGES: usize = 100_000;
 
-/// Most models to fall back to.
+/// The most models to fall back to.
 const FALLBACKS: usize = 3;
 
 /// Checks a request whose shape is right. `paused` says that its last message is a response that
 /// ended with `pause_turn`.
 ///
 /// # Errors
-/// 400 for the first rule broken.
+/// 400 for the first rule that is broken.
 pub(super) fn check(request: &Request, version: Version, paused: bool) -> Result<(), ApiError> {
     if request.messages.len() > MESSAGES {
         return Err(ApiError::invalid(format!(
@@ -84,7 +84,7 @@ fn model(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Who answers in place of a model that refuses (`docs/protocol.md#fallbacks`).
+/// Which models answer in place of one that refuses (`docs/protocol.md#fallbacks`).
 fn fallbacks(request: &Request) -> Result<(), ApiError> {
     let wrong = |what: String| Err(ApiError::invalid(format!("fallbacks: {what}")));
     match &request.fallbacks {
@@ -160,7 +160,7 @@ fn thinking(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The effort of the request, and of `system` messages that change it.
+/// The effort of the request, and of the `system` messages that change it.
 fn effort(request: &Request) -> Result<(), ApiError> {
     let model = request.model;
     if request.has_budget && !model.takes_budgets() {
@@ -198,7 +198,8 @@ fn effort(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Only ids of this API's messages can be compared with (`docs/protocol.md#cache-diagnostics`).
+/// A request can only be compared with a message of this API, so the id must be of that form
+/// (`docs/protocol.md#cache-diagnostics`).
 fn diagnostics(request: &Request) -> Result<(), ApiError> {
     match &request.diagnostics {
         Some(Some(id)) if !id.starts_with("msg_") => Err(ApiError::invalid(

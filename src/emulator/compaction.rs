@@ -1,5 +1,5 @@
-//! Summaries on demand (`docs/protocol.md#compaction`): made without a model, signed, checked when
-//! they come back.
+//! Summaries on demand (`docs/protocol.md#compaction`). They are made without a model, signed, and
+//! checked when a client sends them back.
 
 use serde_json::{Value, json};
 
@@ -9,12 +9,12 @@ use super::message::{Role, kind, text};
 use super::request::Request;
 use super::sign;
 
-/// How much of each prompt a summary keeps, in characters.
+/// How many characters of each prompt a summary keeps.
 const CLIP: usize = 200;
 /// The most prompts a summary lists.
 const LISTED: usize = 50;
 
-/// Makes the block that stands for all messages of a request.
+/// Makes the block that takes the place of all messages of a request.
 pub(super) fn block(request: &Request) -> Value {
     let summary = summary(request);
     let changes = Value::from(request.toolset.changes());
@@ -28,15 +28,15 @@ pub(super) fn block(request: &Request) -> Value {
     })
 }
 
-/// Checks the summary that the history of a body begins with, if it does.
+/// If the history of a body begins with a summary, checks the summary.
 ///
 /// # Errors
-/// 400 when it is not as it was given out.
+/// 400 if the summary is not as it was sent to the client.
 pub(super) fn check(body: &Value, betas: &[String]) -> Result<(), ApiError> {
     let Some(block) = body.pointer("/messages/0/content/0") else {
         return Ok(());
     };
-    // One that a trigger made has no signature.
+    // A summary that a trigger made has no signature.
     let by_trigger = betas.iter().any(|beta| beta == "compact-2026-01-12");
     let triggered = by_trigger && block.get("signature").is_none();
     if kind(block) != "compaction" || triggered || block.get("content") == Some(&Value::Null) {

@@ -10,21 +10,21 @@ use crate::host::Host;
 pub struct EmulatorConfig {
     /// The API key clients must send; a random one when `None`.
     pub key: Option<String>,
-    /// TCP port on 127.0.0.1; 0 takes a free one.
+    /// TCP port on 127.0.0.1; 0 takes one that is free.
     pub port: u16,
-    /// Script files, first match wins; read again when they change.
+    /// Script files. The first that fits a prompt is taken; a file is read again when it changes.
     pub scripts: Vec<PathBuf>,
     /// Directories whose `*.claude.md` are scripts.
     pub script_dirs: Vec<PathBuf>,
-    /// The interpreter for `python`; else `python3` from the standard places.
+    /// The interpreter for `python`. If `None`, `python3` from the standard places.
     pub python: Option<PathBuf>,
-    /// The binary that has the hidden `sandbox-exec` subcommand; else the running one.
+    /// The binary that has the hidden `sandbox-exec` subcommand. If `None`, the running one.
     pub sandbox_command: Option<PathBuf>,
-    /// Where containers and files live; a fresh temporary directory when `None`.
+    /// Where containers and files are kept. If `None`, a new temporary directory.
     pub root: Option<PathBuf>,
-    /// Clock and ids; the system's when `None`.
+    /// The clock and the ids. If `None`, those of the system.
     pub host: Option<Arc<dyn Host>>,
-    /// Whether every model refuses thinking in an edited history, as later ones will; else those
-    /// that do today.
+    /// Whether every model refuses thinking in an edited history, as later models will. If not,
+    /// only those models that do today.
     pub strict_thinking: bool,
 }

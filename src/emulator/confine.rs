@@ -1,17 +1,19 @@
 //! The inside of a call: what `claude-kernel sandbox-exec` does before and while a command runs.
 //!
 //! Two stages. The *outer* one leaves the namespaces of its parent and starts the *inner* one,
-//! which is then process 1 of a world of its own: it builds a root of what may be seen, gives up
-//! its rights, starts the command and watches it. Whatever ends process 1 ends everything the
-//! command ever started. Where namespaces are refused the outer stage goes on as the inner one,
-//! with less; what held and what did not goes into a report that the asking side reads.
+//! which is process 1 of a new process namespace. The inner stage builds a root directory that
+//! holds only what may be seen, gives up its rights, starts the command and watches it. Whatever
+//! ends process 1 also ends everything that the command ever started. If the system refuses
+//! namespaces, the outer stage does the work of the inner one, with less protection. A report,
+//! which the asking side reads, says which protection holds and which does not.
 //!
-//! Invariants: nothing of the parent's environment reaches a command; when standard input closes,
-//! everything ends; a protection that cannot be had is reported, never silently skipped. There is
-//! no `unsafe` here: all of it goes through wrappers, which is why stages are processes and not
-//! forks.
+//! Invariants: nothing of the parent's environment reaches a command; if standard input closes,
+//! everything ends; if a protection is not available, the report says so. There is no `unsafe`
+//! here: all system calls go through wrappers. This is why the stages are separate processes and
+//! not forks.
 //!
-//! This module does not decide what to run, and does not read what comes out (see `sandbox`).
+//! This module does not decide what is run and does not read what the command prints (see
+//! `sandbox`).
 #![expect(
     clippy::disallowed_methods,
     reason = "edge: writes namespace maps and the files of a container"
@@ -51,10 +53,10 @@ use serde::{Deserialize, Serialize};
 use super::protection::Protection;
 use super::script::Edit;
 
-/// The exit code of a call that never started; the report says why.
+/// The exit code of a call that never started. The report says why.
 const REFUSED: u8 = 125;
 
-/// What to run and how much it may use.
+/// What to run and how much of the machine it may use.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Job {
     /// The container's directory.
@@ -62,38 +64,39 @@ pub(super) struct Job {
     pub(super) task: Task,
     /// The interpreter behind `python3`.
     pub(super) python: Option<PathBuf>,
-    /// Of all processes together.
+    /// Memory of all processes together, in bytes.
     pub(super) memory_bytes: u64,
-    /// Together, threads included.
+    /// Processes and threads together.
     pub(super) processes: u32,
     /// The largest file that may be written.
     pub(super) file_bytes: u64,
     /// All files together.
     pub(super) disk_bytes: u64,
-    /// Of one process, a second belt behind the wall-clock limit.
+    /// Processor time of one process. It ends what the wall-clock limit should have ended.
     pub(super) cpu_seconds: u64,
-    /// Where to report.
+    /// The file that the report is written to.
     pub(super) report: PathBuf,
-    /// Mechanisms not to use.
+    /// Mechanisms that must not be used.
     pub(super) forgone: Vec<Mechanism>,
 }
 
 /// What to run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Task {
-    /// Nothing: only the report is wanted.
+    /// Nothing: only the report is needed.
     Nothing,
     /// A bash command.
     Bash(String),
-    /// A bash command from a file below `cells`, for one too long for an argument.
+    /// A bash command that is read from a file below `cells`, because it is too long for an
+    /// argument.
     BashFile(String),
-    /// The persistent interpreter; requests come on standard input.
+    /// The persistent interpreter, which reads requests from standard input.
     Repl,
-    /// The text editor; the result goes to standard output as JSON.
+    /// The text editor, which writes its result to standard output as JSON.
     Edit(Edit),
 }
 
-/// A means of confining that a machine may lack.
+/// A mechanism of confinement that a machine may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mechanism {
     /// User, process, network and mount namespaces.
@@ -106,7 +109,7 @@ pub enum Mechanism {
     Calls,
 }
 
-/// Runs the outer stage: the hidden subcommand. The process must have one thread only.
+/// Runs the outer stage, which is the hidden subcommand. The process must have only one thread.
 #[must_use]
 pub fn outer(job: &Path) -> ExitCode {
     match read(job) {
@@ -165,7 +168,7 @@ fn refuse(job: &Job, why: &str) -> u8 {
     REFUSED
 }
 
-/// `namespaces` tells why there are none.
+/// `namespaces` says why there are none, if there are none.
 fn inner_stage(job: &Job, namespaces: Result<(), WhyNot>) -> u8 {
     let mut report = Report::open(&job.report);
     let python = Interpreter::find(job.python.as_deref());
@@ -196,7 +199,7 @@ fn inner_stage(job: &Job, namespaces: Result<(), WhyNot>) -> u8 {
         Task::Bash(text) => environment::bash(&["-c", text]),
         Task::BashFile(name) => {
             let path = base.join("cells").join(name);
-            // The words after the script are `$0`, which errors begin with, and `$1`.
+            // The words after the script are `$0`, which error messages begin with, and `$1`.
             let read = "eval \"$(<\"$1\")\"";
             environment::bash(&["-c", read, "bash", &path.to_string_lossy()])
         }
@@ -212,11 +215,11 @@ fn inner_stage(job: &Job, namespaces: Result<(), WhyNot>) -> u8 {
     supervise::run(command, job, &base, alone, &mut report)
 }
 
-/// What confining achieved.
+/// What was achieved by confining.
 struct Confined {
     /// The container's directory as the command sees it.
     base: PathBuf,
-    /// Whether the command has a root, and a `/tmp`, of its own.
+    /// Whether the command has its own root directory and its own `/tmp`.
     private_root: bool,
     protections: Vec<Protection>,
 }

@@ -1,7 +1,7 @@
-//! The listener: sockets that can be reset and that all end with the server.
+//! The listener: its sockets can be reset, and all of them end with the server.
 //!
-//! Nothing of HTTP is known here. A connection whose [`Reset`] is pulled is closed with a TCP RST
-//! at its next use, so a client sees what a crashed proxy looks like.
+//! This file knows nothing of HTTP. If the [`Reset`] of a connection is pulled, the connection is
+//! closed with a TCP RST at its next use, so that a client sees the same as when a proxy crashes.
 
 use std::io;
 use std::pin::Pin;

@@ -1,7 +1,7 @@
-//! The containers: each is a task that owns its directory and processes and does one thing at a
-//! time; the rest of the backend knows them by id.
+//! The containers. Each is a task that owns its directory and its processes and does one thing at a
+//! time. The rest of the backend knows them by id.
 //!
-//! A call that nobody waits for any more is dropped, which ends what it runs.
+//! If nobody waits for a call any more, the call is dropped, and this ends what it runs.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -18,18 +18,18 @@ use super::error::ApiError;
 use super::faults::Told;
 use super::sandbox::{Container, Limits, Sandbox};
 
-/// Unusable so long after it was made (`docs/protocol.md#sandbox-life`).
+/// How long after it was made a container can be used (`docs/protocol.md#sandbox-life`).
 const LIFE: TimeDelta = TimeDelta::days(30);
-/// What `expires_at` promises after each use, and where the tool has a REPL
+/// How far `expires_at` is after each use, and how far if the tool has a REPL
 /// (`docs/protocol.md#sandbox-life`).
 const ROLLING: TimeDelta = TimeDelta::hours(1);
 const ROLLING_WITH_REPL: TimeDelta = TimeDelta::minutes(270);
-/// Containers kept at once; the least recently used goes first.
+/// The most containers that are kept at once. The least recently used is removed first.
 const MOST: usize = 64;
-/// What `latest` stands for (`docs/protocol.md#skills`).
+/// The version that `latest` means (`docs/protocol.md#skills`).
 const SKILL_VERSION: &str = "20251013";
 const CUSTOM_SKILL_VERSION: &str = "skver_01";
-/// Calls that wait for one container.
+/// How many calls may wait for one container.
 const QUEUE: usize = 8;
 
 /// All containers of the backend.
@@ -38,7 +38,7 @@ pub(super) struct Containers {
     sandbox: Sandbox,
     parent: PathBuf,
     known: HashMap<String, Entry>,
-    /// Those that were made to expire, and how a request that names them learns it.
+    /// The containers that were made to expire, and how a request that names one is told.
     expired: HashMap<String, Told>,
     tasks: JoinSet<()>,
 }
@@ -48,18 +48,18 @@ struct Entry {
     lease: Lease,
     made: DateTime<Utc>,
     used: DateTime<Utc>,
-    /// Ids of files that lie in its input directory.
+    /// The ids of the files in its input directory.
     inputs: HashSet<String>,
 }
 
 type Job = Box<dyn for<'a> FnOnce(&'a mut Container) -> BoxFuture<'a, ()> + Send>;
 
-/// A way to one container.
+/// A handle to one container.
 #[derive(Clone)]
 pub(super) struct Lease {
     pub(super) id: String,
     jobs: mpsc::Sender<Job>,
-    /// It is found, but its steps learn that it has expired.
+    /// The container is found, but its steps are told that it has expired.
     pub(super) is_dead: bool,
 }
 
@@ -121,16 +121,16 @@ impl Containers {
         Ok(lease)
     }
 
-    /// Ends a container's life early.
+    /// Ends the life of a container before its time.
     pub(super) fn expire(&mut self, id: String, told: Told) {
         self.known.remove(&id);
         self.expired.insert(id, told);
     }
 
-    /// Finds a container, or how a request that names it learns that there is none.
+    /// Finds a container. If it is gone, returns how a request that names it is told.
     pub(super) fn find(&mut self, id: &str, now: DateTime<Utc>) -> Result<Lease, Told> {
         if let Some(told) = self.expired.get_mut(id) {
-            // A step tells it once; who asks again is refused.
+            // A step says it once. Whoever names the container again is refused.
             return match std::mem::take(told) {
                 Told::Result => Ok(Lease::dead(id)),
                 other => {
@@ -148,7 +148,7 @@ impl Containers {
         Ok(entry.lease.clone())
     }
 
-    /// Notes that a file was put in; false when it was there.
+    /// Notes that a file was put in; returns false if it was there already.
     pub(super) fn note_input(&mut self, container: &str, file: &str) -> bool {
         self.known
             .get_mut(container)
@@ -158,7 +158,7 @@ impl Containers {
 
 impl Lease {
     fn dead(id: &str) -> Self {
-        // Nobody listens at the other end.
+        // Nobody listens at the other end any more.
         let (jobs, _) = mpsc::channel(1);
         Self {
             id: id.to_owned(),
@@ -167,7 +167,7 @@ impl Lease {
         }
     }
 
-    /// Returns the `container` of a response; `skills` is absent without any.
+    /// Returns the `container` of a response; without skills it has no `skills`.
     pub(super) fn json(&self, now: DateTime<Utc>, skills: &[Value], has_repl: bool) -> Value {
         let rolling = match has_repl {
             _ if self.is_dead => TimeDelta::zero(),
@@ -182,7 +182,8 @@ impl Lease {
         container
     }
 
-    /// Does something with the container when its turn comes. Dropping the future drops the work.
+    /// Does something with the container when its turn comes. If the future is dropped, the work
+    /// ends.
     ///
     /// # Errors
     /// A 500 when the container is gone.
@@ -198,7 +199,8 @@ impl Lease {
                     result = work(container) => result,
                     () = reply.closed() => return,
                 };
-                // Hung up just now: as if it had been dropped a moment earlier.
+                // The asking side stopped waiting just now. The work is dropped as if it had done
+                // so a moment earlier.
                 let _ = reply.send(result);
             })
         });
@@ -207,7 +209,8 @@ impl Lease {
     }
 }
 
-/// Returns a skill of a request as a response names it: with a version, never `latest`.
+/// Returns a skill of a request in the form that a response names it: with its version, never
+/// `latest`.
 fn resolved(skill: &Value) -> Value {
     let field = |name: &str| skill.get(name).and_then(Value::as_str);
     let newest = match field("type") {

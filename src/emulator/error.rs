@@ -4,14 +4,14 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-/// A refused request: what becomes the status line and the JSON body.
+/// A refused request: gives the status line and the JSON body.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ApiError {
     pub(super) status: u16,
     /// `error.type`.
     pub(super) kind: &'static str,
     pub(super) message: String,
-    /// `error.details`: `error_code`, and what belongs to it.
+    /// `error.details`: `error_code`, and the fields that belong to it.
     pub(super) details: Vec<(&'static str, Value)>,
     pub(super) headers: Vec<(String, String)>,
 }

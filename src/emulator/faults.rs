@@ -1,9 +1,10 @@
 //! Things that go wrong on demand.
 //!
-//! A fault is armed by the Rust handle, by `POST /_emulator/faults`, or written in a script as
-//! `<!-- fault: … -->`. Each strikes `times` times. A request takes at most one armed fault of
-//! each kind (any number of gates), in the order they were armed; one that answers in place of the
-//! API (`status`, `reset`, `first_event`, `refuse_…`) takes none after it.
+//! A fault is armed by the Rust handle or by `POST /_emulator/faults`, or it is written in a script
+//! as `<!-- fault: … -->`. Each strikes `times` times. A request takes at most one armed fault of
+//! each kind (but any number of gates), in the order in which they were armed. If a fault answers
+//! in place of the API (`status`, `reset`, `first_event`, `refuse_…`), the request takes none after
+//! it.
 //!
 //! | kind | fields |
 //! |---|---|
@@ -28,8 +29,9 @@
 //! | `fail_download` | `status`: downloading a file fails |
 //! | `deltas` | `count`, `size`, `every_ms`: the answer is this much generated text |
 //!
-//! `at` is `after_events=N` or `after_deltas=N`, counted over the response; without it a fault in
-//! a script strikes where it stands, an armed one after `message_start`.
+//! `at` is `after_events=N` or `after_deltas=N`, counted over the whole response. If it is not
+//! given, a fault in a script strikes at its place in the script, and an armed one after
+//! `message_start`.
 
 mod fault;
 mod handle;
@@ -38,5 +40,5 @@ mod parse;
 pub use fault::{At, Chunking, Deltas, Disturbance, Fault, FaultKind, Refusal, Refused, Told};
 pub(in crate::emulator) use fault::{Phase, Sent, Taken};
 pub use handle::{Ended, Faults};
-pub(in crate::emulator) use handle::{stand_before, strikes};
+pub(in crate::emulator) use handle::{pause, stand_before, strikes};
 pub use parse::FaultError;

@@ -1,4 +1,4 @@
-//! What is known about files: kept in the state, while their bytes lie on disk.
+//! What is known about files. It is kept in the state; the bytes are on disk.
 
 use std::path::PathBuf;
 
@@ -53,8 +53,8 @@ impl FileStore {
         Ok(file)
     }
 
-    /// Finds a file that a block of a kind refers to: not every type can be looked at
-    /// (`docs/protocol.md#input-blocks, #files-api`).
+    /// Finds a file that a block of this kind refers to. Not every type of file can be shown to the
+    /// model (`docs/protocol.md#input-blocks, #files-api`).
     pub(super) fn usable_in(
         &self,
         id: &str,
@@ -79,7 +79,7 @@ impl FileStore {
         )))
     }
 
-    /// Finds a file that is known still, expired or not.
+    /// Finds a file whose metadata is still known, also if the file has expired.
     pub(super) fn known(&self, id: &str, now: DateTime<Utc>) -> Result<File, ApiError> {
         self.find(id)
             .filter(|file| file.expires.is_none_or(|at| at + READABLE > now))
@@ -93,7 +93,7 @@ impl File {
         self.expires.is_some_and(|at| at <= now)
     }
 
-    /// The file as the API shows it; the old shape does not say when it expires.
+    /// Returns the file as the API shows it. The old shape does not say when it expires.
     pub(super) fn json(&self, old: bool) -> Value {
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
         let mut value = json!({

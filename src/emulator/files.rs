@@ -1,8 +1,12 @@
-//! The Files API (`docs/protocol.md#files-api`): bytes on disk, what is known about them in the
-//! state.
+//! The Files API (`docs/protocol.md#files-api`). The bytes of files are on disk; what is known
+//! about them is in the state.
 //!
-//! Only what a tool made can be downloaded. Names never reach the disk: a blob is called by its
-//! id.
+//! Only a file that a tool made can be downloaded. Names are never used on the disk: each file is
+//! stored under its id.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: keeps the bytes of files on disk"
+)]
 
 use std::path::Path;
 
@@ -23,7 +27,7 @@ use super::state::Shared;
 const LARGEST: u64 = 500 * 1024 * 1024;
 const OLD_SHAPES: &str = "files-api-2025-04-14";
 const EXPIRES: std::ops::RangeInclusive<i64> = 3600..=7_776_000;
-/// Takes over a file that a tool made; it becomes downloadable.
+/// Takes a file that a tool made, so that it can be downloaded.
 pub(super) async fn adopt(shared: &Shared, path: &Path) -> Result<String, ApiError> {
     let id = id::fresh(shared.host.as_ref(), "file");
     let name = path
@@ -216,7 +220,7 @@ pub(super) async fn list(app: &App, call: &Call) -> Result<Response<Body>, ApiEr
     ))
 }
 
-/// The list in the shape that the old header selects.
+/// Returns the list in the shape of the old header.
 fn list_old(call: &Call, files: &[File]) -> Result<Response<Body>, ApiError> {
     let query = &call.query;
     query.only(&["limit", "before_id", "after_id"])?;

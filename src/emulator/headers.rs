@@ -38,7 +38,7 @@ pub(super) fn betas(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Refuses a foreign `Host`, any `Origin`, and a missing or wrong key.
+/// Refuses a request with another `Host`, with an `Origin`, or without the right key.
 pub(super) fn guard(headers: &HeaderMap, port: u16, key: &str) -> Result<(), ApiError> {
     let local = ["127.0.0.1", "localhost", "[::1]"];
     let host = text(headers, "host").unwrap_or_default();

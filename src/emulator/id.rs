@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::host::Host;
 
 const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-/// 58^22 is more than 2^128.
+/// How many letters and digits an id needs: 58^22 is more than 2^128.
 const LENGTH: usize = 22;
 
 /// Returns a fresh id such as `msg_01XFDUDYJgAACzvnptvVoYEL`; `prefix` is `msg`, `file`, …

@@ -1,7 +1,7 @@
-//! What the API would say to a request by its shape and its history alone.
+//! What the API would say to a request, judged by its shape and its history alone.
 //!
-//! Nothing is looked up: files and containers are not judged. For tests of what clients make of
-//! streams that this backend did not play, and of histories by the thousand.
+//! Nothing is looked up, so files and containers are not judged. Tests use this to judge what
+//! clients make of streams that this backend did not play, and of thousands of histories.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::schema::Endpoint;
 use super::sign::{self, Binding, Enforced};
 use super::{check, schema};
 
-/// Returns why a body of `POST /v1/messages` would be refused, `None` when it would not.
+/// Returns why a body of `POST /v1/messages` would be refused; `None` if it would be taken.
 #[must_use]
 pub fn refusal(body: &Value, betas: &[String]) -> Option<String> {
     schema::check(body, Endpoint::Create, Version::New, betas)
@@ -22,8 +22,8 @@ pub fn refusal(body: &Value, betas: &[String]) -> Option<String> {
         .map(|error| error.message)
 }
 
-/// A request that the strictest account would have taken, and where the thinking of its answer is
-/// bound.
+/// A request that the strictest account would take, and what the thinking of its answer is bound
+/// to.
 #[derive(Debug)]
 pub struct Taken {
     binding: Binding,
@@ -37,8 +37,8 @@ pub struct Taken {
 #[error("{0}")]
 pub struct Refused(String);
 
-/// Judges a request by its shape, its history and what its thinking is bound to, whatever the
-/// model. `paused` says that its last message is a response that ended with `pause_turn`.
+/// Judges a request by its shape, its history and what its thinking is bound to, as if every model
+/// checked that. `paused` says that its last message is a response that ended with `pause_turn`.
 ///
 /// # Errors
 /// Why it is refused.
@@ -46,8 +46,8 @@ pub fn strictest(body: &Value, betas: &[String], paused: bool) -> Result<Taken, 
     strictest_of(0, body, betas, paused)
 }
 
-/// As [`strictest`], for the account of another organization than 0: it cannot read what was thought
-/// for others.
+/// Does the same as [`strictest`] for the account of another organization than 0. Such an account
+/// cannot read thinking that was made for others.
 ///
 /// # Errors
 /// Why it is refused.
@@ -83,20 +83,21 @@ impl Taken {
         self.offered.iter().any(|offered| offered == name)
     }
 
-    /// Returns whether code in the sandbox may call a tool of this name, and keeps its variables.
+    /// Returns whether code in the sandbox may call a tool of this name and keeps its variables
+    /// meanwhile.
     #[must_use]
     pub fn offers_to_code(&self, name: &str) -> bool {
         self.for_code.iter().any(|offered| offered == name)
     }
 
-    /// Returns how many thinking blocks the model gets to read: those of another model are dropped
-    /// without a word.
+    /// Returns how many thinking blocks the model gets to read. Those of another model are dropped,
+    /// and no message says so.
     #[must_use]
     pub fn thinking_read(&self) -> usize {
         self.thinking_read
     }
 
-    /// Returns the thinking block that the answer goes on with, signed.
+    /// Returns a thinking block for the answer, signed for its place.
     #[must_use]
     pub fn think(&mut self, text: &str) -> Value {
         let signature = self.binding.sign(text);
@@ -105,7 +106,7 @@ impl Taken {
         block
     }
 
-    /// The answer goes on with this block.
+    /// Notes that the answer goes on with this block.
     pub fn say(&mut self, block: &Value) {
         self.binding.push(Role::Assistant, block);
     }

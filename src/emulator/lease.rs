@@ -1,4 +1,5 @@
-//! How a request comes by its container: made, found, filled with inputs.
+//! How a request gets its container: a new one or the one that it names, with its input files in
+//! it.
 
 use std::path::Path;
 
@@ -18,7 +19,7 @@ impl Lease {
             .await?
     }
 
-    /// Finds the container a request names, or how the request learns that it is gone.
+    /// Finds the container that a request names. If it is gone, returns how the request is told.
     pub(super) async fn find(shared: &Shared, id: &str) -> Result<Self, (ApiError, Told)> {
         let owned = id.to_owned();
         let now = shared.host.now();

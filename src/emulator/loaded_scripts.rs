@@ -11,6 +11,6 @@ use super::script::Scripts;
 pub(super) struct Loaded {
     pub(super) stamps: Vec<(PathBuf, Option<SystemTime>, u64)>,
     pub(super) turns: Arc<Scripts>,
-    /// Why a file was left out.
+    /// Why a file could not be used.
     pub(super) problem: Option<String>,
 }

@@ -5,7 +5,7 @@ use super::script::{Part, Variables};
 /// What a response is to play.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct MatchedScript {
-    /// File and line of the script, for counters and errors; empty without one.
+    /// The file and the line of the script, for counters and errors; empty if there is no script.
     pub(super) place: String,
     pub(super) parts: Vec<Part>,
     pub(super) variables: Variables,
@@ -14,7 +14,7 @@ pub(super) struct MatchedScript {
 }
 
 impl MatchedScript {
-    /// Returns the faults written in the parts, each with a place of its own.
+    /// Returns the faults that are written in the parts, each with its own place.
     pub(super) fn faults(&self) -> impl Iterator<Item = (String, &str)> {
         self.parts
             .iter()

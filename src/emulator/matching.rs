@@ -1,7 +1,8 @@
-//! Which parts of which script a request gets.
+//! Which parts of which script answer a request.
 //!
-//! The request itself says how far a turn has come: what the assistant said since the prompt is
-//! matched against the script, so a `pause_turn` or a tool call is continued without memory.
+//! The request itself shows how far a turn has come: what the assistant said since the prompt is
+//! compared with the script. So a turn that was paused or waits for a tool result goes on although
+//! nothing was remembered.
 
 use serde_json::Value;
 
@@ -16,10 +17,10 @@ use super::script::{self, Part, Variables};
 const NO_MODEL: &str = "This is the offline backend: no model was called. It answers only prompts that a script knows, and runs a fenced `bash` or `python` block in a prompt.";
 const RAN: &str = "The offline backend ran the block in your prompt; no model was called.";
 
-/// Finds what a request gets.
+/// Finds the parts that answer a request.
 ///
 /// # Errors
-/// 400 when a script cannot be used.
+/// 400 if a script cannot be used.
 pub(super) async fn script_for(app: &App, request: &Request) -> Result<MatchedScript, ApiError> {
     let (at, prompts) = prompts(request);
     let found = app.scripts.find(&app.shared, &prompts).await?;
@@ -43,7 +44,8 @@ pub(super) async fn script_for(app: &App, request: &Request) -> Result<MatchedSc
     Ok(scene)
 }
 
-/// Returns where the last prompt is and what it may be known by: all its text, its last block.
+/// Returns the place of the last prompt and the texts that may name it in a script: all its text,
+/// or its last block.
 fn prompts(request: &Request) -> (usize, Vec<String>) {
     let place = request.messages.iter().rposition(|message| {
         message.role == Role::User && message.blocks.iter().any(|b| kind(b) != "tool_result")
@@ -74,7 +76,7 @@ fn unscripted(request: &Request, prompts: &[String]) -> Vec<Part> {
     }
 }
 
-/// Returns how many parts the echoed blocks stand for.
+/// Returns how many parts of the script the echoed blocks show as played.
 fn progress(parts: &[Part], echoed: &[&Value]) -> usize {
     let mut next = 0;
     for block in echoed {
@@ -93,8 +95,9 @@ fn progress(parts: &[Part], echoed: &[&Value]) -> usize {
     next
 }
 
-/// Whether a part was played with what stands before it, though nothing echoed tells: a stop; text
-/// without words, or a second call under one of these ids, which may not come back.
+/// Whether a part was certainly played together with the part before it, although no echoed block
+/// shows it: a stop never shows, and a client may leave out a text without words or a second call
+/// with an id that was used.
 fn is_behind(part: &Part, ids: &[&str]) -> bool {
     match part {
         Part::Stop(_) => true,
@@ -122,7 +125,7 @@ fn stands_for(part: &Part, block: &Value) -> bool {
     }
 }
 
-/// The results of client tools since the prompt: `{{tool_result}}` is the last,
+/// Returns the results of client tools since the prompt: `{{tool_result}}` is the last,
 /// `{{tool_result_1}}` the first.
 fn results(request: &Request, prompt: usize) -> Variables {
     let mut variables = Variables::new();

@@ -1,15 +1,15 @@
-//! The messages of a request and their blocks, read without judging them.
+//! The messages of a request and their blocks. Nothing is checked here.
 
 use serde_json::Value;
 
-/// One message; a string content has become one text block.
+/// One message. If its content was a string, it is one text block here.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Message {
     pub(super) role: Role,
     pub(super) blocks: Vec<Value>,
-    /// `clear_at`, of `system` messages alone.
+    /// `clear_at`; only `system` messages have it.
     pub(super) clear_at: Option<String>,
-    /// `output_config`, likewise.
+    /// `output_config`; only `system` messages have it.
     pub(super) config: Option<Value>,
 }
 
@@ -32,7 +32,7 @@ impl Role {
 }
 
 impl Message {
-    /// The effort from here on, if it changes here.
+    /// The effort from this message on, if it changes here.
     pub(super) fn effort(&self) -> Option<&str> {
         text(self.config.as_ref()?, "effort")
     }
@@ -66,7 +66,7 @@ pub(super) fn is_thinking(block: &Value) -> bool {
     matches!(kind(block), "thinking" | "redacted_thinking")
 }
 
-/// Whether this is a call of a client tool that code in the sandbox made.
+/// Whether this is a call of a client tool that was made by code in the sandbox.
 pub(super) fn is_by_code(block: &Value) -> bool {
     if kind(block) != "tool_use" {
         return false;
@@ -75,18 +75,18 @@ pub(super) fn is_by_code(block: &Value) -> bool {
     caller.is_some_and(|caller| caller.starts_with("code_execution"))
 }
 
-/// Returns a field that is there and not null.
+/// Returns a field, if it is there and not null.
 pub(super) fn present(value: &Value, name: &str) -> Option<Value> {
     value.get(name).filter(|value| !value.is_null()).cloned()
 }
 
-/// Returns the items of a list; none if there is no list.
+/// Returns the items of a list, or nothing if there is no list.
 pub(super) fn list(value: &Value, name: &str) -> Vec<Value> {
     let items = value.get(name).and_then(Value::as_array);
     items.cloned().unwrap_or_default()
 }
 
-/// Returns content as blocks.
+/// Returns content as a list of blocks.
 pub(super) fn blocks(content: Option<&Value>) -> Vec<Value> {
     match content {
         Some(Value::String(text)) => vec![serde_json::json!({"type": "text", "text": text})],

@@ -1,4 +1,4 @@
-//! `POST /v1/messages` and `count_tokens`: from a checked request to a turn that is played.
+//! `POST /v1/messages` and `count_tokens`: checks a request and plays its turn.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
@@ -35,7 +35,7 @@ pub(super) async fn create(
     let organization = app.shared.with(|state| state.organization).await?;
     let checked = sign::check(&request, app.enforced, organization)?;
     let files = usable_files(app, &request).await?;
-    // A summary is in no script.
+    // If a summary is asked for, no script is needed.
     let script = match &request.compaction {
         Some(_) => None,
         None => Some(script_for(app, &request).await?),
@@ -85,7 +85,8 @@ async fn usable_files(app: &App, request: &Request) -> Result<Vec<File>, ApiErro
         .await?
 }
 
-/// Says what the cache makes of a request that the message `id` answers, and remembers it.
+/// Says what the cache holds of the request that the message `id` answers, and remembers the
+/// request.
 async fn charged(app: &App, request: &Request, id: &str) -> Result<(Charge, Value), ApiError> {
     let (prefix, now) = (Prefix::of(request), app.shared.host.now());
     let (answered, asked) = (id.to_owned(), request.diagnostics.clone());
@@ -99,7 +100,7 @@ async fn charged(app: &App, request: &Request, id: &str) -> Result<(Charge, Valu
         .await
 }
 
-/// Answers with a stream; the turn is played while it is read.
+/// Answers with a stream. The turn is played while the client reads it.
 fn streamed(
     app: &App,
     opening: Opening,
@@ -111,7 +112,7 @@ fn streamed(
     let (sink, outlet) = Sink::streaming(app.shared.clone(), call.id.clone(), &call.taken);
     let player = Player::new(app, sink, opening);
     let turn = async move {
-        // Over: the client left or a fault ended the stream; there is no one to tell.
+        // The client left, or a fault ended the stream: there is nobody to tell.
         let _ = perform(player, script, &call.taken).await;
     };
     let body = TurnBody::new(Box::pin(turn), outlet, separate);
@@ -125,14 +126,15 @@ fn streamed(
     with_retry_after(response)
 }
 
-/// Many answers tell when to come again (`docs/protocol.md#retries`); it means nothing on them.
+/// The live API sends this header with many answers (`docs/protocol.md#retries`); it means nothing
+/// there.
 fn with_retry_after(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("17"));
     response
 }
 
-/// Plays a script, or without one a summary.
+/// Plays a script, or a summary if there is no script.
 async fn perform(
     player: Player,
     scene: Option<MatchedScript>,
@@ -144,14 +146,14 @@ async fn perform(
     }
 }
 
-/// What betas add to a response.
+/// The fields that beta headers add to a response.
 fn extras(request: &Request, transformations: Vec<Value>) -> Map<String, Value> {
     let mut extras = Map::new();
     if request.beta(BINDING_BETA) {
         extras.insert("input_transformations".into(), transformations.into());
     }
     if request.edits_context {
-        // Nothing here grows long enough to be cleared.
+        // No conversation here grows long enough for anything to be cleared.
         extras.insert("context_management".into(), json!({"applied_edits": []}));
     }
     extras
@@ -161,7 +163,8 @@ fn extras(request: &Request, transformations: Vec<Value>) -> Map<String, Value> 
 fn beyond(body: &Value) -> Result<(), ApiError> {
     let thread = body.get("thread").unwrap_or(&Value::Null);
     if kind(thread) == "continue" {
-        // No thread outlives its response here, which a client must expect of the API as well.
+        // No thread lives longer than its response here, and clients have to expect this of the API
+        // too.
         let id = text(thread, "previous_message_id").unwrap_or_default();
         return Err(
             ApiError::not_found(format!("thread `{id}` not found")).code("thread_not_found")
@@ -197,7 +200,7 @@ pub(super) async fn count_tokens(
     let tokens = usage::of_request(&request);
     let mut counted = json!({"input_tokens": tokens});
     if let (true, Some(map)) = (request.edits_context, counted.as_object_mut()) {
-        // Nothing here grows long enough to be cleared.
+        // No conversation here grows long enough for anything to be cleared.
         let original = json!({"original_input_tokens": tokens});
         map.insert("context_management".into(), original);
     }
@@ -219,7 +222,7 @@ async fn read(
     if endpoint == schema::Endpoint::Create {
         beyond(body)?;
     }
-    // Before what it says of tools is believed.
+    // This is checked before anything that the summary says of tools is used.
     compaction::check(body, &call.betas)?;
     let request = Request::read(body, &call.betas)?;
     let tail = sign::tail_of(&request);
@@ -247,7 +250,7 @@ fn answered_calls(request: &Request) -> Vec<String> {
         .collect()
 }
 
-/// Within an unfinished tool turn, thinking comes back as it was.
+/// In a tool turn that is not finished, thinking must come back unchanged.
 fn check_thoughts(request: &Request, thoughts: &[String]) -> Result<(), ApiError> {
     let messages = request.messages.iter().enumerate();
     let Some((i, latest)) = messages
@@ -273,7 +276,8 @@ fn check_thoughts(request: &Request, thoughts: &[String]) -> Result<(), ApiError
     )))
 }
 
-/// Returns the ids of all files a request refers to, and the kind of block that does.
+/// Returns the ids of all files that a request refers to, each with the kind of block that refers
+/// to it.
 fn files_of(request: &Request) -> Vec<(String, String)> {
     fn collect(value: &Value, found: &mut Vec<(String, String)>) {
         match value {
@@ -294,7 +298,7 @@ fn files_of(request: &Request) -> Vec<(String, String)> {
     }
     let mut found = Vec::new();
     for block in request.messages.iter().flat_map(|message| &message.blocks) {
-        // What a tool call says is no reference.
+        // The input of a tool call refers to no file.
         if !matches!(kind(block), "tool_use" | "server_tool_use") {
             collect(block, &mut found);
         }
@@ -302,7 +306,8 @@ fn files_of(request: &Request) -> Vec<(String, String)> {
     found
 }
 
-/// Finds the container that a request names, or why there is none and how that is told.
+/// Finds the container that a request names. If it is gone, returns the error and how the client is
+/// told.
 async fn container(
     app: &App,
     request: &Request,
@@ -325,7 +330,8 @@ async fn container(
     Lease::find(&app.shared, &id).await.map(Some)
 }
 
-/// Lets the faults of a script that come before any answer strike; the others stay in the scene.
+/// Applies the faults of a script that strike before any answer. The others are applied when the
+/// script is played.
 async fn script_faults(
     app: &App,
     reset: &Reset,

@@ -1,7 +1,7 @@
 //! A local Messages, Models, token-counting and Files API with real command execution.
 //!
-//! It shares no type with the kernel's client: a shared misreading would pass both sides. It is
-//! reached by URL, like the real thing.
+//! It shares no type with the kernel's client: if both misread the API in the same way, no test
+//! would notice. It is reached by URL, like the real API.
 
 mod app;
 mod cache;

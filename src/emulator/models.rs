@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::error::{ApiError, json_response};
 use super::query::Query;
 
-/// The header with which a model says whether it summarizes.
+/// The header that a request needs to ask for a summary.
 const COMPACT: &str = "compact-2026-09-04";
 
 /// One model's row.
 #[derive(Debug, PartialEq)]
 pub(super) struct Model {
     pub(super) id: &'static str,
-    /// The id this one is another name of, such as a dated snapshot's.
+    /// If this id is another name of a model, such as a dated snapshot, the id of that model.
     pub(super) alias_of: Option<&'static str>,
     display_name: &'static str,
     created: &'static str,
@@ -27,34 +27,34 @@ pub(super) struct Model {
     pub(super) thinking: ThinkingRules,
     pub(super) efforts: &'static [&'static str],
     pub(super) default_effort: &'static str,
-    /// `tool_choice` any and tool are refused.
+    /// Refuses `tool_choice` of type any or tool.
     pub(super) refuses_forced_tools: bool,
     /// Takes `role: "system"` inside `messages` (`docs/protocol.md#system-messages`).
     pub(super) system_messages: bool,
     /// Checks a thinking block's prefix by default (`docs/protocol.md#thinking-binding`).
     pub(super) checks_prefix: bool,
-    /// `display` when the request has none: true for `omitted`.
+    /// The `display` of a request that has none: true means `omitted`.
     pub(super) hides_thinking: bool,
     /// The fewest tokens a cached prefix has.
     pub(super) min_cacheable: u64,
-    /// Refuses an assistant message at the end.
+    /// Refuses an assistant message as the last message.
     pub(super) refuses_prefill: bool,
     /// Has the REPL of `code_execution_20260120` and later.
     repl: bool,
-    /// `speed: "fast"` exists.
+    /// Takes `speed: "fast"`.
     pub(super) fast: bool,
 }
 
-/// The row of the table in 2.1.
+/// How a model takes `thinking` (`docs/protocol.md#thinking`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ThinkingRules {
-    /// Omitting `thinking` means adaptive.
+    /// A request without `thinking` gets adaptive thinking.
     pub(super) on_by_default: bool,
     pub(super) adaptive: bool,
     pub(super) enabled: bool,
     pub(super) between_tools: bool,
     pub(super) disabled: bool,
-    /// `disabled` only up to effort `high`.
+    /// Takes `disabled` only up to effort `high`.
     pub(super) disabled_to_high: bool,
 }
 
@@ -87,7 +87,7 @@ const ALL: &[&str] = &["low", "medium", "high", "xhigh", "max"];
 const NO_XHIGH: &[&str] = &["low", "medium", "high", "max"];
 const TO_HIGH_ONLY: &[&str] = &["low", "medium", "high"];
 
-/// What the current models share; each row changes what differs.
+/// What the current models have in common. Each row changes only what differs.
 const CURRENT: Model = Model {
     id: "",
     alias_of: None,
@@ -304,8 +304,8 @@ impl Model {
         self.line == "fable" || others.contains(&self.id)
     }
 
-    /// Whether a thinking block made by `producer` can be read
-    /// (`docs/protocol.md#thinking-binding`); unreadable ones are dropped.
+    /// Whether the model can read a thinking block that `producer` made
+    /// (`docs/protocol.md#thinking-binding`). Blocks that it cannot read are dropped.
     pub(super) fn reads_thinking_of(&self, producer: &str) -> bool {
         let this = self.name();
         let producer = find(producer).map_or(producer, |model| model.name());
@@ -323,19 +323,19 @@ impl Model {
         }
     }
 
-    /// Whether its context window is the small one, to which smaller limits belong.
+    /// Whether its context window is the small one, which has smaller limits.
     pub(super) fn has_small_window(&self) -> bool {
         self.max_input_tokens <= 200_000
     }
 
-    /// Pixels of an image's longer side that are looked at; larger ones are made smaller
+    /// How many pixels of an image's longer side the model sees. Larger images are made smaller
     /// (`docs/protocol.md#images`).
     pub(super) fn seen_side(&self) -> usize {
-        // The same models hide their thinking: 4.7 and later.
+        // These are the models that hide their thinking: 4.7 and later.
         if self.hides_thinking { 2576 } else { 1568 }
     }
 
-    /// Whether the REPL of the newer code execution tools works.
+    /// Whether the REPL of the newer code execution tools works with this model.
     pub(super) fn has_repl(&self) -> bool {
         self.repl
     }

@@ -1,10 +1,14 @@
-//! Where a backend lives that was given no root: a directory among the temporary files, gone when
-//! the backend ends, and removed by the next one when the process was killed.
+//! The directory of a backend that was not given one. It is a temporary directory, which is removed
+//! when the backend ends. If the process was killed, the next backend removes it.
 //!
-//! Edge. A directory is claimed by a lock on a file in it, which ends with the process that holds
-//! it, however it ends. Invariants: nothing is removed that somebody claims, that another user owns,
-//! or that holds no claim at all; no link is followed; two backends that start at once do not get
-//! into each other's way.
+//! Edge. A directory is claimed by a lock on a file in it. The lock ends with the process that
+//! holds it, in whatever way that ends. Invariants: nothing is removed that somebody claims, that
+//! another user owns, or that has no claim file; no link is followed; two backends that start at
+//! once do not disturb each other.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: claims and removes temporary directories"
+)]
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -17,32 +21,33 @@ use super::sandbox;
 
 /// How the names of the directories begin.
 const PREFIX: &str = "claude-kernel-offline-";
-/// The file that is locked. It goes last, so that a removal that was cut short can be finished.
+/// The file that is locked. It is removed last, so that a removal that was interrupted can be
+/// finished later.
 const CLAIM: &str = "claim";
-/// Leftovers that one start removes; the next one goes on.
+/// The most old directories that one start removes. The next start removes more.
 const MOST_REMOVED: usize = 100;
-/// Temporary files of all programs that are looked at.
+/// The most entries of the temporary directory, which all programs share, that are looked at.
 const MOST_LOOKED_AT: usize = 100_000;
 
 /// A claimed directory. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct Place {
     path: PathBuf,
-    /// Held open: the lock ends with it.
+    /// Held open, because the lock ends when it is closed.
     _claim: Option<File>,
 }
 
 impl Place {
-    /// Makes one, which only its user can look into.
+    /// Makes a directory that only its user can look into.
     ///
     /// # Errors
-    /// When the disk says no.
+    /// If the directory cannot be made.
     pub(super) fn make() -> io::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o700))
             .tempdir()?;
-        // Where locks are not to be had, it is claimed by nobody and left alone by everybody.
+        // If the file system has no locks, nobody claims the directory and nobody removes it.
         let claim = claim(directory.path()).inspect_err(
             |error| tracing::warn!(%error, "the offline backend's directory could not be locked"),
         );
@@ -56,8 +61,8 @@ impl Place {
         &self.path
     }
 
-    /// Removes what killed backends left beside it, on a thread that nobody waits for: what it does
-    /// not get done, the next one does.
+    /// Removes what killed backends left beside it, on a thread that nobody waits for. What this
+    /// thread does not finish, the next backend does.
     pub(super) fn sweep(&self) {
         let Some(parent) = self.path.parent().map(Path::to_owned) else {
             return;
@@ -82,7 +87,7 @@ impl Drop for Place {
     }
 }
 
-/// Claims a directory. The file is locked before it has its name: nobody ever sees it unlocked.
+/// Claims a directory. The file is locked before it gets its name, so nobody ever sees it unlocked.
 fn claim(directory: &Path) -> io::Result<File> {
     let file = tempfile::Builder::new().tempfile_in(directory)?;
     file.as_file().try_lock()?;
@@ -90,11 +95,11 @@ fn claim(directory: &Path) -> io::Result<File> {
     named.map_err(|error| error.error)
 }
 
-/// Removes what nobody claims any more; returns how many directories that were.
+/// Removes the directories that nobody claims any more; returns how many there were.
 fn sweep(parent: &Path) -> usize {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let ours = entries.take(MOST_LOOKED_AT).filter(|entry| {
-        // Of a link, not of what it leads to.
+        // The metadata of a link, not of what the link leads to.
         let is_own = |meta: fs::Metadata| meta.is_dir() && meta.uid() == geteuid().as_raw();
         entry.file_name().to_string_lossy().starts_with(PREFIX)
             && entry.metadata().is_ok_and(is_own)
@@ -110,12 +115,12 @@ fn sweep(parent: &Path) -> usize {
     .count()
 }
 
-/// Takes the claim on a directory whose process is gone; `None` when somebody holds it.
+/// Takes the claim on a directory whose process is gone; `None` if somebody holds it.
 fn take_over(directory: &Path) -> io::Result<Option<File>> {
     let path = directory.join(CLAIM);
     let claim = OpenOptions::new()
         .read(true)
-        // A link is not followed, a pipe not waited for.
+        // Does not follow a link and does not wait for a pipe.
         .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
         .open(&path)?;
     match claim.try_lock() {
@@ -123,13 +128,14 @@ fn take_over(directory: &Path) -> io::Result<Option<File>> {
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    // Another one may have removed it between the two, and a new one may have got its name.
+    // Between opening and locking, another process may have removed the file, and a new file may
+    // have its name.
     let (opened, there) = (claim.metadata()?, fs::symlink_metadata(&path)?);
     let is_same = (opened.dev(), opened.ino()) == (there.dev(), there.ino());
     Ok((is_same && opened.is_file()).then_some(claim))
 }
 
-/// Removes a directory, its claim last.
+/// Removes a directory; its claim file goes last.
 fn remove(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -168,7 +174,7 @@ mod tests {
         ];
         made.iter().for_each(|name| make(&named(name)));
         let held = claim(&named("used")).unwrap();
-        // By a link that leads out, which nobody holds either.
+        // A link that leads out of the directory; nobody holds it either.
         let elsewhere = parent.path().join("elsewhere");
         make(&elsewhere);
         drop(claim(&elsewhere).unwrap());
@@ -177,7 +183,7 @@ mod tests {
         fs::create_dir(named("by-folder").join(CLAIM)).unwrap();
         File::create(named("plain-file")).unwrap();
         drop(claim(&named("foreign")).unwrap());
-        // Only root can make what belongs to somebody else.
+        // Only root can make something that belongs to somebody else.
         let is_foreign = chown(named("foreign"), Some(65_534), Some(65_534)).is_ok();
         drop(claim(&named("left")).unwrap());
 
@@ -195,7 +201,7 @@ mod tests {
         }
         assert!(elsewhere.join(CLAIM).exists() && elsewhere.join("file").exists());
         assert_eq!(named("foreign").exists(), is_foreign);
-        // Released, it is a leftover like any other.
+        // When it is released, it is an old directory like any other.
         drop(held);
         assert_eq!(sweep(parent.path()), 1);
         assert!(!named("used").exists());
@@ -207,7 +213,7 @@ mod tests {
         let path = parent.path().join(format!("{PREFIX}left"));
         fs::create_dir(&path).unwrap();
         drop(claim(&path).unwrap());
-        // Somebody was faster than us between opening the claim and locking it.
+        // Another process was faster, between our opening of the claim file and our lock.
         let opened = File::open(path.join(CLAIM)).unwrap();
         assert_eq!(sweep(parent.path()), 1);
         opened.try_lock().unwrap();

@@ -1,4 +1,4 @@
-//! Plays a turn: its events, the commands in between, the message at the end.
+//! Plays a turn: its events, the commands between them, the message at the end.
 
 use std::time::Duration;
 
@@ -28,14 +28,14 @@ use super::structured;
 use super::usage::Usage;
 use stop::{Next, Stop};
 
-/// A `ping` at least this often while nothing else is sent.
+/// If nothing else is sent for so long, a `ping` is sent.
 const PING: Duration = Duration::from_secs(3);
-/// Bytes in a text delta, about.
+/// About how many bytes a text delta has.
 const PIECE: usize = 24;
-/// Bytes in a piece of a tool's input, about.
+/// About how many bytes a piece of a tool's input has.
 const INPUT_PIECE: usize = 8;
 
-/// What a response starts with.
+/// What a response begins with.
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) request: Request,
@@ -45,7 +45,8 @@ pub(super) struct Opening {
     pub(super) usage: Usage,
     pub(super) id: String,
     pub(super) diagnostics: Value,
-    /// What betas add beside the content: `input_transformations`, `context_management`.
+    /// The fields that beta headers add beside the content: `input_transformations`,
+    /// `context_management`.
     pub(super) extras: Map<String, Value>,
     /// Every file the request refers to.
     pub(super) files: Vec<File>,
@@ -59,9 +60,10 @@ pub(super) struct Player {
     opening: Opening,
     content: Vec<Value>,
     variables: Variables,
-    /// Pages shown in this turn, which prose may cite.
+    /// The pages that were shown in this turn; prose may cite them.
     shown: Vec<web::Shown>,
-    /// A server tool's result is the last thing sent: the model is sampled again.
+    /// Whether the result of a server tool was the last thing sent. Then the model is sampled
+    /// again.
     resample: bool,
     acted: bool,
 }
@@ -80,12 +82,13 @@ impl Player {
         }
     }
 
-    /// Plays the scene and returns the whole message.
+    /// Plays the script and returns the whole message.
     pub(super) async fn play(mut self, scene: MatchedScript, taken: &Taken) -> Result<Value, Over> {
         if scene.from > 0
             && let Some(lease) = self.opening.container.clone()
         {
-            // A turn that goes on after a tool of the client's: what its steps wrote still counts.
+            // If the turn goes on after a client tool, the variables that its steps wrote before
+            // still count.
             let written = lease.run(|container| Box::pin(async move { container.variables() }));
             self.variables = written.await.unwrap_or_default();
         }
@@ -124,7 +127,7 @@ impl Player {
             .await
     }
 
-    /// Plays part after part, until one stops the turn.
+    /// Plays one part after the other until one stops the turn.
     async fn parts(&mut self, scene: &MatchedScript) -> Result<Option<Stop>, Over> {
         let mut at = 0;
         while let Some(part) = scene.parts.get(at) {
@@ -152,7 +155,7 @@ impl Player {
             .event(&json!({"type": "message_start", "message": message}))
             .await?;
         if self.needs_container() {
-            // Without one, the steps say that it is unavailable.
+            // Without a container, the steps say that it is unavailable.
             if self.opening.container.is_none() {
                 self.opening.container = Lease::make(&self.app.shared).await.ok();
             }
@@ -181,7 +184,7 @@ impl Player {
         }
         match part {
             Part::Thinking(text) => self.thinking(text).await,
-            // With a schema, the text of the answer is JSON and nothing else.
+            // If there is a schema, the text of the answer is JSON and nothing else.
             Part::Prose(_) if self.schema().is_some() => Ok(Next::Part),
             Part::Prose(text) => {
                 let text = self.filled(text).await;
@@ -208,7 +211,7 @@ impl Player {
             }
             Part::Fetch(page) => self.fetch(page).await,
             Part::Block(block) => self.block(block).await,
-            // Its steps are played by `parts`.
+            // `parts` plays the steps that it names.
             Part::Together(_) => Ok(Next::Part),
             Part::Result(text) => self.result(text, &scene.place_of(index)).await,
             Part::Stop(words) => Ok(Next::Stop(Stop::from_words(words))),
@@ -217,7 +220,7 @@ impl Player {
     }
 
     async fn fault(&mut self, text: &str, place: String) -> Result<Next, Over> {
-        // It was read without a mistake before the turn began.
+        // The fault was read without an error before the turn began.
         if let Ok(Fault { kind, times, .. }) = Fault::from_script(text)
             && let FaultKind::Stream(at, disturbance) = kind
             && strikes(&self.app.shared, place, times)
@@ -240,7 +243,7 @@ impl Player {
             },
             "usage": self.opening.usage.at_end(),
         });
-        // Absent where none was used (`docs/protocol.md#sandbox-life`).
+        // If no container was used, this is absent (`docs/protocol.md#sandbox-life`).
         let inner = delta.get_mut("delta").and_then(Value::as_object_mut);
         if let Some(inner) = inner.filter(|_| !container.is_null()) {
             inner.insert("container".into(), container.clone());
@@ -255,7 +258,7 @@ impl Player {
         Ok(self.message(&self.opening.usage.whole(), Some(&stop), &container))
     }
 
-    /// Keeps what the next request's history is checked against.
+    /// Keeps what is needed to check the history of the next request.
     async fn remember(&self, stop: &Stop) -> Result<(), Over> {
         let done = match stop.reason.as_str() {
             "pause_turn" => {
@@ -345,7 +348,7 @@ impl Player {
     }
 }
 
-/// Cuts text into pieces of about `size` bytes, after white space where there is some.
+/// Cuts text into pieces of about `size` bytes, after white space if there is any.
 fn pieces(text: &str, size: usize) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -1,17 +1,17 @@
-//! What keeps this machine safe from what runs in a container, and whether it holds here.
+//! What protects this machine from the code in a container, and whether it works here.
 
-/// One protection and whether this machine gives it.
+/// One protection and whether this machine has it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Protection {
-    /// Such as `network` or `file access`.
+    /// A name such as `network` or `file access`.
     pub name: String,
     /// Whether it holds.
     pub active: bool,
-    /// Why it does not, in a few words.
+    /// If it does not hold, the reason in a few words.
     pub why_not: Option<String>,
 }
 
-/// What protects this machine from what runs in a container.
+/// All that protects this machine from the code in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Protections {
     /// One entry each, always the same names in the same order.
@@ -19,7 +19,7 @@ pub struct Protections {
 }
 
 impl Protections {
-    /// Returns one sentence naming what is missing; `None` when all hold.
+    /// Returns one sentence that names what is missing; `None` if nothing is missing.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let missing: Vec<&str> = self

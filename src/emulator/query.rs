@@ -22,7 +22,8 @@ impl Query {
         )
     }
 
-    /// Refuses parameters the endpoint does not have. `beta=true` is an old client's habit.
+    /// Refuses parameters that the endpoint does not have. `beta=true` is taken, because old
+    /// clients send it.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), ApiError> {
         match self
             .0
@@ -48,7 +49,7 @@ impl Query {
         values.map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Returns `limit`: 1 to 1000, 20 when absent.
+    /// Returns `limit`: 1 to 1000, or 20 if it is absent.
     pub(super) fn limit(&self) -> Result<usize, ApiError> {
         let Some(text) = self.get("limit") else {
             return Ok(20);

@@ -1,4 +1,5 @@
-//! A Messages request whose shape has been checked, with what the rest needs taken out of it.
+//! A Messages request whose shape has been checked, read into the values that the rest of the
+//! server needs.
 
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ pub(super) struct Request {
     pub(super) system: Vec<Value>,
     /// `tools` as it was sent.
     pub(super) tools: Vec<Value>,
-    /// The tools that Claude may call: those in effect at the end of the messages.
+    /// The tools that Claude may call: those in effect after the last message.
     pub(super) offered: Vec<Value>,
     pub(super) toolset: Toolset,
     pub(super) tool_choice: Option<Value>,
@@ -26,26 +27,26 @@ pub(super) struct Request {
     /// `output_config.effort`, or the model's default.
     pub(super) effort: String,
     pub(super) effort_given: bool,
-    /// `output_config.task_budget` was given.
+    /// Whether `output_config.task_budget` was given.
     pub(super) has_budget: bool,
     pub(super) format: Option<Value>,
     pub(super) container: Option<String>,
-    /// `container` was given as an object.
+    /// Whether `container` was given as an object.
     pub(super) container_is_object: bool,
     pub(super) skills: Vec<Value>,
     /// `None` when `diagnostics` is absent; inside, `previous_message_id`.
     pub(super) diagnostics: Option<Option<String>>,
     pub(super) stop_sequences: Vec<String>,
-    /// The marker at the top of the body.
+    /// The `cache_control` marker at the top of the body.
     pub(super) cache_control: Option<Value>,
     pub(super) inference_geo: String,
     pub(super) speed: String,
-    /// A summary is asked for, with its `instructions`.
+    /// If a summary is asked for, its `instructions`.
     pub(super) compaction: Option<Option<String>>,
     pub(super) fallbacks: Option<Value>,
-    /// A `thread` was asked for.
+    /// Whether a `thread` was asked for.
     pub(super) threads: bool,
-    /// `context_management` was asked for.
+    /// Whether `context_management` was asked for.
     pub(super) edits_context: bool,
     pub(super) betas: Vec<String>,
 }
@@ -71,10 +72,10 @@ pub(super) enum Display {
 }
 
 impl Request {
-    /// Takes a checked body apart.
+    /// Reads a checked body.
     ///
     /// # Errors
-    /// When the model does not exist, or a change of tools cannot be made.
+    /// If the model does not exist, or a change of tools cannot be made.
     pub(super) fn read(body: &Value, betas: &[String]) -> Result<Self, ApiError> {
         let id = text(body, "model").unwrap_or_default();
         let model = models::find(id).ok_or_else(|| models::unknown(id))?;
@@ -134,7 +135,7 @@ impl Request {
         self.betas.iter().any(|beta| beta == name)
     }
 
-    /// Returns every tool that is given by value, and where.
+    /// Returns every tool whose definition is in the request, and where it stands.
     pub(super) fn definitions(&self) -> impl Iterator<Item = (String, &Value)> {
         let tools = self.tools.iter().enumerate();
         let messages = self.messages.iter().enumerate();
@@ -158,7 +159,7 @@ impl Request {
             .find(|kind| kind.starts_with("code_execution_"))
     }
 
-    /// Whether code that keeps its variables can run.
+    /// Whether code can run that keeps its variables.
     pub(super) fn has_repl(&self) -> bool {
         let tool = self.code_execution();
         self.model.has_repl() && tool.is_some_and(|kind| kind >= "code_execution_20260120")

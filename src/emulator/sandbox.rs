@@ -1,9 +1,9 @@
-//! Containers: one real directory each, in which commands really run, confined.
+//! Containers: each is a real directory, and commands really run in it, confined.
 //!
-//! This is the side that asks: it starts `claude-kernel sandbox-exec` for every call, reads what
-//! comes out within limits, and collects files. Confining is `confine`'s business, inside the
-//! child. Nothing a command writes is ever followed, executed or trusted here, and dropping a call
-//! or a container ends every process it started.
+//! This is the side that asks. It starts `claude-kernel sandbox-exec` for every call, reads a
+//! limited amount of what the call prints, and collects files. The child does the confining
+//! (`confine`). No link that a command made is followed here, and nothing that it wrote is executed
+//! or trusted. If a call or a container is dropped, every process that it started ends.
 
 mod call;
 mod capture;
@@ -25,18 +25,18 @@ pub(super) use files::remove;
 /// What a command or a Python cell left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
-    /// Standard output, lossily decoded, capped.
+    /// Standard output, of limited length; bytes that are not UTF-8 are replaced.
     pub stdout: String,
-    /// Standard error, likewise.
+    /// Standard error, in the same way.
     pub stderr: String,
     /// Exit code; 128 + n for a signal.
     pub return_code: i32,
-    /// Files at the top level of this call's `$OUTPUT_DIR`, sorted by name: plain files only.
-    /// They lie where no command can reach them and stay until the container is dropped.
+    /// The plain files at the top level of this call's `$OUTPUT_DIR`, sorted by name. They are kept
+    /// where no command can reach them, until the container is dropped.
     pub files: Vec<PathBuf>,
 }
 
-/// Why a call has no outcome: an `error_code` of `docs/protocol.md#code-results`.
+/// Why a call has no result: an `error_code` of `docs/protocol.md#code-results`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct CallError {
@@ -57,7 +57,7 @@ impl CallError {
 }
 
 impl From<io::Error> for CallError {
-    /// What fails here is our side of the container.
+    /// Such an error is a failure of our side of the container.
     fn from(error: io::Error) -> Self {
         Self::unavailable(error.to_string())
     }
@@ -74,13 +74,14 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Processes and threads of a call together.
     pub processes: u32,
-    /// Kept of each of stdout and stderr, in bytes: half from the start, half from the end.
+    /// How many bytes of stdout and of stderr are kept: half from the start, half from the end.
     pub output_bytes: usize,
-    /// The largest file collected, in bytes; one twice as large cannot be written at all.
+    /// The largest file that is collected, in bytes. A file of twice this size cannot be written at
+    /// all.
     pub file_bytes: u64,
     /// Space that all files of a container take, in bytes.
     pub disk_bytes: u64,
-    /// Files collected from `$OUTPUT_DIR`.
+    /// The most files that are collected from `$OUTPUT_DIR`.
     pub files: usize,
 }
 
@@ -104,7 +105,7 @@ impl Default for Limits {
 pub struct Sandbox {
     /// The binary that has the hidden `sandbox-exec` subcommand.
     pub command: PathBuf,
-    /// The interpreter behind `python3`; the first one on the standard path when `None`.
+    /// The interpreter behind `python3`; if `None`, the first on the standard path.
     pub python: Option<PathBuf>,
     /// What a call may use.
     pub limits: Limits,
@@ -114,15 +115,15 @@ impl Sandbox {
     /// Makes the container's directory below `parent` (`parent/ID`), which must exist.
     ///
     /// # Errors
-    /// When a directory cannot be made, or `id` is not one plain path component.
+    /// If a directory cannot be made, or `id` is not one plain path component.
     pub fn container(&self, id: &str, parent: &Path) -> io::Result<Container> {
         Container::new(self.clone(), id, parent)
     }
 
-    /// Runs nothing, confined as a command would be, and reports what held.
+    /// Runs nothing, but confines it like a command, and reports which protection holds.
     ///
     /// # Errors
-    /// `unavailable` when the child cannot be started at all.
+    /// `unavailable` if the child cannot be started.
     pub async fn probe(&self) -> Result<Protections, CallError> {
         let parent = tempfile::tempdir()?;
         let mut container = self.container("probe", parent.path())?;
@@ -130,8 +131,8 @@ impl Sandbox {
     }
 }
 
-/// Wraps Python code as a bash command: `python3 - <<'EOF'`, with a delimiter that no line of the
-/// code is.
+/// Wraps Python code as a bash command: `python3 - <<'EOF'`. The delimiter is one that no line of
+/// the code is equal to.
 #[must_use]
 pub fn heredoc(code: &str) -> String {
     let mut delimiter = "EOF".to_owned();

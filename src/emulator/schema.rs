@@ -1,6 +1,6 @@
-//! The shape of a request's body (`docs/protocol.md#request-body`), as tables of its own.
+//! The shape of a request's body (`docs/protocol.md#request-body`) as tables.
 //!
-//! Only what can be said of each value by itself: what values mean together is `check`'s business.
+//! Only rules for single values are here. What values mean together is checked in `check`.
 //! Unknown fields, and beta fields without their header, are refused.
 
 mod blocks;
@@ -235,7 +235,7 @@ const SAMPLING: &[(&str, &Shape)] = &[
 /// Checks the shape of a body.
 ///
 /// # Errors
-/// 400 for the first thing that is not as it should be.
+/// 400 for the first value that breaks a rule.
 pub(super) fn check(
     body: &Value,
     endpoint: Endpoint,
@@ -268,7 +268,7 @@ pub(super) fn check(
     tools::check_inline(messages, &Path::Key(&Path::Root, "messages"), betas)
 }
 
-/// Every message has content but a `system` message that configures what follows
+/// Every message must have content, except a `system` message that configures what follows
 /// (`docs/protocol.md#system-messages`).
 fn contents(messages: &Value) -> Result<(), ApiError> {
     let messages = messages.as_array().into_iter().flatten();

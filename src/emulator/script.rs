@@ -1,12 +1,12 @@
-//! Scripts: what the stand-in for the model says and does, as Markdown.
+//! Scripts: what the stand-in for the model says and does, written in Markdown.
 //!
-//! Pure: parsing text, matching a prompt, inserting variables. Playing a script is the server's
-//! business. A script never panics and never loses prose: what is not a step is said verbatim.
+//! Pure: parses text, matches a prompt, inserts variables. The server plays the script. Reading a
+//! script never panics and never loses prose: what is not a step is said verbatim.
 //!
 //! # The format
 //!
-//! A heading of any level holds a prompt; what follows, up to the next heading of the same or a
-//! higher level, is the turn that answers it. Text before the first heading is for readers.
+//! A heading of any level holds a prompt. What follows it, up to the next heading of the same or a
+//! higher level, is the turn that answers the prompt. Text before the first heading is for readers.
 //!
 //! | in the file | in the turn |
 //! |---|---|
@@ -28,13 +28,14 @@
 //! `python repl`, tools that the request lets code call are functions: `await NAME({…})` really
 //! waits for the client.
 //!
-//! Where the request wants a structured result, prose is not said: the answer is the result, or an
-//! example made from the schema.
+//! If the request wants a structured result, prose is not said. The answer is then the result of
+//! the script, or an example made from the schema.
 //!
-//! A prompt is compared after runs of white space are made one space. `/…/` is a regular
-//! expression searched in it. `{{name}}` in a prompt stands for any text and, like a named group
-//! of an expression, gives the turn a variable. A prompt of several lines goes into a fence
-//! `prompt` (or `prompt regex`) right after the heading, which is then only a title.
+//! Before prompts are compared, every run of white space becomes one space. `/…/` is a regular
+//! expression that is searched for in the prompt. `{{name}}` in a prompt stands for any text and
+//! gives the turn a variable, like a named group of an expression. A prompt of several lines is
+//! written in a fence `prompt` (or `prompt regex`) right after the heading, which is then only a
+//! title.
 
 mod parse;
 mod prompt;
@@ -49,7 +50,7 @@ use prompt::Prompt;
 pub enum Part {
     /// A quote: thinking.
     Thinking(String),
-    /// Prose, streamed as a text block; `{{name}}` stands for a variable a step wrote.
+    /// Prose, streamed as a text block. `{{name}}` stands for a variable that a step wrote.
     Prose(String),
     /// A `bash` fence: `bash_code_execution`.
     Bash(String),
@@ -57,30 +58,30 @@ pub enum Part {
     Python(String),
     /// A `python repl` fence: `code_execution` in the container's one interpreter.
     Repl(String),
-    /// A `create PATH`, `view PATH` or `str_replace PATH` fence: the text editor.
+    /// A `create PATH`, `view PATH` or `str_replace PATH` fence: a call of the text editor.
     Edit(Edit),
     /// A `search QUERY` fence: `web_search`, and the pages it finds.
     Search {
         /// The query.
         query: String,
-        /// What is found, before the request's domains are applied.
+        /// The pages that match, before the domains of the request are applied.
         pages: Vec<Page>,
     },
     /// A `fetch URL` fence: `web_fetch`, with the page's text.
     Fetch(Page),
     /// A `json block` fence: any block, sent as it is.
     Block(serde_json::Value),
-    /// A `json result` fence: the structured result; `{{name}}` stands for a variable a step wrote.
-    /// Prose where the request wants none.
+    /// A `json result` fence: the structured result. `{{name}}` stands for a variable that a step
+    /// wrote. If the request wants no structured result, this is prose.
     Result(String),
     /// `<!-- stop: pause_turn -->`, `<!-- stop: refusal cyber -->`, `<!-- stop: max_tokens -->`:
     /// the words, at least one.
     Stop(Vec<String>),
-    /// `<!-- together: 2 -->`: the next steps, so many, are called at once.
+    /// `<!-- together: 2 -->`: the next two steps are called at once.
     Together(usize),
     /// `<!-- fault: … -->`: something that goes wrong here (see `faults`).
     Fault(String),
-    /// `<!-- deltas: 10000 every 10 ms -->`: a text block of that many small deltas.
+    /// `<!-- deltas: 10000 every 10 ms -->`: a text block of so many small deltas.
     Deltas {
         /// How many `content_block_delta` events.
         count: u32,
@@ -121,13 +122,13 @@ pub type Variables = BTreeMap<String, String>;
 /// One heading of a script and what follows it.
 #[derive(Debug, Clone)]
 pub struct Turn {
-    /// The file it came from, as given to [`parse`].
+    /// The file that it came from, as given to [`parse`].
     pub file: String,
     /// The line of the heading, from 1.
     pub line: usize,
-    /// What it answers.
+    /// The prompt that it answers.
     prompt: Prompt,
-    /// What it does.
+    /// What it says and does.
     pub parts: Vec<Part>,
 }
 
@@ -154,18 +155,18 @@ pub struct Scripts {
 pub struct Match<'a> {
     /// The turn.
     pub turn: &'a Turn,
-    /// What `{{name}}` and named groups stood for. Insert these also into the text of steps.
+    /// The values of `{{name}}` and of named groups. They are inserted into the text of steps too.
     pub variables: Variables,
 }
 
 impl Scripts {
-    /// Adds the turns of one file after those already there.
+    /// Adds the turns of one file after those that are already there.
     pub fn add(&mut self, turns: Vec<Turn>) {
         self.turns.extend(turns);
     }
 
-    /// Returns the first turn whose prompt is exactly this one, else the first whose pattern
-    /// fits.
+    /// Returns the first turn whose prompt is exactly this one. If there is none, returns the first
+    /// whose pattern fits.
     #[must_use]
     pub fn find(&self, prompt: &str) -> Option<Match<'_>> {
         let normal = prompt::normal(prompt);
@@ -184,15 +185,15 @@ impl Scripts {
 /// Parses one script; `file` is its name in errors.
 ///
 /// # Errors
-/// On an unclosed fence or comment, a bad expression, a bad or unknown directive, a step without
-/// its parts.
+/// An unclosed fence or comment, an expression that cannot be read, an unknown directive or one
+/// that cannot be read, or a step without its parts.
 pub fn parse(file: &str, source: &str) -> Result<Vec<Turn>, ScriptError> {
     let source = source.replace("\r\n", "\n");
     parse::turns(file, source.trim_start_matches('\u{feff}'))
 }
 
-/// Inserts variables for `{{name}}`; unknown names stay as they are, and what is inserted is not
-/// looked at again.
+/// Inserts variables for `{{name}}`. Unknown names stay as they are, and nothing is inserted into
+/// what was inserted.
 #[must_use]
 pub fn substitute(text: &str, variables: &Variables) -> String {
     let mut filled = String::with_capacity(text.len());
@@ -208,8 +209,8 @@ pub fn substitute(text: &str, variables: &Variables) -> String {
     filled
 }
 
-/// Finds the first fenced `bash`, `python` or `python repl` block of a prompt: what runs when no
-/// script answers it. The result is [`Part::Bash`], [`Part::Python`] or [`Part::Repl`].
+/// Finds the first fenced `bash`, `python` or `python repl` block of a prompt. It is run if no
+/// script answers the prompt. The result is [`Part::Bash`], [`Part::Python`] or [`Part::Repl`].
 #[must_use]
 pub fn step_in_prompt(prompt: &str) -> Option<Part> {
     let prompt = prompt.replace("\r\n", "\n");
@@ -226,7 +227,7 @@ pub fn step_in_prompt(prompt: &str) -> Option<Part> {
     })
 }
 
-/// Tells whether `name` may stand in `{{name}}`: a letter or `_`, then letters, digits, `_`.
+/// Returns whether `name` may stand in `{{name}}`: a letter or `_`, then letters, digits, `_`.
 pub(super) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes
@@ -235,7 +236,7 @@ pub(super) fn is_name(name: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Finds every `{{name}}`: where it is, and the name.
+/// Finds every `{{name}}`; returns its place and the name.
 fn names(text: &str) -> Vec<(Range<usize>, &str)> {
     let mut found = Vec::new();
     let mut from = 0;

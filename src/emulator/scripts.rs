@@ -1,4 +1,5 @@
-//! The script files: found, read again when they change, asked for the turn that fits a prompt.
+//! The script files: finds them, reads them again when they change, and finds the turn that fits a
+//! prompt.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::matched_script::MatchedScript;
 use super::script::{self, Scripts as Parsed};
 use super::state::Shared;
 
-/// How large a script may be; one is written by hand.
+/// The most bytes of a script: people write them by hand.
 const LARGEST: u64 = 4 << 20;
 
 /// Where scripts are looked for.
@@ -29,10 +30,11 @@ impl Scripts {
         }
     }
 
-    /// Returns the turn that answers the first of `prompts` that any does.
+    /// Tries `prompts` in order; returns the turn that answers the first of them for which there is
+    /// one.
     ///
     /// # Errors
-    /// 400 when none fits and a file could not be used.
+    /// 400 if no turn fits and a file could not be used.
     pub(super) async fn find(
         &self,
         shared: &Shared,
@@ -90,7 +92,7 @@ impl Scripts {
         Ok(loaded)
     }
 
-    /// Lists the script files that exist, with what tells a change.
+    /// Lists the script files that exist, each with what shows that it has changed.
     async fn stamps(&self) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
         let mut paths = self.files.clone();
         for directory in &self.directories {

@@ -1,7 +1,7 @@
-//! The HTTP server (axum) on loopback: start, guard, dispatch.
+//! The HTTP server (axum) on loopback: starts it, checks requests, and sends each to its endpoint.
 //!
-//! It executes code, so it binds 127.0.0.1 only, takes no request whose `Host` is another or that
-//! has an `Origin` (a web page), and answers no one without the key.
+//! The server executes code. So it binds only to 127.0.0.1, refuses every request that has another
+//! `Host` or an `Origin` (which comes from a web page), and answers nobody without the key.
 
 use std::sync::Arc;
 
@@ -36,11 +36,11 @@ use crate::host::SystemHost;
 
 pub use super::config::EmulatorConfig;
 
-/// The largest body of a Messages request.
+/// The most bytes of the body of a Messages request.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 const ORGANIZATION: &str = "0ff11e00-0000-4000-8000-000000000000";
 
-/// A running backend. Dropping it stops the server and ends every container's processes.
+/// A running backend. If it is dropped, the server stops and the processes of every container end.
 #[derive(Debug)]
 pub struct Emulator {
     base_url: String,
@@ -48,7 +48,7 @@ pub struct Emulator {
     faults: Faults,
     stop: CancellationToken,
     tasks: JoinSet<()>,
-    /// Removed with the backend when no root was given.
+    /// The directory to remove with the backend, if no root was given.
     _place: Option<Place>,
 }
 
@@ -59,19 +59,20 @@ impl Emulator {
         &self.base_url
     }
 
-    /// Returns the key clients must send.
+    /// Returns the key that clients must send.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Returns the handle that makes things go wrong and reads what was received.
+    /// Returns the handle that arms faults and reads the requests that were received.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.faults.clone()
     }
 
-    /// Closes every connection, ends every container's processes, and returns when all is over.
+    /// Closes every connection, ends the processes of every container, and returns when all of this
+    /// is done.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
         self.tasks.shutdown().await;
@@ -84,10 +85,10 @@ impl Drop for Emulator {
     }
 }
 
-/// Binds, then serves on tasks of its own.
+/// Binds, then serves on its own tasks.
 ///
 /// # Errors
-/// When the port is taken or the root cannot be made.
+/// If the port is taken or the root directory cannot be made.
 pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
     let host = config
         .host
@@ -238,7 +239,7 @@ async fn route(
     dispatch(app, reset, call, &parts, bytes, body).await
 }
 
-/// Calls what answers at a path.
+/// Calls the function that answers at a path.
 async fn dispatch(
     app: &App,
     reset: &Reset,

@@ -1,9 +1,10 @@
-//! Thinking blocks: signed over what came before them, checked when they come back
+//! Thinking blocks: each is signed for what came before it, and checked when it comes back
 //! (`docs/protocol.md#thinking-binding`).
 //!
-//! A signature holds the model, the organization, a digest of the block's text, of the system prompt, the tools and
-//! every earlier block, and of the thinking block before it. The key is fixed, so that a history
-//! outlives the backend that made it: this guards against edits, not against forgers.
+//! A signature holds the model, the organization, and a digest of the block's text, the system
+//! prompt, the tools, every earlier block, and the thinking block before it. The key is fixed, so
+//! that a history can be used longer than the backend that made it. So this finds edits; it does
+//! not stop forgery.
 
 use std::collections::HashMap;
 
@@ -20,14 +21,14 @@ use super::request::Request;
 use super::toolset::{self, is_deferred, key_of};
 
 const KEY: [u8; 64] = *b"claude-kernel offline backend: thinking is bound to what it saw.";
-/// The beta that lets a request say what becomes of mismatched blocks.
+/// The beta header with which a request says what is done with blocks that do not match.
 pub(super) const BINDING_BETA: &str = "thinking-binding-controls-2026-08-01";
 
-/// The conversation so far, as a thinking block is bound to it.
+/// The conversation so far, in the form that a thinking block is bound to.
 #[derive(Debug, Clone)]
 pub(super) struct Binding {
     canon: Canon,
-    /// The deferred ones of `tools`, by name.
+    /// The deferred tools of `tools`, by name.
     deferred: HashMap<String, Mark>,
     /// The signature of the last thinking block.
     previous: Option<String>,
@@ -35,10 +36,10 @@ pub(super) struct Binding {
     organization: Organization,
 }
 
-/// Whose account a request is sent from, by number; 0 unless it moved.
+/// The account that a request is sent from, by number. It is 0 unless the account was moved.
 pub(super) type Organization = u64;
 
-/// What a signature says.
+/// What is in a signature.
 #[derive(Debug, PartialEq)]
 struct Signed {
     model: String,
@@ -51,7 +52,7 @@ struct Signed {
 /// A history whose thinking has been checked.
 #[derive(Debug)]
 pub(super) struct Checked {
-    /// Where the response's own blocks are bound.
+    /// What the blocks of the response are bound to.
     pub(super) binding: Binding,
     /// What was done to the history: `input_transformations`.
     pub(super) transformations: Vec<Value>,
@@ -66,7 +67,8 @@ impl Binding {
         for block in &request.system {
             canon.value(block);
         }
-        // A set; a deferred tool is no part of it until something refers to it.
+        // Tools are a set, without order. A deferred tool belongs to it only after something has
+        // referred to it.
         let (deferred, tools): (Vec<&Value>, _) =
             request.tools.iter().partition(|tool| is_deferred(tool));
         let mut tools: Vec<Mark> = tools.into_iter().map(mark_of).collect();
@@ -102,7 +104,7 @@ impl Binding {
         }
     }
 
-    /// Signs a thinking block that stands here.
+    /// Signs a thinking block for this place.
     pub(super) fn sign(&self, thinking: &str) -> String {
         let signed = Signed {
             model: self.model.to_owned(),
@@ -139,7 +141,7 @@ impl Signed {
         let bytes = STANDARD.decode(signature).ok()?;
         let (tag, body) = bytes.split_at_checked(32)?;
         mac(body).verify_slice(tag).ok()?;
-        // Older backends knew one organization and did not name it.
+        // Older backends knew only one organization and did not name it.
         let (model, prefix, previous, thinking, organization) = serde_json::from_slice(body)
             .or_else(|_| {
                 let signed: (_, _, _, _) = serde_json::from_slice(body)?;
@@ -162,7 +164,7 @@ fn mac(bytes: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-/// Signs digests by themselves, bound to nothing.
+/// Signs a digest alone, bound to nothing else.
 pub(super) fn stamp(digests: &[String]) -> String {
     let body = json!(digests).to_string();
     let mut bytes = mac(body.as_bytes()).finalize().into_bytes().to_vec();
@@ -170,7 +172,7 @@ pub(super) fn stamp(digests: &[String]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Returns what a signature of [`stamp`] is of; `None` for any other.
+/// Returns the digest that a signature of [`stamp`] is for; `None` for any other signature.
 pub(super) fn stamped(signature: &str) -> Option<Vec<String>> {
     let bytes = STANDARD.decode(signature).ok()?;
     let (tag, body) = bytes.split_at_checked(32)?;
@@ -185,7 +187,8 @@ pub(super) fn digest(text: &str) -> String {
     canon.digest()
 }
 
-/// Returns what a paused response is known by: all that the assistant said since someone else.
+/// Returns what a paused response is recognised by: all that the assistant said after the last
+/// message of someone else.
 pub(super) fn tail_of(request: &Request) -> Mark {
     let tail = request.messages.iter().rev();
     let tail: Vec<_> = tail
@@ -204,25 +207,25 @@ pub(super) fn tail_mark<'a>(blocks: impl Iterator<Item = &'a Value>) -> Mark {
     canon.mark()
 }
 
-/// Whether a block is text without words. A client may have to leave it out
+/// Whether a block is text without words. A client may have to leave such a block out
 /// (`docs/protocol.md#blank-text`), so nothing is bound to it.
 fn is_blank(block: &Value) -> bool {
     kind(block) == "text" && text(block, "text").is_some_and(|text| text.trim().is_empty())
 }
 
-/// Who is held to what thinking is bound to.
+/// Which requests have to keep what their thinking is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Enforced {
-    /// The models that check by default.
+    /// Those to the models that check by default.
     ByModel,
-    /// Every model, as later ones will.
+    /// Those to every model, because later models will check.
     Everywhere,
 }
 
-/// Checks every thinking block of a request against what stands before it.
+/// Checks every thinking block of a request against what comes before it.
 ///
 /// # Errors
-/// 400, in the API's words, for a block that was edited or stands in an edited history.
+/// 400, in the words of the API, for a block that was edited or is in an edited history.
 pub(super) fn check(
     request: &Request,
     enforced: Enforced,

@@ -1,4 +1,4 @@
-//! Everything the backend remembers, owned by one task; others send it closures.
+//! Everything that the backend remembers. One task owns it; other tasks send closures to that task.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -18,11 +18,13 @@ use super::sign::Organization;
 use super::turns::Turns;
 use crate::host::Host;
 
-/// Enough for every connection to have one job waiting.
+/// Room for every connection to have one job waiting.
 const QUEUE: usize = 256;
-/// How many requests are kept for `GET /_emulator/requests`; a test reads them long before.
+/// How many requests are kept for `GET /_emulator/requests`. Tests read them long before they are
+/// removed.
 const RECORDED: usize = 500;
-/// The most bytes of bodies that are kept with them: a long conversation sends itself every time.
+/// The most bytes of bodies that are kept with them: every request of a long conversation holds all
+/// of it.
 const RECORDED_BYTES: usize = 64 * 1024 * 1024;
 
 /// One request as it was received.
@@ -43,9 +45,9 @@ pub struct Recorded {
 pub(super) struct State {
     pub(super) faults: Vec<Fault>,
     pub(super) gates: HashMap<String, watch::Sender<Phase>>,
-    /// How often a fault written in a script has struck, by where it stands.
+    /// How often each fault of a script has struck, by its place in the script.
     pub(super) struck: HashMap<String, u32>,
-    /// With the size of the body as it was sent.
+    /// Each request with the size of its body as it was sent.
     pub(super) requests: VecDeque<(usize, Recorded)>,
     pub(super) recorded_bytes: usize,
     pub(super) files: FileStore,
@@ -53,7 +55,7 @@ pub(super) struct State {
     pub(super) cache: Cache,
     pub(super) scripts: Loaded,
     pub(super) turns: Turns,
-    /// Whose account this is by now.
+    /// The account as it is now.
     pub(super) organization: Organization,
 }
 
@@ -72,7 +74,7 @@ impl State {
 
 type Job = Box<dyn FnOnce(&mut State) + Send>;
 
-/// A way to the state for any task.
+/// A handle to the state, for any task.
 #[derive(Clone)]
 pub(super) struct Shared {
     jobs: mpsc::Sender<Job>,
@@ -118,7 +120,7 @@ impl Shared {
     /// Runs `work` on the state and returns what it returns.
     ///
     /// # Errors
-    /// A 500 when the server is ending.
+    /// A 500 if the server is ending.
     pub(super) async fn with<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut State) -> R + Send + 'static,
@@ -126,7 +128,7 @@ impl Shared {
         let gone = || ApiError::internal("the offline backend is shutting down");
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |state| {
-            // The asker may have hung up; its work is done all the same.
+            // The asking side may have stopped waiting. Its work is done in any case.
             let _ = reply.send(work(state));
         });
         self.jobs.send(job).await.map_err(|_| gone())?;

@@ -1,4 +1,5 @@
-//! The calls of the code execution tool: their wire form, and carrying them out in a container.
+//! The calls of the code execution tool: their form on the wire, and how they are run in a
+//! container.
 
 use std::path::PathBuf;
 
@@ -12,15 +13,15 @@ use super::sandbox::{self, CallError, Cell, ClientCall, Outcome, Protections};
 use super::script::{Edit, Variables};
 use super::state::Shared;
 
-/// What a script wants done.
+/// What a script wants to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Call {
     Bash(String),
     Python(String),
     Repl(String),
-    /// A cell that waited goes on with these results; without any they came too late.
+    /// A cell that waited goes on with these results. If there are none, they came too late.
     GoOn(Option<Vec<String>>),
-    /// Python under the oldest tool: a fresh interpreter, but `code_execution` on the wire.
+    /// Python under the oldest tool: a new interpreter each time, but `code_execution` on the wire.
     Script(String),
     Edit(Edit),
 }
@@ -46,7 +47,7 @@ impl Tool {
         })
     }
 
-    /// Returns the call in the form this tool has, or `None` when it has none.
+    /// Returns the call in the form that this tool has; `None` if it has no such call.
     pub(super) fn adapt(self, call: Call) -> Option<Call> {
         match (self, call) {
             (Self::PythonOnly, Call::Python(code) | Call::Repl(code)) => Some(Call::Script(code)),
@@ -73,7 +74,7 @@ impl Call {
             Self::Bash(command) => json!({"command": command}),
             Self::Python(code) => json!({"command": sandbox::heredoc(code)}),
             Self::Repl(code) | Self::Script(code) => json!({"code": code}),
-            // It was said when the cell began.
+            // The code was in the call with which the cell began.
             Self::GoOn(_) => json!({}),
             Self::Edit(Edit::View { path }) => json!({"command": "view", "path": path}),
             Self::Edit(Edit::Create { path, text }) => {
@@ -96,7 +97,7 @@ impl Call {
     }
 }
 
-/// The text that stands in for a step the request's tools do not allow.
+/// The text that takes the place of a step which the tools of the request do not allow.
 pub(super) fn not_run(call: &Call, tool: Option<Tool>) -> String {
     let why = match tool {
         None => "the request has no code execution tool",
@@ -107,17 +108,17 @@ pub(super) fn not_run(call: &Call, tool: Option<Tool>) -> String {
     format!("Not run, because {why}:\n\n{fence}\n{source}\n{fence}\n\n")
 }
 
-/// What a call came to.
+/// What a call led to.
 #[derive(Debug)]
 pub(super) enum Came {
-    /// To its result block.
+    /// Its result block.
     Result(Value),
-    /// Its code waits for tools of the client.
+    /// Its code waits for client tools.
     Calls(Vec<ClientCall>),
 }
 
-/// Carries a call out; `tools` are functions in the REPL. Returns what it came to, and the
-/// variables it set.
+/// Runs a call; `tools` are functions in the REPL. Returns what the call led to, and the variables
+/// that it set.
 pub(super) async fn run(
     shared: &Shared,
     lease: &Lease,
@@ -155,7 +156,7 @@ async fn attempt(
                     Call::Repl(code) => container.repl(code, &tools).await.map(Done::of),
                     Call::GoOn(results) => container.go_on(results.as_deref()).await.map(Done::of),
                     Call::Edit(edit) => container.edit(edit).await.map(|outcome| {
-                        // A plain data type always serialises.
+                        // A plain data type can always be serialised.
                         Done::Edited(serde_json::to_value(outcome).unwrap_or_default())
                     }),
                 };
@@ -197,7 +198,7 @@ impl Done {
         }
     }
 
-    /// Says on the error stream what does not protect this machine.
+    /// Says on standard error which protections of this machine do not hold.
     fn with_warning(self, warning: Option<String>) -> Self {
         match (self, warning) {
             (Self::Ran(outcome), Some(warning)) => Self::Ran(Outcome {
@@ -229,7 +230,7 @@ async fn outcome_json(shared: &Shared, call: &Call, outcome: Outcome) -> Result<
     Ok(result)
 }
 
-/// The result block of a call that has no outcome.
+/// The result block of a call that could not be run.
 pub(super) fn failed(call: &Call, id: &str, code: &str, message: &str) -> Value {
     let name = call.name();
     let mut content = json!({"type": format!("{name}_tool_result_error"), "error_code": code});

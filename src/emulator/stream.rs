@@ -1,7 +1,7 @@
-//! The event stream: SSE frames, how they are cut into writes, and what goes wrong within them.
+//! The event stream: SSE frames, how they are cut into writes, and the faults within them.
 //!
-//! A turn is not a task: its future lives in the response body ([`TurnBody`]), so a client that
-//! disconnects drops the turn with everything it runs.
+//! A turn is not a task: its future is part of the response body ([`TurnBody`]). So if a client
+//! disconnects, the turn is dropped with everything that it runs.
 
 mod halves;
 
@@ -16,14 +16,15 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::faults::{At, Chunking, Deltas, Disturbance, FaultKind, Taken, stand_before};
+use super::faults::{At, Chunking, Deltas, Disturbance, FaultKind, Taken, pause, stand_before};
 use super::state::Shared;
 
-/// Writes queued between the turn and the socket; small, so that the turn feels the reader.
+/// How many writes may be queued between the turn and the socket. Few, so that a slow reader slows
+/// the turn.
 const QUEUE: usize = 16;
-/// Generated text is written in pieces of about this size when it is not paced.
+/// If generated text is not paced, it is written in pieces of about this size.
 const COALESCE: usize = 16 * 1024;
-/// Generated deltas to a paragraph, so that the text breaks about as often as prose does.
+/// How many generated deltas make a paragraph: about as much text as in real prose.
 const PARAGRAPH: u64 = 25;
 
 /// The stream is over: the client left, or a fault ended it.
@@ -32,10 +33,10 @@ pub(super) struct Over;
 
 type Write = Result<Bytes, io::Error>;
 
-/// Where a turn's events go.
+/// Where the events of a turn go.
 #[derive(Debug)]
 pub(super) struct Sink {
-    /// `None` when the request is not streamed: events are only counted.
+    /// `None` if the request is not streamed: then events are only counted.
     writes: Option<mpsc::Sender<Write>>,
     shared: Shared,
     request_id: String,
@@ -52,7 +53,7 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// A sink for a response that is not streamed.
+    /// Makes a sink for a response that is not streamed.
     pub(super) fn silent(shared: Shared, request_id: String) -> Self {
         Self {
             writes: None,
@@ -70,7 +71,7 @@ impl Sink {
         }
     }
 
-    /// A sink for a stream, and the receiving end for its body.
+    /// Makes a sink for a stream, and the receiving end for its body.
     pub(super) fn streaming(
         shared: Shared,
         request_id: String,
@@ -92,12 +93,12 @@ impl Sink {
         (sink, outlet)
     }
 
-    /// Whether anyone sees the events.
+    /// Whether anybody receives the events.
     pub(super) fn is_streaming(&self) -> bool {
         self.writes.is_some()
     }
 
-    /// Sends one event; `data` carries its own `type`.
+    /// Sends one event; `data` includes its own `type`.
     pub(super) async fn event(&mut self, data: &Value) -> Result<(), Over> {
         if !self.is_streaming() {
             return Ok(());
@@ -122,7 +123,7 @@ impl Sink {
         self.write(frame.as_bytes()).await
     }
 
-    /// Sends a `ping`, which counts as no event.
+    /// Sends a `ping`, which is not counted as an event.
     pub(super) async fn ping(&mut self) -> Result<(), Over> {
         self.write(b"event: ping\ndata: {\"type\": \"ping\"}\n\n")
             .await
@@ -130,7 +131,7 @@ impl Sink {
 
     /// Opens a content block and returns its index.
     pub(super) async fn open(&mut self, block: &Value) -> Result<usize, Over> {
-        // An unknown block may still have to come before this one.
+        // A fault may want an unknown block before this one.
         self.strike().await?;
         let index = self.blocks;
         self.event(&json!({
@@ -138,7 +139,7 @@ impl Sink {
         }))
         .await?;
         if !std::mem::replace(&mut self.pinged, true) {
-            // The first one comes inside the first block (`docs/protocol.md#event-order`).
+            // The first ping comes inside the first block (`docs/protocol.md#event-order`).
             self.ping().await?;
         }
         Ok(index)
@@ -165,7 +166,7 @@ impl Sink {
             .await
     }
 
-    /// Lets something go wrong at this place.
+    /// Applies a fault at this place.
     pub(super) async fn disturb(&mut self, at: At, disturbance: Disturbance) -> Result<(), Over> {
         if !self.is_streaming() {
             return Ok(());
@@ -176,7 +177,8 @@ impl Sink {
 
     /// Streams generated text as deltas of the open block, cheaply.
     pub(super) async fn generate(&mut self, text: &Deltas) -> Result<(), Over> {
-        // Two deltas are enough for all of them: within a paragraph, and the last of one.
+        // Two different deltas are enough to make all of them: one within a paragraph, and the last
+        // one of a paragraph.
         let within = self.filler(&generated(text.size, 1));
         let last = self.filler(&generated(text.size, PARAGRAPH));
         let mut pace = (text.every_ms > 0)
@@ -204,7 +206,7 @@ impl Sink {
         self.send_pending().await
     }
 
-    /// A delta of the open block with this text, and its bytes.
+    /// Makes a delta of the open block with this text; returns its bytes.
     fn filler(&self, text: &str) -> (Value, String) {
         let delta = json!({
             "type": "content_block_delta", "index": self.blocks,
@@ -214,7 +216,7 @@ impl Sink {
         (delta, frame)
     }
 
-    /// Ends the stream as it should end.
+    /// Ends the stream in the regular way.
     pub(super) async fn finish(&mut self) -> Result<(), Over> {
         self.strike().await?;
         self.send_pending().await
@@ -241,7 +243,7 @@ impl Sink {
                     return Err(self.cut(true).await);
                 }
                 Disturbance::Stall { ms: Some(ms) } => {
-                    tokio::time::sleep(Duration::from_millis(ms)).await;
+                    pause(ms).await;
                 }
                 Disturbance::Stall { ms: None } => std::future::pending().await,
                 Disturbance::Gate { name } => {
@@ -291,7 +293,7 @@ impl Sink {
             && let Some(writes) = self.writes.take()
             && !clean
         {
-            // The client may already be gone; then there is nothing left to cut.
+            // If the client is gone already, there is nothing left to cut.
             let _ = writes
                 .send(Err(io::Error::from(io::ErrorKind::ConnectionReset)))
                 .await;
@@ -342,7 +344,7 @@ fn inside_character(bytes: &[u8]) -> Option<usize> {
     Some(first + 2)
 }
 
-/// The text of the `number`-th generated delta, from 1: `size` bytes, in words and paragraphs.
+/// The text of the generated delta with this number, from 1: `size` bytes, in words and paragraphs.
 pub(super) fn generated(size: usize, number: u64) -> String {
     let end = if ends_paragraph(number) { ".\n\n" } else { "" };
     let words = "lorem ipsum dolor sit amet ".chars().cycle();
@@ -351,16 +353,16 @@ pub(super) fn generated(size: usize, number: u64) -> String {
     text
 }
 
-/// Whether the `number`-th generated delta, from 1, is the last of its paragraph.
+/// Whether the generated delta with this number, from 1, is the last of its paragraph.
 fn ends_paragraph(number: u64) -> bool {
     number.is_multiple_of(PARAGRAPH)
 }
 
-/// A response body that runs its turn while it is read.
+/// A response body that plays its turn while it is read.
 pub(super) struct TurnBody {
     turn: Option<BoxFuture<'static, ()>>,
     outlet: mpsc::Receiver<Write>,
-    /// Each write is flushed on its own.
+    /// Whether each write is flushed alone.
     separate: bool,
     flush: bool,
     broken: Option<io::Error>,
@@ -387,7 +389,7 @@ impl Stream for TurnBody {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Write>> {
         if std::mem::take(&mut self.flush) {
-            // Pending makes the HTTP layer flush what it has.
+            // `Pending` makes the HTTP layer flush what it has.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -401,7 +403,7 @@ impl Stream for TurnBody {
         }
         match self.outlet.poll_recv(cx) {
             Poll::Ready(Some(Err(error))) => {
-                // What came before the break is to be seen.
+                // What came before the break must reach the client.
                 self.broken = Some(error);
                 cx.waker().wake_by_ref();
                 Poll::Pending

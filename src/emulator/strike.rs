@@ -5,16 +5,16 @@ use axum::http::{HeaderValue, Response, header};
 
 use super::conn::Reset;
 use super::error::ApiError;
-use super::faults::{FaultKind, Taken};
+use super::faults::{FaultKind, Taken, pause};
 
-/// What an answer in place of the API's depends on.
+/// What is needed to answer in place of the API.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) id: &'a str,
     pub(super) streams: bool,
 }
 
-/// Lets what strikes before any answer strike.
+/// Applies the faults that strike before any answer.
 pub(super) async fn struck(
     taken: &Taken,
     reset: &Reset,
@@ -23,7 +23,7 @@ pub(super) async fn struck(
     for kind in &taken.0 {
         match kind {
             FaultKind::SlowStart { ms } => {
-                tokio::time::sleep(std::time::Duration::from_millis(*ms)).await;
+                pause(*ms).await;
             }
             FaultKind::Reset => {
                 reset.pull();
@@ -62,7 +62,7 @@ pub(super) async fn struck(
             | FaultKind::Surrogates
             | FaultKind::ExpireContainer(_)
             | FaultKind::OtherOrganization
-            // It became a status when it was taken.
+            // This fault was turned into a status when it was taken.
             | FaultKind::Refuse(_)
             | FaultKind::Deltas(_) => {}
         }

@@ -1,12 +1,12 @@
-//! Structured output (`docs/protocol.md#structured-output`): values that obey the schema of a
+//! Structured output (`docs/protocol.md#structured-output`): values that fit the schema of a
 //! request.
 //!
-//! A script's value is checked before it is said; where no script has one, an example is made from
-//! the schema, so that every request for structured output is answered with what it asked for.
+//! The value of a script is checked before it is sent. If no script has one, an example is made
+//! from the schema, so every request for structured output gets what it asked for.
 
 use serde_json::{Map, Value, json};
 
-/// References followed in one another: a recursive schema is refused before.
+/// How many references within each other are followed. Recursive schemas were refused before.
 const DEEPEST: usize = 64;
 
 /// What is wrong with a value or its schema.
@@ -21,7 +21,7 @@ pub(super) enum Mismatch {
 /// Checks a value against a schema.
 ///
 /// # Errors
-/// The place and what is wrong there.
+/// The place, and what is wrong there.
 pub(super) fn check(schema: &Value, value: &Value) -> Result<(), Mismatch> {
     let validator = validator(schema)?;
     validator.validate(value).map_err(|error| Mismatch::Value {
@@ -30,7 +30,7 @@ pub(super) fn check(schema: &Value, value: &Value) -> Result<(), Mismatch> {
     })
 }
 
-/// Checks that something is a JSON Schema.
+/// Checks that a value is a JSON Schema.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -42,7 +42,7 @@ pub(super) fn validator(schema: &Value) -> Result<jsonschema::Validator, Mismatc
         .map_err(|error| Mismatch::Schema(error.to_string()))
 }
 
-/// Makes an example of a schema: every field, two items in each list, the first of every choice.
+/// Makes an example for a schema: every field, two items in each list, the first of all choices.
 pub(super) fn example(schema: &Value) -> Value {
     make(schema, schema, 0)
 }

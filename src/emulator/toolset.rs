@@ -1,10 +1,10 @@
-//! The tools in effect: `tools`, then what a summary's `tool_changes` and the `tool_addition` and
-//! `tool_removal` blocks of `system` messages make of them
+//! The tools in effect. They begin with `tools`. The `tool_changes` of a summary and the
+//! `tool_addition` and `tool_removal` blocks of `system` messages then change them
 //! (`docs/protocol.md#compaction, #tool-changes`).
 //!
-//! One fold over the messages, from the first to the last. Where the blocks may stand and how they
-//! are marked is `check`'s business; what a thinking block is bound to stays `tools` and the
-//! messages as they are.
+//! This is one fold over the messages, from the first to the last. `check` checks where the blocks
+//! may stand and how they are marked. A thinking block is bound to `tools` and the messages as they
+//! were sent, not to this.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,18 +14,20 @@ use super::canon::{Mark, mark_of};
 use super::error::ApiError;
 use super::message::{Message, Role, kind, text};
 
-/// Tools to be searched for, and tools defined in messages, that may be available at once.
+/// How many tools that must be searched for, and how many tools that are defined in messages, may
+/// be available at once.
 const MOST_TOOLS: usize = 10_000;
-/// What the definitions of the latter, and the text of all tools, may come to.
+/// The most bytes of the definitions in messages, and of the text of all tools.
 const MOST_BYTES: usize = 4_194_304;
 
 /// What every message has changed so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Toolset {
-    /// Those of `tools` first, then in the order they were first named.
+    /// The tools of `tools` come first, then the others in the order in which they were first
+    /// named.
     tools: Vec<Tool>,
     by_key: HashMap<String, usize>,
-    /// Deferred tools that a search or a result has named.
+    /// The deferred tools that a search or a result has named.
     loaded: HashSet<String>,
 }
 
@@ -34,28 +36,28 @@ pub(super) struct Toolset {
 struct Tool {
     /// How a change refers to it.
     reference: Value,
-    /// Null for a single tool of an MCP server.
+    /// The definition; null for a single tool of an MCP server.
     definition: Value,
     bytes: usize,
     standing: Standing,
     mark: Mark,
-    /// What it is in `tools`.
+    /// Whether and how the tool is in `tools`.
     declared: Option<(Mark, Standing)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Offered,
-    /// Known to the tool search, not to the model.
+    /// The tool search knows the tool, the model does not.
     Deferred,
     Removed,
 }
 
 impl Toolset {
-    /// Goes through a request.
+    /// Applies all changes of a request.
     ///
     /// # Errors
-    /// 400 with a code of section 9 for a change that cannot be made.
+    /// 400 with the error code of a change that cannot be made (`docs/protocol.md#tool-changes`).
     pub(super) fn of(tools: &[Value], messages: &[Message]) -> Result<Self, ApiError> {
         let mut set = Self::default();
         for definition in tools {
@@ -91,7 +93,7 @@ impl Toolset {
         Ok(set)
     }
 
-    /// Returns what Claude may call.
+    /// Returns the tools that Claude may call.
     pub(super) fn offered(&self) -> Vec<Value> {
         let offered = self.tools.iter().filter(|tool| match tool.standing {
             Standing::Offered => !tool.definition.is_null(),
@@ -103,13 +105,13 @@ impl Toolset {
         offered.map(|tool| tool.definition.clone()).collect()
     }
 
-    /// Whether a tool is withheld until a message adds it or a search loads it.
+    /// Whether a tool is withheld until a message adds it or a search finds it.
     pub(super) fn withholds(&self, name: &str) -> bool {
         let tool = self.by_key.get(name).and_then(|at| self.tools.get(*at));
         tool.is_some_and(|tool| tool.standing == Standing::Deferred)
     }
 
-    /// Returns the entries that take `tools` to the set in effect at the end.
+    /// Returns the changes that lead from `tools` to the tools in effect after the last message.
     pub(super) fn changes(&self) -> Vec<Value> {
         self.tools.iter().flat_map(Tool::changes).collect()
     }
@@ -118,7 +120,7 @@ impl Toolset {
         self.tools.get_mut(*self.by_key.get(key)?)
     }
 
-    /// Puts a definition in the place of the one under its name, or at the end.
+    /// Puts a definition in the place of the one with its name; if there is none, at the end.
     fn put(&mut self, key: String, definition: &Value) {
         let tool = Tool {
             reference: match text(definition, "mcp_server_name") {
@@ -169,7 +171,8 @@ impl Toolset {
         Ok(())
     }
 
-    /// Returns the key of what a reference names. A single tool of a known MCP server is known.
+    /// Returns the key of the tool that a reference names. If an MCP server is known, each of its
+    /// tools is known.
     fn key_of_reference(&mut self, tool: &Value) -> Option<String> {
         let server = text(tool, "server_name");
         match (kind(tool), server, text(tool, "name")) {
@@ -207,7 +210,8 @@ impl Toolset {
                 .code("tool_name_conflict"));
             }
             if known.mark == mark_of(definition) {
-                // Only a tool that was taken away comes back by being defined again.
+                // If a tool was taken away, it can come back by being defined again. No other tool
+                // can be defined twice.
                 if !available {
                     known.standing = standing_of(definition);
                 }
@@ -218,7 +222,7 @@ impl Toolset {
         Ok(())
     }
 
-    /// Holds what is available after a message against the limits.
+    /// Checks what is available after a message against the limits.
     fn limits(&self, message: usize) -> Result<(), ApiError> {
         let available = || {
             let tools = self.tools.iter();
@@ -257,12 +261,12 @@ impl Tool {
         self.declared.is_none_or(|(mark, _)| mark != self.mark)
     }
 
-    /// The entries that lead from what `tools` says to this; none when it says the same.
+    /// Returns the changes that lead from `tools` to this; none if they are the same.
     fn changes(&self) -> Vec<Value> {
         let reference = &self.reference;
         let addition = json!({"type": "tool_addition", "tool": reference});
         if self.standing == Standing::Removed {
-            // What only messages defined is simply no more.
+            // If a tool was defined only in messages, nothing has to be said about its removal.
             let known_then = self.declared.is_some() || self.definition.is_null();
             let removal = json!({"type": "tool_removal", "tool": reference});
             return known_then.then_some(removal).into_iter().collect();
@@ -287,27 +291,27 @@ impl Tool {
     }
 }
 
-/// Whether the model does not see a tool before it is asked for.
+/// Whether the model sees a tool only after a search for it.
 pub(super) fn is_deferred(definition: &Value) -> bool {
     definition.get("defer_loading") == Some(&Value::Bool(true))
 }
 
-/// The definition that a block of a message adds by value.
+/// Returns the definition that a block of a message adds.
 pub(super) fn definition_in(block: &Value) -> Option<&Value> {
     let adds = kind(block) == "tool_addition";
     let tool = block.get("tool").filter(|_| adds)?;
     tool.get("definition")
 }
 
-/// The definitions that a block brings in, a summary's among them.
+/// Returns the definitions that a block adds; a summary may add several.
 pub(super) fn definitions_in(block: &Value) -> Vec<&Value> {
     let changes = block.get("tool_changes").and_then(Value::as_array);
     let changes = changes.into_iter().flatten().filter_map(definition_in);
     definition_in(block).into_iter().chain(changes).collect()
 }
 
-/// The names of the tools that a block refers to: a change of tools, or the result of a search or
-/// a tool. This is what brings deferred tools in.
+/// Returns the names of the tools that a block refers to: a change of tools does, and the result of
+/// a search or of a tool may. Such a reference makes a deferred tool available.
 pub(super) fn named_by(block: &Value) -> Vec<String> {
     let content = match (kind(block), block.get("content")) {
         ("tool_addition", _) => {
@@ -332,7 +336,7 @@ fn standing_of(definition: &Value) -> Standing {
     }
 }
 
-/// What a tool is known by: its name; a toolset has its kind's.
+/// Returns the key of a tool: its name, or, for a toolset, its kind.
 pub(super) fn key_of(definition: &Value) -> String {
     match (
         text(definition, "mcp_server_name"),
@@ -344,12 +348,12 @@ pub(super) fn key_of(definition: &Value) -> String {
     }
 }
 
-/// No tool's name has a blank.
+/// The name of a tool never contains a space.
 fn server_key(server: &str) -> String {
     format!("mcp {server}")
 }
 
-/// The kind of a tool whatever its version: its `type` without the date.
+/// Returns the kind of a tool for all its versions: its `type` without the date.
 fn family(definition: &Value) -> &str {
     let kind = match kind(definition) {
         "" => "custom",

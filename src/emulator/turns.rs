@@ -1,6 +1,6 @@
-//! What unfinished turns said, so that their continuation can be told from a forgery.
+//! What unfinished turns said, so that a real continuation can be told from an invented one.
 //!
-//! Forgotten after a while: then the rules that need it are not enforced.
+//! Everything is forgotten after a while. From then on the rules that need it are not enforced.
 
 use std::collections::VecDeque;
 
@@ -8,13 +8,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::canon::Mark;
 
-/// Turns kept; a continuation follows at once.
+/// How many turns are kept: a continuation usually follows at once.
 const KEPT: usize = 1000;
 
-/// How long code waits for a tool of the client (`docs/protocol.md#programmatic-calls`).
+/// How long code waits for a client tool (`docs/protocol.md#programmatic-calls`).
 const PATIENCE: TimeDelta = TimeDelta::seconds(270);
 
-/// Paused responses and those that wait for tool results.
+/// Responses that were paused, and responses that wait for tool results.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     paused: VecDeque<Mark>,
@@ -36,7 +36,7 @@ impl Turns {
         keep(&mut self.paused, tail);
     }
 
-    /// Whether this was such a response.
+    /// Whether a response with these contents was remembered.
     pub(super) fn paused(&self, tail: &Mark) -> bool {
         self.paused.contains(tail)
     }
@@ -61,7 +61,7 @@ impl Turns {
     }
 
     fn find(&self, ids: &[String]) -> Option<&Calls> {
-        // An id may come back in a later turn.
+        // Two turns may use the same id.
         let mut calls = self.calls.iter().rev();
         calls.find(|calls| calls.ids.iter().any(|call| ids.contains(call)))
     }

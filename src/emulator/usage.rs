@@ -1,7 +1,7 @@
-//! Tokens: an estimate that is the same for the same text, and the sums of `usage`.
+//! Tokens: an estimate that is always the same for the same text, and the sums of `usage`.
 //!
-//! Not a tokenizer. About 3.3 bytes to a token, which is near what the current models count for
-//! English and code.
+//! This is not a tokenizer. It takes about 3.3 bytes as one token, which is close to what the
+//! current models count for English and code.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,16 +11,16 @@ use super::message::{is_by_code, kind, text};
 use super::request::Request;
 use super::toolset::{definition_in, is_deferred, key_of, named_by};
 
-/// What every conversation costs beside its content.
+/// The tokens of every conversation besides its content.
 const FRAME: u64 = 8;
-/// What a server tool's description costs.
+/// The tokens of a server tool's description.
 const SERVER_TOOL: u64 = 640;
-/// What it costs to say that a tool comes or goes.
+/// The tokens of a notice that a tool is added or taken away.
 const REFERENCE: u64 = 12;
-/// Long edge and tokens an image has at most on current models (`docs/protocol.md#images`).
+/// The longest edge and the most tokens of an image on current models (`docs/protocol.md#images`).
 const IMAGE_CAP: u64 = 4784;
 
-/// How the input of one pass is billed, in tokens. The sum is the whole input.
+/// How the input of one pass is billed, in tokens. Together these are the whole input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Charge {
     pub(super) input: u64,
@@ -70,9 +70,9 @@ fn of_image(block: &Value) -> u64 {
     })
 }
 
-/// Weighs the blocks of one request. What code in the sandbox called, and what it was given, does
-/// not pass through the model (`docs/protocol.md#programmatic-calls`); a deferred tool does where
-/// it is first brought in.
+/// Counts the tokens of the blocks of one request. The calls that code in the sandbox made, and
+/// their results, do not pass through the model (`docs/protocol.md#programmatic-calls`). A deferred
+/// tool is counted at the block that first makes it available.
 pub(super) struct Scales<'a> {
     by_code: HashSet<&'a str>,
     deferred: HashMap<String, u64>,
@@ -124,7 +124,7 @@ pub(super) struct Usage {
     grown: u64,
     thinking: u64,
     server_tools: bool,
-    /// Pages can be read: only then are they counted (`docs/protocol.md#usage`).
+    /// Whether pages can be read. Only then are they counted (`docs/protocol.md#usage`).
     fetches_pages: bool,
     searches: u64,
     fetches: u64,
@@ -132,7 +132,7 @@ pub(super) struct Usage {
     tier: Value,
 }
 
-/// One sampling of the model; a server tool's result starts another.
+/// One sampling of the model. The result of a server tool starts the next one.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pass {
     charge: Charge,
@@ -140,7 +140,7 @@ struct Pass {
 }
 
 impl Usage {
-    /// Starts the sums of a response whose first pass is charged `first`.
+    /// Starts the sums of a response whose first pass costs `first`.
     pub(super) fn new(request: &Request, first: Charge) -> Self {
         let server_tools = request
             .offered
@@ -184,7 +184,7 @@ impl Usage {
         }
     }
 
-    /// Adds what the model thought, which it also wrote.
+    /// Adds what the model thought; it is also output.
     pub(super) fn thought(&mut self, tokens: u64) {
         self.thinking += tokens;
         self.wrote(tokens);
@@ -200,7 +200,7 @@ impl Usage {
         self.fetches += 1;
     }
 
-    /// Adds a server tool's result, which the next pass reads.
+    /// Adds the result of a server tool, which the next pass reads.
     pub(super) fn read_result(&mut self, tokens: u64) {
         self.grown += tokens;
     }
@@ -229,7 +229,7 @@ impl Usage {
         usage
     }
 
-    /// Returns `usage` of `message_delta`: cumulative.
+    /// Returns the `usage` of `message_delta`, which is cumulative.
     pub(super) fn at_end(&self) -> Value {
         let total = self.total();
         let mut usage = json!({
@@ -272,8 +272,9 @@ impl Usage {
         usage
     }
 
-    /// Returns `usage` of a summary: at its start what is read, at its end nothing at the top and what
-    /// it took as one pass of its own (`docs/protocol.md#compaction`).
+    /// Returns the `usage` of a summary. At its start it says what is read. At its end the top
+    /// level says nothing, and one pass of its own says what the summary took
+    /// (`docs/protocol.md#compaction`).
     pub(super) fn of_compaction(&self, output: Option<u64>) -> Value {
         let at_top = output.map_or(self.first, |_| Charge::default());
         let mut usage = charge_json(at_top);

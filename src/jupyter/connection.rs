@@ -1,34 +1,26 @@
-//! A kernel's connection to its front ends: bound sockets, or channels in memory for tests.
+//! A kernel's connection to its front ends: by sockets or, in tests, in memory.
 //!
-//! What the actor sees of the Jupyter side is [`Connection`]: three queues of requests and one
-//! [`Outgoing`] to answer through. Messages are encoded here, by whoever sends them, and leave in
-//! the order they were queued; nothing here touches a socket.
+//! The actor sees the Jupyter side as a [`Connection`]: three queues of requests, and one
+//! [`Outgoing`] to answer through. Messages are encoded here, on the sender's task, and leave in the
+//! order in which they were queued. Nothing here touches a socket.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use bytes::Bytes;
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use super::connection_file::ConnectionFile;
-use super::memory::FrontEnd;
-use super::mime::{Display, Output};
+use super::messages::iopub::{DisplayData, ExecuteResult, Stream, UpdateDisplayData};
+use super::messages::{Content, Empty};
+use super::mime::Output;
+use super::queues::{Parcel, Queues};
 use super::session::Session;
-use super::sockets::{BindError, Bound, Sockets};
+use super::sockets::running::Running;
 use super::wire::{self, Draft, Message, Parent};
 use crate::config::KnownSecrets;
-use crate::host::Host;
 
-/// Requests that wait for the actor on one channel. "Run all" in the largest notebook fits, so that
-/// `stop_on_error` finds all its cells queued; a full queue leaves the rest in the socket.
-pub(super) const REQUEST_QUEUE: usize = 4096;
-
-/// Messages between the actor and one socket's writer; a full queue makes the actor wait.
-pub(super) const SEND_QUEUE: usize = 1024;
-
-/// Messages between the actor and the publisher of iopub. Few, because some have megabytes: while a
-/// subscriber is behind, they wait here.
-pub(super) const IOPUB_QUEUE: usize = 16;
+pub use super::queues::{Channel, Route};
 
 /// What stands in the place of a secret.
 const COVERED: &str = "[a key, not shown]";
@@ -49,36 +41,7 @@ pub struct Connection {
     pub outgoing: Outgoing,
 }
 
-impl Connection {
-    /// Binds the five sockets of `file`. Do this before anything slow: clients are already trying.
-    ///
-    /// # Errors
-    /// See [`Bound::bind`] and [`Bound::serve`].
-    pub async fn bind(file: &ConnectionFile, host: Arc<dyn Host>) -> Result<Self, BindError> {
-        Bound::bind(file, host).await?.serve().await
-    }
-
-    /// Makes a connection without sockets, and the front end at its other end.
-    ///
-    /// What either side sends is encoded, signed, verified and decoded as on the wire.
-    #[must_use]
-    pub fn memory(host: Arc<dyn Host>) -> (Self, FrontEnd) {
-        FrontEnd::connect(host)
-    }
-}
-
-/// Which ROUTER a reply leaves by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    /// Requests in order.
-    Shell,
-    /// Urgent requests.
-    Control,
-    /// The kernel's own questions.
-    Stdin,
-}
-
-/// Sends replies and iopub messages; cheap to clone. Sending to a peer that left is not an error.
+/// Sends replies and iopub messages. Cheap to clone. If a peer has left, sending to it is no error.
 ///
 /// The sockets live until the last clone is dropped or [`close`](Self::close) is called.
 #[derive(Debug, Clone)]
@@ -86,43 +49,16 @@ pub struct Outgoing {
     session: Arc<Session>,
     queues: Queues,
     /// `None` in memory.
-    sockets: Option<Arc<Sockets>>,
+    sockets: Option<Arc<Running>>,
     /// What no message may hold.
     secrets: KnownSecrets,
-}
-
-/// One queue for each socket's writer.
-#[derive(Debug, Clone)]
-pub(super) struct Queues {
-    pub(super) shell: mpsc::Sender<Parcel>,
-    pub(super) control: mpsc::Sender<Parcel>,
-    pub(super) stdin: mpsc::Sender<Parcel>,
-    pub(super) iopub: mpsc::Sender<Parcel>,
-}
-
-/// What travels to a socket's writer.
-#[derive(Debug)]
-pub(super) enum Parcel {
-    /// Encoded frames.
-    Frames(Route, Vec<bytes::Bytes>),
-    /// Answered when everything queued before has been written, or has had its time.
-    Barrier(oneshot::Sender<()>),
-}
-
-/// The socket a message from the kernel leaves by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route {
-    /// A reply or a question, to one client.
-    To(Channel),
-    /// Published, to all.
-    Iopub,
 }
 
 impl Outgoing {
     pub(super) fn new(
         session: Arc<Session>,
         queues: Queues,
-        sockets: Option<Arc<Sockets>>,
+        sockets: Option<Arc<Running>>,
     ) -> Self {
         Self {
             session,
@@ -146,29 +82,22 @@ impl Outgoing {
 
     /// Answers `request` on the channel it came by; with [`Channel::Stdin`] asks its sender. Returns
     /// the header that was sent.
-    ///
-    /// `content` is an object.
     pub async fn reply(
         &self,
         channel: Channel,
         request: &Message,
-        msg_type: &str,
-        mut content: Value,
-        metadata: Map<String, Value>,
+        content: &impl Content,
+        metadata: &impl Serialize,
     ) -> String {
-        self.secrets.cover_value(&mut content, COVERED);
-        let header = self.session.header(msg_type);
-        let frames = wire::encode(
-            &Draft {
-                identities: &request.identities,
-                header: &header,
-                parent: Some(&request.parent),
-                metadata: &metadata,
-                content: &content,
-                buffers: &[],
-            },
-            self.session.signer(),
-        );
+        let header = self.session.header(content.msg_type());
+        let frames = self.encode(&Draft {
+            identities: &request.identities,
+            header: &header,
+            parent: Some(&request.parent),
+            metadata,
+            content,
+            buffers: &[],
+        });
         let queue = match channel {
             Channel::Shell => &self.queues.shell,
             Channel::Control => &self.queues.control,
@@ -178,47 +107,65 @@ impl Outgoing {
         header
     }
 
-    /// Publishes a message of any type; `parent` is `None` only for `status: starting`.
-    ///
-    /// `content` is an object.
-    pub async fn publish(&self, parent: Option<&Parent>, msg_type: &str, mut content: Value) {
-        self.secrets.cover_value(&mut content, COVERED);
-        let topic = format!("kernel.{}.{msg_type}", self.session.id());
-        let frames = wire::encode(
-            &Draft {
-                identities: &[topic.into()],
-                header: &self.session.header(msg_type),
-                parent,
-                metadata: &Map::new(),
-                content: &content,
-                buffers: &[],
-            },
-            self.session.signer(),
-        );
+    /// Publishes a message; `parent` is `None` only for `status: starting`.
+    pub async fn publish(&self, parent: Option<&Parent>, content: &impl Content) {
+        let topic = format!("kernel.{}.{}", self.session.id(), content.msg_type());
+        let frames = self.encode(&Draft {
+            identities: &[topic.into()],
+            header: &self.session.header(content.msg_type()),
+            parent,
+            metadata: &Empty::new(),
+            content,
+            buffers: &[],
+        });
         send(&self.queues.iopub, Parcel::Frames(Route::Iopub, frames)).await;
+    }
+
+    /// Encodes a message. If its content holds a secret, the secret is covered.
+    fn encode<C: Serialize + ?Sized, M: Serialize + ?Sized>(
+        &self,
+        draft: &Draft<'_, C, M>,
+    ) -> Vec<Bytes> {
+        let signer = self.session.signer();
+        let frames = wire::encode(draft, signer);
+        if !frames.iter().any(|frame| self.secrets.are_in(frame)) {
+            return frames;
+        }
+        // A value that serialised once does so again.
+        let mut content = serde_json::to_value(draft.content).unwrap_or_default();
+        self.secrets.cover_value(&mut content, COVERED);
+        let draft = Draft {
+            identities: draft.identities,
+            header: draft.header,
+            parent: draft.parent,
+            metadata: draft.metadata,
+            content: &content,
+            buffers: draft.buffers,
+        };
+        wire::encode(&draft, signer)
     }
 
     /// Publishes one output of a cell.
     pub async fn output(&self, parent: &Parent, output: Output, execution_count: u32) {
-        let (msg_type, content) = match output {
+        let parent = Some(parent);
+        match &output {
             Output::Stream { name, text } => {
-                ("stream", json!({"name": name.as_str(), "text": text}))
+                self.publish(parent, &Stream { name: *name, text }).await;
             }
-            Output::Display(display) => ("display_data", display_content(display)),
-            Output::Update(display) => ("update_display_data", display_content(display)),
+            Output::Display(display) => self.publish(parent, &DisplayData::from(display)).await,
+            Output::Update(display) => {
+                self.publish(parent, &UpdateDisplayData(display.into()))
+                    .await;
+            }
             Output::Result(display) => {
-                let mut content = display_content(display);
-                if let Some(map) = content.as_object_mut() {
-                    map.insert("execution_count".to_owned(), execution_count.into());
-                }
-                ("execute_result", content)
+                let result = ExecuteResult {
+                    display: display.into(),
+                    execution_count,
+                };
+                self.publish(parent, &result).await;
             }
-            Output::Error(error) => (
-                "error",
-                json!({"ename": error.ename, "evalue": error.evalue, "traceback": error.traceback}),
-            ),
-        };
-        self.publish(Some(parent), msg_type, content).await;
+            Output::Error(error) => self.publish(parent, error).await,
+        }
     }
 
     /// Completes when everything sent before has been given to the connections' writers, or after
@@ -271,17 +218,4 @@ async fn send(queue: &mpsc::Sender<Parcel>, parcel: Parcel) {
     if queue.send(parcel).await.is_err() {
         tracing::debug!("dropped a message: the connection is closed");
     }
-}
-
-/// `transient` and `metadata` are always there: some clients read them unasked.
-fn display_content(display: Display) -> Value {
-    let mut transient = Map::new();
-    if let Some(id) = display.display_id {
-        transient.insert("display_id".to_owned(), id.into());
-    }
-    let mut content = Map::new();
-    content.insert("data".to_owned(), Value::Object(display.data.0));
-    content.insert("metadata".to_owned(), Value::Object(display.metadata));
-    content.insert("transient".to_owned(), Value::Object(transient));
-    Value::Object(content)
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use super::json;
-use super::session::SIGNATURE_SCHEME;
+use super::signature::SIGNATURE_SCHEME;
 
 /// What a connection file says.
 #[derive(Debug, Clone, PartialEq, Eq)]

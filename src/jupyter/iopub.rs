@@ -11,13 +11,14 @@ mod audience;
 mod queue;
 mod subscriber;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Parcel;
+use super::queues::Parcel;
 use super::sockets::listener::Listener;
 use super::zmtp;
 pub(super) use audience::Audience;
@@ -64,6 +65,7 @@ struct Standing {
 impl Publisher {
     /// Runs until nobody is left who could publish anything.
     async fn run(&mut self, mut listener: Listener) {
+        let host = Arc::clone(self.audience.host());
         loop {
             self.mind_the_time();
             self.answer_barrier();
@@ -76,7 +78,7 @@ impl Publisher {
                 () = self.audience.progress() => {}
                 () = given_up(&mut self.barrier) => {}
                 () = Self::alarm(&mut self.standing) => {}
-                stream = listener.accept() => self.audience.admit(stream),
+                stream = listener.accept(&*host) => self.audience.admit(stream),
             }
         }
     }

@@ -2,19 +2,16 @@
 //!
 //! No sockets, no timing: everything the kernel sends arrives in one queue, in the order it was
 //! sent, having passed the real encoder and decoder both ways.
-//!
-//! [`Connection::memory`]: super::connection::Connection::memory
-
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
-use super::connection::{
-    Channel, Connection, Outgoing, Parcel, Queues, REQUEST_QUEUE, Route, SEND_QUEUE,
-};
-use super::session::{ReplayWindow, Session, Signer};
+use super::connection::{Connection, Outgoing};
+use super::queues::{Channel, Parcel, Queues, REQUEST_QUEUE, Route, SEND_QUEUE};
+use super::session::Session;
+use super::signature::{ReplayWindow, SIGNATURE_SCHEME, Signer};
 use super::wire::{self, Draft, Message, WireError};
 use crate::host::Host;
 
@@ -42,11 +39,20 @@ pub struct Sent {
     pub message: Message,
 }
 
+impl Connection {
+    /// Makes a connection without sockets, and the front end at its other end.
+    ///
+    /// What either side sends is encoded, signed, verified and decoded as on the wire.
+    #[must_use]
+    pub fn memory(host: Arc<dyn Host>) -> (Self, FrontEnd) {
+        FrontEnd::connect(host)
+    }
+}
+
 impl FrontEnd {
-    pub(super) fn connect(host: Arc<dyn Host>) -> (Connection, Self) {
+    fn connect(host: Arc<dyn Host>) -> (Connection, Self) {
         // The scheme is the one there is, so the fallback is never taken.
-        let signer = Signer::new(super::session::SIGNATURE_SCHEME, KEY)
-            .unwrap_or_else(|_| Signer::unsigned());
+        let signer = Signer::new(SIGNATURE_SCHEME, KEY).unwrap_or_else(|_| Signer::unsigned());
         let (shell, shell_requests) = mpsc::channel(REQUEST_QUEUE);
         let (control, control_requests) = mpsc::channel(REQUEST_QUEUE);
         let (stdin, stdin_replies) = mpsc::channel(REQUEST_QUEUE);

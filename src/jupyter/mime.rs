@@ -2,10 +2,12 @@
 //!
 //! Pure. Source: Jupyter messaging spec 5.5, "Messages on the IOPub channel".
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A mime bundle: mime type to string (or, for JSON types, a JSON value). Keys carry no parameters.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct MimeBundle(pub Map<String, Value>);
 
 impl MimeBundle {
@@ -49,7 +51,8 @@ pub struct Display {
 }
 
 /// `stdout` or `stderr`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StreamName {
     /// Standard output.
     Stdout,
@@ -68,8 +71,8 @@ impl StreamName {
     }
 }
 
-/// The content of `error`, and of an execute reply with status `error`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The content of `error`, and of every reply with status `error`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErrorOutput {
     /// One of the short list in `kernel::error`, such as `MagicError`.
     pub ename: String,

@@ -1,6 +1,6 @@
 //! The Jupyter protocol. Knows nothing of Claude.
 //!
-//! `wire`, `json`, `zmtp`, `session`, `messages`, `mime`, `request`, `connection_file` and `spec` are pure;
+//! `wire`, `signature`, `session`, `json`, `zmtp`, `messages`, `mime`, `request`, `connection_file` and `spec` are pure;
 //! `sockets` is the edge; `iopub` is the only writer of that channel; `memory` stands in for the
 //! sockets in tests.
 
@@ -11,8 +11,10 @@ mod json;
 pub mod memory;
 pub mod messages;
 pub mod mime;
+mod queues;
 pub mod request;
 pub mod session;
+pub mod signature;
 pub mod sockets;
 pub mod spec;
 pub mod wire;

@@ -5,6 +5,7 @@
 //! No loop ends because of what a peer does: a malformed message is logged and dropped, a peer that
 //! breaks the protocol below it is disconnected, a vanished peer is normal.
 
+mod bind;
 pub mod file;
 mod heartbeat;
 mod in_flight;
@@ -13,126 +14,46 @@ mod outbox;
 mod private;
 mod relay;
 mod router;
+pub(super) mod running;
 mod serve;
 
-use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use zeromq::{MultiPeerBackend, RouterSocket, Socket, ZmqError};
+use zeromq::{RouterSocket, Socket};
 
-use super::connection::{Channel, Connection, IOPUB_QUEUE, Outgoing, Parcel, Queues};
-use super::connection::{REQUEST_QUEUE, SEND_QUEUE};
-use super::connection_file::{ConnectionFile, Endpoint, Ports};
+use super::connection::{Connection, Outgoing};
+use super::connection_file::{ConnectionFile, Ports};
 use super::iopub::{self, Audience};
-use super::session::{Session, Signer, UnsupportedScheme};
+use super::queues::{Channel, IOPUB_QUEUE, Parcel, Queues, REQUEST_QUEUE, SEND_QUEUE};
+use super::session::Session;
+use super::signature::Signer;
 use super::wire::Message;
 use crate::host::Host;
+use bind::Binder;
 use listener::{HANDSHAKE_LIMIT, Listener, SocketFile};
 use outbox::Outbox;
 use router::Intake;
+use running::Running;
 use serve::serve;
 
-/// An address in use is tried again this often: about two seconds in all, the time a leaving kernel
-/// may take to let go of it.
-const BIND_ATTEMPTS: u32 = 100;
+pub use bind::BindError;
 
-/// The pause between two attempts.
-const BIND_PAUSE: Duration = Duration::from_millis(20);
-
-/// What the systems allow for the path of a socket, without its final zero.
-const MAX_PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
-
-/// How often [`Sockets::close`] looks whether the last writer is done.
-const CLOSE_PAUSE: Duration = Duration::from_millis(1);
-
-/// Why the sockets could not be bound.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// The key of the connection file is for another scheme.
-    #[error(transparent)]
-    Scheme(#[from] UnsupportedScheme),
-    /// The operating system refused the address.
-    #[error("cannot listen on {endpoint} for `{name}`: {source}")]
-    Listen {
-        /// The field of the connection file, such as `shell_port`.
-        name: &'static str,
-        /// The address.
-        endpoint: Endpoint,
-        /// Its reason.
-        source: io::Error,
-    },
-    /// The path of an ipc socket has more bytes than one may have.
-    #[error(
-        "the path of the socket `{}` for `{name}` has {} bytes, at most {MAX_PATH_BYTES} are possible",
-        path.display(),
-        path.as_os_str().len()
-    )]
-    PathTooLong {
-        /// The field of the connection file, such as `shell_port`.
-        name: &'static str,
-        /// The path.
-        path: PathBuf,
-    },
-    /// ZeroMQ refused the listener.
-    #[error("cannot serve `{name}`: {source}")]
-    Serve {
-        /// The field of the connection file, such as `shell_port`.
-        name: &'static str,
-        /// Its reason.
-        source: ZmqError,
-    },
-    /// There is no folder for the socket that the ROUTER listens on.
-    #[error("cannot make a private socket for `{name}`: {source}")]
-    Private {
-        /// The field of the connection file, such as `shell_port`.
-        name: &'static str,
-        /// The reason.
-        source: io::Error,
-    },
-}
-
-/// The tasks that serve the sockets. Dropping it ends them.
-#[derive(Debug)]
-pub(super) struct Sockets {
-    tasks: JoinSet<()>,
-    closing: CancellationToken,
-    /// Alive as long as a connection still has something to write.
-    writing: Vec<Weak<dyn MultiPeerBackend>>,
-    /// The relays, which pass on what those write.
-    relays: TaskTracker,
-    files: Vec<SocketFile>,
-}
-
-impl Sockets {
-    /// Closes the sockets. Completes when every connection has written what it had.
-    pub(super) async fn close(&self) {
-        self.closing.cancel();
-        while self
-            .writing
-            .iter()
-            .any(|backend| backend.strong_count() > 0)
-        {
-            tokio::time::sleep(CLOSE_PAUSE).await;
-        }
-        self.relays.wait().await;
-    }
-
-    /// Closes the sockets, whatever is still queued, and removes the files of the ipc transport.
-    pub(super) fn abandon(&self) {
-        self.closing.cancel();
-        for file in &self.files {
-            file.remove();
-        }
+impl Connection {
+    /// Binds the five sockets of `file`. Clients are already trying to connect, so do this before
+    /// anything slow.
+    ///
+    /// # Errors
+    /// See [`Bound::bind`] and [`Bound::serve`].
+    pub async fn bind(file: &ConnectionFile, host: Arc<dyn Host>) -> Result<Self, BindError> {
+        Bound::bind(file, host).await?.serve().await
     }
 }
 
-/// Five addresses that are bound: clients can connect, and wait to be served.
+/// Five addresses that are bound. Clients can connect; they are served after [`Bound::serve`].
 #[derive(Debug)]
 pub struct Bound {
     session: Arc<Session>,
@@ -146,22 +67,17 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Binds the addresses of `file`; a port that is 0 is any that is free.
+    /// Binds the addresses of `file`. If a port is 0, one that is free is taken.
     ///
     /// # Errors
-    /// When the file's key cannot be used or an address cannot be bound; one in use is tried again for
-    /// two seconds, as a kernel that is just leaving may still hold it.
+    /// If the file's key cannot be used or an address cannot be bound. If an address is in use, it is
+    /// tried again for two seconds, because a kernel that is just leaving may still hold it.
     pub async fn bind(file: &ConnectionFile, host: Arc<dyn Host>) -> Result<Self, BindError> {
         let signer = Signer::new(&file.signature_scheme, file.key.as_bytes())?;
-        let mut binder = Binder {
-            file,
-            host: Arc::clone(&host),
-            attempts_left: BIND_ATTEMPTS,
-            files: Vec::new(),
-        };
+        let mut binder = Binder::new(file, Arc::clone(&host));
         let mut ports = file.ports;
-        // The heartbeat is what a waiting launcher looks at first; shell comes last, so that a client
-        // whose request gets through finds the others open.
+        // A waiting launcher looks at the heartbeat first. Shell comes last: if a client's request gets
+        // through, the other sockets are open.
         let heartbeat = binder.bind("hb_port", &mut ports.heartbeat).await?;
         let iopub = binder.bind("iopub_port", &mut ports.iopub).await?;
         let stdin = binder.bind("stdin_port", &mut ports.stdin).await?;
@@ -188,12 +104,13 @@ impl Bound {
     /// Starts to serve.
     ///
     /// # Errors
-    /// When a ROUTER cannot be put behind its relay.
+    /// If a ROUTER cannot be put behind its relay.
     pub async fn serve(self) -> Result<Connection, BindError> {
         let session = Arc::clone(&self.session);
         let mut starter = Starter {
             host: Arc::clone(session.host()),
-            sockets: Sockets {
+            sockets: Running {
+                host: Arc::clone(session.host()),
                 tasks: JoinSet::new(),
                 closing: CancellationToken::new(),
                 writing: Vec::new(),
@@ -229,67 +146,10 @@ impl Bound {
     }
 }
 
-/// Binds one address after the other.
-struct Binder<'a> {
-    file: &'a ConnectionFile,
-    host: Arc<dyn Host>,
-    attempts_left: u32,
-    files: Vec<SocketFile>,
-}
-
-impl Binder<'_> {
-    async fn bind(&mut self, name: &'static str, port: &mut u16) -> Result<Listener, BindError> {
-        loop {
-            let number = self.number(*port);
-            let endpoint = self.file.endpoint(number);
-            match Listener::bind(&endpoint) {
-                Ok((listener, file)) => {
-                    self.files.extend(file);
-                    *port = listener.port().unwrap_or(number);
-                    return Ok(listener);
-                }
-                Err(error)
-                    if error.kind() == io::ErrorKind::AddrInUse && self.attempts_left > 0 =>
-                {
-                    self.attempts_left -= 1;
-                    self.host.sleep(BIND_PAUSE).await;
-                }
-                Err(source) => {
-                    return Err(match endpoint {
-                        Endpoint::Ipc(path) if path.as_os_str().len() > MAX_PATH_BYTES => {
-                            BindError::PathTooLong { name, path }
-                        }
-                        endpoint => BindError::Listen {
-                            name,
-                            endpoint,
-                            source,
-                        },
-                    });
-                }
-            }
-        }
-    }
-
-    /// Returns the port to bind: for an ipc port that is to be found, the first without a file.
-    fn number(&self, port: u16) -> u16 {
-        let is_free = |number: &u16| match self.file.endpoint(*number) {
-            Endpoint::Ipc(path) => {
-                let given = self.file.ports.each();
-                path.symlink_metadata().is_err() && given.iter().all(|(_, port)| port != number)
-            }
-            Endpoint::Tcp(..) => false,
-        };
-        match port {
-            0 => (1..=u16::MAX).find(is_free).unwrap_or(0),
-            port => port,
-        }
-    }
-}
-
 /// Starts the tasks.
 struct Starter {
     host: Arc<dyn Host>,
-    sockets: Sockets,
+    sockets: Running,
 }
 
 /// One ROUTER as the kernel sees it.
@@ -305,7 +165,7 @@ impl Starter {
         let of_connection = closing.clone();
         self.sockets
             .tasks
-            .spawn(serve(listener, closing, move |stream| {
+            .spawn(serve(listener, closing, Arc::clone(&host), move |stream| {
                 let deadline = host.sleep(HANDSHAKE_LIMIT);
                 heartbeat::echo(stream, of_connection.clone(), deadline)
             }));
@@ -339,15 +199,20 @@ impl Starter {
 
         let (closing, host) = (self.sockets.closing.clone(), Arc::clone(&self.host));
         let (of_connection, address) = (closing.clone(), Arc::new(address));
-        let relay = serve(listener, closing.clone(), move |stream| {
-            let deadline = host.sleep(HANDSHAKE_LIMIT);
-            relay::relay(
-                stream,
-                Arc::clone(&address),
-                of_connection.clone(),
-                deadline,
-            )
-        });
+        let relay = serve(
+            listener,
+            closing.clone(),
+            Arc::clone(&host),
+            move |stream| {
+                let deadline = host.sleep(HANDSHAKE_LIMIT);
+                relay::relay(
+                    stream,
+                    Arc::clone(&address),
+                    of_connection.clone(),
+                    deadline,
+                )
+            },
+        );
         let relay = self.sockets.relays.track_future(relay);
         self.sockets.tasks.spawn(relay);
 
@@ -366,7 +231,7 @@ impl Starter {
     }
 
     /// Starts to read the three ROUTERs; the sockets are complete.
-    fn receive(mut self, intakes: [Intake; 3], session: &Arc<Session>) -> Sockets {
+    fn receive(mut self, intakes: [Intake; 3], session: &Arc<Session>) -> Running {
         let closing = self.sockets.closing.clone();
         self.sockets
             .tasks

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::json;
-use super::session::{ReplayWindow, Signer};
+use super::signature::{ReplayWindow, SignatureError, Signer};
 
 /// Ends the routing frames.
 pub const DELIMITER: &[u8] = b"<IDS|MSG>";
@@ -85,15 +85,15 @@ pub struct Message {
 
 /// A message to send, borrowed from where its parts live.
 #[derive(Debug, Clone, Copy)]
-pub struct Draft<'a, C: ?Sized> {
+pub struct Draft<'a, C: ?Sized, M: ?Sized> {
     /// The routing frames, or on iopub the topic.
     pub identities: &'a [Bytes],
-    /// The header's JSON, from [`Session::header`](super::session::Session::header).
+    /// The header's JSON, from the session.
     pub header: &'a str,
     /// What the message answers; `None` sends `{}`.
     pub parent: Option<&'a Parent>,
-    /// `metadata`.
-    pub metadata: &'a Map<String, Value>,
+    /// `metadata`, an object.
+    pub metadata: &'a M,
     /// `content`, an object.
     pub content: &'a C,
     /// Raw buffers; not signed.
@@ -115,15 +115,9 @@ pub enum WireError {
         /// How many frames follow it.
         frames: usize,
     },
-    /// An empty signature where a key is set.
-    #[error("the message is not signed")]
-    Unsigned,
-    /// The signature does not match the frames.
-    #[error("the signature does not match")]
-    BadSignature,
-    /// The signature was seen before.
-    #[error("the message was received before (its signature repeats)")]
-    Replayed,
+    /// The signature is not accepted.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// The header is not JSON, not even with a repair.
     #[error("the header is not a JSON object")]
     Header,
@@ -155,8 +149,8 @@ pub fn decode(
     };
 
     let tag = signer.verify(signature, [header, parent_header, metadata, content])?;
-    if tag.is_some_and(|tag| !seen.admit(tag)) {
-        return Err(WireError::Replayed);
+    if let Some(tag) = tag {
+        seen.admit(tag)?;
     }
 
     let header_text = lossy(header);
@@ -184,7 +178,11 @@ pub fn decode(
 ///
 /// The four JSON frames are slices of one buffer, so they are signed in one go and copied never.
 #[must_use]
-pub fn encode<C: Serialize + ?Sized>(draft: &Draft<'_, C>, signer: &Signer) -> Vec<Bytes> {
+pub fn encode<C, M>(draft: &Draft<'_, C, M>, signer: &Signer) -> Vec<Bytes>
+where
+    C: Serialize + ?Sized,
+    M: Serialize + ?Sized,
+{
     let parent = draft.parent.map_or("{}", Parent::as_str);
     let mut signed = Vec::with_capacity(draft.header.len() + parent.len() + 256);
     signed.extend_from_slice(draft.header.as_bytes());

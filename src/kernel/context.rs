@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::anthropic::client::Client;
 use crate::cell::shown::Shown;
@@ -12,6 +12,8 @@ use crate::chat::replay::Replay;
 use crate::chat::settings::Settings;
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
+use crate::jupyter::messages::shell::Payload;
+use crate::jupyter::messages::stdin::InputRequest;
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::jupyter::request::text;
 use crate::jupyter::wire::{Message, Parent};
@@ -58,11 +60,11 @@ pub struct CellOutput<'a> {
 impl CellOutput<'_> {
     /// Asks the person and returns the id of the question. The reply comes on the stdin channel.
     pub async fn ask(&self, prompt: String) -> Option<String> {
-        let content = json!({"prompt": prompt, "password": false});
-        let header = self
-            .desk
-            .reply(Channel::Stdin, self.asks?, "input_request", content)
-            .await;
+        let content = InputRequest {
+            prompt: &prompt,
+            password: false,
+        };
+        let header = self.desk.reply(Channel::Stdin, self.asks?, &content).await;
         let header: Value = serde_json::from_str(&header).unwrap_or_default();
         Some(text(&header, "msg_id"))
     }
@@ -104,7 +106,7 @@ pub struct Outcome {
     /// What the magic showed, as plain text, for the history of inputs and outputs.
     pub shown: String,
     /// Entries of the reply's `payload`.
-    pub payload: Vec<Value>,
+    pub payload: Vec<Payload>,
     /// A prompt to send if the cell has none of its own.
     pub prompt: Option<String>,
 }

@@ -7,15 +7,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-
 use crate::host::Host;
 use crate::jupyter::connection::{Channel, Outgoing};
+use crate::jupyter::messages::control::{InterruptReply, ShutdownError, ShutdownReply};
+use crate::jupyter::messages::iopub::{CommClose, ExecutionState, Status};
+use crate::jupyter::messages::shell::{
+    CommInfoReply, EXECUTE_REPLY, ExecuteError, ExecuteMetadata, ExecuteReply,
+};
+use crate::jupyter::messages::{Content, Empty, ErrorReply};
 use crate::jupyter::mime::Output;
 use crate::jupyter::request::{flag, text};
 use crate::jupyter::wire::{Message, Parent};
 
-use super::error::CellError;
+use super::error::{CellError, ErrorKind};
 use super::server::introspect;
 
 /// How long after the start a request for the process before may come.
@@ -51,28 +55,28 @@ impl Desk {
 
     /// Publishes a status of the whole process.
     pub async fn starting(&self) {
-        self.outgoing
-            .publish(None, "status", json!({"execution_state": "starting"}))
-            .await;
+        self.status(None, ExecutionState::Starting).await;
     }
 
     /// Publishes `busy` for a request.
     pub async fn busy(&self, parent: &Parent) {
-        self.outgoing
-            .publish(Some(parent), "status", json!({"execution_state": "busy"}))
-            .await;
+        self.status(Some(parent), ExecutionState::Busy).await;
     }
 
     /// Publishes `idle` for a request: nothing of it comes after.
     pub async fn idle(&self, parent: &Parent) {
+        self.status(Some(parent), ExecutionState::Idle).await;
+    }
+
+    async fn status(&self, parent: Option<&Parent>, execution_state: ExecutionState) {
         self.outgoing
-            .publish(Some(parent), "status", json!({"execution_state": "idle"}))
+            .publish(parent, &Status { execution_state })
             .await;
     }
 
     /// Publishes any message that belongs to a request.
-    pub async fn publish(&self, parent: &Parent, msg_type: &str, content: Value) {
-        self.outgoing.publish(Some(parent), msg_type, content).await;
+    pub async fn publish(&self, parent: &Parent, content: &impl Content) {
+        self.outgoing.publish(Some(parent), content).await;
     }
 
     /// Publishes one output of a cell.
@@ -85,24 +89,28 @@ impl Desk {
         &self,
         channel: Channel,
         request: &Message,
-        msg_type: &str,
-        content: Value,
+        content: &impl Content,
     ) -> String {
         self.outgoing
-            .reply(channel, request, msg_type, content, Map::new())
+            .reply(channel, request, content, &Empty::new())
             .await
     }
 
-    /// Answers an execute request; the metadata says when it began.
-    pub async fn execute_reply(&self, request: &Message, content: Value, started: String) {
-        let mut metadata = Map::new();
-        metadata.insert("started".to_owned(), Value::String(started));
-        metadata.insert(
-            "status".to_owned(),
-            content.get("status").cloned().unwrap_or_default(),
-        );
+    /// Answers the request of a cell that ran; `started` says when it began.
+    pub async fn execute_reply(&self, request: &Message, content: &ExecuteReply, started: String) {
+        let status = "ok";
+        let metadata = ExecuteMetadata { started, status };
         self.outgoing
-            .reply(Channel::Shell, request, "execute_reply", content, metadata)
+            .reply(Channel::Shell, request, content, &metadata)
+            .await;
+    }
+
+    /// Answers the request of a cell that failed; `started` says when it began.
+    pub async fn execute_error(&self, request: &Message, content: &ExecuteError, started: String) {
+        let status = "error";
+        let metadata = ExecuteMetadata { started, status };
+        self.outgoing
+            .reply(Channel::Shell, request, content, &metadata)
             .await;
     }
 
@@ -112,29 +120,28 @@ impl Desk {
     pub async fn abort(&self, request: &Message, execution_count: u32) {
         self.busy(&request.parent).await;
         let started = self.host.now().to_rfc3339();
-        let mut content = error_reply(&CellError::aborted(), execution_count);
-        if request.metadata.contains_key("cellId")
-            && let Some(content) = content.as_object_mut()
-        {
-            content.remove("execution_count");
-        }
-        self.execute_reply(request, content, started).await;
+        let is_notebook = request.metadata.contains_key("cellId");
+        let count = (!is_notebook).then_some(execution_count);
+        let content = ExecuteError::new(CellError::aborted().output(), count);
+        self.execute_error(request, &content, started).await;
         self.idle(&request.parent).await;
     }
 
     /// Answers a request that cannot be read, and wants something of its content; false for others.
     pub async fn refuses(&self, request: &Message, execution_count: u32) -> bool {
-        let (Some(why), Some(reply)) = (&request.unreadable, reply_to(request)) else {
+        let (Some(why), Some(msg_type)) = (&request.unreadable, reply_to(request)) else {
             return false;
         };
-        let error = CellError::unreadable(why);
+        let error = CellError::unreadable(why).output();
         self.busy(&request.parent).await;
-        if reply == "execute_reply" {
-            let output = Output::Error(error.output());
-            self.output(&request.parent, output, execution_count).await;
+        if msg_type == EXECUTE_REPLY {
+            self.publish(&request.parent, &error).await;
+            let reply = ExecuteError::new(error, Some(execution_count));
+            self.reply(Channel::Shell, request, &reply).await;
+        } else {
+            let reply = ErrorReply { msg_type, error };
+            self.reply(Channel::Shell, request, &reply).await;
         }
-        let content = error_reply(&error, execution_count);
-        self.reply(Channel::Shell, request, reply, content).await;
         self.idle(&request.parent).await;
         true
     }
@@ -156,36 +163,23 @@ impl Desk {
         let mut urgent = None;
         match request.header.msg_type.as_str() {
             "kernel_info_request" => {
-                self.reply(
-                    channel,
-                    &request,
-                    "kernel_info_reply",
-                    introspect::kernel_info(self.offline),
-                )
-                .await;
+                let content = introspect::kernel_info(self.offline);
+                self.reply(channel, &request, &content).await;
             }
             "interrupt_request" => {
-                self.reply(
-                    channel,
-                    &request,
-                    "interrupt_reply",
-                    json!({"status": "ok"}),
-                )
-                .await;
+                self.reply(channel, &request, &InterruptReply {}).await;
                 urgent = Some(Urgent::Interrupt);
             }
             "comm_info_request" => {
-                self.reply(
-                    channel,
-                    &request,
-                    "comm_info_reply",
-                    json!({"status": "ok", "comms": {}}),
-                )
-                .await;
+                let content = CommInfoReply::default();
+                self.reply(channel, &request, &content).await;
             }
             "comm_open" => {
-                let content = json!({"comm_id": text(&request.content, "comm_id"), "data": {}});
-                self.publish(&request.parent, "comm_close", content).await;
+                let content = CommClose {
+                    comm_id: &text(&request.content, "comm_id"),
+                    data: Empty::new(),
+                };
+                self.publish(&request.parent, &content).await;
             }
             "comm_msg" | "comm_close" => {}
             other => tracing::debug!(
@@ -199,33 +193,28 @@ impl Desk {
 
     /// Answers a shutdown request, the last thing a kernel does.
     pub async fn farewell(&self, channel: Channel, request: &Message) {
-        let content = json!({"status": "ok", "restart": wants_restart(request)});
+        let content = ShutdownReply {
+            restart: wants_restart(request),
+        };
         self.busy(&request.parent).await;
-        self.publish(&request.parent, "shutdown_reply", content.clone())
-            .await;
-        self.reply(channel, request, "shutdown_reply", content)
-            .await;
+        self.publish(&request.parent, &content).await;
+        self.reply(channel, request, &content).await;
         self.idle(&request.parent).await;
     }
 
     /// Answers a shutdown request that was meant for the process before this one.
     async fn decline_shutdown(&self, channel: Channel, request: &Message) {
         let error = CellError::new(
-            "StaleRequest",
+            ErrorKind::StaleRequest,
             "the request is older than this kernel: it was meant for the one before",
             "Send it again to end this one.",
         );
-        let output = error.output();
-        let content = json!({
-            "status": "error",
-            "ename": output.ename,
-            "evalue": output.evalue,
-            "traceback": output.traceback,
-            "restart": wants_restart(request),
-        });
+        let content = ShutdownError {
+            restart: wants_restart(request),
+            error: error.output(),
+        };
         self.busy(&request.parent).await;
-        self.reply(channel, request, "shutdown_reply", content)
-            .await;
+        self.reply(channel, request, &content).await;
         self.idle(&request.parent).await;
     }
 
@@ -252,26 +241,11 @@ fn wants_restart(request: &Message) -> bool {
 /// Returns the type of the reply to a request that wants something of its content.
 fn reply_to(request: &Message) -> Option<&'static str> {
     match request.header.msg_type.as_str() {
-        "execute_request" => Some("execute_reply"),
+        "execute_request" => Some(EXECUTE_REPLY),
         "complete_request" => Some("complete_reply"),
         "inspect_request" => Some("inspect_reply"),
         "is_complete_request" => Some("is_complete_reply"),
         "history_request" => Some("history_reply"),
         _ => None,
     }
-}
-
-/// Returns the content of an `execute_reply` with status `error`.
-#[must_use]
-pub fn error_reply(error: &CellError, execution_count: u32) -> Value {
-    let output = error.output();
-    json!({
-        "status": "error",
-        "execution_count": execution_count,
-        "ename": output.ename,
-        "evalue": output.evalue,
-        "traceback": output.traceback,
-        "user_expressions": {},
-        "payload": [],
-    })
 }

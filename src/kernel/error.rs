@@ -1,4 +1,4 @@
-//! How a failed cell looks: `ename` from a short list, one sentence, and what to do next.
+//! How a cell that failed looks: an `ename` from a short list, one sentence, and what to do next.
 
 use chrono::{DateTime, Utc};
 
@@ -8,16 +8,16 @@ use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::jupyter::mime::ErrorOutput;
 
 mod api;
+mod kind;
 
-/// The name of a cell that the person stopped.
-pub const INTERRUPTED: &str = "KeyboardInterrupt";
+pub use kind::ErrorKind;
 
 /// Why a cell failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellError {
-    /// Kind, such as `RateLimitError`.
-    pub ename: &'static str,
-    /// One sentence.
+    /// What kind of thing went wrong.
+    pub kind: ErrorKind,
+    /// What happened, in one sentence.
     pub evalue: String,
     /// What to do next.
     pub hint: Option<String>,
@@ -28,30 +28,30 @@ pub struct CellError {
 impl CellError {
     /// Makes an error with a hint.
     #[must_use]
-    pub fn new(ename: &'static str, evalue: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, evalue: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
-            ename,
+            kind,
             evalue: evalue.into(),
             hint: Some(hint.into()),
             request_id: None,
         }
     }
 
-    /// A request whose content is no JSON object.
+    /// The content of a request is not a JSON object.
     #[must_use]
     pub fn unreadable(why: &str) -> Self {
         Self::new(
-            "BadRequest",
+            ErrorKind::BadRequest,
             format!("the front end sent a request that cannot be read: {why}"),
             "Run the cell again; if this repeats, report it to the front end.",
         )
     }
 
-    /// The person stopped the cell before anything of its prompt was sent.
+    /// The person stopped the cell before its prompt was sent.
     #[must_use]
     pub fn interrupted() -> Self {
         Self {
-            ename: INTERRUPTED,
+            kind: ErrorKind::Interrupted,
             evalue: "the cell was stopped".to_owned(),
             hint: None,
             request_id: None,
@@ -73,10 +73,10 @@ impl CellError {
         }
     }
 
-    /// The budget was spent in mid-turn.
+    /// The budget was used up in the middle of a turn.
     fn over_budget(limit: Limit, kept: Option<&FinishedTurn>) -> Self {
         Self::new(
-            "BudgetExceeded",
+            ErrorKind::BudgetExceeded,
             format!("{} was spent in the middle of the answer", whose(limit)),
             format!(
                 "What had come is billed. {} `%cost` shows where the money went; raise the limit with `%budget`.",
@@ -85,7 +85,7 @@ impl CellError {
         )
     }
 
-    /// A call that was not made, because the rest of the budget does not pay for it.
+    /// A call was not made, because the rest of the budget cannot pay for it.
     #[must_use]
     pub fn no_budget(over: &OverBudget) -> Self {
         match over {
@@ -94,7 +94,7 @@ impl CellError {
                 left_usd,
                 limit,
             } => Self::new(
-                "BudgetExceeded",
+                ErrorKind::BudgetExceeded,
                 format!(
                     "{} has ${left_usd:.4} left; asking this costs up to ${input_usd:.4} before the answer begins",
                     whose(*limit)
@@ -102,25 +102,25 @@ impl CellError {
                 "Nothing was sent. `%cost` shows where the money went; raise the limit with `%budget`, or shorten the conversation with `%compact`.",
             ),
             OverBudget::PriceUnknown { model } => Self::new(
-                "BudgetExceeded",
+                ErrorKind::BudgetExceeded,
                 format!("nobody said what `{model}` costs, so the budget cannot be kept"),
                 "Nothing was sent. Name its price in a file (the setting `prices`), choose a model of `%models`, or say `%budget off`.",
             ),
         }
     }
 
-    /// A cell that was queued behind a failed one.
+    /// A cell was queued after one that failed.
     #[must_use]
     pub fn aborted() -> Self {
         Self::new(
-            "Aborted",
+            ErrorKind::Aborted,
             "not run, because a cell before it failed",
             "Run it again when the cell above works.",
         )
     }
 
-    /// Returns the error for a turn that did not finish; `None` for one that did. `now` is for
-    /// telling when to come back.
+    /// Returns the error for a turn that did not finish; `None` if it finished. `now` is needed to
+    /// say when to try again.
     #[must_use]
     pub fn from_end(end: &TurnEnd, now: DateTime<Utc>) -> Option<Self> {
         match end {
@@ -148,7 +148,7 @@ impl CellError {
                     .map(|text| format!(": {text}"))
                     .unwrap_or_default();
                 Some(Self::new(
-                    "Refusal",
+                    ErrorKind::Refusal,
                     format!("Claude declined this request{category}{explanation}"),
                     "Rephrase the prompt, or try another model with `%%model`. This turn is not part of the conversation; what had been written may be billed.",
                 ))
@@ -159,7 +159,7 @@ impl CellError {
     /// Returns the content of the `error` output and the error reply.
     #[must_use]
     pub fn output(&self) -> ErrorOutput {
-        let mut traceback = vec![format!("{}: {}", self.ename, self.evalue)];
+        let mut traceback = vec![format!("{}: {}", self.kind.ename(), self.evalue)];
         traceback.extend(self.hint.clone());
         traceback.extend(
             self.request_id
@@ -167,7 +167,7 @@ impl CellError {
                 .map(|id| format!("Request id: {id}")),
         );
         ErrorOutput {
-            ename: self.ename.to_owned(),
+            ename: self.kind.ename().to_owned(),
             evalue: self.evalue.clone(),
             traceback,
         }
@@ -176,11 +176,11 @@ impl CellError {
 
 impl From<&MagicError> for CellError {
     fn from(error: &MagicError) -> Self {
-        Self::new("MagicError", error.message.clone(), error.hint.clone())
+        Self::new(ErrorKind::Magic, error.message.clone(), error.hint.clone())
     }
 }
 
-/// Says what of a turn that broke off is in the conversation.
+/// Says which part of a turn that broke off is in the conversation.
 fn what_is_kept(kept: Option<&FinishedTurn>) -> &'static str {
     match kept {
         None => "Nothing of this turn is in the conversation.",

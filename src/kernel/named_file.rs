@@ -2,7 +2,11 @@
 //! said, with its size; where nobody watches, only what lies below the notebook's folder is read; and
 //! nothing that is no plain file.
 //!
-//! Edge: looks at the file system. A cell may come from somebody else's notebook.
+//! Edge: reads the file system. A cell may come from the notebook of somebody else.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: opens what may be a pipe, without waiting for its other end"
+)]
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};

@@ -92,6 +92,10 @@ fn order_of(bytes: &[u8]) -> Option<Vec<String>> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests make the notebooks that they look for"
+)]
 mod tests {
     use super::*;
 

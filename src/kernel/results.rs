@@ -8,7 +8,7 @@ use crate::chat::schema::{Fit, Invalid};
 use crate::chat::settings::Settings;
 use crate::chat::structured::{Structured, Wanted};
 
-use super::error::CellError;
+use super::error::{CellError, ErrorKind};
 use super::named_file::Readable;
 
 /// Reads the schema a cell asks for.
@@ -18,7 +18,7 @@ pub(super) fn resolve(asked: &Asked, readable: &Readable) -> Result<(Wanted, Fit
         Source::File(path) => {
             let read = readable.text(path, "%%json").map_err(|why| {
                 CellError::new(
-                    "MagicError",
+                    ErrorKind::Magic,
                     format!("cannot read `{path}` for `%%json`: {why}"),
                     why.hint(),
                 )
@@ -49,7 +49,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), CellError> {
     };
     if params::tools(settings).iter().any(cites) {
         return Err(CellError::new(
-            "MagicError",
+            ErrorKind::Magic,
             "`%%json` does not go with web search: cited answers cannot be data of a schema",
             "Research in one cell, and ask for the data in the next with `%%web off` above `%%json`.",
         ));
@@ -87,7 +87,7 @@ pub(super) fn error(result: &Structured) -> Option<CellError> {
         "What arrived is shown above. If it was cut off, raise `%max_tokens` or ask for less; then run the cell again."
     };
     Some(CellError::new(
-        "InvalidResult",
+        ErrorKind::InvalidResult,
         format!("`{name}` does not fit its schema: {what}{others}"),
         hint,
     ))

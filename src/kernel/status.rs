@@ -1,9 +1,11 @@
 //! What the kernel tells of itself: the lines of `%status`, and the values of user expressions.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
 
 use crate::cell::{fill, variables};
+use crate::jupyter::messages::Empty;
+use crate::jupyter::messages::shell::{Expression, UserExpressions};
+use crate::jupyter::mime::{ErrorOutput, MimeBundle};
 
 use crate::kernel::journal::Journal;
 use crate::kernel::state::State;
@@ -61,22 +63,22 @@ pub fn lines(
 /// Answers `user_expressions`: the kernel's own names and the person's variables, each by itself;
 /// nothing is evaluated and nothing is sent.
 #[must_use]
-pub fn expressions(asked: &[(String, String)], state: &State) -> Map<String, Value> {
-    asked
-        .iter()
-        .map(|(key, expression)| {
-            let answer = match value_of(expression.trim(), state) {
-                Some(text) => json!({"status": "ok", "data": {"text/plain": text}, "metadata": {}}),
-                None => json!({
-                    "status": "error",
-                    "ename": "NameError",
-                    "evalue": format!("`{expression}` is no variable of this kernel"),
-                    "traceback": [],
-                }),
-            };
-            (key.clone(), answer)
-        })
-        .collect()
+pub fn expressions(asked: &[(String, String)], state: &State) -> UserExpressions {
+    let answer = |(key, expression): &(String, String)| {
+        let answer = match value_of(expression.trim(), state) {
+            Some(text) => Expression::Ok {
+                data: MimeBundle::plain(text),
+                metadata: Empty::new(),
+            },
+            None => Expression::Error(ErrorOutput {
+                ename: "NameError".to_owned(),
+                evalue: format!("`{expression}` is no variable of this kernel"),
+                traceback: Vec::new(),
+            }),
+        };
+        (key.clone(), answer)
+    };
+    UserExpressions(asked.iter().map(answer).collect())
 }
 
 fn value_of(name: &str, state: &State) -> Option<String> {

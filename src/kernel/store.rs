@@ -1,9 +1,14 @@
-//! Files on this machine: what the sandbox made goes below `claude_files/`, and nowhere else.
+//! Files on this machine: what the sandbox made is saved below `claude_files/` and nowhere else.
 //!
-//! Edge. Two steps: [`Store::download`] fetches into a hidden file, several at once;
-//! [`Store::save`] gives it a name and a line in the index, one after the other, so that a second
-//! run names alike. Invariants: a name from outside never leaves the folder, nothing is
-//! overwritten, nothing is executable, a half-fetched file is never seen under its name.
+//! Edge. There are two steps. [`Store::download`] fetches a file into a hidden file; several may
+//! run at once. [`Store::save`] gives it a name and a line in the index, one file after the other,
+//! so that a second run gives the same names. Invariants: a name from outside never leads out of
+//! the folder, nothing is overwritten, nothing is executable, and an incomplete file is never seen
+//! under its name.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: saves and removes the files of `claude_files/`"
+)]
 
 mod error;
 mod index;
@@ -27,35 +32,36 @@ pub use error::StoreError;
 pub use index::Artifact;
 use name::{safe_name, versioned};
 
-/// The folder's name, in the notebook's directory.
+/// The name of the folder, which is in the notebook's directory.
 pub const FOLDER: &str = "claude_files";
-/// The largest file that is fetched, in bytes: the Files API takes no larger one.
+/// The largest file that is fetched, in bytes: the Files API takes no larger files.
 pub const MAX_FILE_BYTES: u64 = 500 * 1024 * 1024;
-/// How much is kept of the beginning of a file too large to be handed on whole, in bytes: enough
-/// for the first rows of a table.
+/// If a file is too large to be shown, how many bytes of its beginning are handed on: enough for
+/// the first rows of a table.
 const MAX_START_BYTES: usize = 256 * 1024;
 /// Names are tried up to `name-999.ext`.
 const MAX_VERSIONS: u32 = 999;
-/// How a file is called while it is fetched.
+/// The beginning of a file's name while it is fetched.
 const PART: &str = ".part-";
-/// A part older than this was left by a kernel that died: the longest download takes less.
+/// If an incomplete file is older than this, the kernel that fetched it has died: the longest
+/// download takes less time.
 const STALE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
-/// Where files go. Cheap to clone.
+/// The folder that files are saved in. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     directory: PathBuf,
-    /// The largest file whose bytes are handed on to be shown.
+    /// The largest file whose content is handed on to be shown, in bytes.
     max_shown_bytes: u64,
-    /// The largest file that is fetched.
+    /// The largest file that is fetched, in bytes.
     max_bytes: u64,
 }
 
-/// A file that was fetched and has no name yet; gone again when dropped.
+/// A file that was fetched and has no name yet. If it is dropped, it is removed.
 #[derive(Debug)]
 pub struct Download {
     file_id: String,
-    /// Safe.
+    /// The file's name, made safe.
     name: String,
     mime_type: String,
     part: Part,
@@ -65,16 +71,16 @@ pub struct Download {
 #[derive(Debug)]
 struct Part {
     file: tempfile::NamedTempFile,
-    /// In hexadecimal.
+    /// The SHA-256 of the content, in hexadecimal.
     sha256: String,
     size_bytes: u64,
-    /// The content, or how it begins.
+    /// The content, or its beginning.
     kept: Bytes,
 }
 
 impl Store {
-    /// Keeps files of at most `max_bytes` below `working_directory`; hands on the content of those
-    /// of at most `max_shown_bytes`.
+    /// Keeps files of at most `max_bytes` below `working_directory`. If a file has at most
+    /// `max_shown_bytes`, its content is handed on.
     #[must_use]
     pub fn new(working_directory: &Path, max_shown_bytes: u64, max_bytes: u64) -> Self {
         Self {
@@ -84,13 +90,14 @@ impl Store {
         }
     }
 
-    /// Returns the directory that the folder is in, where relative paths of the person begin.
+    /// Returns the directory that the folder is in; relative paths that a person writes begin
+    /// there.
     #[must_use]
     pub fn working_directory(&self) -> &Path {
         self.directory.parent().unwrap_or(&self.directory)
     }
 
-    /// Returns the files in the folder that the index knows, the newest last.
+    /// Returns the files of the folder that are in the index, the newest last.
     #[must_use]
     pub fn artifacts(&self) -> Vec<Artifact> {
         let mut found = index::read(&self.directory).unwrap_or_else(|error| {
@@ -101,7 +108,7 @@ impl Store {
         found
     }
 
-    /// Returns the path of a file in the folder; `None` when there is no plain file of that name.
+    /// Returns the path of a file in the folder; `None` if there is no plain file of that name.
     #[must_use]
     pub fn path_of(&self, name: &str) -> Option<PathBuf> {
         let path = self.directory.join(name);
@@ -109,7 +116,7 @@ impl Store {
         (is_name && self.is_folder() && is_plain(&path)).then_some(path)
     }
 
-    /// Returns a saved file as if it had just been fetched under `file_id`. Blocks.
+    /// Returns a saved file in the same form as one that was fetched under `file_id`. Blocks.
     #[must_use]
     pub fn again(&self, artifact: Artifact, file_id: &str) -> FetchedFile {
         let is_shown = artifact.size_bytes <= self.max_shown_bytes;
@@ -145,10 +152,10 @@ impl Store {
         }
     }
 
-    /// Removes a file from the folder and notes it in the index.
+    /// Removes a file from the folder and notes this in the index.
     ///
     /// # Errors
-    /// There is no such file, or it cannot be removed.
+    /// If there is no such file, or it cannot be removed.
     pub fn remove(&self, name: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
         let path = self.path_of(name).ok_or_else(|| StoreError::NoFile {
             name: name.to_owned(),
@@ -161,10 +168,10 @@ impl Store {
             })
     }
 
-    /// Fetches a file of the Files API into a hidden file; a broken download is tried again.
+    /// Fetches a file of the Files API into a hidden file. If a download breaks off, tries again.
     ///
     /// # Errors
-    /// What went wrong: the fetch, its size, or the disk.
+    /// If the API does not give the file, the file is too large, or the disk does not take it.
     pub async fn download(
         &self,
         client: &Client,
@@ -204,7 +211,8 @@ impl Store {
         })
     }
 
-    /// Downloads once. The outer error is the API's and may be tried again, the inner the disk's.
+    /// Downloads once. The outer error is one of the API, after which a second try may help; the
+    /// inner error is one of the disk.
     async fn download_once(
         &self,
         client: &Client,
@@ -248,7 +256,7 @@ impl Store {
     /// Saves a file made on this machine, as [`save`](Self::save) does. Blocks.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// If the disk does not take the file.
     pub fn write(
         &self,
         file: NewFile,
@@ -274,11 +282,11 @@ impl Store {
         self.save(download, origin, now)
     }
 
-    /// Gives a download its name and notes it in the index. Blocks: it may read a file of the same
-    /// name to compare.
+    /// Gives a downloaded file its name and notes it in the index. Blocks, because it may compare
+    /// the file with another of the same name.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// If the disk does not take the file.
     pub fn save(
         &self,
         download: Download,
@@ -323,7 +331,8 @@ impl Store {
         })
     }
 
-    /// Opens a hidden file in the folder, made if need be; gone again when dropped.
+    /// Opens a hidden file in the folder. If the folder does not exist, makes it. If the file is
+    /// dropped, it is removed.
     fn open_part(&self) -> std::io::Result<tempfile::NamedTempFile> {
         if std::fs::symlink_metadata(&self.directory).is_err() {
             std::fs::create_dir_all(&self.directory)?;
@@ -337,13 +346,14 @@ impl Store {
             .tempfile_in(&self.directory)
     }
 
-    /// A folder of our own: a link would let others say where files go.
+    /// Makes sure that the folder is a real directory: through a link, others could choose where
+    /// files go.
     fn is_folder(&self) -> bool {
         std::fs::symlink_metadata(&self.directory).is_ok_and(|found| found.is_dir())
     }
 
-    /// Gives a complete file its name. The same bytes under the same name are kept once; other
-    /// bytes get `name-2.ext`, `name-3.ext`, ….
+    /// Gives a complete file its name. If the same bytes are there under this name, they are kept
+    /// once. If other bytes are there, the file gets `name-2.ext`, `name-3.ext`, ….
     fn keep(&self, part: Part, name: &str) -> std::io::Result<String> {
         let Part {
             mut file,
@@ -371,7 +381,7 @@ impl Store {
         )))
     }
 
-    /// Removes what kernels that died in mid-download left.
+    /// Removes the incomplete files of kernels that died during a download.
     fn sweep(&self, now: DateTime<Utc>) {
         for entry in std::fs::read_dir(&self.directory)
             .into_iter()
@@ -411,7 +421,7 @@ fn is_running(part: &str) -> bool {
     })
 }
 
-/// Whether there is a file itself, not a link to one.
+/// Whether the path itself is a file and not a link to one.
 fn is_plain(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }
@@ -456,7 +466,8 @@ fn make_readable(_file: &std::fs::File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The type the API gave, or the one the name suggests when it gave none worth having.
+/// Returns the media type that the API gave. If that says nothing, returns the type that the name
+/// suggests.
 fn declared_type(declared: &str, name: &str) -> String {
     let declared = declared.split(';').next().unwrap_or_default().trim();
     match declared {

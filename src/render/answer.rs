@@ -1,7 +1,7 @@
-//! A run of Claude's text: from deltas to displays, cut by `segment`, timed by `pace`.
+//! A part of Claude's text: from deltas to displays, cut by `segment`, timed by `pace`.
 //!
-//! Consecutive text blocks are one run: citations split a sentence into several blocks. What is
-//! shown in the end depends on the text alone, not on how it arrived.
+//! Consecutive text blocks are one part, because citations split a sentence into several blocks.
+//! What is shown in the end depends on the text alone, not on how it arrived.
 
 use std::time::Duration;
 
@@ -14,30 +14,30 @@ use super::pace::Pace;
 use super::screen::{Form, Place, Screen, Terminal};
 use super::segment::{Segment, Segmenter};
 
-/// So many complete pieces are shown without waiting: bounds what one update publishes.
+/// If so many complete pieces wait, they are shown at once: this limits what one update publishes.
 const MAX_SEALED: usize = 16;
 
-/// A growing run of text.
+/// A part of the answer that grows.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     segments: Segmenter,
-    /// Where the growing piece is, once it has a place.
+    /// The place of the growing piece, once it has one.
     place: Option<Place>,
-    /// Pieces that are complete and wait to be shown: sealing at once would take their end, which
-    /// may be on the screen already, away from it until the next update.
+    /// Complete pieces that wait to be shown. If a piece were sealed at once, the text after the
+    /// cut, which may be on the screen already, would disappear until the next update.
     sealed: Vec<Segment>,
     pace: Pace,
-    /// Whether anything of the run has been shown.
+    /// Whether anything of the part has been shown.
     begun: bool,
-    /// Batch and terminal: the text not yet written.
+    /// Batch and terminal: the text that is not yet written.
     unwritten: String,
     headings: Headings,
-    /// The last character that came.
+    /// The last character that has come.
     last: Option<char>,
 }
 
 impl Answer {
-    /// Takes more text; shows what is due.
+    /// Takes more text and shows what is due.
     pub(crate) fn push(&mut self, text: &str, now: Duration, screen: &mut Screen) {
         let Some(last) = text.chars().next_back() else {
             return;
@@ -63,6 +63,11 @@ impl Answer {
         )
     }
 
+    /// Returns how much waits to be shown in one piece.
+    pub(crate) fn unwritten_bytes(&self) -> usize {
+        self.unwritten.len()
+    }
+
     /// Returns whether nothing has come.
     pub(crate) fn is_empty(&self) -> bool {
         self.last.is_none()
@@ -82,7 +87,7 @@ impl Answer {
             .filter(|_| client != DisplayMode::Batch)
     }
 
-    /// Ends the run: its last piece gets its final form.
+    /// Ends the part: its last piece gets its final form.
     pub(crate) fn finish(mut self, screen: &mut Screen) {
         match screen.client() {
             DisplayMode::Live => {
@@ -133,7 +138,7 @@ impl Answer {
 
     fn seal(&mut self, segment: &Segment, screen: &mut Screen) {
         let place = self.place.take();
-        // A blank piece between two others needs no output, unless a place waits for it.
+        // A blank piece between two others needs no output, unless a place was opened for it.
         if place.is_none() && segment.markdown.trim().is_empty() {
             return;
         }

@@ -1,9 +1,9 @@
 //! Files the sandbox made, as outputs.
 //!
-//! Images inline; tables, JSON and text with a small preview; everything else as one line with a
-//! relative link. HTML and SVG never run: SVG is shown as an image of the saved file, HTML is only
-//! linked. Nothing is decoded here: an image is judged by its header. Invariant: a form's size has
-//! a bound, whatever the file holds.
+//! Images are shown inline; tables, JSON and text with a small preview; everything else as one line
+//! with a relative link. HTML and SVG never run: an SVG is shown as an image of the saved file,
+//! HTML is only linked. Nothing is decoded here: an image is judged by its header. Invariant: the
+//! size of a form has a limit, whatever the file holds.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,19 +17,21 @@ use super::tool::language_of;
 use crate::chat::turn::FetchedFile;
 use crate::jupyter::mime::{MimeBundle, StreamName};
 
-/// The largest image shown inline, in bytes: it is kept in the notebook, base64.
+/// The largest image that is shown inline, in bytes: the notebook keeps it as base64.
 const MAX_IMAGE_BYTES: usize = 5_000_000;
 /// The longest side of an image shown inline, in pixels.
 const MAX_IMAGE_SIDE: usize = 12_000;
-/// The most pixels of an image shown inline: 4 bytes each in the front end's memory.
+/// The most pixels of an image that is shown inline: each takes 4 bytes of the front end's memory.
 const MAX_IMAGE_PIXELS: usize = 60_000_000;
-/// The width an image is shown at, at most, in CSS pixels.
+/// The largest width that an image is shown at, in CSS pixels.
 const SHOWN_WIDTH: usize = 900;
-/// The largest SVG shown, in bytes: a front end draws all of it.
+/// The largest SVG that is shown, in bytes: a front end draws all of it.
 const MAX_SVG_BYTES: u64 = 5_000_000;
-/// The most bytes of a JSON file that are parsed: values take many times their text's room.
+/// The most bytes of a JSON file that are parsed: parsed values take many times the memory of the
+/// text.
 const MAX_JSON_BYTES: usize = 1_000_000;
-/// The most of pretty JSON that is made: only its beginning is shown, and indentation multiplies.
+/// The most of indented JSON that is made: only its beginning is shown, and indentation can make it
+/// many times longer.
 const MAX_PRETTY_BYTES: usize = 100_000;
 /// The most bytes of a text that are read for a preview.
 const MAX_TEXT_BYTES: usize = 2_000_000;
@@ -72,18 +74,19 @@ pub(crate) fn form(file: &FetchedFile) -> Form {
 enum Kind {
     Image,
     Svg,
-    /// HTML and its kin: never shown, only linked.
+    /// HTML and formats of its kind: never shown, only linked.
     Page,
-    /// With what stands between the cells, where the name says.
+    /// A table, with the delimiter of its cells if the name tells it.
     Table(Option<u8>),
     Workbook,
     Json,
-    /// In this language.
+    /// Text in this language.
     Text(&'static str),
     Other,
 }
 
-/// Tells by name and type how a file is shown; either alone may make it a page.
+/// Tells from the name and the media type how a file is shown. If either says that it is a page, it
+/// is treated as a page.
 fn kind_of(file: &FetchedFile) -> Kind {
     let extension = match file.name.rsplit_once('.') {
         Some((_, extension)) => extension.to_ascii_lowercase(),
@@ -145,7 +148,7 @@ fn machine_data(file: &FetchedFile) -> Value {
     })
 }
 
-/// An image, if its bytes are what they claim to be and no decompression bomb.
+/// Shows an image, if its bytes are what they claim to be and it is not too large when unpacked.
 fn image(file: &FetchedFile) -> Option<Form> {
     use imagesize::ImageType;
 
@@ -200,7 +203,7 @@ fn image(file: &FetchedFile) -> Option<Form> {
     })
 }
 
-/// An SVG as an `<img>` of the saved file, in which no script runs.
+/// Shows an SVG as an `<img>` of the saved file: no script runs in an image.
 fn svg(file: &FetchedFile) -> Option<Form> {
     if file.size_bytes > MAX_SVG_BYTES {
         return None;
@@ -289,7 +292,7 @@ fn plain_text(file: &FetchedFile, language: &str) -> Option<Form> {
     Some(folded(file, language, &shown))
 }
 
-/// Takes so much and no more.
+/// Takes a limited number of bytes and ignores the rest.
 struct Bounded(Vec<u8>);
 
 impl std::io::Write for Bounded {

@@ -1,21 +1,24 @@
-//! What programs wrote for a terminal, made fit to be shown: escapes, control characters, length.
+//! What programs wrote for a terminal, made fit to be shown: without escapes and control
+//! characters, and of limited length.
 //!
-//! Colours survive where a front end draws them: in the streams of a terminal. Everything else a
-//! terminal would obey is gone everywhere: moves, titles, links, the clipboard, questions that are
-//! answered by typing. Invariant: what is shown of an output has a bound, and so has the work.
+//! Colours stay where a front end draws them, which is in the streams of a terminal. Everything
+//! else that a terminal would obey is removed everywhere: cursor moves, titles, links, the
+//! clipboard, and questions that the terminal answers as if the person had typed. Invariant: what
+//! is shown of an output has a limit, and so has the work.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::number::count;
 
-/// The longest line shown, in characters: longer ones hold data, not text to read.
+/// The longest line that is shown, in characters: a longer one holds data, not text to read.
 const MAX_LINE_CHARS: usize = 400;
-/// The most of a line that is looked at, in bytes: a progress bar draws its line many times.
+/// The most of a line that is looked at, in bytes: a progress bar writes its line many times.
 const MAX_RAW_LINE_BYTES: usize = 100_000;
 /// The most output kept in `text/plain`, in bytes: a notebook that holds more opens slowly.
 const MAX_PLAIN_BYTES: usize = 100_000;
-/// The longest colour sequence kept: `38;2;255;255;255` for both colours, and some attributes.
+/// The longest colour sequence that is kept: room for `38;2;255;255;255` for text and for
+/// background, and some attributes.
 const MAX_COLOUR_BYTES: usize = 64;
 /// Ends all colours.
 const RESET: &str = "\u{1b}[0m";
@@ -28,7 +31,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     rewrite(text, Colours::Gone)
 }
 
-/// Does the same and keeps colours.
+/// Does the same as [`printable`], but keeps colours.
 fn coloured(text: &str) -> Cow<'_, str> {
     rewrite(text, Colours::Kept)
 }
@@ -44,7 +47,7 @@ fn rewrite(text: &str, colours: Colours) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
-    // Where the current line begins in `out`, and its last colour ends.
+    // Where the current line begins in `out`, and where its last colour sequence ends.
     let (mut line, mut kept) = (0, 0);
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -55,7 +58,7 @@ fn rewrite(text: &str, colours: Colours) -> Cow<'_, str> {
             }
             '\r' => match chars.peek() {
                 Some('\n') | None => {}
-                // A progress bar draws its line again.
+                // A progress bar writes its line again.
                 Some(_) => out.truncate(line),
             },
             '\u{8}' => {
@@ -81,19 +84,19 @@ fn rewrite(text: &str, colours: Colours) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a character has no business in text that is shown: control characters but line breaks
-/// and tabs, and what turns the reading direction.
+/// Whether a character must not be in text that is shown: control characters except line breaks and
+/// tabs, and characters that change the reading direction.
 pub(crate) fn is_odd(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t') || is_direction(c)
 }
 
-/// Characters that turn the reading direction of what follows (embeddings, overrides, isolates).
+/// Characters that change the reading direction of what follows (embeddings, overrides, isolates).
 pub(crate) fn is_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Steps past what `first` begins, in its form of one or of two characters; returns the codes if
-/// it sets colours and nothing else.
+/// Skips the escape sequence that `first` begins, in its form of one or of two characters. If the
+/// sequence sets colours and nothing else, returns its codes.
 fn escape(first: char, chars: &mut Chars<'_>) -> Option<String> {
     let kind = match first {
         '\u{1b}' => match chars.peek() {
@@ -108,7 +111,7 @@ fn escape(first: char, chars: &mut Chars<'_>) -> Option<String> {
     };
     match kind {
         '[' => return control_sequence(chars),
-        // Operating-system command and friends: up to BEL or ESC \.
+        // An operating-system command or a string of its kind: ends at BEL or `ESC \`.
         ']' | 'P' | '_' | '^' | 'X' => skip_string(chars),
         '(' | ')' | '*' | '+' | '-' | '.' | '/' | '#' | '%' | ' '
             if chars.peek().is_some_and(|&c| c != '\n') =>
@@ -159,8 +162,8 @@ fn control_sequence(chars: &mut Chars<'_>) -> Option<String> {
     None
 }
 
-/// Whether all codes of an SGR sequence are colours, weight and the like; none that hides text or
-/// makes it blink.
+/// Whether all codes of an SGR sequence are colours, weight and the like. Codes that hide text or
+/// make it blink are not.
 fn is_colour(codes: &str) -> bool {
     let mut numbers = codes.split([';', ':']).map(|code| match code {
         "" => Some(0),
@@ -188,12 +191,14 @@ fn is_colour(codes: &str) -> bool {
     true
 }
 
-/// Returns the first `head` and last `tail` lines, long lines cut, saying what was left out.
+/// Returns the first `head` and last `tail` lines. Long lines are cut, and a line says how many
+/// lines were left out.
 pub(crate) fn excerpt(text: &str, head: usize, tail: usize) -> String {
     lines_of(text, head, tail, printable)
 }
 
-/// Does the same with colours, for a terminal's streams; they end where it ends.
+/// Does the same as [`excerpt`] and keeps colours, for a terminal's streams; the colours end with
+/// the text.
 pub(crate) fn coloured_excerpt(text: &str, head: usize, tail: usize) -> String {
     let mut out = lines_of(text, head, tail, coloured);
     if let Some(at) = out.rfind("\u{1b}[")
@@ -213,7 +218,7 @@ fn lines_of(text: &str, head: usize, tail: usize, show: fn(&str) -> Cow<'_, str>
     };
     let breaks = text.bytes().filter(|byte| *byte == b'\n').count();
     let lines = breaks + usize::from(!text.is_empty() && !text.ends_with('\n'));
-    // One line left out would take a line to say.
+    // To say that one line was left out would also take one line.
     if lines <= head + tail + 1 {
         text.lines().for_each(&mut push);
         return out;
@@ -228,7 +233,7 @@ fn lines_of(text: &str, head: usize, tail: usize, show: fn(&str) -> Cow<'_, str>
 }
 
 fn push_line(out: &mut String, line: &str, show: fn(&str) -> Cow<'_, str>) {
-    // Of a line drawn many times only the last counts.
+    // If a line was written many times, only the last time counts.
     let line = match line.len() > MAX_RAW_LINE_BYTES {
         true => line.trim_end_matches('\r').rsplit('\r').next(),
         false => None,
@@ -245,7 +250,7 @@ fn push_line(out: &mut String, line: &str, show: fn(&str) -> Cow<'_, str>) {
     }
 }
 
-/// Returns where the first `max_chars` characters end that take room.
+/// Returns where the first `max_chars` visible characters end.
 fn visible_end(text: &str, max_chars: usize) -> usize {
     let (mut seen, mut in_colour) = (0, false);
     for (at, c) in text.char_indices() {
@@ -259,9 +264,10 @@ fn visible_end(text: &str, max_chars: usize) -> usize {
     text.len()
 }
 
-/// Returns an output for `text/plain`: whole, or its first and last half of what is allowed there.
+/// Returns an output for `text/plain`: the whole, or, if it is too long, the first and the last
+/// part of it.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    // Escapes take room of their own.
+    // Escape sequences also take room in the notebook.
     if text.len() > 4 * MAX_PLAIN_BYTES {
         return Cow::Owned(both_ends(text));
     }

@@ -3,10 +3,10 @@
 /// How the front end that asked takes a growing answer (`docs/protocol.md#kinds-of-clients`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisplayMode {
-    /// JupyterLab, VS Code: displays with ids, updated.
+    /// JupyterLab, VS Code: displays have ids and are updated.
     Live,
-    /// A terminal: stdout as it comes, no second copy.
+    /// A terminal: text goes to stdout as it comes, and no second copy follows.
     Terminal,
-    /// nbclient and its kin: one final display per block.
+    /// nbclient and its kind: one final display for each block.
     Batch,
 }

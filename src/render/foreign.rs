@@ -1,8 +1,8 @@
-//! Text that Claude, a sandbox or a file wrote, made fit for one place: a fence, a line of
+//! Text that Claude, a sandbox or a file wrote, made fit for one kind of place: a fence, a line of
 //! Markdown, an HTML tag, a link.
 //!
-//! Not for whole answers, which stay Markdown (`markdown`). Invariant: what these functions
-//! return cannot leave the place it was made for.
+//! Not for whole answers, which stay Markdown (`markdown`). Invariant: what these functions return
+//! cannot break out of the place that it was made for.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,9 +11,9 @@ use super::console::{is_direction, is_odd};
 
 pub(crate) use super::console::{coloured_excerpt, excerpt, plain, printable};
 
-/// What stands before a fence: nbconvert shows fences in outputs in the proportional font.
+/// What is written before a fence: nbconvert shows fences in outputs in the proportional font.
 pub(crate) const CODE_FONT: &str = "<div style=\"font-family: monospace; margin-bottom: 1em\">\n\n";
-/// What stands behind it.
+/// What is written after a fence.
 pub(crate) const CODE_FONT_END: &str = "\n\n</div>";
 
 /// Returns `text` as one printable line.
@@ -24,7 +24,8 @@ pub(crate) fn line(text: &str) -> String {
 /// Removes control characters from prose, keeping line breaks and tabs; `\r\n` becomes `\n`.
 pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     let odd = |c: char| is_odd(c) && !is_direction(c);
-    // Bytes are seen many at a time. Odd characters beyond ASCII begin with C2 in UTF-8.
+    // Most text is skipped many bytes at a time. In UTF-8 the control characters beyond ASCII begin
+    // with the byte C2.
     let may_be_odd = |b: u8| (b < b' ' && b != b'\n' && b != b'\t') || b == 0x7f || b == 0xc2;
     let suspicious = text.bytes().fold(false, |found, b| found | may_be_odd(b));
     if !suspicious || !text.chars().any(odd) {
@@ -43,7 +44,7 @@ pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// Returns `text` as one line of text without any structure of its own, for the middle of a line of
+/// Returns `text` as one line of text that has no structure of its own, for the middle of a line of
 /// Markdown or the content of an HTML element.
 pub(crate) fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -58,7 +59,7 @@ pub(crate) fn inline(text: &str) -> String {
             '_' if inside_word => out.push(c),
             // An entity alone would still begin mathematics.
             '$' => out.push_str("<span>&#36;</span>"),
-            // Harmless where no bracket, tag, entity or emphasis can be.
+            // These are harmless if no bracket, tag, entity or emphasis can be near them.
             '.' | ',' | ':' | '/' | '-' | '=' | '%' | '?' | ';' | '(' | ')' | '\'' | '"' | '+'
             | '@' => out.push(c),
             c if c.is_ascii_punctuation() => {
@@ -71,11 +72,11 @@ pub(crate) fn inline(text: &str) -> String {
     out
 }
 
-/// Returns a line of ours with foreign words in it: what stands between backticks becomes code, the
-/// rest has no structure of its own.
+/// Returns a line of ours that has foreign words in it: what is between backticks becomes code, and
+/// the rest has no structure of its own.
 pub(crate) fn spoken(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
-    // A backtick without a second one is a character like others.
+    // A backtick without a second one is an ordinary character.
     let pairs = (parts.len() - 1) / 2;
     let mut out = String::with_capacity(text.len());
     for (at, part) in parts.iter().enumerate() {
@@ -104,7 +105,7 @@ pub(crate) fn code(text: &str) -> String {
     out
 }
 
-/// Wraps `body` in a code fence no content can end, in the font that code needs
+/// Puts `body` into a code fence that no content can end, in the font that code needs
 /// (`docs/protocol.md#markdown-of-front-ends`).
 pub(crate) fn fence(language: &str, body: &str) -> String {
     let body = printable(body);
@@ -127,7 +128,7 @@ fn longest_run(text: &str, wanted: char) -> usize {
     longest
 }
 
-/// Cuts one line of text to `max_chars`, an ellipsis standing for the rest.
+/// Cuts one line of text to `max_chars`; an ellipsis stands for the rest.
 pub(crate) fn shorten(text: &str, max_chars: usize) -> String {
     match text.char_indices().nth(max_chars) {
         None => text.to_owned(),

@@ -1,8 +1,9 @@
-//! What a file is, in a word or two, for people: the API knows a CSV as `text/plain`.
+//! What kind of file something is, in a word or two for people: the API calls a CSV `text/plain`.
 //!
-//! Content goes before the name: an ending that says text counts only where the content is text.
+//! The content counts before the name: an ending that means text counts only if the content is
+//! text.
 
-/// Returns the kind of a file by its media type and, for text and archives of parts, its ending.
+/// Returns the kind of a file by its media type and, for text and zip archives, by its ending.
 #[must_use]
 pub(crate) fn kind(name: &str, mime_type: &str) -> String {
     if let Some(image) = mime_type.strip_prefix("image/") {
@@ -81,7 +82,7 @@ mod tests {
                 "spreadsheet",
             ),
             ("sales.parquet", "application/octet-stream", "Parquet"),
-            // Not what its name says.
+            // The content is not what the name says.
             ("sales.csv", "application/octet-stream", "data"),
             ("README", "text/plain", "text"),
             (".csv", "text/plain", "text"),

@@ -1,13 +1,13 @@
-//! Makes Markdown that others wrote harmless, changing nothing else.
+//! Makes Markdown that others wrote harmless and changes nothing else.
 //!
 //! Front ends keep raw HTML of trusted outputs alive and take mathematics out of the text before
-//! they parse it, so what one parser calls code another may call a tag. The rules here therefore
-//! do not depend on agreeing with the front end's parser: outside code that every parser sees as
-//! code, no `<` survives, `](` only in links whose target was checked, `]:` only in definitions
-//! that were checked, `$` only around real mathematics, and nothing else begins mathematics.
+//! they parse it, so what one parser takes for code another may take for a tag. Therefore no rule
+//! here depends on the parser of the front end. Outside code that every parser takes for code:
+//! there is no `<`; `](` is only in links whose target was checked; `]:` only in definitions that
+//! were checked; `$` only around real mathematics; and nothing else begins mathematics.
 //!
-//! Works as edits of source ranges: all other text stays byte for byte.
-//! Not a renderer. Invariant: the output, parsed, holds no HTML but our own `<span>` and `<code>`.
+//! The work is done as edits of ranges of the source: all other text stays byte for byte. Not a
+//! renderer. Invariant: the output, when parsed, holds no HTML but our own `<span>` and `<code>`.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -22,15 +22,15 @@ mod spans;
 
 use free::{push_inert, push_special};
 
-/// Returns `source` with everything that could act, load or break out made text.
-/// A top-level fence that is still open is closed.
+/// Returns `source` with everything that could act, load or break out changed into text. If a
+/// top-level fence is still open, it is closed.
 #[must_use]
 pub fn neutralise(source: &str) -> String {
     neutralise_part(source, &mut Headings::default())
 }
 
-/// How far the headings of a text are pushed down: as far as its first one needs to reach level 3,
-/// so that the person's own headings stay on top and the text keeps its order.
+/// How many levels the headings of a text are moved down: as many as its first heading needs to
+/// reach level 3. So the person's own headings stay above them and the text keeps its order.
 #[derive(Debug, Clone, Default)]
 pub struct Headings {
     down: Option<usize>,
@@ -44,12 +44,13 @@ impl Headings {
     }
 }
 
-/// Does the same for one of several parts of a text; `headings` goes from part to part.
+/// Does the same as [`neutralise`] for one of several parts of a text; `headings` is handed from
+/// part to part.
 pub fn neutralise_part(source: &str, headings: &mut Headings) -> String {
     let text = foreign::prose(source);
     let text = unbracket(&text);
-    // The parser is to see the structure the result will have, where `<` is an entity: another
-    // punctuation mark without meaning stands for it.
+    // The parser has to see the structure that the result will have. There `<` is an entity, so it
+    // is masked with another punctuation mark that has no meaning in Markdown.
     let masked = text.replace('<', ";");
     let mut plan = Plan::new(&text);
     plan.read(&masked, headings);
@@ -93,23 +94,23 @@ fn unbracket(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// What is done with a range of the source; everything between is read character by character.
+/// What is done with a range of the source. Text outside all ranges is read character by character.
 enum Edit {
     Keep,
     Replace(String),
-    /// What looks like mathematics: if it is, nothing changes but that no tag can begin.
+    /// Text that looks like mathematics. If it is, it stays, but no tag can begin in it.
     Math,
 }
 
 struct Plan<'a> {
     text: &'a str,
     edits: Vec<(Range<usize>, Edit)>,
-    /// Whether code that front ends do not protect holds what begins or ends mathematics: then
-    /// none outside is safe.
+    /// Whether code that front ends do not protect contains a sign that begins or ends mathematics.
+    /// If so, no mathematics outside it is safe.
     loose_math: bool,
 }
 
-/// A link or image whose end has not come.
+/// A link or image that has begun and not ended.
 struct OpenLink {
     range: Range<usize>,
     inner_end: usize,
@@ -205,13 +206,14 @@ impl<'a> Plan<'a> {
     }
 
     fn apply(mut self) -> String {
-        // Stable: an insertion before a range comes before it.
+        // The sort is stable, so an insertion at a place comes before a range that begins there.
         self.edits
             .sort_by_key(|(range, _)| (range.start, range.end));
         let mut out = String::with_capacity(self.text.len() + self.text.len() / 16 + 16);
         let mut at = 0;
         for (range, edit) in &self.edits {
-            // A definition inside something else, or the like: the first one wins.
+            // Ranges may overlap, for example a definition inside something else: the first one
+            // wins.
             if range.start < at {
                 continue;
             }

@@ -1,8 +1,8 @@
-//! From updates of a turn to notebook outputs. Pure: the time is an argument.
+//! Turns the updates of a turn into notebook outputs. Pure: the time is an argument.
 //!
-//! [`renderer`] takes the updates and decides what is on the screen; `screen` keeps the places of
-//! the outputs and knows how each kind of client takes them; `segment` and `pace` cut and time
-//! growing text; everything that others wrote passes [`markdown`] or `foreign` first.
+//! [`renderer`] takes the updates and decides what is on the screen. `screen` keeps the places of
+//! the outputs and knows how each kind of client takes them. `segment` cuts growing text and `pace`
+//! times it. Everything that others wrote passes through [`markdown`] or `foreign` first.
 
 pub(crate) mod answer;
 pub mod artifact;

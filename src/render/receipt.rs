@@ -7,8 +7,8 @@ use crate::anthropic::model::Effort;
 use crate::chat::conversation::order::CellKey;
 use crate::chat::receipt::Receipt;
 
-/// The most cells named in the details of a receipt: each receipt is saved with the notebook, and a
-/// thousand cells that name a thousand would be most of it.
+/// The most cells that the details of a receipt name. Each receipt is saved with the notebook: if a
+/// thousand cells each named a thousand, these names would be most of the notebook.
 const MAX_CELLS: usize = 100;
 
 /// Returns the receipt as plain text:
@@ -28,7 +28,7 @@ pub fn markdown(receipt: &Receipt) -> String {
     format!("<sub>{}</sub>", parts.join(" · "))
 }
 
-/// Returns the numbers, for output metadata under `claude_kernel`.
+/// Returns the numbers of the receipt, for output metadata under `claude_kernel`.
 #[must_use]
 pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
     let usage = &receipt.usage;
@@ -61,7 +61,7 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
     }
 }
 
-/// Names the cells that Claude saw, from the top; of very many the nearest.
+/// Names the cells that Claude saw, from the top. If there are very many, names the nearest.
 fn saw(cells: &[CellKey]) -> Vec<String> {
     let skipped = cells.len().saturating_sub(MAX_CELLS);
     cells.iter().skip(skipped).map(CellKey::to_string).collect()
@@ -102,7 +102,7 @@ fn parts(receipt: &Receipt) -> Vec<String> {
         searches => parts.push(format!("{searches} searches")),
     }
     match receipt.cost_usd {
-        // Nothing was bought.
+        // The offline backend costs nothing.
         _ if receipt.offline => {}
         Some(cost) => parts.push(format!("{least}{}", dollars(cost))),
         None => parts.push("price unknown".to_owned()),
@@ -130,7 +130,7 @@ fn effort_name(effort: Effort) -> &'static str {
     }
 }
 
-/// Says why the cache was not read (`docs/protocol.md#cache-diagnostics`).
+/// Says why the prompt cache was not read (`docs/protocol.md#cache-diagnostics`).
 fn miss(reason: &str) -> String {
     match reason {
         "model_changed" => "the model changed".to_owned(),

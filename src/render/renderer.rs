@@ -1,7 +1,7 @@
-//! Updates in, outputs out: decides which block becomes which output.
+//! Takes updates and gives outputs: decides which block becomes which output.
 //!
-//! Not concerned with pacing (`answer`, `status`) or with clients (`screen`). Invariant: after
-//! `Finished` or `Aborted` everything that came has its final form on the screen, once.
+//! Timing is in `answer` and `status`, clients are in `screen`. Invariant: after `Finished` or
+//! `Aborted` everything that came is on the screen once, in its final form.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -38,12 +38,14 @@ pub struct Renderer {
     thinking_show: ThinkingShow,
     status: Status,
     answer: Option<Answer>,
-    /// Whether the text block before cited something, so that the next goes on in its sentence.
+    /// Whether the text block before cited something, so that the next one goes on in the same
+    /// sentence.
     cited: bool,
     text: TextBlock,
-    /// Text held back because it is, or may be, the JSON of a result; `None` when none is wanted.
+    /// Text that is held back because it is, or may be, the JSON of a structured result; `None` if
+    /// no such result is wanted.
     held: Option<String>,
-    /// Code that is to run as it stands, and whether it did.
+    /// Code that has to run exactly as it is (`%%exec`), and whether it did.
     verbatim: Option<(Verbatim, bool)>,
     thinking: Option<Thinking>,
     steps: Vec<(Place, Step)>,
@@ -51,9 +53,9 @@ pub struct Renderer {
     pending_files: Vec<PendingFile>,
     saved: Vec<FetchedFile>,
     sources: Sources,
-    /// Blocks that are done, by ordinal.
+    /// The ordinals of blocks that are finished.
     done: BTreeSet<usize>,
-    /// The block that is coming in, by ordinal.
+    /// The ordinal of the block that is coming in.
     growing: Option<usize>,
 }
 
@@ -64,7 +66,7 @@ struct TextBlock {
     citations: Vec<Value>,
 }
 
-/// A file that a result announced and that has not come.
+/// A file that a result announced and that has not come yet.
 #[derive(Debug)]
 struct PendingFile {
     file_id: String,
@@ -72,7 +74,7 @@ struct PendingFile {
 }
 
 impl Renderer {
-    /// Starts a turn. `display_prefix` makes display ids unique in the kernel's life.
+    /// Starts a turn. `display_prefix` makes the display ids unique as long as the kernel lives.
     #[must_use]
     pub fn new(client: DisplayMode, thinking: ThinkingShow, display_prefix: String) -> Self {
         Self {
@@ -95,14 +97,14 @@ impl Renderer {
         }
     }
 
-    /// Says that the turn ends with a structured result: its text is not shown as it grows.
+    /// Says that the turn ends with a structured result, so its text is not shown while it grows.
     #[must_use]
     pub fn expecting_result(mut self) -> Self {
         self.held = Some(String::new());
         self
     }
 
-    /// Says that the turn runs a cell's code as it stands: of the step that does, only the output is
+    /// Says that the turn runs a cell's code exactly as it is. Of that step only the output is
     /// shown, and no text beside it.
     #[must_use]
     pub fn running(mut self, verbatim: Verbatim) -> Self {
@@ -111,7 +113,7 @@ impl Renderer {
         self
     }
 
-    /// Takes one update at monotonic time `now`; returns what to publish, in order.
+    /// Takes one update at the monotonic time `now`; returns what to publish, in order.
     pub fn apply(&mut self, update: Update, now: Duration) -> Vec<Output> {
         match update {
             Update::Activity(activity) => self.activity(&activity, now),
@@ -180,6 +182,16 @@ impl Renderer {
         [answer, status].into_iter().flatten().min()
     }
 
+    /// Returns how many bytes of text wait for their final form: the next update that is no delta may
+    /// have to render all of them.
+    #[must_use]
+    pub fn backlog_bytes(&self) -> usize {
+        let thinking = self.thinking.as_ref().map_or(0, Thinking::len_bytes);
+        let answer = self.answer.as_ref().map_or(0, Answer::unwritten_bytes);
+        let held = self.held.as_ref().map_or(0, String::len);
+        thinking + answer + held
+    }
+
     fn activity(&mut self, activity: &Activity, now: Duration) {
         if let Activity::Retrying { delay, why } = activity {
             let seconds = delay.as_secs_f64().ceil();
@@ -202,9 +214,9 @@ impl Renderer {
                 self.push_thinking(thinking, now);
             }
             View::RedactedThinking => self.end_answer(),
-            // Its input comes in deltas.
+            // The input of this block comes in deltas.
             View::ServerToolUse { .. } | View::ToolUse { .. } => self.end_answer(),
-            // These come whole.
+            // These blocks come whole.
             _ => self.finished(ordinal, block, now),
         }
     }
@@ -267,14 +279,15 @@ impl Renderer {
 
     // Text.
 
-    /// Text shows itself, unless it is held back.
+    /// Notes that text is coming, unless it is held back. Text that grows needs no status line.
     fn text_began(&mut self) {
         if self.held.is_none() {
             self.status.clear();
         }
     }
 
-    /// Shows what was held back: it was no result, for something else followed, or nothing.
+    /// Shows the text that was held back: something else followed it, or nothing, so it was no
+    /// result.
     fn show_held(&mut self, now: Duration) {
         if let Some(text) = self.held.as_mut().map(std::mem::take)
             && !text.trim().is_empty()
@@ -313,7 +326,7 @@ impl Renderer {
     }
 
     fn end_text(&mut self, text: &str, citations: &[Value], now: Duration) {
-        // A block that was never streamed, or the end of one.
+        // A block that was never streamed, or the rest of one.
         if let Some(rest) = text.get(self.text.received_bytes..) {
             self.push_text(rest, now);
         }
@@ -368,7 +381,7 @@ impl Renderer {
     fn end(&mut self, receipt: Option<&Receipt>, now: Duration) {
         self.status.clear();
         self.end_thinking(None);
-        // No commentary on code that ran as it stands.
+        // There is no commentary on code that ran exactly as it is.
         if !matches!(self.verbatim, Some((_, true))) {
             self.show_held(now);
         }
@@ -392,7 +405,7 @@ impl Renderer {
         self.close(receipt);
     }
 
-    /// The last output: the files, then the receipt.
+    /// Shows the last output: the files, then the receipt.
     fn close(&mut self, receipt: Option<&Receipt>) {
         let (mut shown, mut plain) = (Vec::new(), Vec::new());
         if !self.saved.is_empty() {
@@ -410,7 +423,7 @@ impl Renderer {
             None => json!({ "block": "files" }),
         };
         if shown.is_empty() {
-            // A status line may not stay; an error follows and says why.
+            // A status line must not stay. An error follows and says why.
             if !self.screen.has_status() {
                 return;
             }

@@ -18,7 +18,7 @@ pub(crate) struct Place(usize);
 pub(crate) struct Form {
     /// Always with `text/plain`.
     pub(crate) data: MimeBundle,
-    /// Metadata of the front end's, such as an image's size.
+    /// Metadata that the front end reads, such as an image's size.
     pub(crate) metadata: Map<String, Value>,
     /// What a terminal gets.
     pub(crate) terminal: Terminal,
@@ -27,14 +27,14 @@ pub(crate) struct Form {
 /// What a terminal gets of an output.
 #[derive(Debug, Clone)]
 pub(crate) enum Terminal {
-    /// Text on its two streams; may be empty.
+    /// Text on the terminal's two streams; may be empty.
     Text(Vec<(StreamName, String)>),
     /// The whole bundle; terminals show its `text/plain`.
     Bundle,
 }
 
 impl Form {
-    /// Makes a form of Markdown and its plain twin, which is also what a terminal gets.
+    /// Makes a form of Markdown and the same in plain text; a terminal gets the plain text too.
     pub(crate) fn new(markdown: String, plain: String, kernel: Value) -> Self {
         let line = format!("{}\n", plain.trim_end_matches('\n'));
         Self {
@@ -51,7 +51,7 @@ impl Form {
     }
 }
 
-/// Wraps machine data in the one key that is ours.
+/// Puts data for programs under the one metadata key that is ours.
 pub(crate) fn machine(kernel: Value) -> Map<String, Value> {
     let mut metadata = Map::new();
     metadata.insert("claude_kernel".to_owned(), kernel);
@@ -62,7 +62,7 @@ pub(crate) fn machine(kernel: Value) -> Map<String, Value> {
 struct Slot {
     /// Whether the client has seen it.
     shown: bool,
-    /// Batch only: the form, until it is sent.
+    /// Batch only: the final form, until it is sent.
     form: Option<Form>,
     sent: bool,
 }
@@ -73,15 +73,15 @@ pub(crate) struct Screen {
     client: DisplayMode,
     prefix: String,
     slots: Vec<Slot>,
-    /// Batch only: places in the order of the document, and how many were sent.
+    /// Batch only: the places in the order of the document; `sent` says how many of them were sent.
     order: Vec<Place>,
     sent: usize,
-    /// Batch only: a form that may still change.
+    /// Batch only: a place whose form may still change.
     held: Option<Place>,
-    /// Live only: the place of the status line, taken over by the next output.
+    /// Live only: the place of the status line; the next output takes it over.
     status: Option<Place>,
-    /// Terminal only: whether the answer is being written, and what came meanwhile, such as a file,
-    /// which would stand in the middle of a sentence.
+    /// Terminal only: whether the answer is being written. Whatever comes in the meantime, such as
+    /// a file, waits, because it would stand in the middle of a sentence.
     is_talking: bool,
     waiting: Vec<Form>,
     out: Vec<Output>,
@@ -107,12 +107,12 @@ impl Screen {
         self.client
     }
 
-    /// Takes what is to be published.
+    /// Takes the outputs that are to be published.
     pub(crate) fn take(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.out)
     }
 
-    /// Opens the next place; takes over the status line's.
+    /// Opens the next place. If a status line is shown, its place is taken.
     pub(crate) fn open(&mut self) -> Place {
         if let Some(place) = self.status.take() {
             return place;
@@ -122,7 +122,7 @@ impl Screen {
         place
     }
 
-    /// Opens a place right behind another, where the client gets outputs in document order.
+    /// Opens a place right after another, if the client gets outputs in the order of the document.
     pub(crate) fn open_behind(&mut self, before: Place) -> Place {
         if self.client != DisplayMode::Batch {
             return self.open();
@@ -142,7 +142,7 @@ impl Screen {
         Place(self.slots.len() - 1)
     }
 
-    /// Shows the status line, in a place of its own at the end.
+    /// Shows the status line, in its own place at the end.
     pub(crate) fn status(&mut self, markdown: String) {
         if self.client == DisplayMode::Live {
             let place = self.open();
@@ -156,7 +156,7 @@ impl Screen {
         self.status.is_some()
     }
 
-    /// Shows a form that is not the last one; Markdown only.
+    /// Shows a form that is not the final one; in Markdown only.
     pub(crate) fn draft(&mut self, place: Place, markdown: String) {
         if self.client == DisplayMode::Live {
             let data = MimeBundle::default().with("text/markdown", markdown);
@@ -181,19 +181,21 @@ impl Screen {
         }
     }
 
-    /// Keeps a form from being sent while it may change (batch only); `None` lets it go.
+    /// Does not send the form of this place, because it may still change (batch only). `None` sends
+    /// it.
     pub(crate) fn hold(&mut self, place: Option<Place>) {
         self.held = place;
         self.send_finished();
     }
 
-    /// Writes a piece of the answer to a terminal; everything else waits until [`pause`](Self::pause).
+    /// Writes a piece of the answer to a terminal. Everything else waits until
+    /// [`pause`](Self::pause).
     pub(crate) fn talk(&mut self, text: String) {
         self.is_talking |= !text.is_empty();
         self.stream(StreamName::Stdout, text);
     }
 
-    /// Ends a run of the answer in a terminal.
+    /// Ends a part of the answer in a terminal.
     pub(crate) fn pause(&mut self) {
         self.is_talking = false;
         for form in std::mem::take(&mut self.waiting) {
@@ -260,7 +262,7 @@ impl Screen {
     }
 }
 
-/// Wraps Markdown of ours, or neutralised, in a fold.
+/// Puts Markdown, which is ours or neutralised, into a fold.
 pub(crate) fn fold(summary: &str, body: &str, open: bool) -> String {
     let open = if open { " open" } else { "" };
     let body = body.trim_end();

@@ -1,4 +1,4 @@
-//! What an answer cites: numbers in the text, one folded list at its end.
+//! What an answer cites: numbers in the text, and one folded list at its end.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::screen::{Form, fold};
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     cited: Vec<Source>,
-    /// Pages that were read: what cites one names its title alone.
+    /// Pages that were read: a citation of one of them names only its title.
     read: Vec<Source>,
 }
 
@@ -20,7 +20,7 @@ struct Source {
 }
 
 impl Source {
-    /// Whether two are one: by address, and by title only where there is none.
+    /// Whether two sources are the same: by address, or by title if there is no address.
     fn is(&self, other: &Self) -> bool {
         match self.url.is_empty() && other.url.is_empty() {
             true => self.title == other.title,
@@ -38,7 +38,7 @@ impl Sources {
         self.read.push(Source { title, url });
     }
 
-    /// Gives what cites a document the address of the page it is.
+    /// Gives a citation of a document the address of the page that the document is.
     fn located(&self, mut source: Source) -> Source {
         if source.url.is_empty() {
             let page = self.read.iter().rfind(|page| page.title == source.title);
@@ -107,7 +107,7 @@ fn source(citation: &Value) -> Source {
     Source { title, url }
 }
 
-/// Returns a link that shows the title, or the address where there is none.
+/// Returns a link that shows the title, or the address if there is no title.
 pub(crate) fn source_link(title: &str, url: &str) -> String {
     let shown = if title.trim().is_empty() { url } else { title };
     let shown = foreign::inline(&foreign::shorten(shown, 120));

@@ -1,17 +1,17 @@
-//! The line that says what is being done now. Gone from the final output.
+//! The line that says what is being done now. It is not part of the final output.
 
 use std::time::Duration;
 
 use super::foreign;
 use crate::chat::turn::Activity;
 
-/// Something that ends sooner needs no line: it would only flicker.
+/// If something ends sooner than this, it gets no line, because the line would only flicker.
 const BEFORE_SHOWN: Duration = Duration::from_millis(500);
 
-/// A line that is on the screen stays at least so long: what one of them says may be over at once.
+/// A line stays on the screen at least this long: what it says may be over at once.
 const BEFORE_REPLACED: Duration = Duration::from_millis(150);
 
-/// What is being done, since when, and when the line is next drawn.
+/// What is being done, since when, and when the line is drawn next.
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     now: Option<Line>,
@@ -22,12 +22,13 @@ struct Line {
     text: String,
     since: Duration,
     next: Duration,
-    /// When a wait of known length is over: counted down to. Else the time passed is shown.
+    /// When a wait of known length ends: the line counts down to it. If the length is not known,
+    /// the line shows the time that has passed.
     ends: Option<Duration>,
 }
 
 impl Status {
-    /// Notes a new activity; `None` for one that shows itself.
+    /// Notes a new activity; `None` if the activity shows itself.
     pub(crate) fn set(&mut self, activity: &Activity, now: Duration, shown: bool) {
         let Some(text) = describe(activity) else {
             self.now = None;
@@ -53,7 +54,7 @@ impl Status {
         });
     }
 
-    /// Ends the line: something else is on the screen.
+    /// Ends the line, because something else is on the screen.
     pub(crate) fn clear(&mut self) {
         self.now = None;
     }
@@ -78,7 +79,7 @@ impl Status {
         })
     }
 
-    /// Returns when the line is next drawn.
+    /// Returns when the line is drawn next.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         self.now
             .as_ref()
@@ -87,7 +88,7 @@ impl Status {
     }
 }
 
-/// Each second at first; a minute later nobody needs that.
+/// Drawn each second at first, then less often: after a minute nobody needs every second.
 fn next_second(seconds: u64) -> u64 {
     let step = match seconds {
         0..60 => 1,

@@ -1,7 +1,7 @@
 //! One step: a tool call and its result, as one output.
 //!
-//! Says with words, never with colour alone, whether it worked. The fold shows an excerpt; the
-//! exact call and the output stand in `text/plain`.
+//! Words, never colour alone, say whether the step worked. The fold shows a part of the output;
+//! `text/plain` has the exact call and the output.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ mod report;
 
 use report::{CHANGE, Report, STDERR, Section, report};
 
-/// Lines of output shown at its beginning and end.
+/// How many lines of output are shown, from its beginning and from its end.
 const OUTPUT_LINES: (usize, usize) = (20, 5);
-/// Lines of code shown: more than of output, because it is what was done.
+/// The same for code: more lines, because the code says what was done.
 const CODE_LINES: (usize, usize) = (120, 10);
 
-/// A call that has been made, with what is known of it.
+/// A call that has been made, and what is known of it.
 #[derive(Debug)]
 pub(crate) struct Step {
     /// The tool's name on the wire.
@@ -34,9 +34,9 @@ pub(crate) struct Step {
     pub(crate) tool: Tool,
     /// The result block, once it has come.
     pub(crate) result: Option<Block>,
-    /// What a tool of this machine printed, and how long it took.
+    /// What a tool of this machine printed, and how long it ran.
     pub(crate) ran: Option<(String, Duration)>,
-    /// Whether only its output is shown: the code stands in the cell.
+    /// Whether only the output is shown, because the code stands in the cell.
     pub(crate) bare: bool,
 }
 
@@ -72,7 +72,7 @@ impl Step {
         text
     }
 
-    /// Returns the final form; `open` unfolds it.
+    /// Returns the final form. `open` says whether the fold is open.
     pub(crate) fn form(&self, open: bool) -> Form {
         let mut report = match &self.result {
             Some(result) => report(result),
@@ -148,7 +148,7 @@ impl Step {
             status
         };
         let mut out = format!("<details{open}><summary>{summary} - {status}</summary>\n\n");
-        // The change with its surroundings says more than the two pieces of the call.
+        // The change with the lines around it says more than the two texts of the call.
         let changed = sections
             .iter()
             .any(|section| matches!(section, Section::Fence { word, .. } if *word == CHANGE));
@@ -156,7 +156,7 @@ impl Step {
             if changed {
                 break;
             }
-            // Two fences without a word between them run together.
+            // Front ends show two fences with no word between them as if they were one.
             if index > 0 {
                 out.push_str("Shell\n\n");
             }

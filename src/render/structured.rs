@@ -1,4 +1,5 @@
-//! A structured result as an output: the value, or what arrived and where it is wrong.
+//! A structured result as an output: the value, or, if it is not valid, what arrived and where it
+//! is wrong.
 
 use serde_json::{Value, json};
 
@@ -7,9 +8,10 @@ use super::{foreign, value};
 use crate::chat::schema::{Invalid, Valid, kind};
 use crate::chat::structured::Structured;
 
-/// A value of more bytes than this is not repeated in the output's metadata: the file has it.
+/// A value of more bytes than this is not repeated in the output's metadata, because the file has
+/// it.
 const MAX_METADATA_BYTES: usize = 64 * 1024;
-/// First and last lines shown of an answer that is not valid.
+/// How many first and last lines are shown of an answer that is not valid.
 const LINES: (usize, usize) = (30, 10);
 
 /// Returns the output of a result.

@@ -1,8 +1,8 @@
-//! The first rows of a table that a file holds: CSV and its kin, Excel workbooks.
+//! The first rows of a table in a file: CSV and similar text, Excel workbooks.
 //!
-//! Bounded in everything, because a file is a stranger: bytes read, rows, columns, characters.
-//! Invariant: what is shown of a table grows neither with its length nor with its width, and says
-//! how much there is.
+//! Everything has a limit, because files are foreign: the bytes that are read, rows, columns,
+//! characters. Invariant: what is shown of a table does not grow with its length or width, and says
+//! how large the table is.
 
 mod workbook;
 
@@ -17,12 +17,13 @@ const MAX_ROWS: usize = 10;
 const MAX_COLUMNS: usize = 8;
 /// Characters shown of a cell.
 const MAX_CELL_CHARS: usize = 40;
-/// The most bytes of a text that are read for a table: what is longer is counted as far as here.
+/// The most bytes of a text that are read as a table. If the text is longer, rows are counted up to
+/// here.
 const MAX_TEXT_BYTES: usize = 4_000_000;
-/// Names of further sheets shown.
+/// The most names of further sheets that are shown.
 const MAX_SHEETS: usize = 5;
 
-/// How many there are: exactly, or at least.
+/// How many there are: an exact number, or a least number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Count {
     number: u64,
@@ -47,16 +48,16 @@ impl Count {
 /// How a table begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
-    /// The sheet's name, where there are sheets, and those of the others.
+    /// The sheet's name, if there are sheets, and the names of the others.
     sheets: Vec<String>,
-    /// The header and the first rows; cells cut to what is shown.
+    /// The header and the first rows; each cell is cut to what is shown.
     rows: Vec<Vec<String>>,
     data_rows: Count,
     columns: Count,
 }
 
 impl Table {
-    /// Says how much there is: `120 rows, 5 columns; the first 10 rows:`.
+    /// Says how large the table is: `120 rows, 5 columns; the first 10 rows:`.
     pub(crate) fn summary(&self) -> String {
         let mut summary = match self.sheets.first() {
             Some(sheet) => format!("sheet {}: ", shown_name(sheet)),
@@ -88,7 +89,7 @@ impl Table {
         summary
     }
 
-    /// Returns the table in Markdown and, with its columns below each other, as text.
+    /// Returns the table as Markdown and as text with aligned columns.
     pub(crate) fn shown(&self) -> (String, String) {
         let columns = usize::try_from(self.columns.number).unwrap_or(usize::MAX);
         let shown = columns.min(MAX_COLUMNS);
@@ -119,7 +120,7 @@ impl Table {
         (markdown.trim_end().to_owned(), self.aligned(&plain))
     }
 
-    /// Pads cells to the width of their column, numbers to the right.
+    /// Pads cells to the width of their column. Numbers are aligned to the right.
     fn aligned(&self, rows: &[Vec<String>]) -> String {
         let width = |cell: &String| cell.chars().count();
         let columns = rows.first().map_or(0, Vec::len);
@@ -144,7 +145,7 @@ impl Table {
         text
     }
 
-    /// Whether the rows shown have nothing but numbers in this column, and at least one.
+    /// Whether the shown rows have only numbers in this column, and at least one.
     fn is_numeric(&self, column: usize) -> bool {
         let data = self.rows.get(1..).unwrap_or_default();
         let cells = data.iter().filter_map(|row| row.get(column));
@@ -165,8 +166,8 @@ fn shown_name(name: &str) -> String {
     foreign::shorten(&foreign::line(name), MAX_CELL_CHARS)
 }
 
-/// Reads a text with one row to a line; `None` when it holds no table. `is_whole` says whether the
-/// file ends where the text does; without `delimiter` the first line tells it.
+/// Reads a text that has one row in each line; `None` if it holds no table. `is_whole` says whether
+/// the file ends where the text ends. If there is no `delimiter`, it is found from the first line.
 pub(crate) fn of_text(bytes: &[u8], is_whole: bool, delimiter: Option<u8>) -> Option<Table> {
     let is_whole = is_whole && bytes.len() <= MAX_TEXT_BYTES;
     let bytes = bytes.get(..MAX_TEXT_BYTES).unwrap_or(bytes);
@@ -183,7 +184,7 @@ pub(crate) fn of_text(bytes: &[u8], is_whole: bool, delimiter: Option<u8>) -> Op
     let mut record = csv::ByteRecord::new();
     let mut last_columns = 0;
     while reader.read_byte_record(&mut record).ok()? {
-        // Of a text that goes on, the last record may be half of one.
+        // If the file goes on after the text, the last record may be incomplete.
         columns = columns.max(last_columns);
         last_columns = record.len();
         records += 1;
@@ -218,7 +219,7 @@ pub(crate) fn of_text(bytes: &[u8], is_whole: bool, delimiter: Option<u8>) -> Op
     })
 }
 
-/// Tells what stands between the cells of the first line: programs differ by country.
+/// Finds the delimiter of the first line: programs use different ones in different countries.
 fn delimiter_of(bytes: &[u8]) -> u8 {
     let line = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).next();
     let mut is_quoted = false;
@@ -232,7 +233,7 @@ fn delimiter_of(bytes: &[u8]) -> u8 {
             *count += 1;
         }
     }
-    // The last of equals: a comma unless there are more of another.
+    // `max_by_key` returns the last of equals: the comma, unless another one is there more often.
     let most = counts.iter().rev().max_by_key(|(_, count)| *count);
     most.map_or(b',', |(delimiter, _)| *delimiter)
 }

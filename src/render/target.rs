@@ -1,7 +1,8 @@
-//! Where links and images may lead: http, https, mailto and relative paths; images only to our own
-//! folder.
+//! Where links and images may lead: links to http, https, mailto and relative paths; images only to
+//! our own folder.
 //!
-//! Looks at the source as written, not at what a parser makes of it: anything unusual is refused.
+//! Looks at the source as written, not at what a parser makes of it, and refuses everything
+//! unusual.
 
 use std::sync::LazyLock;
 
@@ -16,14 +17,14 @@ static DEFINITION: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"^\[[^\[\]<>`$\\]+\]:[ \t]*([^\s<>"'`\\$]+)(?:[ \t]+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*$"#)
         .ok()
 });
-/// Characters of a target in angle brackets that is taken for one. Counted apart: said in the
-/// pattern, it would be compiled to more than a megabyte.
+/// The most characters of a target in angle brackets. They are counted separately: as a part of the
+/// pattern, the limit would make a compiled pattern of more than a megabyte.
 pub(crate) const MAX_BRACKETED: usize = 500;
 /// A target in angle brackets.
 pub(crate) static BRACKETED: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\]\(<([^<>\n\\`$]+)>").ok());
 
-/// Returns the address in angle brackets that `text` begins with, brackets included.
+/// Returns the address in angle brackets that `text` begins with, with its brackets.
 pub(crate) fn autolink(text: &str) -> Option<&str> {
     let found = AUTOLINK.as_ref()?.find(text)?;
     Some(found.as_str())
@@ -44,7 +45,7 @@ pub(crate) fn is_definition(text: &str) -> bool {
         .is_some_and(|target| is_harmless(target.as_str()) && !text.contains("@@"))
 }
 
-/// Whether a link may lead there: http, https, mailto, or a relative path or fragment.
+/// Whether a link may lead to this target: http, https, mailto, or a relative path or fragment.
 pub(crate) fn is_harmless(target: &str) -> bool {
     let lower = target.to_ascii_lowercase();
     if target.chars().any(|c| c.is_control() || c.is_whitespace()) || target.contains('\\') {
@@ -59,7 +60,7 @@ pub(crate) fn is_harmless(target: &str) -> bool {
         return true;
     }
     let path = target.split(['?', '#']).next().unwrap_or_default();
-    // Entities could hide a colon; a leading slash leads into the server that shows the notebook.
+    // Entities could hide a colon. A leading slash leads to the server that shows the notebook.
     !path.contains([':', '&', ';']) && !target.starts_with('/')
 }
 

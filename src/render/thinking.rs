@@ -1,4 +1,4 @@
-//! A thinking block: folded, open when asked for, nothing when empty.
+//! A block of thinking: folded, or open if asked for; nothing if it is empty.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use super::{foreign, markdown};
 use crate::chat::settings::ThinkingShow;
 use crate::jupyter::mime::StreamName;
 
-/// Open thinking is drawn again at most this often, and only its end: it can be long.
+/// Open thinking is drawn again at most this often, and only its end, because it can be long.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// How much of its end, in bytes.
+/// How many bytes of its end are drawn.
 const TAIL_BYTES: usize = 1_000;
 
 /// A block of thinking that grows.
@@ -24,7 +24,7 @@ pub(crate) struct Thinking {
 }
 
 impl Thinking {
-    /// Takes more; returns whether it is now on the screen.
+    /// Takes more text; returns whether it is now on the screen.
     pub(crate) fn push(
         &mut self,
         text: &str,
@@ -55,7 +55,12 @@ impl Thinking {
         true
     }
 
-    /// Shows the final form; `whole` is the block's text where it is known.
+    /// Returns how much has come.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Shows the final form. `whole` is the text of the block, if it is known.
     pub(crate) fn finish(self, whole: Option<&str>, show: ThinkingShow, screen: &mut Screen) {
         let text = whole.unwrap_or(&self.text);
         if text.trim().is_empty() || show == ThinkingShow::Off {
@@ -81,7 +86,7 @@ impl Thinking {
     }
 }
 
-/// What Claude notes between its steps is for the reader: a line of its own, not folded.
+/// What Claude notes between its steps is meant for the reader: a line of its own, not folded.
 fn note(text: &str) -> Form {
     let plain = format!("{}\n", foreign::prose(text).trim_end());
     let markdown = markdown::neutralise(text);

@@ -1,6 +1,7 @@
-//! What a tool call is, for a person: which language, what for, the code, the rest of its input.
+//! A tool call described for a person: its language, its purpose, the code, the rest of its input.
 //!
-//! Results are `step`'s. Inputs are open objects: a missing or odd field reads as empty.
+//! Results are read in `step`. Inputs are open objects: a field that is missing or odd counts as
+//! empty.
 
 use serde_json::Value;
 
@@ -10,21 +11,21 @@ use crate::chat::wrapped_python::{self, Scripts, Wrapped};
 /// The longest title, in characters.
 const MAX_TITLE_CHARS: usize = 70;
 
-/// A call, described.
+/// A call and its description.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tool {
     /// `Python`, `Bash`, `Editor`, `Web search`, …
     pub(crate) label: String,
-    /// What it does, from its first comment or words; may be empty.
+    /// What the call does, from its first comment or words; may be empty.
     pub(crate) title: String,
-    /// Pieces of code to show: language and text.
+    /// Pieces of code to show, each with its language.
     pub(crate) code: Vec<(String, String)>,
     /// The exact input, for `text/plain`.
     pub(crate) exact: String,
 }
 
 impl Tool {
-    /// Describes a call by its name and input. Notes files it writes in `scripts`.
+    /// Describes a call by its name and input. If it writes files, they are noted in `scripts`.
     pub(crate) fn describe(name: &str, input: &Value, scripts: &mut Scripts) -> Self {
         let text = |key: &str| input.get(key).and_then(Value::as_str).unwrap_or_default();
         match name {
@@ -46,7 +47,7 @@ impl Tool {
         }
     }
 
-    /// Returns the code as it is shown, or all of the input where there is none.
+    /// Returns the code as it is shown, or the whole input if there is no code.
     pub(crate) fn shown_code(&self) -> &str {
         self.code.first().map_or(&self.exact, |(_, code)| code)
     }
@@ -68,7 +69,7 @@ impl Tool {
     }
 
     fn python(code: &str, shell: Option<String>, exact: &str) -> Self {
-        // The command's own comment says what this run is for; the file may be run many times.
+        // The comment of the command says what this run is for, and the file may be run many times.
         let of_shell = shell.as_deref().and_then(comment_of);
         let mut pieces = vec![("python".to_owned(), code.to_owned())];
         pieces.extend(shell.map(|shell| ("bash".to_owned(), shell)));
@@ -144,7 +145,7 @@ impl Tool {
     }
 }
 
-/// Returns the language of a file for a fence, from its name.
+/// Tells from its name the language of a file, as a fence names it.
 pub(crate) fn language_of(path: &str) -> &'static str {
     let extension = path
         .rsplit('/')
@@ -175,7 +176,7 @@ pub(crate) fn language_of(path: &str) -> &'static str {
     }
 }
 
-/// The lines that say something, trimmed.
+/// The lines that are not blank, trimmed.
 fn lines_of(code: &str) -> impl Iterator<Item = &str> {
     let lines = code.lines().map(str::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with("#!"))
@@ -230,7 +231,7 @@ fn shorten(text: &str) -> String {
 }
 
 fn diff(old: &str, new: &str) -> String {
-    // Comparing costs more than linear time; past this size the two texts tell enough.
+    // To compare takes more than linear time. Above this size the two texts are shown as they are.
     const MAX_DIFF_BYTES: usize = 100_000;
     let mut out = String::new();
     if old.len() + new.len() > MAX_DIFF_BYTES {

@@ -1,6 +1,7 @@
-//! Images in the result of a tool of this machine, shown behind its step.
+//! Images in the result of a tool of this machine, shown after its step.
 //!
-//! They are as foreign as those of the sandbox: judged by their header, never by what they claim.
+//! They are as foreign as those of the sandbox: they are judged by their header, never by what they
+//! claim to be.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,12 +15,13 @@ use crate::jupyter::mime::MimeBundle;
 
 /// The longest side that is shown, in pixels.
 const MAX_SIDE: usize = 10_000;
-/// The most pixels that are shown: 4 bytes each in the front end's memory.
+/// The most pixels that are shown: each takes 4 bytes of the front end's memory.
 const MAX_PIXELS: usize = 40_000_000;
-/// The width an image is shown at, at most, in CSS pixels.
+/// The largest width that an image is shown at, in CSS pixels.
 const SHOWN_WIDTH: usize = 900;
 
-/// Returns the images of a `tool_result` block; what is none is left out, its step says it all.
+/// Returns the images of a `tool_result` block. What is not an image is left out, because the step
+/// shows it.
 pub(crate) fn tool_images(result: &Block, tool: &str) -> Vec<Form> {
     let content = result.raw().get("content").and_then(Value::as_array);
     let images = content.into_iter().flatten().filter_map(|block| {
@@ -31,7 +33,7 @@ pub(crate) fn tool_images(result: &Block, tool: &str) -> Vec<Form> {
     images.collect()
 }
 
-/// Says what a result holds that is no text: `Result: 2 images, 1 document`.
+/// Says what a result holds besides text: `Result: 2 images, 1 document`.
 pub(crate) fn what(content: &Value, kind: &str) -> String {
     let count = |kind: &str| {
         let blocks = content.as_array().into_iter().flatten();

@@ -1,7 +1,7 @@
-//! A JSON value for reading: a list of objects is a table, everything else a tree.
+//! A JSON value made readable: a list of objects as a table, everything else as a tree.
 //!
-//! Whoever wrote the value, none of it acts: every text is inline text. Markdown is cut to what can
-//! be looked at; plain text is complete.
+//! Whoever wrote the value, nothing in it acts: every text is made inline text. The Markdown form
+//! has limits; the plain text is complete.
 
 use serde_json::{Map, Value};
 
@@ -9,13 +9,13 @@ use super::foreign;
 use super::number;
 use crate::chat::structured;
 
-/// Rows of a table and lines of a tree, in Markdown: a file holds the rest.
+/// The most rows of a table and lines of a tree in Markdown; a file holds the rest.
 const ROWS: usize = 100;
-/// Columns of a table in Markdown: more cannot be read beside each other.
+/// The most columns of a table in Markdown: a page has no room for more.
 const COLUMNS: usize = 20;
-/// Characters of one text in Markdown.
+/// The most characters of one text in Markdown.
 const LONGEST: usize = 500;
-/// Characters that a column of plain text is padded to, at most.
+/// The most characters that a column of plain text is padded to.
 const WIDEST: usize = 40;
 
 /// Returns a value as Markdown.
@@ -42,8 +42,8 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// A list of objects as cells, one column for each field; the fields of an object in it are
-/// columns of their own, `range.min`. `None` where something is nested deeper.
+/// A list of objects as cells, with one column for each field. If a field is itself an object, each
+/// of its fields has a column, such as `range.min`. `None` if something is nested deeper.
 struct Table {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -101,7 +101,7 @@ impl Table {
     }
 }
 
-/// What fits in a cell: a plain value, or a list of plain values.
+/// What fits into a cell: a simple value, or a list of simple values.
 fn cell(value: &Value) -> Option<String> {
     match value {
         Value::Null => Some(String::new()),
@@ -157,7 +157,8 @@ fn table(value: &Value) -> Option<String> {
     Some(text)
 }
 
-/// An object: its plain fields as a table of two columns, then each list or object under its name.
+/// Writes an object: its simple fields as a table of two columns, then each list or object under
+/// its name.
 fn sections(fields: &Map<String, Value>) -> String {
     let mut parts = Vec::new();
     let plain: Vec<(&String, String)> = fields
@@ -186,7 +187,7 @@ fn sections(fields: &Map<String, Value>) -> String {
     parts.join("\n\n")
 }
 
-/// A nested list.
+/// Writes a nested list.
 fn tree(value: &Value) -> String {
     let mut lines = Vec::new();
     match value {
@@ -245,7 +246,7 @@ fn line(cells: impl Iterator<Item = String>) -> String {
     format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
 }
 
-/// Columns with two blanks between them.
+/// Returns rows as columns with two spaces between them.
 fn aligned(columns: Vec<String>, rows: Vec<Vec<String>>) -> String {
     let count = columns.len();
     let one_line = |text: String| foreign::printable(&text).replace(['\n', '\t'], " ");

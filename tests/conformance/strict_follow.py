@@ -144,9 +144,9 @@ class Follow:
         if thinks(first) and not thinks(body):
             changed.add("thinking")
         then, now = (shape(asked, THINKING if "thinking" in changed else ()) for asked in (first, body))
-        fewer = [(role, without(content, self.refused_keys)) for role, content in then]
-        if then != now and fewer == now:
-            # What was thought on the whole results goes with the keys.
+        whole, less = (shape(asked, THINKING) for asked in (first, body))
+        if whole != less and [(role, without(content, self.refused_keys)) for role, content in whole] == less:
+            # What was thought on the whole results goes with the keys; what else may not be missing, `strict_kept` says.
             changed = (changed - {"thinking"}) | {"keys"}
             then = now
         same = only_told_more(then, now) if "container" in changed else then == now

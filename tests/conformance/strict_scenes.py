@@ -104,7 +104,10 @@ class Scenes:
         """A field of a result that no published type has."""
         if self.runs():
             noted = self.call(abort_reason=None)
-            return self.play([*self.thought(), *noted, *self.thought("Then I see."), self.text()])
+            seen = [*self.thought(), *noted, *self.thought("Then I see.")]
+            if self.words[-1] == "pausing" and not self.round:
+                return self.play([*seen, self.text("A moment")], "pause_turn")
+            return self.play([*seen, self.text()])
 
     def on_loop(self):
         """`Loop NAME 14`: code calls a tool one time after the other; each but the first comes in the first event."""

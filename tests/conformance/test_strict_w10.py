@@ -55,5 +55,22 @@ def test_w19_keys_that_no_request_may_hold(session):
     session.cell("Hello, it is not")
     home = session.judge.expected_container
     session.cell("Hello again")
+    session.cell("Noted in a result")
     session.cell("Compute where it was")
     assert session.judge.expected_container == home
+
+
+def test_w19_keys_are_refused_in_the_middle_of_a_turn(session):
+    session.cell("Noted in a result, then pausing")
+    session.judge.refused_keys |= {"abort_reason"}
+    session.cell("Noted in a second one, then pausing")
+    session.cell("Noted in a third, then pausing")
+    session.cell("Compute where it was")
+    assert session.thoughts() == 1 + 2 + 2
+
+
+def test_w19_keys_are_refused_first_in_the_middle_of_a_turn(session):
+    session.judge.refused_keys |= {"abort_reason"}
+    session.cell("Noted in a result, then pausing")
+    session.cell("Noted in a second one, then pausing")
+    session.cell("Compute where it was")

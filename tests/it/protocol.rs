@@ -6,9 +6,12 @@ use bytes::Bytes;
 use claude_kernel::host::SystemHost;
 use claude_kernel::jupyter::connection::{Channel, Connection, Outgoing};
 use claude_kernel::jupyter::connection_file::ConnectionFile;
+use claude_kernel::jupyter::messages::iopub::{ExecutionState, Status};
+use claude_kernel::jupyter::messages::{Content, Empty};
 use claude_kernel::jupyter::mime::{Output, StreamName};
 use claude_kernel::jupyter::wire::Message;
-use serde_json::{Map, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::frontend::{Client, parent_id};
@@ -16,6 +19,7 @@ use crate::support::frontend::{Client, parent_id};
 mod binding;
 mod delivery;
 mod hostile;
+mod judged;
 
 /// Answers every request of shell and control with its own content, between busy and idle.
 ///
@@ -43,9 +47,11 @@ async fn echo(connection: Connection) {
 }
 
 async fn answer(outgoing: &Outgoing, channel: Channel, request: &Message) {
-    let status = |state: &str| json!({"execution_state": state});
+    let status = |execution_state| Status { execution_state };
     let parent = Some(&request.parent);
-    outgoing.publish(parent, "status", status("busy")).await;
+    outgoing
+        .publish(parent, &status(ExecutionState::Busy))
+        .await;
     let count = request.content["publish"].as_u64().unwrap_or(0);
     for number in 0..count {
         let output = Output::Stream {
@@ -54,12 +60,31 @@ async fn answer(outgoing: &Outgoing, channel: Channel, request: &Message) {
         };
         outgoing.output(&request.parent, output, 0).await;
     }
-    let msg_type = request.header.msg_type.replace("_request", "_reply");
-    let content = request.content.clone();
+    let reply = Raw {
+        msg_type: &request.header.msg_type.replace("_request", "_reply"),
+        content: &request.content,
+    };
     outgoing
-        .reply(channel, request, &msg_type, content, Map::new())
+        .reply(channel, request, &reply, &Empty::new())
         .await;
-    outgoing.publish(parent, "status", status("idle")).await;
+    outgoing
+        .publish(parent, &status(ExecutionState::Idle))
+        .await;
+}
+
+/// A message that no kernel sends.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Raw<'a> {
+    #[serde(skip)]
+    msg_type: &'a str,
+    content: &'a Value,
+}
+
+impl Content for Raw<'_> {
+    fn msg_type(&self) -> &str {
+        self.msg_type
+    }
 }
 
 /// Starts an echo kernel; it lives as long as what is returned.

@@ -1,8 +1,9 @@
 //! The wire codec: what is encoded decodes to itself, and nothing at all makes it panic.
 
 use bytes::Bytes;
-use claude_kernel::jupyter::session::{
-    REPLAY_WINDOW, ReplayWindow, SIGNATURE_SCHEME, Session, Signer,
+use claude_kernel::jupyter::session::Session;
+use claude_kernel::jupyter::signature::{
+    REPLAY_WINDOW, ReplayWindow, SIGNATURE_SCHEME, SignatureError, Signer,
 };
 use claude_kernel::jupyter::wire::{self, Draft, Message, Parent, WireError};
 use expect_test::expect;
@@ -170,13 +171,19 @@ fn a_replay_is_refused_within_the_window() {
     replay[0] = Bytes::from_static(b"someone else");
     replay.push(Bytes::from_static(b"a buffer"));
     let error = wire::decode(replay, &signer, &mut seen).unwrap_err();
-    assert!(matches!(error, WireError::Replayed), "{error}");
+    assert!(
+        matches!(error, WireError::Signature(SignatureError::Repeated)),
+        "{error}"
+    );
 
     for number in 1..REPLAY_WINDOW {
         wire::decode(message(number), &signer, &mut seen).unwrap();
     }
     let error = wire::decode(message(0), &signer, &mut seen).unwrap_err();
-    assert!(matches!(error, WireError::Replayed), "{error}");
+    assert!(
+        matches!(error, WireError::Signature(SignatureError::Repeated)),
+        "{error}"
+    );
     // One more pushes the oldest out: the window is bounded.
     wire::decode(message(REPLAY_WINDOW), &signer, &mut seen).unwrap();
     wire::decode(message(0), &signer, &mut seen).unwrap();
@@ -360,7 +367,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
         frames[part] = bytes.into();
-        prop_assert!(matches!(decode(frames), Err(WireError::BadSignature)));
+        prop_assert!(matches!(decode(frames), Err(WireError::Signature(SignatureError::Wrong))));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::content::Content;
 use crate::anthropic::request::{MessageParam, Role};
-use crate::chat::history;
+use crate::chat::history::{self, Said};
 use crate::chat::input::Gone;
 use crate::chat::receipt::{Cut, Receipt};
 use crate::chat::record::{TurnId, TurnRecord};
@@ -225,20 +225,20 @@ impl Turn {
     }
 
     /// Returns the turn without the keys of results that the API's reference does not name; `None`
-    /// if there are no such keys.
+    /// if there are no such keys. The thinking behind them goes with them
+    /// ([`history::with_known_keys`]).
     #[must_use]
     pub fn with_known_keys(&self) -> Option<Self> {
         if !self.has_unknown_keys {
             return None;
         }
+        let said: Vec<Said> = self.answers.iter().map(Said::of).collect();
+        let known = history::with_known_keys(&said)?;
+        let mut blocks = known.iter().flat_map(|said| &said.blocks);
+        let thinks = blocks.any(Block::is_thinking);
         let mut turn = self.clone();
-        for said in &mut turn.answers {
-            let blocks = said.content.blocks().into_iter();
-            let blocks: Vec<Block> = blocks
-                .map(|block| block.with_known_keys().unwrap_or(block))
-                .collect();
-            said.content = Content::of_blocks(&blocks);
-        }
+        turn.answers = known.iter().map(Said::param).collect();
+        turn.thinks = thinks;
         turn.has_unknown_keys = false;
         turn.digest = turn.digested();
         Some(turn)

@@ -267,3 +267,52 @@ fn w6_a_result_is_of_the_kind_of_its_call() {
     let said = [blocks(&[run, found, text("a")])];
     assert_eq!(contents(over(&said, false, true)), vec![vec![text("a")]]);
 }
+
+#[test]
+fn only_the_thinking_behind_a_result_that_changes_goes() {
+    let noted = |id: &str| {
+        let [call, mut result] = run(id);
+        result["content"] =
+            json!({"type": "code_execution_result", "stdout": "", "abort_reason": 1});
+        [call, result]
+    };
+    let known = |id: &str| {
+        let [_, mut result] = run(id);
+        result["content"] = json!({"type": "code_execution_result", "stdout": ""});
+        result
+    };
+    let [plain, plain_result] = run("srvtoolu_1");
+    let [first, first_result] = noted("srvtoolu_2");
+    let [second, second_result] = noted("srvtoolu_3");
+    let said = [
+        blocks(&[
+            thinking("a"),
+            plain.clone(),
+            plain_result.clone(),
+            thinking("b"),
+            first.clone(),
+            first_result,
+            thinking("c"),
+        ]),
+        blocks(&[thinking("d")]),
+        blocks(&[second.clone(), second_result, thinking("e"), text("end")]),
+    ];
+    assert!(has_unknown_keys(&said));
+    let left = with_known_keys(&said).unwrap();
+    assert!(!has_unknown_keys(&left));
+    assert_eq!(
+        left,
+        [
+            blocks(&[
+                thinking("a"),
+                plain,
+                plain_result,
+                thinking("b"),
+                first,
+                known("srvtoolu_2"),
+            ]),
+            blocks(&[second, known("srvtoolu_3"), text("end")]),
+        ]
+    );
+    assert_eq!(with_known_keys(&left), None);
+}

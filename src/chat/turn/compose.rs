@@ -156,7 +156,8 @@ pub fn compose(conversations: &Conversations, ask: &Ask, facts: &Facts, said: &[
         },
     };
     let betas = betas(&ground, &sequence, &tools, tool_changes);
-    let (has_thinking, has_unknown_keys) = (sequence.has_thinking, sequence.has_unknown_keys);
+    let has_thinking = sequence.has_thinking;
+    let has_unknown_keys = sequence.has_unknown_keys || history::has_unknown_keys(said);
     let files = question::files(&ground.above, ask, facts);
     let sent = Sent::of(&ground, &sequence, notice.clone(), question.clone());
     let messages = messages(sequence.messages, question, notice, said);

@@ -10,7 +10,7 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::request::{ApiVersion, Role};
 use crate::anthropic::retry;
 use crate::chat::action::Action;
-use crate::chat::history::Said;
+use crate::chat::history::{self, Said};
 use crate::chat::input::upload_block;
 use crate::chat::tool_changes;
 use crate::chat::turn::Activity;
@@ -96,8 +96,7 @@ struct Trial {
 #[derive(Debug, Clone)]
 struct Before {
     facts: Facts,
-    /// How many blocks the last message of the turn had, because a change may append to it.
-    blocks: usize,
+    finished: Vec<Said>,
 }
 
 impl Repairs {
@@ -234,10 +233,7 @@ impl TurnLoop {
             (Suspect::Tools, is_400 && is_first && has_changes),
             (Suspect::Diagnostics, is_400 && present.has_diagnostics),
             (Suspect::Version, is_400 && present.is_unproven_version),
-            (
-                Suspect::Keys,
-                is_400 && is_first && present.has_unknown_keys,
-            ),
+            (Suspect::Keys, is_400 && present.has_unknown_keys),
         ];
         let mut fitting = order.iter().filter(|(_, fits)| *fits);
         let next = fitting.find(|(suspect, _)| !self.is_settled(*suspect))?;
@@ -252,7 +248,7 @@ impl TurnLoop {
     fn try_without(&mut self, suspect: Suspect, refusal: ApiError) {
         let before = Before {
             facts: self.facts.clone(),
-            blocks: self.finished.last().map_or(0, |said| said.blocks.len()),
+            finished: self.finished.clone(),
         };
         match suspect {
             Suspect::Tools => {
@@ -265,7 +261,12 @@ impl TurnLoop {
             Suspect::Thinking => self.facts.thinking = Thinking::Stripped,
             Suspect::Diagnostics => self.facts.diagnostics = Diagnostics::Refused,
             Suspect::Version => self.facts.version = ApiVersion::Old,
-            Suspect::Keys => self.facts.keys = Keys::Known,
+            Suspect::Keys => {
+                self.facts.keys = Keys::Known;
+                if let Some(known) = history::with_known_keys(&self.finished) {
+                    self.finished = known;
+                }
+            }
         }
         let repairs = &mut self.repairs;
         repairs
@@ -310,9 +311,7 @@ impl TurnLoop {
 
     fn restore(&mut self, before: Before) {
         self.facts = before.facts;
-        if let Some(last) = self.finished.last_mut() {
-            last.blocks.truncate(before.blocks);
-        }
+        self.finished = before.finished;
     }
 
     /// Whether code in the sandbox waits for results of tools. Such code cannot go on in another

@@ -1,4 +1,5 @@
-//! Are there credentials, and does the API take them? Asked with the one call that is free.
+//! Checks whether there are credentials and whether the API accepts them, with the one call that is
+//! free.
 
 use std::time::Duration;
 
@@ -7,12 +8,13 @@ use crate::anthropic::client::{Client, ClientOptions};
 use crate::anthropic::error::ApiError;
 use crate::config::{Config, Environment};
 
-/// A person is waiting; a working connection answers within a second.
+/// How long the API may take: a person is waiting, and a working connection answers within a
+/// second.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Says where credentials come from, then lists the models with them.
+/// Says where the credentials come from, then uses them to list the models.
 pub(super) async fn check(
     config: &Config,
     environment: &Environment,
@@ -21,7 +23,7 @@ pub(super) async fn check(
     let client = Client::new(ClientOptions::new(config, environment.clone()));
     let origin = match client.credentials_origin() {
         Ok(origin) => origin,
-        // The sentence says what to do, too.
+        // The sentence also says what to do.
         Err(error) => {
             return vec![Finding {
                 level: Level::Warn,

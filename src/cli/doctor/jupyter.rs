@@ -1,4 +1,4 @@
-//! Does Jupyter see our kernelspecs, and can it start what they name?
+//! Checks whether Jupyter sees our kernelspecs and can start the programs that they name.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,18 +12,18 @@ use super::super::list::{Found, find};
 use super::super::places::Places;
 use super::Finding;
 
-/// Jupyter's start takes a second or two on a slow disk.
+/// How long Jupyter may take: on a slow disk it needs a second or two to start.
 const JUPYTER_LIMIT: Duration = Duration::from_secs(20);
 
-/// What there is of ours.
+/// What was found of ours.
 #[derive(Debug)]
 pub(super) struct Installed {
     pub findings: Vec<Finding>,
-    /// The interpreters that offline kernelspecs name; `None` for one that names none.
+    /// The interpreters that offline kernelspecs name; `None` for a spec that names none.
     pub pythons: Vec<Option<PathBuf>>,
 }
 
-/// Asks Jupyter where it looks, and looks there.
+/// Asks Jupyter where it searches, and searches there.
 pub(super) async fn check(places: &Places) -> Installed {
     let mut findings = Vec::new();
     let jupyter = places.on_path("jupyter");

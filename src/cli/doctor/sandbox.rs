@@ -1,5 +1,5 @@
-//! What the offline backend gives to code on this machine: how far it is confined, and which
-//! Python it finds. Both are tried inside a real container.
+//! What the offline backend gives to code on this machine: how well the code is confined, and which
+//! Python it gets. Both are tried in a real container.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use std::time::Duration;
 use super::Finding;
 use crate::emulator::sandbox::{Limits, Sandbox, heredoc};
 
-/// Importing all of them takes a few seconds on a cold disk.
+/// How long the imports may take: on a cold disk all of them need a few seconds.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
-/// The packages that Anthropic's sandbox has and the notebooks here use.
+/// The packages that Anthropic's sandbox has and that the notebooks of this project use.
 const PACKAGES: [&str; 5] = ["numpy", "pandas", "scipy", "sklearn", "matplotlib"];
 
 /// Tries the sandbox with each interpreter that a kernelspec names.
 pub(super) async fn check(mut pythons: Vec<Option<PathBuf>>) -> Vec<Finding> {
-    // Without an offline kernelspec: what `emulate` would use.
+    // If there is no offline kernelspec, the interpreter that `emulate` would use is tried.
     if pythons.is_empty() {
         pythons.push(None);
     }
@@ -72,7 +72,7 @@ async fn protections(sandbox: &Sandbox) -> Vec<Finding> {
     findings
 }
 
-/// Runs the container's Python and looks at what it can import.
+/// Runs the Python of the container and finds out what it can import.
 async fn python_of(sandbox: &Sandbox) -> Finding {
     let code = format!(
         "import importlib.util as u, sys\n\

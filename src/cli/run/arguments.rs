@@ -1,11 +1,11 @@
-//! Sets aside what launchers add to a kernel's command line for kernels of other kinds. Pure.
+//! Sets aside the arguments that launchers add for kernels of other kinds. Pure.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command};
 
-/// Puts the arguments that `known` does not know behind a `--`, where they stay apart. Without this,
-/// one of them would be an error, or take the flags behind it for its own.
+/// Puts the arguments that are not in `known` after a `--`, which keeps them apart. Without this,
+/// such an argument would be an error, or would take the flag after it as its value.
 pub(super) fn set_aside(
     known: &Command,
     arguments: impl IntoIterator<Item = OsString>,
@@ -31,18 +31,18 @@ pub(super) fn set_aside(
     ours
 }
 
-/// What an argument is to us.
+/// What kind of argument something is.
 enum Flag {
     /// A flag, with its value if it has one.
     Whole,
-    /// A flag whose value comes next.
+    /// A flag whose value is the next argument.
     WithNext,
-    /// None of ours.
+    /// An argument that we do not know.
     Unknown,
 }
 
 fn flag(known: &Command, argument: &OsStr) -> Flag {
-    // No flag of ours has a byte that is no text before its value.
+    // In our flags, all bytes before the value are text.
     let text = argument.to_string_lossy();
     let found = |is_it: &dyn Fn(&Arg) -> bool| known.get_arguments().find(|arg| is_it(arg));
     let takes_next = |arg: &Arg| match arg.get_action() {

@@ -1,4 +1,5 @@
-//! Whether whoever started the kernel is still there: an orphan must not go on spending.
+//! Whether the process that started the kernel still runs: if it does not, the kernel must not go
+//! on spending money.
 
 use std::fs;
 use std::time::Duration;
@@ -10,29 +11,31 @@ use tokio::sync::mpsc;
 
 use crate::kernel::interrupts::Signal;
 
-/// How often the parent is looked for: below one wake-up a second.
+/// How often the parent is checked: less than once a second, so that an idle kernel wakes rarely.
 const INTERVAL: Duration = Duration::from_millis(1_250);
 
-/// Processes between the kernel and the first one of all; there are never so many.
+/// The most processes that are followed between the kernel and the first process; real chains are
+/// never so long.
 const MAX_ANCESTORS: usize = 64;
 
-/// The first process of all, also of a container. It never goes away.
+/// The first process of the system or of a container. It never ends before the kernel.
 const FIRST: Pid = Pid::from_raw(1);
 
-/// Whose end ends the kernel.
+/// The process whose end also ends the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Watched {
-    /// The parent's: its place is taken by another.
+    /// The parent. When it ends, the kernel gets another parent.
     Parent(Pid),
-    /// That of a process further up.
+    /// A process further up. When it ends, its number is gone.
     Ancestor(Pid),
-    /// Nobody's.
+    /// No process.
     Nobody,
 }
 
 impl Watched {
-    /// Finds out whom to watch. `announced` is `JPY_PARENT_PID`, which counts if it is an ancestor: it
-    /// may be the number of a process in another container, or of one that is long gone.
+    /// Finds out which process to watch. `announced` is `JPY_PARENT_PID`. It counts only if it is
+    /// an ancestor, because it may be a number from another container, or of a process that ended
+    /// long ago.
     pub(super) fn find(announced: Option<&str>) -> Self {
         let parent = getppid();
         let announced = announced
@@ -41,7 +44,7 @@ impl Watched {
         Self::choose(announced, parent, ancestors(parent).as_deref())
     }
 
-    /// `ancestors` is `None` where the system does not tell.
+    /// `ancestors` is `None` if the system does not tell them.
     fn choose(announced: Option<Pid>, parent: Pid, ancestors: Option<&[Pid]>) -> Self {
         let is_ancestor = |pid: &Pid| match ancestors {
             Some(ancestors) => ancestors.contains(pid),
@@ -50,18 +53,20 @@ impl Watched {
         match announced.filter(|pid| *pid == FIRST || is_ancestor(pid)) {
             Some(FIRST) => Self::Nobody,
             Some(launcher) if launcher != parent => Self::Ancestor(launcher),
-            // The parent of the first process in a container is 0: it is outside.
+            // The first process in a container has the parent 0, because its real parent is
+            // outside.
             _ if parent.as_raw() <= 1 => Self::Nobody,
             _ => Self::Parent(parent),
         }
     }
 
-    /// Tells the kernel to leave when that process is gone.
+    /// When the watched process is gone, tells the kernel to end.
     pub(super) fn watch(self, signals: mpsc::Sender<Signal>) {
         if self == Self::Nobody {
             return;
         }
-        // A thread of its own: the runtime's timer wakes twice for a sleep this long.
+        // This has its own thread, because the runtime's timer would wake twice for such a long
+        // sleep.
         std::thread::spawn(move || {
             while !self.is_gone() {
                 std::thread::sleep(INTERVAL);
@@ -90,14 +95,14 @@ fn ancestors(parent: Pid) -> Option<Vec<Pid>> {
         found.push(pid);
         next = parent_of(pid);
     }
-    // The parent of our own parent is known, where anything is.
+    // The number of our own parent is always known.
     (found.len() > 1 || parent.as_raw() <= 1).then_some(found)
 }
 
-/// Reads the parent of another process where there is `/proc`.
+/// Reads the parent of another process, if there is a `/proc`.
 fn parent_of(pid: Pid) -> Option<Pid> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // `pid (name) state parent …`: a name may hold anything, also a parenthesis.
+    // The line is `pid (name) state parent …`. The name may hold any character, also a parenthesis.
     let (_, after_name) = stat.rsplit_once(')')?;
     let parent = after_name.split_ascii_whitespace().nth(1)?;
     parent.parse().ok().map(Pid::from_raw)
@@ -115,7 +120,7 @@ mod tests {
             (None, 50, Watched::Parent(pid(50))),
             (Some(50), 50, Watched::Parent(pid(50))),
             (Some(40), 50, Watched::Ancestor(pid(40))),
-            // A number of another container, of nobody, of a group, of everybody.
+            // A number from another container, of no process, of a group, of all processes.
             (Some(60), 50, Watched::Parent(pid(50))),
             (Some(0), 50, Watched::Parent(pid(50))),
             (Some(-1), 50, Watched::Parent(pid(50))),

@@ -51,7 +51,8 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Adds the lifetimes marked on a block and within its content. Not what a tool call holds.
+/// Adds the lifetimes that a block and its content are marked with. Not those in the input of a
+/// tool call.
 fn collect<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     if let Some(Value::Array(inner)) = value.get("content") {
         inner.iter().for_each(|block| collect(block, found));

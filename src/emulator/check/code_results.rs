@@ -1,4 +1,4 @@
-//! What code in the sandbox may be given: results of text alone
+//! What a tool may return to code in the sandbox: text and nothing else
 //! (`docs/protocol.md#programmatic-calls`).
 
 use serde_json::Value;

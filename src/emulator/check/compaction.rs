@@ -54,7 +54,7 @@ fn wanted(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// One summary at most, the first block of all.
+/// There is at most one summary, and it is the first block of all.
 fn place(request: &Request) -> Result<(), ApiError> {
     let mut found = 0;
     for (i, message) in request.messages.iter().enumerate() {
@@ -80,7 +80,7 @@ fn place(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether the conversation ends on calls that nothing answers.
+/// Whether the conversation ends with calls that have no result.
 fn is_unfinished(request: &Request) -> bool {
     let tail = request.messages.iter().rev();
     let tail = tail.take_while(|message| message.role == Role::Assistant);

@@ -1,5 +1,5 @@
-//! When `container` may be named (`docs/protocol.md#sandbox-life`): a bare id as a string, and only
-//! beside a tool that can use one.
+//! When `container` may be named (`docs/protocol.md#sandbox-life`): an id alone is a string, and it
+//! needs a tool that can use a container.
 
 use serde_json::Value;
 
@@ -24,8 +24,8 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether a tool runs in a container: code execution, and the newer web tools unless only the model
-/// itself may call them.
+/// Whether a tool runs in a container: code execution does, and the newer web tools do unless only
+/// the model itself may call them.
 fn uses_container(tool: &Value) -> bool {
     let kind = kind(tool);
     if kind.starts_with("code_execution_") {

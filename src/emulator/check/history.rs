@@ -1,7 +1,7 @@
 //! The order and pairing of messages and blocks
 //! (`docs/protocol.md#system-messages, #client-tools, #sending-answers-back`).
 //!
-//! Consecutive messages of one role are one turn here, as they are to the API.
+//! Consecutive messages of one role are one turn here, as in the API.
 
 use std::collections::HashSet;
 
@@ -12,16 +12,16 @@ use super::super::headers::Version;
 use super::super::message::{Role, is_thinking, kind, text};
 use super::super::request::Request;
 
-/// A run of messages of one role.
+/// Consecutive messages of one role.
 #[derive(Debug)]
 struct Turn<'a> {
     role: Role,
-    /// The index of its first message.
+    /// The index of the first message.
     first: usize,
     blocks: Vec<Placed<'a>>,
 }
 
-/// A block and where it stands.
+/// A block and its place.
 #[derive(Debug, Clone, Copy)]
 struct Placed<'a> {
     block: &'a Value,
@@ -94,7 +94,7 @@ fn turns(request: &Request) -> Vec<Turn<'_>> {
     turns
 }
 
-/// Each block by itself, and by whose message it is in.
+/// Checks each block alone, and whether a message of this role may hold it.
 fn contents(request: &Request, version: Version) -> Result<(), ApiError> {
     let last = request.messages.len() - 1;
     for (i, message) in request.messages.iter().enumerate() {
@@ -230,7 +230,8 @@ fn twice(placed: &Placed<'_>) -> ApiError {
     ))
 }
 
-/// Every client tool call is answered in the next turn, first and once.
+/// Every call of a client tool must have its result in the next turn, exactly once and before
+/// anything else.
 fn tool_results(turns: &[Turn<'_>]) -> Result<(), ApiError> {
     let mut open: Vec<&str> = Vec::new();
     let mut open_at = 0;
@@ -287,14 +288,15 @@ fn unanswered(open: &[&str], message: usize) -> Result<(), ApiError> {
     )))
 }
 
-/// Every server tool call has its result in the same turn; the last may still wait for it.
+/// Every call of a server tool must have its result in the same turn; the last one may still wait
+/// for it.
 fn server_tools(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError> {
     let mut pending: Vec<(&str, &str)> = Vec::new();
-    // What stands in a `system` message is no part of the exchange.
+    // The content of a `system` message does not belong to the calls and their results.
     let turns: Vec<&Turn<'_>> = turns.iter().filter(|t| t.role != Role::System).collect();
     for (i, turn) in turns.iter().enumerate() {
         if turn.role == Role::User && !pending.is_empty() {
-            // Only results of client tools may come in between.
+            // Between a call and its result only results of client tools may stand.
             if turn.blocks.iter().any(|p| kind(p.block) != "tool_result") {
                 return Err(unpaired(&pending));
             }
@@ -304,7 +306,7 @@ fn server_tools(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError> {
             let block = placed.block;
             if kind(block) == "server_tool_use" {
                 let id = text(block, "id").unwrap_or_default();
-                // Whose result would the next one be?
+                // Find the call that the next result would belong to.
                 if pending.iter().any(|(open, _)| *open == id) {
                     return Err(twice(placed));
                 }
@@ -334,7 +336,7 @@ fn server_tools(request: &Request, turns: &[Turn<'_>]) -> Result<(), ApiError> {
     resumed(request, &pending)
 }
 
-/// What a request must bring along to resume pending calls.
+/// What a request must hold besides the results to go on with calls that wait.
 fn resumed(request: &Request, pending: &[(&str, &str)]) -> Result<(), ApiError> {
     let Some((id, name)) = pending.first() else {
         return Ok(());
@@ -375,12 +377,12 @@ fn answers(result: &str, name: &str) -> bool {
     result == name || (result == "tool_search" && name.starts_with("tool_search_tool"))
 }
 
-/// The last message: what Claude is to answer, or a paused turn to go on with.
+/// Checks the last message: Claude answers it, or it is a paused turn that goes on.
 fn ending(request: &Request, turns: &[Turn<'_>], paused: bool) -> Result<(), ApiError> {
     let Some(turn) = turns.last() else {
         return Ok(());
     };
-    // A conversation to be summarized may end with an answer.
+    // If a summary is asked for, the conversation may end with an answer.
     if turn.role != Role::Assistant || paused || request.compaction.is_some() {
         return Ok(());
     }

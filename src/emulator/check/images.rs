@@ -1,4 +1,4 @@
-//! Pictures: that they are what they say, how many there may be and how large
+//! Images: that they are of the type they claim, how many there may be and how large they may be
 //! (`docs/protocol.md#images`).
 
 use base64::Engine as _;
@@ -9,11 +9,11 @@ use super::super::error::ApiError;
 use super::super::message::{kind, text};
 use super::super::request::Request;
 
-/// Bytes of an image as base64 text.
+/// The most bytes of an image as base64 text.
 const MOST_BYTES: usize = 10 * 1024 * 1024;
-/// Pixels of a side.
+/// The most pixels of a side.
 const LONGEST_SIDE: usize = 8000;
-/// Images in one request, and on models with the small context window.
+/// The most images in one request, and on models with the small context window.
 const MOST: usize = 600;
 const MOST_IN_SMALL_WINDOW: usize = 100;
 
@@ -69,7 +69,8 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     }
 }
 
-/// Looks at an image that is sent along; returns its longer side in pixels, if it says.
+/// Checks an image that is sent in the request; returns its longer side in pixels, if the image
+/// tells it.
 fn longest_side(block: &Value, path: &str) -> Result<Option<usize>, ApiError> {
     let Some(source) = block
         .get("source")

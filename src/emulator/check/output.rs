@@ -1,5 +1,5 @@
 //! Structured output and strict tools (`docs/protocol.md#structured-output`): what their schemas
-//! may hold, and citations, which exclude the former.
+//! may hold. Also citations, because a request with citations cannot have structured output.
 
 use serde_json::{Map, Value};
 
@@ -23,11 +23,12 @@ const CONSTRAINTS: &[&str] = &[
     "minProperties",
     "maxProperties",
 ];
-/// Nothing sensible is deeper; a schema that refers to itself would be.
+/// The deepest nesting that is followed: no sensible schema is deeper, but one that refers to
+/// itself has no end.
 const DEEPEST: usize = 64;
-/// Optional parameters in one request.
+/// The most optional parameters in one request.
 const MOST_OPTIONAL: usize = 24;
-/// Parameters of several types in one request.
+/// The most parameters with more than one type in one request.
 const MOST_UNIONS: usize = 16;
 
 pub(super) fn check(request: &Request) -> Result<(), ApiError> {
@@ -60,7 +61,7 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     count.check()
 }
 
-/// Whether any reference in a schema has no end.
+/// Whether following a reference in a schema never ends.
 fn refers_to_itself(schema: &Value) -> bool {
     let mut found = Vec::new();
     references(schema, &mut found);
@@ -69,7 +70,7 @@ fn refers_to_itself(schema: &Value) -> bool {
         .any(|reference| recursive(schema, reference))
 }
 
-/// What a request may have only so many of.
+/// What a request may hold only a limited number of.
 #[derive(Default)]
 struct Count {
     optional: usize,
@@ -107,7 +108,7 @@ impl Count {
     }
 }
 
-/// Whether documents are cited: all of them or none.
+/// Whether documents are cited. Either all of them are or none.
 fn citations(request: &Request) -> Result<bool, ApiError> {
     let documents = request
         .messages
@@ -187,7 +188,7 @@ fn walk(
     Ok(())
 }
 
-/// Whether following references from this one leads back to it, or out of its depth.
+/// Whether following the references from this one leads back to it, or too deep.
 fn recursive(root: &Value, reference: &str) -> bool {
     let mut seen: Vec<&str> = Vec::new();
     let mut open = vec![reference];
@@ -197,7 +198,8 @@ fn recursive(root: &Value, reference: &str) -> bool {
         };
         let mut found = Vec::new();
         references(target, &mut found);
-        // A target that holds a reference to what holds it has no end.
+        // If the target holds a reference to something that holds the target, following it never
+        // ends.
         let holds = |place: &str| {
             next.strip_prefix(place)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

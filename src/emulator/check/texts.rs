@@ -1,5 +1,5 @@
-//! Text blocks without words (`docs/protocol.md#blank-text`): an empty one is refused anywhere, one
-//! of white space alone where nothing else in its message says anything.
+//! Text blocks without words (`docs/protocol.md#blank-text`). An empty one is refused everywhere.
+//! One that holds only white space is refused if nothing else in its message has content.
 
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Where tools may be added and taken away, and how that is marked for the cache
 //! (`docs/protocol.md#prompt-cache, #tool-changes`).
 //!
-//! That `system` messages stand where they may is `history`'s business.
+//! Whether the `system` messages themselves stand in a right place is checked in `history`.
 
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
                     "messages.{i}.content.{j}: `{kind}` blocks {what}"
                 )))
             };
-            // Whoever goes on with an assistant turn resumes one that was paused.
+            // If the request goes on with an assistant turn, that turn was paused.
             if after_assistant {
                 return wrong("are not allowed after a paused `assistant` turn");
             }

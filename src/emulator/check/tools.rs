@@ -10,7 +10,7 @@ use super::super::message::text;
 use super::super::request::Request;
 use super::super::toolset::{is_deferred, key_of};
 
-/// Most skills and strict tools in one request.
+/// The most skills and strict tools in one request.
 const TWENTY: usize = 20;
 /// The skills of type `anthropic` (`docs/protocol.md#skills`).
 const SKILLS: &[&str] = &["pptx", "xlsx", "docx", "pdf"];
@@ -45,7 +45,7 @@ pub(super) fn check(request: &Request) -> Result<(), ApiError> {
     skills(request)
 }
 
-/// A tool by itself.
+/// Checks one tool by itself.
 fn definition(tool: &Value, path: &str) -> Result<(), ApiError> {
     if is_strict(tool) && by_code(tool) {
         return Err(ApiError::invalid(format!(

@@ -42,7 +42,7 @@ const FAMILIES: [libc::c_int; 4] = [
 pub(super) fn restrict() -> Result<(), WhyNot> {
     let refused = |error: &dyn std::fmt::Display| WhyNot::Refused(error.to_string());
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| refused(&error))?;
-    let absent = ABSENT.map(|call| (i64::from(call), Vec::new()));
+    let absent = ABSENT.map(|call| (call, Vec::new()));
     let absent: BTreeMap<i64, Vec<SeccompRule>> = absent.into_iter().collect();
     apply(absent, libc::ENOSYS, arch)?;
     let family = |call: libc::c_long| -> Result<(i64, Vec<SeccompRule>), WhyNot> {
@@ -54,7 +54,7 @@ pub(super) fn restrict() -> Result<(), WhyNot> {
         let rule = others
             .and_then(SeccompRule::new)
             .map_err(|error| refused(&error))?;
-        Ok((i64::from(call), vec![rule]))
+        Ok((call, vec![rule]))
     };
     let families = [family(libc::SYS_socket)?, family(libc::SYS_socketpair)?];
     apply(families.into_iter().collect(), libc::EAFNOSUPPORT, arch)

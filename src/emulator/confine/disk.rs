@@ -116,7 +116,7 @@ impl Seen {
 pub(super) fn shared_memory() -> u64 {
     let files = statvfs("/dev/shm").map_or(0, |found| {
         let blocks = found.blocks().saturating_sub(found.blocks_free());
-        u64::from(blocks).saturating_mul(u64::from(found.fragment_size()))
+        blocks.saturating_mul(found.fragment_size())
     });
     let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
     let mut lines = segments.lines();

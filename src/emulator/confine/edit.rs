@@ -1,4 +1,4 @@
-//! The text editor, working where a command would: after confinement, from the home directory.
+//! The text editor. It works under the same confinement as a command, and from the home directory.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::script::Edit;
 
-/// Larger files are not for a text editor.
+/// The largest file that the text editor reads, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Lines shown of one file or directory.
+/// The most lines of one file or directory that are shown.
 const MAX_LINES: usize = 10_000;
 
 /// What a text-editor call did: the `content` of `text_editor_code_execution_tool_result`.
@@ -32,7 +32,7 @@ pub enum EditOutcome {
     /// Whether the file was there before.
     #[serde(rename = "text_editor_code_execution_create_result")]
     Create { is_file_update: bool },
-    /// Where the change is, and its lines with `-`, `+` or a space before them.
+    /// Where the change is, and its lines, each after `-`, `+` or a space.
     #[serde(rename = "text_editor_code_execution_str_replace_result")]
     Replace {
         old_start: Option<u64>,
@@ -43,7 +43,7 @@ pub enum EditOutcome {
     },
 }
 
-/// What came of an edit.
+/// What an edit changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Edited {
     Done(EditOutcome),
@@ -165,7 +165,7 @@ fn replace(path: &Path, old: &str, new: &str) -> Result<EditOutcome, Problem> {
 /// Lines of context around a change (`docs/protocol.md#code-results`).
 const CONTEXT: usize = 3;
 
-/// Describes the lines from the first that differs to the last, with some around them.
+/// Describes the lines from the first difference to the last, with some lines around them.
 fn difference(before: &str, after: &str) -> EditOutcome {
     let old: Vec<&str> = before.lines().collect();
     let new: Vec<&str> = after.lines().collect();
@@ -206,7 +206,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     fs::read(path).map_err(|error| problem(path, &error))
 }
 
-/// Refuses what would block or never end, such as a pipe.
+/// Refuses what would block or never end, for example a pipe.
 fn plain_file(path: &Path) -> Result<(), Problem> {
     let meta = fs::metadata(path).map_err(|error| problem(path, &error))?;
     let refuse = |why: &str| Problem {

@@ -1,12 +1,12 @@
-//! What a command finds: directories, variables, its shell. Built from nothing.
+//! The surroundings of a command: directories, variables, shell. Nothing is taken from the parent.
 
 use std::path::Path;
 use std::process::Command;
 
 use super::Interpreter;
 
-/// The directories of a container, and whether a command may only read them. Beside them lie
-/// `tmp`, which is `/tmp` where there is a root of its own, and those of the asking side.
+/// The directories of a container, and for each whether a command may only read it. Beside them are
+/// `tmp`, which is `/tmp` if the command has its own root, and the directories of the asking side.
 pub(super) const DIRECTORIES: [(&str, bool); 6] = [
     ("home", false),
     ("output", false),
@@ -31,7 +31,7 @@ pub(super) fn repl(python: &Interpreter) -> Command {
     command
 }
 
-/// Gives the command its environment and nothing else.
+/// Gives the command this environment and nothing else.
 pub(super) fn clothe(
     mut command: Command,
     base: &Path,
@@ -52,7 +52,8 @@ pub(super) fn clothe(
         ]
         .map(Into::into),
     );
-    // A path with a colon in it cannot be in PATH: the shims still reach the interpreter.
+    // PATH cannot hold a path that has a colon in it. The interpreter is still found, through the
+    // shims.
     path.retain(|path| !path.to_string_lossy().contains(':'));
     let path = std::env::join_paths(path).unwrap_or_else(|_| "/usr/bin:/bin".into());
     let tmp = if private_root {
@@ -76,14 +77,15 @@ pub(super) fn clothe(
         .env("TERM", "dumb")
         .env("LANG", "C.UTF-8")
         .env("TZ", "UTC")
-        // One processor, as in the real sandbox, and few threads against the limit.
+        // One processor, as in the real sandbox, and few threads, because they count against the
+        // limit.
         .env("OMP_NUM_THREADS", "1")
         .env("OPENBLAS_NUM_THREADS", "1")
         .env("MKL_NUM_THREADS", "1")
         .env("LOKY_MAX_CPU_COUNT", "1")
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTHONNOUSERSITE", "1")
-        // Without a network, fail at once rather than after five attempts.
+        // There is no network: fail at once, not after five attempts.
         .env("PIP_RETRIES", "0")
         .env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     command

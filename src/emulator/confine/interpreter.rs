@@ -1,12 +1,12 @@
-//! Which Python a container has, and which directories it needs.
+//! Which Python a container has, and which directories that Python needs.
 //!
-//! Found by looking at files, never by running anything: the links from the given path to the
-//! real binary, and `pyvenv.cfg`.
+//! Both are found by looking at files, never by running anything: the links from the given path to
+//! the real binary, and `pyvenv.cfg`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where a Python is when none is named.
+/// Where Python is looked for if none is given.
 const STANDARD: [&str; 4] = [
     "/usr/local/bin/python3",
     "/usr/bin/python3",
@@ -14,10 +14,11 @@ const STANDARD: [&str; 4] = [
     "/run/current-system/sw/bin/python3",
 ];
 
-/// More links than this are a loop.
+/// If there are more links than this, they form a loop.
 const MAX_LINKS: usize = 16;
 
-/// Parts of a Python's prefix: never the whole of it, for the prefix of `~/bin/python3` is home.
+/// The parts of a Python's prefix that are made visible. Never the whole prefix, because that of
+/// `~/bin/python3` is the home directory.
 const PARTS: [&str; 8] = [
     "bin",
     "etc",
@@ -32,9 +33,10 @@ const PARTS: [&str; 8] = [
 /// A Python interpreter.
 #[derive(Debug, Clone)]
 pub(crate) struct Interpreter {
-    /// As given: a virtual environment is recognised by this path, not by what it links to.
+    /// The path as given. Python recognises a virtual environment by this path, not by the file
+    /// that it links to.
     pub(crate) path: PathBuf,
-    /// What it reads, and under which path.
+    /// What the interpreter reads, and the path under which it expects it.
     pub(super) directories: Vec<(PathBuf, PathBuf)>,
 }
 
@@ -61,7 +63,7 @@ fn directories(python: &Path) -> Vec<(PathBuf, PathBuf)> {
             let Ok(real) = path.canonicalize() else {
                 continue;
             };
-            // `/usr` is there in any case, and a link within a prefix is part of it.
+            // `/usr` is always visible, and a link within a prefix belongs to the prefix.
             let known = |path: &Path| {
                 path.starts_with("/usr") || found.iter().any(|(_, to)| path.starts_with(to))
             };
@@ -77,7 +79,8 @@ fn directories(python: &Path) -> Vec<(PathBuf, PathBuf)> {
     found
 }
 
-/// Returns the prefix of every binary on the way, and of those that a `pyvenv.cfg` names.
+/// Returns the prefix of every binary on the way from the given path to the real one, and the
+/// prefixes that a `pyvenv.cfg` names.
 fn prefixes(python: &Path) -> Vec<PathBuf> {
     let mut prefixes: Vec<PathBuf> = Vec::new();
     let mut binaries = vec![python.to_owned()];

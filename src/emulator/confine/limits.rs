@@ -1,23 +1,25 @@
-//! Resource limits of one process; the sums over a call are the supervisor's.
+//! The resource limits of one process. The supervisor limits the sum over a call.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::Job;
 use super::report::WhyNot;
 
-/// Address space beyond the memory limit: libraries reserve far more than they touch.
+/// How much more address space than memory a process may have: libraries reserve far more than they
+/// use.
 const RESERVED_BYTES: u64 = 3 << 30;
 
-/// Processes allowed to the user for each of the call's: the supervisor counts exactly, this only
-/// holds a bomb until it does.
+/// How many processes the user may have for each process that the call may have. The supervisor
+/// counts exactly; this limit only slows a fork bomb until the supervisor acts.
 #[cfg(target_os = "linux")]
 const SLACK: u64 = 4;
 
 /// Open files and sockets of one process.
 const OPEN_FILES: u64 = 1024;
 
-/// Lowers the limits, never raises one. `alone`: in a process namespace, where ending process 1
-/// ends everything; elsewhere a limit on the user's processes must hold until the supervisor acts.
+/// Lowers the limits and never raises one. `alone` says that there is a process namespace, in which
+/// the end of process 1 ends everything. Elsewhere a limit on the user's processes has to hold
+/// until the supervisor acts.
 pub(super) fn set(job: &Job, alone: bool) -> Result<(), WhyNot> {
     let limits = [
         ("core", Resource::RLIMIT_CORE, 0),
@@ -44,7 +46,7 @@ fn lower(name: &str, resource: Resource, wanted: u64) -> Result<(), WhyNot> {
     lowered.map_err(|error| WhyNot::step(name, error))
 }
 
-/// The system counts all processes of the user, so what runs already comes on top.
+/// The system counts all processes of the user, so those that already run are added to the limit.
 #[cfg(target_os = "linux")]
 fn processes(job: &Job) -> Result<(), WhyNot> {
     let others = super::tree::threads_of_our_user();

@@ -1,5 +1,5 @@
-//! What the confined side tells the asking side: one JSON value a line, in a file opened before
-//! anything is given up.
+//! What the confined side tells the asking side: one JSON value in each line, in a file that is
+//! opened before any right is given up.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -9,25 +9,25 @@ use serde::{Deserialize, Serialize};
 
 use super::super::protection::Protection;
 
-/// The protection that a process namespace gives.
+/// The protection that comes from a process namespace.
 pub(crate) const PROCESSES: &str = "no access to other processes";
 
 /// A line of the report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Line {
-    /// What holds, before anything is started.
+    /// What holds, written before anything is started.
     Protections(Vec<Protection>),
-    /// The command runs.
+    /// The command is running.
     Started,
-    /// Namespaces half work: ask again without them.
+    /// Namespaces work only in part: the call must be tried again without them.
     Stuck(String),
     /// The command cannot be started.
     Refused(String),
-    /// The supervisor ended the command, and why.
+    /// The supervisor has ended the command, for this reason.
     Ended(String),
 }
 
-/// The open report. Without one the asking side takes the call for one that never started.
+/// The open report. If the file stays empty, the asking side concludes that the call never started.
 #[derive(Debug)]
 pub(super) struct Report {
     file: Option<File>,
@@ -50,24 +50,24 @@ impl Report {
 /// Why a mechanism does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WhyNot {
-    /// The asking side did not want it.
+    /// The asking side did not want the mechanism.
     #[error("not used")]
     NotUsed,
-    /// It works in namespaces only, and there are none.
+    /// The mechanism works only in namespaces, and there are none.
     #[error("needs namespaces")]
     NeedsNamespaces,
-    /// The system has nothing of the kind.
+    /// The system has no such mechanism.
     #[error("{0}")]
     System(&'static str),
     /// The system refused a step.
     #[error("{what}: {reason}")]
     Step {
-        /// Which.
+        /// Which step.
         what: String,
-        /// Its reason.
+        /// The reason that the system gave.
         reason: String,
     },
-    /// The system refused it as a whole.
+    /// The system refused the whole mechanism.
     #[error("{0}")]
     Refused(String),
 }
@@ -82,7 +82,7 @@ impl WhyNot {
     }
 }
 
-/// Which mechanism worked, and why the others did not.
+/// Which mechanisms work, and why the others do not.
 pub(super) struct Found {
     pub(super) namespaces: Result<(), WhyNot>,
     pub(super) root: Result<(), WhyNot>,
@@ -92,7 +92,7 @@ pub(super) struct Found {
     pub(super) calls: Result<(), WhyNot>,
 }
 
-/// Translates mechanisms into what they protect.
+/// Says which protections these mechanisms give.
 pub(super) fn protections(found: &Found) -> Vec<Protection> {
     let missing = |what: &str, why: &Result<(), WhyNot>| {
         why.as_ref().err().map(|why| format!("{what}: {why}"))

@@ -1,8 +1,8 @@
 //! A root directory that holds what a command may see and nothing else.
 //!
-//! System directories and the interpreter's are bound at their own paths, read only; the
-//! container's directories lie below `/sandbox`, so paths in answers are the same on every
-//! machine; `/tmp` is the container's. What is not bound does not exist.
+//! System directories and those of the interpreter are mounted at their own paths, read only. The
+//! container's directories are below `/sandbox`, so the paths in answers are the same on every
+//! machine. `/tmp` belongs to the container. Everything else does not exist there.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,8 +19,8 @@ use super::{Interpreter, Job};
 /// Where the container's directories are.
 const BASE: &str = "/sandbox";
 
-/// What programs need of the system: bound as it is; the linked ones (`/bin` → `usr/bin`) are linked
-/// again.
+/// What programs need of the system. Directories are mounted as they are; links (`/bin` →
+/// `usr/bin`) are made again.
 pub(super) const SYSTEM: [&str; 10] = [
     "/usr",
     "/bin",
@@ -34,7 +34,7 @@ pub(super) const SYSTEM: [&str; 10] = [
     "/sys/devices/system",
 ];
 
-/// Parts of `/etc` that programs look for, none of them private.
+/// The parts of `/etc` that programs read; none of them is private.
 pub(super) const ETC: [&str; 25] = [
     "alternatives",
     "bash.bashrc",
@@ -57,7 +57,7 @@ pub(super) const ETC: [&str; 25] = [
     "protocols",
     "redhat-release",
     "services",
-    // Not `ssl/private`.
+    // `ssl/private` is left out.
     "ssl/certs",
     "ssl/openssl.cnf",
     "terminfo",
@@ -110,12 +110,12 @@ impl Root {
             self.bind(&job.root.join(name), &to, read_only)?;
         }
         self.dev()?;
-        // Nothing below is changed by this: it is the skeleton that becomes read only.
+        // This makes only the skeleton read only. The mounts below it do not change.
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         self.read_only(&self.at, flags)
     }
 
-    /// Makes this the root; the old one is gone for good.
+    /// Makes this directory the root. The old root cannot be reached any more.
     fn pivot(&self) -> Step {
         attempt("chdir", chdir(&self.at))?;
         attempt("pivot_root", pivot_root(".", "."))?;
@@ -153,7 +153,7 @@ impl Root {
             match fs::metadata(&from) {
                 Ok(meta) if meta.is_dir() => self.bind(&from, &from, true)?,
                 Ok(meta) if meta.is_file() => {
-                    // An unreadable one is as good as none.
+                    // A directory that cannot be read is left out, as if it did not exist.
                     let _skipped = fs::copy(&from, etc.join(&name));
                 }
                 _ => {}
@@ -165,7 +165,8 @@ impl Root {
         Ok(())
     }
 
-    /// Mounts a `/proc` that shows only our processes; the parent's where that is refused.
+    /// Mounts a `/proc` that shows only our processes. If that is refused, mounts the `/proc` of
+    /// the parent.
     fn proc(&self) -> Step {
         let to = self.inside(Path::new("/proc"));
         fs::create_dir_all(&to).map_err(named(&to))?;
@@ -210,7 +211,7 @@ impl Root {
         if !read_only {
             return Ok(());
         }
-        // A user namespace may not take away what the mount already forbids.
+        // A user namespace must keep the restrictions that the mount already has.
         let set = statvfs(&to).map(|stat| stat.flags()).unwrap_or_default();
         let mut flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         for (has, keep) in [

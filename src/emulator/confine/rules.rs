@@ -1,4 +1,4 @@
-//! Landlock: what may be read, what may be written, nothing else; no TCP at all.
+//! Landlock: rules for what may be read and written; nothing else can be opened, and TCP is closed.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use super::environment::DIRECTORIES;
 use super::report::WhyNot;
 use super::root::{DEVICES, ETC, SYSTEM};
 
-/// The newest rules we ask for; an older system gives what it has.
+/// The newest rules that are asked for. An older system applies those that it has.
 const NEWEST: ABI = ABI::V10;
 
 /// Restricts this process and all its children for good.
@@ -26,7 +26,7 @@ pub(super) fn restrict(
         read.push("/".into());
     } else {
         read.extend(SYSTEM.map(PathBuf::from));
-        // A private root has one of its own.
+        // A private root has its own `/tmp`.
         read.push("/proc".into());
         read.extend(ETC.map(|name| Path::new("/etc").join(name)));
         read.extend(["/etc/passwd", "/etc/group", "/etc/hosts"].map(PathBuf::from));

@@ -1,5 +1,5 @@
-//! Starts the command and ends it: when it is done, when it takes too much, when nobody is left
-//! who asked for it.
+//! Starts the command. Ends it if it is done, if it uses too much, or if whoever asked for it is
+//! gone.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -16,13 +16,13 @@ use nix::unistd::Pid;
 use super::report::{Line, Report};
 use super::{Job, REFUSED, Task};
 
-/// How often a busy command is looked at. A fork bomb makes a few hundred processes meanwhile.
+/// How often a busy command is checked. In that time a fork bomb makes a few hundred processes.
 const WATCH: Duration = Duration::from_millis(50);
 
-/// How often a quiet one is.
+/// How often a quiet command is checked.
 const QUIET_WATCH: Duration = Duration::from_millis(200);
 
-/// How often an interpreter is that waits for its next cell: it costs next to nothing.
+/// How often an interpreter that waits for its next cell is checked: it uses almost nothing.
 const IDLE_WATCH: Duration = Duration::from_secs(1);
 
 /// The exit code of a command that was ended: 128 + SIGKILL.
@@ -31,9 +31,9 @@ const KILLED: u8 = 137;
 enum Event {
     /// The command is done.
     Exited(u8),
-    /// A request came: look closely again.
+    /// A request came in: the command is checked often again.
     Asked,
-    /// Standard input closed: whoever asked is gone or has changed their mind.
+    /// Standard input closed: whoever asked is gone or does not want the call any more.
     Alone,
 }
 
@@ -49,8 +49,8 @@ pub(super) fn inner_process(job: &Path) -> std::io::Result<u8> {
     Ok(u8::try_from(code).unwrap_or(KILLED))
 }
 
-/// Runs the command to its end. `alone`: this is process 1 of its namespace, so everything else
-/// ends when it returns; otherwise what is left is looked for and ended here.
+/// Runs the command to its end. If `alone`, this is process 1 of its namespace, so everything else
+/// ends when it returns. If not, the processes that are left are searched for and ended here.
 /// `base` is the container's directory as it is seen here.
 pub(super) fn run(
     mut command: Command,
@@ -76,7 +76,7 @@ pub(super) fn run(
     let stdin = child.stdin.take();
     let (events, received) = sync_channel(4);
     let owner = events.clone();
-    // Neither thread is joined: both end with the process.
+    // Neither thread is joined, because both end with the process.
     thread::spawn(move || listen(stdin, &owner));
     thread::spawn(move || reap(pid, &events));
     let mut watch = Watch::new(job, base);
@@ -99,7 +99,7 @@ pub(super) fn run(
     code
 }
 
-/// Waits for standard input to close; passes on what comes before.
+/// Waits until standard input closes; passes on what comes before that.
 fn listen(mut child: Option<ChildStdin>, events: &SyncSender<Event>) {
     let mut stdin = std::io::stdin().lock();
     let mut buffer = [0; 1024];
@@ -119,7 +119,7 @@ fn listen(mut child: Option<ChildStdin>, events: &SyncSender<Event>) {
     let _already_done = events.send(Event::Alone);
 }
 
-/// Reaps every orphan until the command itself is done.
+/// Reaps orphans until the command itself is done.
 fn reap(command: i32, events: &SyncSender<Event>) {
     let is_it = |pid: Pid| pid.as_raw() == command;
     let code = loop {
@@ -135,7 +135,8 @@ fn reap(command: i32, events: &SyncSender<Event>) {
         }
     };
     let _already_alone = events.send(Event::Exited(code));
-    // What is left becomes ours when its parents end, and must not stay as zombies.
+    // When a parent ends, its children become ours. They have to be reaped, or they stay as
+    // zombies.
     while !matches!(waitpid(None, None), Err(Errno::ECHILD)) {}
 }
 
@@ -165,7 +166,7 @@ impl Watch {
         }
     }
 
-    /// Looks at what the command uses; returns why it must end.
+    /// Checks what the command uses; returns why it must end, if it must.
     #[cfg(target_os = "linux")]
     fn look(&mut self) -> Option<String> {
         let usage = super::tree::usage();
@@ -201,7 +202,7 @@ impl Watch {
         }
     }
 
-    /// Nothing tells here what a tree of processes uses.
+    /// Without `/proc` there is no way to know what the processes use.
     #[cfg(not(target_os = "linux"))]
     fn look(&mut self) -> Option<String> {
         self.interval = self.longest;

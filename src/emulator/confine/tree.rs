@@ -1,4 +1,4 @@
-//! The processes of a call: everything that descends from this one, as `/proc` tells.
+//! The processes of a call: all descendants of this process, found in `/proc`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,13 +9,13 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, getpgid, getpgrp};
 
-/// Between two rounds of ending what is left.
+/// How long to wait between two rounds of ending processes.
 const ROUND: Duration = Duration::from_millis(1);
 
 /// What the processes use together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Usage {
-    /// Threads of all processes, without ours.
+    /// The threads of all processes except ours.
     pub(super) threads: u32,
     pub(super) memory_bytes: u64,
     pub(super) pids: Vec<i32>,
@@ -23,7 +23,7 @@ pub(super) struct Usage {
 
 /// Looks at all descendants of this process.
 pub(super) fn usage() -> Usage {
-    // Not our own idea of our id: `/proc` may belong to another process namespace.
+    // The id comes from `/proc`, which may belong to another process namespace than ours.
     let me = fs::read_link("/proc/self").ok();
     let me = me.and_then(|path| path.to_str()?.parse::<i32>().ok());
     let Some(me) = me else {
@@ -52,12 +52,13 @@ pub(super) fn usage() -> Usage {
     usage
 }
 
-/// Ends all descendants, as often as new ones appear, until none is left. They must be in our
-/// process namespace.
+/// Ends all descendants. New ones may appear, so this is repeated until none is left. They must be
+/// in our process namespace.
 ///
-/// Groups go first: the system ends a group in one step, so no member can fork in between, while
-/// a bomb makes processes faster than they can be ended one by one. The command's own group is
-/// the likeliest, and costs no search.
+/// Process groups are ended first. The system ends a group in one step, so that no member can fork
+/// while it happens; a fork bomb makes processes faster than they can be ended one by one. The
+/// command's own group is tried before all others, because most processes are in it and it need not
+/// be searched for.
 pub(super) fn end(command: i32) {
     let _gone_already = killpg(Pid::from_raw(command), Signal::SIGKILL);
     let ours = getpgrp();
@@ -102,7 +103,7 @@ struct Process {
     memory_bytes: u64,
 }
 
-/// Reads one process; `None` when it is gone or only waits to be reaped.
+/// Reads one process; `None` if it is gone or only waits to be reaped.
 fn process(pid: i32) -> Option<Process> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let mut process = Process {

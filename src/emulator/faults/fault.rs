@@ -1,4 +1,4 @@
-//! A fault as data: what happens, where, how often, and whom it strikes.
+//! A fault as data: what happens, where, how often, and to which requests.
 
 use serde_json::Value;
 
@@ -35,45 +35,45 @@ pub enum FaultKind {
     Chunks(Chunking),
     /// How characters beyond U+FFFF are written.
     Surrogates,
-    /// A header that is not known here; other requests are not struck.
+    /// A request with this header is refused or loses the header. Other requests are not struck.
     UnknownBeta {
         /// The name in `anthropic-beta`.
         beta: String,
-        /// Dropped in place of refused.
+        /// Whether the header is dropped; if not, the request is refused.
         ignored: bool,
     },
     /// The request's container has expired.
     ExpireContainer(Told),
-    /// An `error` event in place of the stream's first.
+    /// An `error` event in place of the first event of the stream.
     FirstEvent {
         /// `error.type`.
         kind: String,
-        /// `error.message`; the usual one of the type when `None`.
+        /// `error.message`; if `None`, the usual message of the type.
         message: Option<String>,
     },
-    /// Something in the request is refused, whatever else it holds; others are not struck.
+    /// A request that holds this is refused, whatever else it holds. Other requests are not struck.
     Refuse(Refused),
-    /// The account is another organization's from here on.
+    /// From here on the account belongs to another organization.
     OtherOrganization,
-    /// Generated text in place of a script's.
+    /// Generated text in place of the text of a script.
     Deltas(Deltas),
 }
 
 /// How a client learns that a container has expired (`docs/protocol.md#expired-sandbox`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Told {
-    /// By the first event of a stream; by a 404 without one.
+    /// By the first event of a stream. If the response is not streamed, by a 404.
     #[default]
     Event,
     /// By a 404.
     NotFound,
     /// By a 500 that says nothing.
     Internal,
-    /// By the results of steps in it.
+    /// By the results of the steps that use the container.
     Result,
 }
 
-/// What is refused wherever it is found.
+/// What is refused, wherever in a request it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// Thinking in the history.
@@ -101,14 +101,14 @@ pub struct Refusal {
     pub message: Option<String>,
     /// `error.details.error_code`.
     pub error_code: Option<String>,
-    /// A body that is not JSON, as a proxy sends.
+    /// A body that is not JSON, as a proxy sends it.
     pub body: Option<String>,
 }
 
-/// Where in the stream.
+/// Where in the stream the fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
-    /// In a script: where it stands.
+    /// In a script: at its place there.
     Here,
     /// After so many events of any kind.
     Events(u64),
@@ -119,9 +119,9 @@ pub enum At {
 /// What happens in the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Disturbance {
-    /// It ends.
+    /// The stream ends.
     Cut {
-        /// As a complete HTTP response, not as a broken connection.
+        /// Whether it ends like a complete HTTP response. If not, like a broken connection.
         clean: bool,
     },
     /// An `error` event, then the end.
@@ -133,10 +133,10 @@ pub enum Disturbance {
     },
     /// Silence.
     Stall {
-        /// Milliseconds; for ever when `None`.
+        /// For so many milliseconds; for ever if `None`.
         ms: Option<u64>,
     },
-    /// Silence until [`Faults::open_gate`](super::Faults::open_gate).
+    /// Silence until [`Faults::open_gate`](super::Faults::open_gate) is called.
     Gate {
         /// The gate's name.
         name: String,
@@ -150,9 +150,9 @@ pub enum Disturbance {
 /// How a stream is cut into writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chunking {
-    /// So many bytes each, across events.
+    /// Pieces of this many bytes, across the borders of events.
     Size(usize),
-    /// Within every character of several bytes.
+    /// A cut within every character that has several bytes.
     SplitUtf8,
 }
 
@@ -163,11 +163,11 @@ pub struct Deltas {
     pub count: u64,
     /// Bytes of text in each.
     pub size: usize,
-    /// Milliseconds from one to the next; 0 for as fast as they are read.
+    /// Milliseconds between two of them; 0 sends them as fast as the client reads.
     pub every_ms: u64,
 }
 
-/// A gate's state.
+/// How far a gate has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::emulator) enum Phase {
     Closed,
@@ -186,7 +186,7 @@ impl Fault {
         }
     }
 
-    /// The same fault, striking `times` times.
+    /// Returns the same fault, but it strikes `times` times.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = times;
@@ -194,7 +194,7 @@ impl Fault {
     }
 }
 
-/// What of a request decides whether a fault strikes it.
+/// The parts of a request that decide whether a fault strikes it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::emulator) struct Sent<'a> {
     pub(in crate::emulator) betas: &'a [String],
@@ -203,7 +203,8 @@ pub(in crate::emulator) struct Sent<'a> {
 }
 
 impl FaultKind {
-    /// The fault as it strikes a request: what is refused is told by its place.
+    /// Returns the fault in the form in which it strikes this request: if something is refused, the
+    /// error names the place.
     pub(in crate::emulator) fn on(self, sent: &Sent<'_>) -> Self {
         match self {
             Self::Refuse(what) => Self::Status(Refusal {
@@ -215,7 +216,7 @@ impl FaultKind {
         }
     }
 
-    /// Whether a request can be struck at all.
+    /// Whether the fault can strike this request at all.
     pub(in crate::emulator) fn concerns(&self, sent: &Sent<'_>) -> bool {
         match self {
             Self::UnknownBeta { beta, .. } => sent.betas.contains(beta),
@@ -230,7 +231,7 @@ impl FaultKind {
 }
 
 impl Refused {
-    /// What the API says to this body.
+    /// The text with which the API refuses this body.
     fn text(self, body: &Value) -> String {
         match self {
             Self::Thinking => {
@@ -246,7 +247,7 @@ impl Refused {
     }
 }
 
-/// Where a block of an answer has a key that no published type has.
+/// Finds a key, in a block of an answer, that no published type has; returns its place.
 fn unknown_key(body: &Value) -> Option<String> {
     const KEY: &str = "abort_reason";
     let messages = body.get("messages")?.as_array()?.iter().enumerate();
@@ -277,7 +278,7 @@ fn thinks(body: &Value) -> bool {
 }
 
 impl Refusal {
-    /// The error this stands for.
+    /// The error that this fault sends.
     pub(in crate::emulator) fn error(&self) -> ApiError {
         let mut error = ApiError::status(self.status, self.message.clone());
         if let Some(code) = &self.error_code {
@@ -297,12 +298,12 @@ impl Refusal {
     }
 }
 
-/// The faults one request takes.
+/// The faults that one request takes.
 #[derive(Debug, Clone, Default)]
 pub(in crate::emulator) struct Taken(pub(in crate::emulator) Vec<FaultKind>);
 
 impl Taken {
-    /// Takes what strikes a request to `path` from the armed ones.
+    /// Takes, from the armed faults, those that strike a request to `path`.
     pub(in crate::emulator) fn from(armed: &mut Vec<Fault>, path: &str, sent: &Sent<'_>) -> Self {
         let mut taken: Vec<FaultKind> = Vec::new();
         for fault in armed.iter_mut() {

@@ -1,6 +1,7 @@
-//! The handle on a running backend's faults, and the gates a stream stands before.
+//! The handle to a running backend's faults, and the gates that hold a stream.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -8,7 +9,7 @@ use super::fault::{Fault, Phase};
 use crate::emulator::error::ApiError;
 use crate::emulator::state::{Recorded, Shared};
 
-/// The Rust handle: arms faults, opens gates, reads the requests received.
+/// The Rust handle: arms faults, opens gates, reads the requests that were received.
 #[derive(Debug, Clone)]
 pub struct Faults {
     shared: Shared,
@@ -47,7 +48,7 @@ impl Faults {
         cleared.await.map_err(|_| Ended)
     }
 
-    /// Waits until a response stands before the gate. The caller sets the limit.
+    /// Waits until a response has reached the gate. The caller limits the wait.
     ///
     /// # Errors
     /// When the server has ended.
@@ -57,7 +58,8 @@ impl Faults {
         reached.map(|_| ()).map_err(|_| Ended)
     }
 
-    /// Lets the response behind the gate go on; a gate not reached yet will not hold.
+    /// Lets the response at the gate go on. If no response is there yet, the gate will not hold the
+    /// next one.
     ///
     /// # Errors
     /// When the server has ended.
@@ -72,7 +74,8 @@ impl Faults {
         opened.await.map_err(|_| Ended)
     }
 
-    /// Returns the requests received, oldest first (the last 500, less of long ones).
+    /// Returns the requests that were received, oldest first: the last 500, or fewer if they are
+    /// long.
     ///
     /// # Errors
     /// When the server has ended.
@@ -99,7 +102,8 @@ fn gate_of(gates: &mut HashMap<String, watch::Sender<Phase>>, name: &str) -> wat
         .clone()
 }
 
-/// Stands before a gate until it is opened; one that is open already lets pass once.
+/// Waits at a gate until it is opened. If it is open already, passes at once, and the gate is
+/// closed again.
 pub(in crate::emulator) async fn stand_before(shared: &Shared, name: &str) -> Result<(), ApiError> {
     let owned = name.to_owned();
     let gate = shared
@@ -114,13 +118,23 @@ pub(in crate::emulator) async fn stand_before(shared: &Shared, name: &str) -> Re
         })
         .await?;
     if let Some(mut gate) = gate {
-        // An error means the gate is gone with the server; the stream ends with it.
+        // An error means that the gate is gone with the server. The stream ends with it too.
         let _ = gate.wait_for(|phase| *phase == Phase::Open).await;
     }
     Ok(())
 }
 
-/// Strikes a fault written in a script: true while it has struck fewer than its `times`.
+/// Waits as long as a fault says. This is real time, whatever clock the backend was given, because
+/// the client that has to notice it waits in real time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "edge: a fault takes as long for the client as it says"
+)]
+pub(in crate::emulator) async fn pause(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+/// Returns whether a fault in a script strikes now, which it does `times` times, and counts it.
 pub(in crate::emulator) async fn strikes(
     shared: &Shared,
     place: String,

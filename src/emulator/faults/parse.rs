@@ -1,37 +1,37 @@
-//! Reading a fault: JSON from the control endpoint, `name=value` words from a script.
+//! Reads a fault: JSON from the control endpoint, `name=value` words from a script.
 
 use serde_json::{Map, Value};
 
 use super::fault::{At, Chunking, Deltas, Disturbance, Fault, FaultKind, Refusal, Refused, Told};
 
-/// The header that `unknown_beta` is about unless it says so.
+/// The header that `unknown_beta` refuses if none is given.
 const INLINE_TOOLS: &str = "inline-tools-2026-09-15";
 
 /// Why a fault cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
-    /// It is no object.
+    /// The fault is not an object.
     #[error("a fault is an object")]
     NoObject,
     /// A field is missing.
     #[error("the fault needs `{0}`")]
     Missing(&'static str),
-    /// Nothing says what happens.
+    /// No field says what happens.
     #[error("a fault needs a `kind`")]
     NoKind,
-    /// An error without its status.
+    /// An error has no status.
     #[error("a `status` fault needs a `status`")]
     NoStatus,
-    /// A gate without a name.
+    /// A gate has no name.
     #[error("a gate needs a `name`")]
     NoGate,
-    /// No way to tell that a container has expired.
+    /// There is no such way to tell that a container has expired.
     #[error("an expired container is not told by `{0}`")]
     UnknownTold(String),
-    /// A word of a script is no pair.
+    /// A word of a script is not a `name=value` pair.
     #[error("`{0}` in a fault is not `name=value`")]
     NoPair(String),
-    /// A field has another type.
+    /// A field has the wrong type.
     #[error("`{name}` must be {what}")]
     Type {
         /// The field.
@@ -39,19 +39,19 @@ pub enum FaultError {
         /// What it must be.
         what: &'static str,
     },
-    /// The status is not that of an error.
+    /// The status is not one of an error.
     #[error("`{0}` is not an HTTP error status")]
     Status(u64),
-    /// Neither way of cutting is given.
+    /// Nothing says how the stream is cut.
     #[error("`chunks` needs a `size` in bytes, or `split_utf8`")]
     Chunks,
-    /// Two places in the stream.
+    /// Two places in the stream are given.
     #[error("either `after_events` or `after_deltas`, not both")]
     TwoPlaces,
-    /// No such kind.
+    /// There is no fault of this kind.
     #[error("there is no fault `{0}`")]
     UnknownKind(String),
-    /// The kind has no such field.
+    /// A fault of this kind has no such field.
     #[error("this fault has no field `{0}`")]
     UnknownField(String),
 }

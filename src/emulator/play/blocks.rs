@@ -1,4 +1,4 @@
-//! Playing what is not prose: tool calls, and blocks a script gives as JSON.
+//! Plays everything that is not prose: tool calls, and blocks that a script gives as JSON.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ impl Player {
         self.opening.request.format.as_ref()?.get("schema")
     }
 
-    /// Says a script's structured result, once it is known to fit.
+    /// Sends the structured result of a script, once it is known to fit the schema.
     pub(super) async fn result(&mut self, text: &str, place: &str) -> Result<Next, Over> {
         let text = self.filled(text).await;
         let Some(schema) = self.schema() else {
@@ -49,7 +49,7 @@ impl Player {
         }
     }
 
-    /// A call of the code execution tool, really carried out.
+    /// Plays a call of the code execution tool, which is really run.
     pub(super) async fn step(&mut self, call: Call) -> Result<Next, Over> {
         let tool = Tool::of(&self.opening.request);
         let Some(call) = tool.and_then(|tool| tool.adapt(call.clone())) else {
@@ -66,7 +66,7 @@ impl Player {
         self.carried(&call, &id).await
     }
 
-    /// Carries a call out and says what came of it: a result, or calls of its code.
+    /// Runs a call and sends what it led to: a result, or calls that its code makes.
     async fn carried(&mut self, call: &Call, id: &str) -> Result<Next, Over> {
         let result = match self.carry_out(call, id).await? {
             Came::Result(result) => result,
@@ -76,7 +76,7 @@ impl Player {
         Ok(Next::Part)
     }
 
-    /// Says what came of a call.
+    /// Sends what a call led to.
     pub(super) async fn say_result(&mut self, result: &Value) -> Result<(), Over> {
         self.opening.usage.read_result(usage::of_block(result));
         self.whole(result).await?;
@@ -85,7 +85,7 @@ impl Player {
         Ok(())
     }
 
-    /// Runs a call while sending pings.
+    /// Runs a call and sends pings meanwhile.
     pub(super) async fn carry_out(&mut self, call: &Call, id: &str) -> Result<Came, Over> {
         let container = match self.opening.container.clone() {
             Some(container) => Ok(container),
@@ -122,8 +122,8 @@ impl Player {
         Ok(result)
     }
 
-    /// Streams a tool call; false when its input does not fit under `max_tokens`. Which calls say
-    /// that the model made them is as recorded (`docs/protocol.md#code-calls`).
+    /// Streams a tool call; returns false if its input does not fit into `max_tokens`. Recordings
+    /// show which calls name the model as their caller (`docs/protocol.md#code-calls`).
     pub(super) async fn call_block(
         &mut self,
         block: &str,
@@ -159,15 +159,15 @@ impl Player {
         Ok(complete)
     }
 
-    /// A call that code made: its whole input comes with its start
+    /// Sends a call that code made. Its start event holds the whole input
     /// (`docs/protocol.md#event-order`).
     pub(super) async fn call_by_code(&mut self, call: &Value) -> Result<(), Over> {
         self.opening.usage.wrote(usage::of_block(call));
         self.whole(call).await
     }
 
-    /// Any block a script holds. Calls of client tools need the tool; what the API would sign or
-    /// number is signed and numbered.
+    /// Sends any block that a script holds. A call of a client tool needs that tool in the request.
+    /// If the API would sign a block or give it an id, this is done here.
     pub(super) async fn block(&mut self, block: &Value) -> Result<Next, Over> {
         let mut block = block.clone();
         let name = text(&block, "name").unwrap_or_default().to_owned();
@@ -230,8 +230,8 @@ impl Player {
         }
     }
 
-    /// Whether a tool may be called: it is in effect, or was withheld until this response's search
-    /// found it.
+    /// Whether a tool may be called: it is in effect, or it was withheld until a search in this
+    /// response found it.
     fn offers(&self, name: &str) -> bool {
         if self.opening.request.chooses("none") {
             return false;
@@ -251,7 +251,7 @@ impl Player {
         }
     }
 
-    /// Sends a block whole, in its start event.
+    /// Sends a whole block in its start event.
     pub(super) async fn whole(&mut self, block: &Value) -> Result<(), Over> {
         self.sink.open(block).await?;
         self.sink.close().await?;

@@ -1,5 +1,5 @@
-//! Programmatic tool calling (`docs/protocol.md#programmatic-calls`): code in the sandbox calls
-//! tools of the client, the turn stops, and the next request's results let the code go on.
+//! Programmatic tool calling (`docs/protocol.md#programmatic-calls`). Code in the sandbox calls
+//! client tools and the turn stops; with the results in the next request the code goes on.
 
 use serde_json::{Value, json};
 
@@ -12,11 +12,11 @@ use crate::emulator::sandbox::ClientCall;
 use crate::emulator::steps::{Call, Came};
 use crate::emulator::stream::Over;
 
-/// How responses name the caller, whichever version the request asked for.
+/// How responses name the caller, for all versions of the tool.
 const CALLER: &str = "code_execution_20260120";
 
 impl Player {
-    /// Says the calls of the code that runs as `id`, and stops.
+    /// Sends the calls of the code that runs as `id`, and stops the turn.
     pub(super) async fn code_calls(
         &mut self,
         calls: &[ClientCall],
@@ -28,8 +28,8 @@ impl Player {
         Ok(Next::Stop(Stop::plain("tool_use")))
     }
 
-    /// Lets code go on that waited for the results at the end of the request, if any did: returns
-    /// what came of it, and the id of the call that runs it.
+    /// If code waits for the results at the end of the request, lets it go on. Returns what it led
+    /// to, and the id of the call that runs it.
     pub(super) async fn resume(&mut self) -> Result<Option<(Came, String)>, Over> {
         let Some(waiting) = waiting(&self.opening.request) else {
             return Ok(None);
@@ -45,8 +45,8 @@ impl Player {
         Ok(Some((came, waiting.id)))
     }
 
-    /// Answers with further calls of code that went on: all of it is in `message_start`, and nothing
-    /// but the end follows (`docs/protocol.md#prefilled-start`).
+    /// Answers with more calls of code that went on. `message_start` holds all of them, and only
+    /// the end of the message follows (`docs/protocol.md#prefilled-start`).
     pub(super) async fn prefilled(mut self, calls: &[ClientCall], id: &str) -> Result<Value, Over> {
         for block in self.blocks_of(calls, id) {
             self.push(block);
@@ -74,11 +74,11 @@ impl Player {
     }
 }
 
-/// Code that waits.
+/// Code that waits for results.
 struct Waiting {
     /// The id of the call that runs it.
     id: String,
-    /// The ids of its own calls, and what it gets for each.
+    /// The ids of the calls that the code made, and the result for each.
     calls: Vec<String>,
     results: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Playing a summary in place of an answer.
+//! Plays a summary in place of an answer.
 
 use serde_json::{Value, json};
 
@@ -9,8 +9,8 @@ use crate::emulator::stream::Over;
 use crate::emulator::usage;
 
 impl Player {
-    /// Sends one `compaction` block, its content by a delta; what it took is in `usage.iterations`
-    /// alone (2.5; 0.2, 12).
+    /// Sends one `compaction` block whose content comes in one delta. The tokens that it took are
+    /// only in `usage.iterations` (`docs/protocol.md#compaction`).
     pub(in crate::emulator) async fn compact(mut self) -> Result<Value, Over> {
         let block = compaction::block(&self.opening.request);
         let start = self.message(&self.opening.usage.of_compaction(None), None, &Value::Null);

@@ -1,4 +1,4 @@
-//! Playing what Claude thinks and says.
+//! Plays what Claude thinks and says.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ impl Player {
         }
         let shown = match self.opening.request.thinking.display {
             Display::Summarized => thought,
-            // Progress notes are what is thought between tool calls.
+            // Thinking between tool calls is sent as progress notes.
             Display::Updates if self.acted => thought,
             Display::Updates | Display::Omitted => "",
         };
@@ -42,7 +42,7 @@ impl Player {
         Ok(Next::Part)
     }
 
-    /// Streams text, until a stop sequence or the limit.
+    /// Streams text until a stop sequence or the token limit.
     pub(super) async fn text(&mut self, text: &str) -> Result<Next, Over> {
         let sequences = self.opening.request.stop_sequences.iter();
         let found = sequences
@@ -92,7 +92,8 @@ impl Player {
         Ok(())
     }
 
-    /// Text without words, as responses do hold it (`docs/protocol.md#blank-text`).
+    /// Sends text without words, because real responses may hold it
+    /// (`docs/protocol.md#blank-text`).
     pub(super) async fn blank(&mut self, text: &str) -> Result<(), Over> {
         self.sink.open(&json!({"type": "text", "text": ""})).await?;
         self.sink
@@ -103,7 +104,7 @@ impl Player {
         Ok(())
     }
 
-    /// Text with its sources, which come before it (`docs/protocol.md#citations`).
+    /// Sends text with its sources, which come before the text (`docs/protocol.md#citations`).
     pub(super) async fn cited(&mut self, text: &str, citations: &[Value]) -> Result<(), Over> {
         self.sink
             .open(&json!({"type": "text", "text": "", "citations": []}))

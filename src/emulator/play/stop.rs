@@ -1,4 +1,4 @@
-//! Why a turn stops, and what comes after a part of it.
+//! Why a turn stops, and what is done after one of its parts.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ pub(super) struct Stop {
     pub(super) details: Value,
 }
 
-/// What comes after a part.
+/// What is done after a part.
 pub(super) enum Next {
     Part,
     Stop(Stop),

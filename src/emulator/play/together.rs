@@ -1,4 +1,4 @@
-//! Steps: what a script's fences call, one after the other or several at once.
+//! Steps: the calls that the fences of a script stand for, one after the other or several at once.
 
 use crate::emulator::id;
 use crate::emulator::script::{self, Edit, Part};
@@ -20,9 +20,9 @@ impl Player {
         })
     }
 
-    /// Calls several steps at once: first all calls, then all results in their order
-    /// (`docs/protocol.md#code-calls`). Returns how many there were; the first part that is no
-    /// command ends them.
+    /// Calls several steps at once: first come all calls, then all results in the same order
+    /// (`docs/protocol.md#code-calls`). The first part that is not a command ends them. Returns how
+    /// many there were.
     pub(super) async fn together<'a>(
         &mut self,
         steps: impl Iterator<Item = &'a Part>,
@@ -31,7 +31,7 @@ impl Player {
         let calls: Vec<Call> = steps
             .map_while(|part| self.call_of(part))
             .map_while(|call| tool.and_then(|tool| tool.adapt(call)))
-            // A cell may wait for tools of the client; it goes alone.
+            // A REPL cell may wait for client tools, so it is played alone.
             .take_while(|call| !matches!(call, Call::Repl(_)))
             .collect();
         let mut called = Vec::new();

@@ -11,8 +11,8 @@ impl Player {
         self.opening.request.code_execution().is_some() && brings_something
     }
 
-    /// Returns the files to put in: an upload block works in its own turn only
-    /// (`docs/protocol.md#files-into-the-sandbox`), so those of earlier turns are not looked at.
+    /// Returns the files to put in. An upload block works only in its own turn
+    /// (`docs/protocol.md#files-into-the-sandbox`), so the blocks of earlier turns are ignored.
     pub(super) fn uploads(&self) -> Vec<File> {
         let messages = self.opening.request.messages.iter().rev();
         let goes_on = |message: &&Message| {

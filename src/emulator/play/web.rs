@@ -1,4 +1,4 @@
-//! Playing searches and fetches: results from the script, limits and domains from the request
+//! Plays searches and fetches: results from the script, limits and domains from the request
 //! (`docs/protocol.md#web-tools`), citations from footnote marks (`docs/protocol.md#citations`).
 
 use base64::Engine as _;
@@ -17,14 +17,14 @@ use crate::emulator::usage;
 
 /// The longest `cited_text`, in characters.
 const MAX_CITED_CHARS: usize = 150;
-/// What newer types mean when `allowed_callers` is not given.
+/// What newer types of the tools mean if `allowed_callers` is not given.
 const BY_CODE: &str = "code_execution_20260120";
 
-/// A page that a turn has seen, and how.
+/// A page that was shown in a turn, and how it was shown.
 #[derive(Debug)]
 pub(super) struct Shown {
     page: Page,
-    /// Its place among the documents of the conversation, when it was read whole.
+    /// Its number among the documents of the conversation, if the whole page was read.
     document: Option<Document>,
 }
 
@@ -36,11 +36,11 @@ struct Document {
     cites: bool,
 }
 
-/// A piece of prose and the sources it names, counted from 1.
+/// A piece of prose and the numbers of the sources that it cites, from 1.
 type Cited<'a> = (&'a str, Vec<usize>);
 
 impl Player {
-    /// A search, with what it finds.
+    /// Plays a search and what it finds.
     pub(super) async fn search(&mut self, query: &str, pages: &[Page]) -> Result<Next, Over> {
         let Some(tool) = self.web_tool("web_search").cloned() else {
             return self
@@ -50,7 +50,7 @@ impl Player {
                 .await;
         };
         let found = if let Some(code) = self.refusal(&tool, "web_search") {
-            // What fails is neither billed nor cited.
+            // A search that fails is not billed and cannot be cited.
             json!({"type": "web_search_tool_result_error", "error_code": code})
         } else {
             self.opening.usage.searched();
@@ -73,7 +73,7 @@ impl Player {
             .await
     }
 
-    /// A page, read whole.
+    /// Plays the fetch of a whole page.
     pub(super) async fn fetch(&mut self, page: &Page) -> Result<Next, Over> {
         let Some(tool) = self.web_tool("web_fetch").cloned() else {
             return self
@@ -108,7 +108,8 @@ impl Player {
             .await
     }
 
-    /// The call and its result; inside code unless the request lets the model call directly.
+    /// Sends the call and its result. They come from code, unless the request lets the model call
+    /// directly.
     async fn web_call(
         &mut self,
         tool: &Value,
@@ -155,7 +156,8 @@ impl Player {
         Ok(Next::Part)
     }
 
-    /// Prose whose footnote marks, `[^1]`, cite the sources shown so far in this turn.
+    /// Sends prose. Its footnote marks, such as `[^1]`, cite the sources that this turn has shown
+    /// so far.
     pub(super) async fn prose(&mut self, prose: &str) -> Result<Next, Over> {
         let cited = marks(prose);
         if self.shown.is_empty() || cited.iter().all(|(_, numbers)| numbers.is_empty()) {
@@ -186,7 +188,7 @@ impl Player {
             .find(|tool| text(tool, "name") == Some(name))
     }
 
-    /// Why a call is refused, as its `error_code`.
+    /// Returns the `error_code` with which a call is refused, if it is.
     fn refusal(&self, tool: &Value, name: &str) -> Option<&'static str> {
         let most = tool.get("max_uses").and_then(Value::as_u64)?;
         let at = self
@@ -221,7 +223,7 @@ impl Player {
             .count()
     }
 
-    /// Whether an address was in the conversation before.
+    /// Whether the conversation named this address before.
     fn is_known(&self, url: &str) -> bool {
         let said = self
             .opening
@@ -242,7 +244,7 @@ fn is_direct(tool: &Value) -> bool {
     }
 }
 
-/// Returns the pages that earlier calls of a turn showed, as far as their results say.
+/// Returns the pages that earlier calls of a turn showed, as far as their results tell.
 pub(super) fn shown_before(request: &Request) -> Vec<Shown> {
     let at = request.messages.iter().rposition(|message| {
         message.role == Role::User && message.blocks.iter().any(|b| kind(b) != "tool_result")
@@ -265,7 +267,7 @@ pub(super) fn shown_before(request: &Request) -> Vec<Shown> {
         .collect()
 }
 
-/// Whether the request's domains let a page through; a domain stands for all below it.
+/// Whether the domains of the request allow a page. A domain includes all below it.
 fn is_open(tool: &Value, url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
@@ -285,12 +287,12 @@ fn is_open(tool: &Value, url: &str) -> bool {
     names("allowed_domains").unwrap_or(true) && !names("blocked_domains").unwrap_or(false)
 }
 
-/// What only the API can read.
+/// Text that only the API could read.
 fn sealed(content: &str) -> String {
     STANDARD.encode(Sha256::digest(content.as_bytes()))
 }
 
-/// What is said of a source: a page that was read is a document.
+/// Returns what a citation says of its source. A page that was read is a document.
 fn citation(shown: &Shown) -> Option<Value> {
     let page = &shown.page;
     let cited: String = page.text.chars().take(MAX_CITED_CHARS).collect();
@@ -307,8 +309,8 @@ fn citation(shown: &Shown) -> Option<Value> {
     })
 }
 
-/// Splits prose at its footnote marks: what a mark follows, back to the sentence's beginning, is
-/// cited; the rest is not.
+/// Splits prose at its footnote marks. A mark cites the text before it, back to the beginning of
+/// the sentence; the other text is not cited.
 fn marks(prose: &str) -> Vec<Cited<'_>> {
     let mut out: Vec<Cited<'_>> = Vec::new();
     let mut rest = prose;
@@ -328,7 +330,7 @@ fn marks(prose: &str) -> Vec<Cited<'_>> {
         }
         let sentence = sentence_start(before);
         let (plain, cited) = before.split_at(sentence);
-        // A block of white space alone is none: it belongs to what follows.
+        // A block must not be white space alone: it is joined to the text that follows.
         if plain.trim().is_empty() {
             out.push((before, numbers));
         } else {
@@ -343,7 +345,8 @@ fn marks(prose: &str) -> Vec<Cited<'_>> {
     out
 }
 
-/// Returns where the last sentence of a text begins: after a line end, or a full stop and a blank.
+/// Returns where the last sentence of a text begins: after a line end, or after a full stop and a
+/// space.
 fn sentence_start(text: &str) -> usize {
     let mut start = 0;
     for (at, c) in text.char_indices() {

@@ -1,4 +1,8 @@
 //! One run of `sandbox-exec`: its pipes, its report, its end.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: makes and removes the files of one call"
+)]
 
 use std::fs::{self, File};
 use std::io;
@@ -14,17 +18,18 @@ use super::super::confine::{Job, Line};
 use super::capture::Capture;
 use super::{CallError, Protections};
 
-/// How long a supervisor may take to end a call before it is killed itself.
+/// How long a supervisor may take to end a call. After that, the supervisor itself is killed.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long output may still come after the supervisor's end: what is in the pipes.
+/// How long output may still come after the end of the supervisor: what is left in the pipes.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// A running call. Dropping it closes the lifeline, which ends everything the call started.
+/// A running call. If it is dropped, its lifeline closes, and this ends everything that the call
+/// started.
 #[derive(Debug)]
 pub(super) struct Call {
     child: Child,
-    /// The supervisor's standard input. While it is open, somebody still wants the call.
+    /// The standard input of the supervisor. While it is open, the call is still wanted.
     lifeline: ChildStdin,
     pub(super) stdout: ChildStdout,
     pub(super) stderr: ChildStderr,
@@ -36,13 +41,13 @@ pub(super) struct Call {
 pub(super) struct Report {
     pub(super) protections: Option<Protections>,
     pub(super) started: bool,
-    /// Namespaces half work.
+    /// Namespaces work only in part.
     pub(super) stuck: bool,
-    /// Why it was not started, or why it was ended.
+    /// Why the call was not started, or why it was ended.
     pub(super) why: Option<String>,
 }
 
-/// The job and the report on disk, removed at the end.
+/// The files of the job and of the report, which are removed at the end.
 #[derive(Debug)]
 struct Files {
     job: PathBuf,
@@ -57,7 +62,7 @@ impl Drop for Files {
 }
 
 impl Call {
-    /// Starts `command sandbox-exec` for a job; its `report` names the files to be made.
+    /// Starts `command sandbox-exec` for a job. `report` names the files that have to be made.
     pub(super) fn start(command: &Path, job: &Job) -> Result<Self, CallError> {
         let failed = |what: &Path, error: &io::Error| {
             CallError::unavailable(format!("`{}`: {error}", what.display()))
@@ -99,7 +104,7 @@ impl Call {
         self.lifeline.flush().await
     }
 
-    /// Reads to the end; returns stdout, stderr and the exit code.
+    /// Reads to the end of the output; returns stdout, stderr and the exit code.
     pub(super) async fn finish(&mut self, bytes: usize) -> (String, String, i32) {
         let (mut out, mut err) = (Capture::new(bytes), Capture::new(bytes));
         {
@@ -110,7 +115,7 @@ impl Call {
             tokio::pin!(reading);
             tokio::select! {
                 _ = &mut reading => {}
-                // A process that got away, where nothing holds them, may keep the pipes open.
+                // If nothing confines processes, one that escaped may keep the pipes open.
                 _ = self.child.wait() => drop(timeout(DRAIN, &mut reading).await),
             }
         }
@@ -118,16 +123,16 @@ impl Call {
         (out.text(), err.text(), code)
     }
 
-    /// Waits for the supervisor; 137 when it was killed.
+    /// Waits for the supervisor; returns 137 if it was killed.
     pub(super) async fn code(&mut self) -> i32 {
         let status = timeout(PATIENCE, self.child.wait()).await;
         let code = status.ok().and_then(Result::ok).and_then(|s| s.code());
         code.unwrap_or(137)
     }
 
-    /// Ends the call and waits until it is over. `alone`: the call has a process namespace of its
-    /// own, in which nothing outlives the supervisor; elsewhere only the supervisor can end the
-    /// rest, and must not be ended before.
+    /// Ends the call and waits until it is over. `alone` says that the call has its own process
+    /// namespace, in which nothing lives longer than the supervisor. If it has none, only the
+    /// supervisor can end the other processes, so it must not be ended first.
     pub(super) async fn stop(self, alone: bool) {
         let Self {
             mut child,

@@ -1,13 +1,13 @@
-//! What is kept of an output: the start and the end, however long it gets.
+//! What is kept of an output: its start and its end, however long it becomes.
 
 use std::collections::VecDeque;
 
-/// An output of bounded size.
+/// An output of limited size.
 #[derive(Debug)]
 pub(super) struct Capture {
     head: Vec<u8>,
     tail: VecDeque<u8>,
-    /// The most each of the two may have.
+    /// The most bytes that each of the two may have.
     half: usize,
     left_out: u64,
 }
@@ -34,7 +34,7 @@ impl Capture {
         self.left_out += (skipped + excess) as u64;
     }
 
-    /// Returns the text, with a note where something is missing.
+    /// Returns the text; if something was left out, a note says so there.
     pub(super) fn text(mut self) -> String {
         if self.left_out > 0 {
             let note = format!("\n[… {} bytes left out …]\n", self.left_out);

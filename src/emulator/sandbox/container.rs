@@ -1,4 +1,4 @@
-//! A container: its directory, its calls, its one interpreter.
+//! A container: its directory, its calls, and its only interpreter.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,23 +12,25 @@ use super::call::{Call, Report};
 use super::repl::{self, Repl};
 use super::{CallError, EditOutcome, Outcome, Protections, Sandbox, files};
 
-/// A longer command does not fit into an argument and goes through a file.
+/// If a command is longer than this, it does not fit into an argument and is passed in a file.
 const MAX_ARGUMENT_BYTES: usize = 100_000;
 
 /// Wall-clock time of a text-editor call.
 const EDIT_TIME: Duration = Duration::from_secs(30);
 
-/// Processor time of a call in terms of its wall-clock time: a few busy processes.
+/// The processor time of a call as a multiple of its wall-clock time: enough for a few busy
+/// processes.
 const CPU_PER_WALL: u64 = 4;
 
-/// Processor time of an interpreter, over all its cells, in seconds.
+/// The processor time of an interpreter over all its cells, in seconds.
 const REPL_CPU_SECONDS: u64 = 24 * 60 * 60;
 
-/// The exit code of a cell that was stopped, as `timeout` has it.
+/// The exit code of a cell that was stopped: the same as that of `timeout`.
 const TIMED_OUT: i32 = 124;
 
-/// A container: a directory, and at most one persistent interpreter. Calls take `&mut self`: one
-/// at a time. Dropping it ends its processes and removes the directory.
+/// A container: a directory, and at most one persistent interpreter. Calls take `&mut self`, so
+/// only one runs at a time. If the container is dropped, its processes end and the directory is
+/// removed.
 #[derive(Debug)]
 pub struct Container {
     sandbox: Sandbox,
@@ -37,13 +39,13 @@ pub struct Container {
     calls: u32,
     cells: u32,
     repl: Option<Repl>,
-    /// A cell that waits for tools of the client.
+    /// The cell that waits for client tools, if one does.
     waiting: Option<Waiting>,
     protections: Option<Protections>,
     forgone: Vec<Mechanism>,
 }
 
-/// A suspended cell and what it has printed.
+/// A cell that waits, and what it has printed so far.
 #[derive(Debug)]
 struct Waiting {
     repl: Repl,
@@ -51,7 +53,7 @@ struct Waiting {
     stderr: String,
 }
 
-/// A call of a tool of the client.
+/// A call of a client tool.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 pub struct ClientCall {
     /// The tool.
@@ -60,12 +62,12 @@ pub struct ClientCall {
     pub input: serde_json::Value,
 }
 
-/// How far a cell came.
+/// How far a cell has come.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
-    /// To its end.
+    /// The cell has ended.
     Done(Outcome),
-    /// It waits for these, and goes on with [`Container::go_on`].
+    /// The cell waits for the results of these calls, and goes on with [`Container::go_on`].
     Calls(Vec<ClientCall>),
 }
 
@@ -74,7 +76,8 @@ impl Drop for Container {
         self.repl = None;
         self.waiting = None;
         let root = std::mem::take(&mut self.root);
-        // Its processes may write for another moment; the parent directory goes later anyway.
+        // Its processes may still write for a moment. The parent directory is removed later in any
+        // case.
         let remove = move || {
             let _left_for_the_parent = files::remove(&root).or_else(|_| files::remove(&root));
         };
@@ -103,31 +106,31 @@ impl Container {
         })
     }
 
-    /// Returns the id it was made with.
+    /// Returns the id that the container was made with.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Returns what held for the latest call; `None` before the first.
+    /// Returns which protection held for the latest call; `None` before the first call.
     #[must_use]
     pub fn protections(&self) -> Option<&Protections> {
         self.protections.as_ref()
     }
 
-    /// Does without a mechanism from the next call on, like a machine that lacks it.
+    /// Does not use a mechanism from the next call on, like a machine that lacks it.
     pub fn forgo(&mut self, mechanism: Mechanism) {
         self.repl = None;
         self.forgone.push(mechanism);
     }
 
-    /// Runs a bash command in the home directory, with a fresh, empty `$OUTPUT_DIR`. Files stay
-    /// for later calls; processes do not: what is left in the background ends with the command.
-    /// Dropping the future ends the command.
+    /// Runs a bash command in the home directory, with a new, empty `$OUTPUT_DIR`. Files stay for
+    /// later calls. Processes do not: those in the background end with the command. If the future
+    /// is dropped, the command ends.
     ///
     /// # Errors
-    /// `execution_time_exceeded`, `output_file_too_large`, `unavailable`, `invalid_tool_input`
-    /// (a NUL in the command). A non-zero exit is not an error.
+    /// `execution_time_exceeded`, `output_file_too_large`, `unavailable`, `invalid_tool_input` (if
+    /// the command contains a NUL). A non-zero exit is not an error.
     pub async fn bash(&mut self, command: &str) -> Result<Outcome, CallError> {
         if command.contains('\0') {
             return Err(CallError {
@@ -148,19 +151,19 @@ impl Container {
         self.collected(outcome).await
     }
 
-    /// Runs a cell in the container's one Python interpreter: variables persist, the value of a
-    /// last expression is printed; `tools` are async functions, for whose results the cell waits.
-    /// A cell over the time limit is a normal outcome with a non-zero return code that mentions
-    /// `detection_timeout`; the interpreter then starts afresh, as after a crash or a dropped
-    /// future.
+    /// Runs a cell in the container's only Python interpreter. Variables stay for later cells, and
+    /// the value of a last expression is printed. `tools` are async functions, for whose results
+    /// the cell waits. If a cell runs over the time limit, this is a normal outcome: its return
+    /// code is not zero, and it mentions `detection_timeout`. Then the interpreter starts anew, as
+    /// it does after a crash or a dropped future.
     ///
     /// # Errors
-    /// As [`Container::bash`].
+    /// The same as those of [`Container::bash`].
     pub async fn repl(&mut self, code: &str, tools: &[String]) -> Result<Cell, CallError> {
         clear_output(self.root.clone()).await?;
-        // A cell that nobody goes on with is over.
+        // If a new cell begins, a cell that still waits is over.
         self.waiting = None;
-        // Taken, and put back only after a cell that ended well.
+        // The interpreter is taken out, and put back only if the cell ends well.
         let mut repl = match self.repl.take() {
             Some(repl) => repl,
             None => self.start_repl().await?,
@@ -172,11 +175,11 @@ impl Container {
             .await
     }
 
-    /// Goes on with a cell that waits, given the results of its calls in their order; without any
-    /// they came too late, and each call raises `TimeoutError`.
+    /// Goes on with a cell that waits. `results` are those of its calls, in the same order. If they
+    /// are `None`, they came too late, and each call raises `TimeoutError`.
     ///
     /// # Errors
-    /// As [`Container::bash`]; `invalid_tool_input` when no cell waits.
+    /// The same as those of [`Container::bash`]; `invalid_tool_input` if no cell waits.
     pub async fn go_on(&mut self, results: Option<&[String]>) -> Result<Cell, CallError> {
         let Some(Waiting {
             mut repl,
@@ -203,7 +206,7 @@ impl Container {
         Ok(name)
     }
 
-    /// Takes what a cell came to; `None` when it was over its time.
+    /// Takes the outcome of a cell; `None` means that it ran over its time.
     async fn ended(
         &mut self,
         mut repl: Repl,
@@ -259,7 +262,8 @@ impl Container {
         self.collected(outcome).await.map(Cell::Done)
     }
 
-    /// Does what the text editor does, confined like a command. Relative paths start at home.
+    /// Does the work of the text editor, confined like a command. Relative paths start at the home
+    /// directory.
     ///
     /// # Errors
     /// `file_not_found`, `invalid_tool_input`, `unavailable`, `execution_time_exceeded`.
@@ -278,11 +282,11 @@ impl Container {
         }
     }
 
-    /// Puts a file into `$INPUT_DIR`, which commands only read; returns its path for a shell.
-    /// Directories in `name` are dropped.
+    /// Puts a file into `$INPUT_DIR`, which commands can only read; returns its path for a shell.
+    /// If `name` has directories, they are dropped.
     ///
     /// # Errors
-    /// When it cannot be written, or no file name is left.
+    /// If the file cannot be written, or `name` has no file name.
     pub fn add_input(&mut self, name: &str, from: &Path) -> io::Result<String> {
         let plain = files::file_name(name).ok_or_else(|| {
             let problem = format!("`{name}` is not the name of a file");
@@ -292,19 +296,21 @@ impl Container {
         Ok(format!("$INPUT_DIR/{plain}"))
     }
 
-    /// Returns what steps wrote to `$SCRIPT_VARS` so far; the last value of a name counts.
+    /// Returns the variables that steps wrote to `$SCRIPT_VARS` so far. If a name is there twice,
+    /// the last value counts.
     #[must_use]
     pub fn variables(&self) -> Variables {
         files::variables(&self.root)
     }
 
-    /// Runs nothing, to see what holds.
+    /// Runs nothing, only to find out which protection holds.
     pub(super) async fn look(&mut self) -> Result<Protections, CallError> {
         self.run(Task::Nothing, EDIT_TIME).await?;
         Ok(self.protections.clone().unwrap_or_default())
     }
 
-    /// Runs a task to its end; without namespaces when they turn out to work only half.
+    /// Runs a task to its end. If namespaces turn out to work only in part, runs it again without
+    /// them.
     async fn run(&mut self, task: Task, limit: Duration) -> Result<Outcome, CallError> {
         loop {
             let cpu_seconds = limit.as_secs().max(1).saturating_mul(CPU_PER_WALL);
@@ -340,7 +346,7 @@ impl Container {
         }
     }
 
-    /// The result of an editor call is ours and must be whole.
+    /// The text editor is ours, so its result must be complete.
     fn output_bytes(&self, task: &Task) -> usize {
         match task {
             Task::Edit(_) => usize::MAX,
@@ -350,7 +356,7 @@ impl Container {
 
     async fn start_repl(&mut self) -> Result<Repl, CallError> {
         if self.protections.is_none() {
-            // Learns whether namespaces work at all.
+            // Finds out whether namespaces work at all.
             self.look().await?;
         }
         let job = self.job(Task::Repl, REPL_CPU_SECONDS);
@@ -385,7 +391,7 @@ impl Container {
             .any(|entry| entry.active)
     }
 
-    /// Takes note of what holds; returns whether the call must be tried again with less.
+    /// Notes which protection holds; returns whether the call must be tried again with less.
     fn again(&mut self, report: &Report) -> bool {
         if report.protections.is_some() {
             self.protections.clone_from(&report.protections);
@@ -435,7 +441,7 @@ fn check_started(report: &Report, outcome: &Outcome) -> Result<(), CallError> {
     Err(CallError::unavailable(format!("the sandbox: {why}")))
 }
 
-/// Adds a line of ours to an output.
+/// Adds a line, written by us, to an output.
 fn note(text: &mut String, line: &str) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');

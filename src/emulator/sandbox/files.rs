@@ -1,8 +1,8 @@
-//! A container's directory, from outside: nothing a command made is followed or trusted.
+//! The directory of a container, from outside: nothing that a command made is followed or trusted.
 //!
-//! Every directory named here lies directly below the container's root, which commands cannot
-//! write: so its name is ours, and only what lies in it is theirs. Their names are moved and
-//! removed, never opened through a link.
+//! Every directory named here is directly below the container's root, where commands cannot write.
+//! So its name is certain, and only its content comes from commands. That content is moved and
+//! removed by name, and never opened through a link.
 #![expect(
     clippy::disallowed_methods,
     reason = "edge: makes and empties the directories of a container"
@@ -20,13 +20,14 @@ use super::super::confine::Interpreter;
 use super::super::script::{Variables, is_name};
 use super::{CallError, Limits};
 
-/// More than this of `$SCRIPT_VARS` is not read.
+/// The most bytes of `$SCRIPT_VARS` that are read.
 const MAX_VARIABLES_BYTES: u64 = 1 << 20;
 
-/// The arguments of all calls that one cell waits for.
+/// The most bytes that the arguments of all calls of one waiting cell may have.
 const MAX_CALLS_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Those of `confine`, those only we use, and `mnt`, where a private root is built.
+/// The directories of `confine`, those that only this side uses, and `mnt`, in which a private root
+/// is built.
 const DIRECTORIES: [&str; 10] = [
     "home", "output", "state", "input", "cells", "bin", "tmp", "jobs", "files", "mnt",
 ];
@@ -63,12 +64,12 @@ pub(super) fn shims(root: &Path, python: Option<&Path>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file that commands may only read, below `input` or `cells`.
+/// Writes a file that commands can only read, below `input` or `cells`.
 pub(super) fn give(root: &Path, directory: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::write(root.join(directory).join(name), bytes)
 }
 
-/// Copies a file into `input`, in place of one of that name.
+/// Copies a file into `input`. If there is one of that name, it is replaced.
 pub(super) fn copy_in(root: &Path, name: &str, from: &Path) -> io::Result<()> {
     fs::copy(from, root.join("input").join(name)).map(|_| ())
 }
@@ -80,7 +81,7 @@ pub(super) fn file_name(name: &str) -> Option<String> {
     (!plain.is_empty() && plain != "." && plain != "..").then_some(plain)
 }
 
-/// Empties `output`. The directory itself stays: the interpreter has it open.
+/// Empties `output`. The directory itself stays, because the interpreter has it open.
 pub(super) fn clear_output(root: &Path) -> io::Result<()> {
     let output = root.join("output");
     open_up(&output);
@@ -90,7 +91,8 @@ pub(super) fn clear_output(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves the plain files of `output` out of reach; returns them by name, and how many were left.
+/// Moves the plain files of `output` to where commands cannot reach them; returns them by name, and
+/// how many were left out.
 pub(super) fn collect(
     root: &Path,
     call: u32,
@@ -119,11 +121,11 @@ pub(super) fn collect(
     for name in names {
         let to = kept.join(name.to_string_lossy().as_ref());
         match fs::rename(output.join(&name), &to) {
-            // A thread of the interpreter removed it meanwhile.
+            // A thread of the interpreter has removed it in the meantime.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             moved => moved.map_err(broken)?,
         }
-        // Only now can nobody put something else in its place.
+        // From here on nobody can put something else in its place.
         let meta = fs::symlink_metadata(&to).map_err(broken)?;
         if !meta.is_file() {
             remove(&to).map_err(broken)?;
@@ -144,7 +146,7 @@ pub(super) fn collect(
     Ok((files, left))
 }
 
-/// Reads `name=value` lines; the last value of a name counts.
+/// Reads `name=value` lines. If a name is there twice, the last value counts.
 pub(super) fn variables(root: &Path) -> Variables {
     let text = state(root, "variables", MAX_VARIABLES_BYTES);
     let pairs = text.lines().filter_map(|line| {
@@ -155,18 +157,18 @@ pub(super) fn variables(root: &Path) -> Variables {
     pairs.collect()
 }
 
-/// Reads the calls a cell waits for, as JSON.
+/// Reads, as JSON, the calls that a cell waits for.
 pub(super) fn calls(root: &Path) -> String {
     state(root, "calls", MAX_CALLS_BYTES)
 }
 
-/// Reads a file that commands may write.
+/// Reads a file that commands can write.
 fn state(root: &Path, name: &str, most: u64) -> String {
     let path = root.join("state").join(name);
     let mut bytes = Vec::new();
     let opened = OpenOptions::new()
         .read(true)
-        // A link is not followed, a pipe not waited for.
+        // Does not follow a link and does not wait for a pipe.
         .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
         .open(path);
     if let Ok(file) = opened
@@ -177,7 +179,7 @@ fn state(root: &Path, name: &str, most: u64) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Removes whatever it is, also a tree that was made unreadable.
+/// Removes a file or a directory, also one that was made unreadable.
 pub(in crate::emulator) fn remove(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.is_dir() {
         return fs::remove_file(path);
@@ -195,7 +197,7 @@ pub(in crate::emulator) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_dir_all(path)
 }
 
-/// Lets us into a directory, unless it has become a link.
+/// Gives us access to a directory, unless it has become a link.
 fn open_up(directory: &Path) {
     let itself = FchmodatFlags::NoFollowSymlink;
     let _not_ours = fchmodat(AT_FDCWD, directory, Mode::S_IRWXU, itself);

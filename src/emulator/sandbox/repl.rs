@@ -1,4 +1,5 @@
-//! The persistent interpreter, from outside: cells go in as files, their ends come out as marks.
+//! The persistent interpreter, from outside: cells are given to it as files, and a mark in its
+//! output says that a cell has ended.
 #![expect(
     clippy::disallowed_methods,
     reason = "edge: a mark must be one that no cell prints by chance"
@@ -10,9 +11,9 @@ use uuid::Uuid;
 use super::call::Call;
 use super::capture::Capture;
 
-/// After a mark comes the cell's code.
+/// After a mark stands the exit code of the cell.
 const CODE_DIGITS: usize = 3;
-/// The code of a cell that waits for tools of the client; the driver holds the same number.
+/// The exit code of a cell that waits for client tools. The driver uses the same number.
 pub(super) const CALLS: i32 = 998;
 
 /// A running interpreter.
@@ -21,7 +22,7 @@ pub(super) struct Repl {
     pub(super) call: Call,
 }
 
-/// What a cell printed. Without a code the interpreter is gone.
+/// What a cell printed. If there is no exit code, the interpreter is gone.
 #[derive(Debug)]
 pub(super) struct Cell {
     pub(super) stdout: String,
@@ -30,20 +31,20 @@ pub(super) struct Cell {
 }
 
 impl Repl {
-    /// Runs the cell that lies in the file `name`; `tools` are functions in it.
+    /// Runs the cell in the file `name`; `tools` are functions that the cell can call.
     pub(super) async fn run(&mut self, name: &str, tools: &[String], bytes: usize) -> Cell {
         self.ask(name, &format!(" {}", tools.join(",")), bytes)
             .await
     }
 
-    /// Goes on with a cell that waits for tools, whose results lie in the file `name`.
+    /// Goes on with a cell that waits for tools. Their results are in the file `name`.
     pub(super) async fn go_on(&mut self, name: &str, bytes: usize) -> Cell {
         self.ask(name, "", bytes).await
     }
 
     async fn ask(&mut self, name: &str, rest: &str, bytes: usize) -> Cell {
         let mark = format!("\u{1e}{}", Uuid::new_v4().simple());
-        // An interpreter that is gone shows by the end of its outputs.
+        // If the interpreter is gone, its outputs end; that is noticed below.
         let _gone = self.call.send(&format!("{name} {mark}{rest}\n")).await;
         let (mut out, mut err) = (Capture::new(bytes), Capture::new(bytes));
         let (code, _) = futures::future::join(
@@ -59,11 +60,11 @@ impl Repl {
     }
 }
 
-/// Reads up to the mark; returns the code after it, `None` at the end of the stream.
+/// Reads up to the mark; returns the exit code after it, `None` at the end of the stream.
 async fn until(from: &mut (impl AsyncRead + Unpin), mark: &[u8], to: &mut Capture) -> Option<i32> {
     let length = mark.len() + CODE_DIGITS;
     let mut buffer = vec![0; 64 << 10];
-    // Held back: it may be the beginning of the mark.
+    // Text that is held back, because it may be the beginning of the mark.
     let mut held: Vec<u8> = Vec::new();
     loop {
         let count = from.read(&mut buffer).await.unwrap_or(0);
@@ -77,7 +78,7 @@ async fn until(from: &mut (impl AsyncRead + Unpin), mark: &[u8], to: &mut Captur
             let (before, rest) = held.split_at(at);
             let (found, after) = rest.split_at(length);
             to.push(before);
-            // Written by a thread of the cell in the meantime.
+            // A thread of the cell wrote this in the meantime.
             to.push(after);
             let code = std::str::from_utf8(found.get(mark.len()..)?).ok()?;
             return Some(code.parse().unwrap_or(1));

@@ -18,7 +18,7 @@ const TOOL_CHANGES: &[&str] = &["mid-conversation-tool-changes-2026-07-01", INLI
 /// The header for tools defined in messages.
 const INLINE: &str = "inline-tools-2026-09-15";
 
-/// `cache_control` wherever it may stand.
+/// `cache_control`, for all places where it may stand.
 pub(super) const CACHE: Shape = Nullable(&Tagged(&[tag(
     "ephemeral",
     &[may("ttl", &OneOf(&["5m", "1h"]))],
@@ -29,7 +29,7 @@ const EFFORT: Shape = Nullable(&OneOf(super::EFFORTS));
 
 const MESSAGE: Shape = Object(&[
     must("role", &OneOf(&["user", "assistant", "system"])),
-    // `history` asks for it where a message must have some.
+    // `history` requires content in those messages that must have it.
     may("content", &TextOr(&List(&BLOCK))),
     beta(
         "clear_at",
@@ -229,7 +229,7 @@ macro_rules! result_of {
     };
 }
 
-/// Declares the fields of what a command or cell left behind.
+/// Declares the fields of the result of a command or cell.
 macro_rules! outcome {
     ($stdout:literal, $output:literal $(, $more:expr)?) => {
         &[
@@ -253,7 +253,8 @@ const ERROR: &[Field] = &[
 const CODE_RESULT: Shape = Tagged(&[
     tag(
         "code_execution_result",
-        // No published type has it; what came comes back (`docs/protocol.md#sending-answers-back`).
+        // No published type has this field, but a client has to send it back if it came
+        // (`docs/protocol.md#sending-answers-back`).
         outcome!(
             "stdout",
             "code_execution_output",
@@ -341,10 +342,10 @@ const TOOLS_FOUND: Shape = Tagged(&[
 
 const MCP_TOOL: &[Field] = &[must("server_name", &Text), must("name", &Text)];
 const MCP_TOOLSET: &[Field] = &[must("server_name", &Text)];
-/// The definition is looked at with those of `tools`.
+/// The definition is checked together with those of `tools`.
 const DEFINITION: &[Field] = &[must("definition", &Map)];
 
-/// Declares the fields of a change of tools that adds some or takes some away.
+/// Declares the fields of a change of tools, which adds some or takes some away.
 macro_rules! change_of {
     ($($definition:expr)?) => {
         &[
@@ -365,7 +366,7 @@ macro_rules! change_of {
 const ADDITION: &[Field] = change_of!(beta_tag("tool_definition", DEFINITION, &[INLINE]));
 const REMOVAL: &[Field] = change_of!();
 
-/// What a summary says of tools needs no header beside its own.
+/// The changes of tools in a summary need no header besides that of the summary.
 const SUMMED_CHANGES: Shape = Nullable(&List(&Tagged(&[
     tag(
         "tool_addition",
@@ -400,7 +401,7 @@ const BLOCKS: &[Tag] = &[
         result_of!(&EDITOR_RESULT),
     ),
     tag("tool_search_tool_result", result_of!(&TOOLS_FOUND)),
-    // What the fault `unknown_block` sends: a server takes back what it sent.
+    // The block that the fault `unknown_block` sends: a server must take back what it sent.
     tag("future_block", &[may("future", &Any)]),
     beta_tag("advisor_tool_result", result_of!(&Map), ADVISOR),
     beta_tag(

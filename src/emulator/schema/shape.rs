@@ -1,7 +1,7 @@
-//! Shapes as data, and the walk that compares a value with one.
+//! Shapes as data, and the function that compares a value with a shape.
 //!
-//! Knows no field of the API. The first difference found is the error, worded as the API words
-//! it: `messages.0.content.1.text: Field required`.
+//! No field of the API is named here. The first difference is the error, in the words of the API:
+//! `messages.0.content.1.text: Field required`.
 
 use std::fmt;
 
@@ -18,9 +18,9 @@ pub(super) enum Shape {
     Text,
     /// Letters, digits, `_` and `-`: at least one, at most so many.
     Name(usize),
-    /// A whole number, at least and at most.
+    /// A whole number, with its least and its greatest value.
     Int(i64, i64),
-    /// A number, at least and at most.
+    /// A number, with its least and its greatest value.
     Number(f64, f64),
     /// One of these words.
     OneOf(&'static [&'static str]),
@@ -33,11 +33,11 @@ pub(super) enum Shape {
     Tagged(&'static [Tag]),
     /// The shape, or null.
     Nullable(&'static Self),
-    /// A list, else the second shape.
+    /// A list of the first shape, or the second shape.
     ListOr(&'static Self, &'static Self),
-    /// A string, else the shape.
+    /// A string, or the shape.
     TextOr(&'static Self),
-    /// Text in the API's dates and constants: exactly this word.
+    /// A constant of the API, such as a date: exactly this word.
     Word(&'static str),
 }
 
@@ -47,11 +47,12 @@ pub(super) struct Field {
     name: &'static str,
     shape: &'static Shape,
     required: bool,
-    /// Any of these headers must be sent for the field to exist; none when empty.
+    /// The headers of which at least one must be sent for the field to exist; if empty, none is
+    /// needed.
     betas: &'static [&'static str],
 }
 
-/// One kind of a tagged object.
+/// One kind of an object whose `type` says which fields it has.
 #[derive(Debug)]
 pub(super) struct Tag {
     name: &'static str,
@@ -79,7 +80,7 @@ pub(super) const fn may(name: &'static str, shape: &'static Shape) -> Field {
     }
 }
 
-/// A field that may be there with one of the headers.
+/// A field that may be there if one of the headers is sent.
 pub(super) const fn beta(
     name: &'static str,
     shape: &'static Shape,
@@ -93,7 +94,7 @@ pub(super) const fn beta(
     }
 }
 
-/// A kind of a tagged object.
+/// A kind of an object with a `type`.
 pub(super) const fn tag(name: &'static str, fields: &'static [Field]) -> Tag {
     Tag {
         name,
@@ -102,7 +103,7 @@ pub(super) const fn tag(name: &'static str, fields: &'static [Field]) -> Tag {
     }
 }
 
-/// A kind that exists with one of the headers.
+/// A kind that exists if one of the headers is sent.
 pub(super) const fn beta_tag(
     name: &'static str,
     fields: &'static [Field],
@@ -137,7 +138,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// The headers in force.
+/// The headers that were sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Betas<'a>(pub(super) &'a [String]);
 
@@ -244,7 +245,7 @@ fn tagged(
     }
 }
 
-/// Compares an object's fields; `besides` is one that has been read already.
+/// Compares the fields of an object. `besides` is a field that was read already.
 pub(super) fn object(
     fields: &'static [Field],
     map: &Map<String, Value>,

@@ -51,7 +51,7 @@ const CUSTOM: Shape = Object(&[
 
 const INPUT_SCHEMA: Shape = Map;
 
-/// Declares the fields of a server or client tool with a fixed name, with those all have.
+/// Declares the fields of a server or client tool with a fixed name, and those that all tools have.
 macro_rules! named {
     ($name:literal $(, $field:expr)* $(,)?) => {
         &[
@@ -198,7 +198,7 @@ const TYPED: &[Tag] = &[
 
 const ANY_TYPED: Shape = Tagged(TYPED);
 
-/// Checks `tools`: an entry without a `type`, or with `custom`, is a client tool.
+/// Checks `tools`. An entry without a `type`, or with the type `custom`, is a client tool.
 pub(super) fn check_all(tools: &Value, path: &Path<'_>, betas: Betas<'_>) -> Result<(), ApiError> {
     let Value::Array(tools) = tools else {
         return check(&List(&Any), tools, path, betas);
@@ -207,7 +207,7 @@ pub(super) fn check_all(tools: &Value, path: &Path<'_>, betas: Betas<'_>) -> Res
     tools.try_for_each(|(i, tool)| check_one(tool, &Path::Index(path, i), betas))
 }
 
-/// Checks the definitions that `messages` hold.
+/// Checks the definitions of tools that stand in `messages`.
 pub(super) fn check_inline(
     messages: &Value,
     path: &Path<'_>,

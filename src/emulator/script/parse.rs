@@ -1,4 +1,4 @@
-//! From a script's Markdown to its turns: blocks first, then what each of them means.
+//! Reads the Markdown of a script into turns: first its blocks, then what each of them means.
 //!
 //! Only the top level counts: a fence in a list or a quote is part of that list or quote. Every
 //! byte of a turn ends up in a part, in a directive or in a comment.
@@ -10,7 +10,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
 
 use super::{Edit, Page, Part, Prompt, ScriptError, Turn, prompt};
 
-/// More deltas than this are a mistake.
+/// The most deltas of a directive; more are a mistake.
 const MAX_DELTAS: u32 = 1_000_000;
 
 /// A top-level block of a Markdown text.
@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Other,
 }
 
-/// Finds the top-level blocks of `source`, in order. Link definitions have none.
+/// Finds the top-level blocks of `source`, in order. Link definitions are not among them.
 pub(super) fn blocks(source: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut depth = 0_usize;
@@ -100,9 +100,9 @@ struct Reader<'a> {
     file: &'a str,
     source: &'a str,
     turns: Vec<Turn>,
-    /// Of the current turn's heading.
+    /// The level of the current turn's heading.
     level: usize,
-    /// Consecutive prose: where it is and how it reads.
+    /// Consecutive prose: its place and its text.
     prose: Vec<(Range<usize>, String)>,
     /// Whether the block before was the turn's heading, so that a fence may hold the prompt.
     titled: bool,
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A fence `prompt` right after the heading replaces what the heading says.
+    /// If a fence `prompt` follows the heading, it replaces the prompt of the heading.
     fn prompt(&mut self, info: &str, text: &str, range: &Range<usize>) -> Result<(), ScriptError> {
         let prompt = if info == "prompt" {
             prompt::exact(text)
@@ -256,7 +256,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A call of a tool of the client; an empty fence is one without arguments.
+    /// Reads a call of a client tool. If the fence is empty, the call has no arguments.
     fn call(
         &self,
         name: &str,
@@ -346,7 +346,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// What lies between two blocks: a link definition, or nothing.
+    /// Handles what stands between two blocks: a link definition, or nothing.
     fn gap(&mut self, range: Range<usize>) {
         let text = self.text(&range);
         let trimmed = text.trim();
@@ -370,7 +370,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Ends a run of prose. What stood between its pieces stays, unless that was a comment.
+    /// Ends a run of prose. Text between its pieces stays, unless it was a comment.
     fn flush(&mut self) {
         let mut prose = String::new();
         let mut end = 0;
@@ -388,7 +388,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An open fence swallows the rest of the file, prompts and all.
+    /// Refuses a fence that is not closed, because it would take in the rest of the file, with all
+    /// its prompts.
     fn check_closed(&self, range: &Range<usize>) -> Result<(), ScriptError> {
         let text = self.text(range).trim_end();
         let mark = if text.starts_with('~') { '~' } else { '`' };
@@ -429,7 +430,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Strips the marks of `# …` or the underline of the other kind of heading.
+/// Removes the marks of a `# …` heading, or the underline of the other kind.
 fn heading_text(source: &str) -> String {
     let source = source.trim();
     if source.starts_with('#') {

@@ -1,10 +1,10 @@
-//! The prompt of a turn, and what fits it.
+//! The prompt of a turn, and whether a question fits it.
 
 use regex::{Regex, RegexBuilder};
 
 use super::{Variables, names};
 
-/// What a turn answers. White space is one space everywhere.
+/// The prompt that a turn answers. Every run of white space is one space here.
 #[derive(Debug, Clone)]
 pub(super) enum Prompt {
     Exact(String),
@@ -29,7 +29,7 @@ impl Prompt {
     }
 }
 
-/// The text between the slashes of a heading is no regular expression.
+/// The text between the slashes of a heading is not a regular expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`/{expression}/` is not a regular expression: {reason}")]
 pub(super) struct BadPattern {
@@ -42,7 +42,7 @@ pub(super) fn normal(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Reads the text of a heading: `/…/` is an expression.
+/// Reads the text of a heading. If it is `/…/`, it is an expression.
 pub(super) fn heading(text: &str) -> Result<Prompt, BadPattern> {
     let text = text.trim();
     match text

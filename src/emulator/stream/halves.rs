@@ -1,19 +1,20 @@
-//! Half characters: what a model's tokens make of a character beyond U+FFFF when JSON is written as
-//! UTF-16 escapes (the fault `surrogates`).
+//! Half characters. If a model's tokens are written as JSON with UTF-16 escapes, a character beyond
+//! U+FFFF can be split into two halves (the fault `surrogates`).
 //!
-//! JSON values hold whole characters only, so halves travel as characters of the private use area
-//! and become escapes when a frame is written.
+//! JSON values hold only whole characters. So a half is kept as a character of the private use area
+//! and becomes an escape when a frame is written.
 
 use serde_json::Value;
 
-/// The first half, on its own, that stands for U+FFFD.
+/// The first half that stands, alone, for U+FFFD.
 const LONE: &str = "\\ud83d";
-/// Where halves are kept: this plus the half's place among the 2,048 surrogates.
+/// The first character that stands for a half: a half is this plus its number among the 2,048
+/// surrogates.
 const KEPT: u32 = 0x10_0000;
 
-/// Splits a delta within every character beyond U+FFFF that its text holds.
+/// Splits a delta within every character of its text that is beyond U+FFFF.
 pub(super) fn split(delta: &Value) -> Vec<Value> {
-    // Inputs come as JSON within JSON, where nobody has seen halves.
+    // Inputs of tools are JSON within JSON, and no halves have been seen there.
     let fields = ["text", "thinking"];
     let found = fields.iter().find_map(|name| {
         let text = delta.get(name)?.as_str()?;
@@ -49,7 +50,7 @@ pub(super) fn split(delta: &Value) -> Vec<Value> {
     pieces.into_iter().map(with).collect()
 }
 
-/// Writes halves, and characters beyond U+FFFF, as escapes; U+FFFD as half a character.
+/// Writes halves, and characters beyond U+FFFF, as escapes. U+FFFD is written as half a character.
 pub(super) fn escaped(json: &str) -> String {
     let mut written = String::with_capacity(json.len());
     for c in json.chars() {

@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use super::subscriber::Subscriber;
 use crate::host::Host;
-use crate::jupyter::messages::Content as _;
 use crate::jupyter::messages::iopub::IopubWelcome;
+use crate::jupyter::messages::{Content as _, Empty};
 use crate::jupyter::session::Session;
 use crate::jupyter::sockets::listener::{HANDSHAKE_LIMIT, MAX_CONNECTIONS, Stream};
 use crate::jupyter::wire::{self, Draft};
@@ -211,7 +211,7 @@ fn welcome(session: &Session, subscription: &str) -> Vec<Bytes> {
             identities: &[Bytes::copy_from_slice(subscription.as_bytes())],
             header: &session.header(content.msg_type()),
             parent: None,
-            metadata: &serde_json::Map::new(),
+            metadata: &Empty::new(),
             content: &content,
             buffers: &[],
         },

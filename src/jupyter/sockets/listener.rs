@@ -1,6 +1,10 @@
 //! Addresses: bound, freed of what a killed kernel left there, and accepted from.
 //!
 //! Edge.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: removes the socket files that it made or that a killed kernel left"
+)]
 
 use std::fs;
 use std::io;
@@ -12,6 +16,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
+use crate::host::Host;
 use crate::jupyter::connection_file::Endpoint;
 
 /// Connections of one socket. A front end has one or two; each costs up to three file descriptors,
@@ -62,7 +67,7 @@ impl Listener {
     }
 
     /// Waits for the next connection; tries again after errors. Cancel-safe.
-    pub(in crate::jupyter) async fn accept(&mut self) -> Stream {
+    pub(in crate::jupyter) async fn accept(&mut self, host: &dyn Host) -> Stream {
         loop {
             let accepted = match self {
                 Self::Tcp(listener) => listener.accept().await.and_then(|(stream, _)| {
@@ -76,7 +81,7 @@ impl Listener {
                 Ok(stream) => return stream,
                 Err(error) => {
                     tracing::debug!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    host.sleep(ACCEPT_PAUSE).await;
                 }
             }
         }

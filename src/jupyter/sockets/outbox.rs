@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use zeromq::ZmqMessage;
 
 use super::in_flight::InFlight;
-use crate::jupyter::connection::Parcel;
+use crate::jupyter::queues::Parcel;
 
 /// The queue of one socket's writer.
 #[derive(Debug)]

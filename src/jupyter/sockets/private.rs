@@ -2,6 +2,10 @@
 //!
 //! Edge. A Unix socket in a folder of our own. On Linux the file is gone before anybody connects: a
 //! handle on it is enough to reach it, and a killed kernel leaves nothing.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: holds a handle on its own socket"
+)]
 
 use std::fs::Permissions;
 use std::io;

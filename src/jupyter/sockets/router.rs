@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use zeromq::{RouterRecvHalf, RouterSendHalf, SocketRecv, SocketSend, ZmqError, ZmqMessage};
 
 use super::outbox::Outbox;
-use crate::jupyter::connection::Channel;
-use crate::jupyter::session::{ReplayWindow, Session};
+use crate::jupyter::queues::Channel;
+use crate::jupyter::session::Session;
+use crate::jupyter::signature::ReplayWindow;
 use crate::jupyter::wire::{self, Message};
 
 /// How long one client's full queue (100,000 replies) may hold up the others before its reply is
@@ -87,7 +88,7 @@ pub(super) async fn receive(
         match received {
             Err(error) => {
                 tracing::debug!(%error, ?channel, "a peer's connection failed");
-                tokio::time::sleep(ERROR_PAUSE).await;
+                session.host().sleep(ERROR_PAUSE).await;
             }
             Ok(frames) => match wire::decode(frames, session.signer(), &mut seen) {
                 Ok(message) => intake.hand_over(message),

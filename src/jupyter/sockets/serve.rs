@@ -2,16 +2,20 @@
 //!
 //! Edge.
 
+use std::sync::Arc;
+
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::listener::{Listener, MAX_CONNECTIONS, Stream};
+use crate::host::Host;
 
 /// Serves the connections of `listener` until `closing`; then waits for those that still have
 /// something to write. Dropping the future ends them all.
 pub(super) async fn serve<F>(
     mut listener: Listener,
     closing: CancellationToken,
+    host: Arc<dyn Host>,
     connection: impl Fn(Stream) -> F,
 ) where
     F: Future<Output = ()> + Send + 'static,
@@ -20,7 +24,7 @@ pub(super) async fn serve<F>(
     loop {
         tokio::select! {
             () = closing.cancelled() => break,
-            stream = listener.accept() => {
+            stream = listener.accept(&*host) => {
                 if connections.len() < MAX_CONNECTIONS {
                     connections.spawn(connection(stream));
                 } else {

@@ -3,7 +3,7 @@
 use crate::chat::turn::ask::Ask;
 use crate::chat::turn::compose::compose;
 use crate::kernel::context::CellContext;
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::interrupts::{Stopped, unless_stopped};
 use crate::kernel::lines::notes;
 use crate::kernel::turn::budget;
@@ -17,7 +17,7 @@ use super::request_page::{self, Counted};
 pub(super) async fn show_request(ask: &Ask, context: &mut CellContext<'_>) -> Result<(), Stopped> {
     if ask.prompt.is_empty() {
         return Err(CellError::new(
-            "MagicError",
+            ErrorKind::Magic,
             "`%%dry` shows the request of a prompt, and this cell has none",
             "Write the prompt below `%%dry`.",
         )

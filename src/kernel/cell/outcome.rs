@@ -1,7 +1,6 @@
 //! What became of a cell, before a reply is made of it.
 
-use serde_json::Value;
-
+use crate::jupyter::messages::shell::Payload;
 use crate::kernel::error::CellError;
 use crate::kernel::interrupts::{Leave, Stopped};
 
@@ -9,7 +8,7 @@ use crate::kernel::interrupts::{Leave, Stopped};
 #[derive(Debug)]
 pub struct CellEnd {
     /// The reply's `payload`, or what the cell fails with.
-    pub result: Result<Vec<Value>, CellError>,
+    pub result: Result<Vec<Payload>, CellError>,
     /// What it showed, as plain text, for the history of inputs and outputs.
     pub output: String,
     /// Set when the kernel is to leave.
@@ -19,7 +18,7 @@ pub struct CellEnd {
 impl CellEnd {
     /// Makes the end of a cell that did its work.
     #[must_use]
-    pub fn ok(payload: Vec<Value>, output: String) -> Self {
+    pub fn ok(payload: Vec<Payload>, output: String) -> Self {
         Self {
             result: Ok(payload),
             output,

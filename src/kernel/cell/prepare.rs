@@ -15,7 +15,7 @@ use crate::chat::verbatim::Verbatim;
 
 use crate::chat::conversation::Conversations;
 use crate::chat::input::Attachment;
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::magics::exec;
 use crate::kernel::named_file::Readable;
 use crate::kernel::results;
@@ -254,7 +254,7 @@ impl Draft<'_> {
                 Effect::SystemFile { path, append } => {
                     let read = self.readable.text(&path, "%system").map_err(|why| {
                         CellError::new(
-                            "MagicError",
+                            ErrorKind::Magic,
                             format!("cannot read `{path}` for `%system`: {why}"),
                             why.hint(),
                         )

@@ -1,8 +1,6 @@
 //! Runs a cell: its magics, the jobs that they ask for, then its turn. If the cell fails before its
 //! turn begins, it changes nothing.
 
-use serde_json::Value;
-
 use crate::cell::fill;
 use crate::cell::help;
 use crate::cell::magic::{Effect, Job};
@@ -12,6 +10,7 @@ use crate::cell::slips::slips;
 use crate::chat::structured::Wanted;
 use crate::chat::turn::ask::{Ask, Kind};
 use crate::chat::verbatim::Verbatim;
+use crate::jupyter::messages::shell::Payload;
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
 use crate::kernel::context::CellContext;
@@ -26,7 +25,7 @@ use crate::kernel::turn::run::run as run_turn;
 
 use super::outcome::CellEnd;
 use super::prepare::{Before, Prepared, prepare};
-use super::show::{page_payload, shows};
+use super::show::shows;
 use super::{address, dry, journal};
 
 /// What a cell is run with.
@@ -88,7 +87,7 @@ fn page(topic: &str, about: &About, context: &CellContext<'_>) -> CellEnd {
     let threads = context.state.thread_summaries();
     let known = context.state.context(&turns, &threads, &status);
     match help::about(topic, &known) {
-        Ok(help) => CellEnd::ok(vec![page_payload(&help.plain)], String::new()),
+        Ok(help) => CellEnd::ok(vec![Payload::page(&help.plain)], String::new()),
         Err(error) => CellEnd::failed(CellError::from(&error)),
     }
 }
@@ -112,7 +111,7 @@ struct Draft {
     prompt: String,
     wanted: Option<Wanted>,
     verbatim: Option<Verbatim>,
-    payload: Vec<Value>,
+    payload: Vec<Payload>,
     /// What was shown, as plain text.
     shown: Vec<String>,
 }
@@ -178,7 +177,7 @@ async fn draft(
     request: CellRequest<'_>,
     context: &mut CellContext<'_>,
 ) -> Result<(Draft, bool), Stopped> {
-    let payload = prepared.page.as_deref().map(page_payload);
+    let payload = prepared.page.as_deref().map(Payload::page);
     let (wanted, typed) = match prepared.result.take() {
         Some((wanted, prompt)) => (Some(wanted), prompt),
         None => (None, typed),

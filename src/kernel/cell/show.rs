@@ -1,7 +1,5 @@
 //! Makes outputs of what magics show. Pure.
 
-use serde_json::{Value, json};
-
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
@@ -39,9 +37,4 @@ pub(in crate::kernel) fn display_mode(execute: &Execute, request: &Message) -> D
     } else {
         DisplayMode::Batch
     }
-}
-
-/// A payload that front ends open in a pager.
-pub(in crate::kernel) fn page_payload(text: &str) -> Value {
-    json!({"source": "page", "data": {"text/plain": text}, "start": 0})
 }

@@ -1,6 +1,6 @@
-//! What the API's failures are called in a notebook, and what to do about each.
+//! The names that failures of the API have in a notebook, and what to do about each.
 //!
-//! Decided by status, `error.type` and `error_code`; never by the text of a message.
+//! Status, `error.type` and `error_code` decide; the text of a message never does.
 
 use std::time::Duration;
 
@@ -9,49 +9,50 @@ use chrono::{DateTime, Utc};
 use crate::anthropic::error::ApiError;
 use crate::host::unnumbered;
 
-use super::CellError;
+use super::{CellError, ErrorKind};
 
-/// A command may have had its effect before the answer broke off.
+/// A command may have run before the answer broke off.
 const BROKE_OFF: &str = "A command may already have run in the sandbox.";
 
 impl CellError {
-    /// Returns the error for a call that failed. With `now` it tells the time to come back.
+    /// Returns the error for a call that failed. If `now` is given, the hint says at what time to
+    /// try again.
     #[must_use]
     pub fn of_api(error: &ApiError, now: Option<DateTime<Utc>>) -> Self {
-        let (ename, hint) = match error {
+        let (kind, hint) = match error {
             ApiError::NoCredentials { .. } => (
-                "AuthenticationError",
+                ErrorKind::Authentication,
                 "`claude-kernel doctor` checks the whole set-up.".to_owned(),
             ),
             ApiError::Misconfigured { .. } => (
-                "ConfigurationError",
+                ErrorKind::Configuration,
                 "Correct it where Jupyter starts, then restart the kernel; `claude-kernel doctor` checks it.".to_owned(),
             ),
             ApiError::Connect { .. } => (
-                "ConnectionError",
+                ErrorKind::Connection,
                 "Check the network, the proxy variables and `ANTHROPIC_BASE_URL`; `claude-kernel doctor` tests them.".to_owned(),
             ),
             ApiError::Timeout { .. } => (
-                "TimeoutError",
+                ErrorKind::Timeout,
                 "Run the cell again; the API may be slow at the moment.".to_owned(),
             ),
             ApiError::Stream { kind, .. } => (
-                ename_of_kind(kind),
+                kind_of_type(kind),
                 format!("Run the cell again in a minute. {BROKE_OFF}"),
             ),
-            ApiError::Truncated { .. } => ("StreamBroken", format!("Run the cell again. {BROKE_OFF}")),
+            ApiError::Truncated { .. } => (ErrorKind::StreamBroken, format!("Run the cell again. {BROKE_OFF}")),
             ApiError::TooLarge { .. } => (
-                "RequestTooLargeError",
+                ErrorKind::RequestTooLarge,
                 "Nothing was sent. `%compact` puts a summary in the place of the conversation so far, \
                  `%reset chat` begins a new one; large files go better to the sandbox."
                     .to_owned(),
             ),
             ApiError::Source { .. } => (
-                "FileError",
+                ErrorKind::File,
                 "Check that nothing writes to it, then run the cell again.".to_owned(),
             ),
             ApiError::Protocol { .. } => (
-                "ProtocolError",
+                ErrorKind::Protocol,
                 "Check `ANTHROPIC_BASE_URL`, or look for a newer claude-kernel; the log has the details.".to_owned(),
             ),
             ApiError::Status { status, kind, code, retry_after, .. } => {
@@ -60,7 +61,7 @@ impl CellError {
         };
         Self {
             request_id: error.request_id().map(str::to_owned),
-            ..Self::new(ename, unnumbered(error), hint)
+            ..Self::new(kind, unnumbered(error), hint)
         }
     }
 }
@@ -77,66 +78,66 @@ fn of_status(
     code: Option<&str>,
     retry_after: Option<Duration>,
     now: Option<DateTime<Utc>>,
-) -> (&'static str, String) {
+) -> (ErrorKind, String) {
     if code.is_some_and(|code| code.ends_with("spend_limit_reached")) {
         return (
-            "SpendLimitError",
+            ErrorKind::SpendLimit,
             "The spend limit is reached, and waiting a little does not help: raise it in the Console, \
              or wait for the next period."
                 .to_owned(),
         );
     }
     if let Some(hint) = code.and_then(hint_of_code) {
-        return (ename_of_kind(kind), hint.to_owned());
+        return (kind_of_type(kind), hint.to_owned());
     }
-    let (ename, hint) = match status {
+    let (kind, hint) = match status {
         401 => (
-            "AuthenticationError",
+            ErrorKind::Authentication,
             "Check the API key in the environment Jupyter was started from, then restart the kernel.",
         ),
         402 => (
-            "BillingError",
+            ErrorKind::Billing,
             "Check the billing settings of the organization in the Console.",
         ),
         403 => (
-            "PermissionError",
+            ErrorKind::Permission,
             "Ask for access, or use another key or model.",
         ),
         404 => (
-            "NotFoundError",
+            ErrorKind::NotFound,
             "`%models` lists the models you can use, `%model` shows the one in force.",
         ),
         407 => (
-            "ConnectionError",
+            ErrorKind::Connection,
             "The proxy wants a login: put it into `HTTPS_PROXY` where Jupyter starts.",
         ),
         413 => (
-            "RequestTooLargeError",
+            ErrorKind::RequestTooLarge,
             "The request is larger than the API takes: `%compact` puts a summary in the place of the \
              conversation so far, `%reset chat` begins a new one.",
         ),
         429 => {
             let when = retry_after
                 .map_or_else(|| "in a little while".to_owned(), |delay| when(delay, now));
-            return ("RateLimitError", format!("Run the cell again {when}."));
+            return (ErrorKind::RateLimit, format!("Run the cell again {when}."));
         }
         529 => (
-            "OverloadedError",
+            ErrorKind::Overloaded,
             "Run the cell again in a minute; another model (`%%model`) may be free.",
         ),
         500..=599 => (
-            ename_of_kind(kind),
+            kind_of_type(kind),
             "The fault is at the API: run the cell again in a minute.",
         ),
         _ => (
-            "InvalidRequestError",
+            ErrorKind::InvalidRequest,
             "`%%dry` shows the exact request. The conversation is as it was before this cell.",
         ),
     };
-    (ename, hint.to_owned())
+    (kind, hint.to_owned())
 }
 
-/// Returns what to do about a refusal that the API gives a name (`docs/protocol.md#error-codes`).
+/// Returns what to do about a refusal that has an error code (`docs/protocol.md#error-codes`).
 fn hint_of_code(code: &str) -> Option<&'static str> {
     Some(match code {
         "file_expired" => "A file attached earlier has expired at the API: attach it again.",
@@ -155,18 +156,18 @@ fn hint_of_code(code: &str) -> Option<&'static str> {
     })
 }
 
-fn ename_of_kind(kind: &str) -> &'static str {
-    match kind {
-        "overloaded_error" => "OverloadedError",
-        "rate_limit_error" => "RateLimitError",
-        "timeout_error" => "TimeoutError",
-        "authentication_error" => "AuthenticationError",
-        "permission_error" => "PermissionError",
-        "billing_error" => "BillingError",
-        "not_found_error" => "NotFoundError",
-        "request_too_large" => "RequestTooLargeError",
-        "invalid_request_error" => "InvalidRequestError",
-        _ => "ApiError",
+fn kind_of_type(error_type: &str) -> ErrorKind {
+    match error_type {
+        "overloaded_error" => ErrorKind::Overloaded,
+        "rate_limit_error" => ErrorKind::RateLimit,
+        "timeout_error" => ErrorKind::Timeout,
+        "authentication_error" => ErrorKind::Authentication,
+        "permission_error" => ErrorKind::Permission,
+        "billing_error" => ErrorKind::Billing,
+        "not_found_error" => ErrorKind::NotFound,
+        "request_too_large" => ErrorKind::RequestTooLarge,
+        "invalid_request_error" => ErrorKind::InvalidRequest,
+        _ => ErrorKind::Api,
     }
 }
 
@@ -218,52 +219,52 @@ mod tests {
         let cases = [
             (
                 status(400, "invalid_request_error", None, None),
-                "InvalidRequestError",
+                ErrorKind::InvalidRequest,
                 "%%dry",
             ),
             (
                 status(401, "authentication_error", None, None),
-                "AuthenticationError",
+                ErrorKind::Authentication,
                 "key",
             ),
             (
                 status(402, "billing_error", None, None),
-                "BillingError",
+                ErrorKind::Billing,
                 "Console",
             ),
             (
                 status(403, "permission_error", None, None),
-                "PermissionError",
+                ErrorKind::Permission,
                 "access",
             ),
             (
                 status(404, "not_found_error", None, None),
-                "NotFoundError",
+                ErrorKind::NotFound,
                 "%models",
             ),
             (
                 status(404, "not_found_error", Some("file_expired"), None),
-                "NotFoundError",
+                ErrorKind::NotFound,
                 "attach it again",
             ),
             (
                 status(407, "http_407", None, None),
-                "ConnectionError",
+                ErrorKind::Connection,
                 "HTTPS_PROXY",
             ),
             (
                 status(413, "http_413", None, None),
-                "RequestTooLargeError",
+                ErrorKind::RequestTooLarge,
                 "%compact",
             ),
             (
                 status(429, "rate_limit_error", None, Some(30)),
-                "RateLimitError",
+                ErrorKind::RateLimit,
                 "in 30 s",
             ),
             (
                 status(429, "rate_limit_error", None, None),
-                "RateLimitError",
+                ErrorKind::RateLimit,
                 "little while",
             ),
             (
@@ -273,7 +274,7 @@ mod tests {
                     Some("enforced_spend_limit_reached"),
                     None,
                 ),
-                "SpendLimitError",
+                ErrorKind::SpendLimit,
                 "Console",
             ),
             (
@@ -283,28 +284,32 @@ mod tests {
                     Some("linked_organization_spend_limit_reached"),
                     None,
                 ),
-                "SpendLimitError",
+                ErrorKind::SpendLimit,
                 "Console",
             ),
-            (status(500, "api_error", None, None), "ApiError", "again"),
+            (
+                status(500, "api_error", None, None),
+                ErrorKind::Api,
+                "again",
+            ),
             (
                 status(504, "timeout_error", None, None),
-                "TimeoutError",
+                ErrorKind::Timeout,
                 "again",
             ),
             (
                 status(529, "overloaded_error", None, None),
-                "OverloadedError",
+                ErrorKind::Overloaded,
                 "minute",
             ),
             (
                 ApiError::NoCredentials { reason: text() },
-                "AuthenticationError",
+                ErrorKind::Authentication,
                 "doctor",
             ),
             (
                 ApiError::Misconfigured { reason: text() },
-                "ConfigurationError",
+                ErrorKind::Configuration,
                 "doctor",
             ),
             (
@@ -312,18 +317,22 @@ mod tests {
                     host: text(),
                     reason: text(),
                 },
-                "ConnectionError",
+                ErrorKind::Connection,
                 "network",
             ),
-            (ApiError::Timeout { seconds: 600 }, "TimeoutError", "again"),
+            (
+                ApiError::Timeout { seconds: 600 },
+                ErrorKind::Timeout,
+                "again",
+            ),
             (
                 ApiError::Truncated { reason: text() },
-                "StreamBroken",
+                ErrorKind::StreamBroken,
                 "sandbox",
             ),
             (
                 ApiError::Protocol { reason: text() },
-                "ProtocolError",
+                ErrorKind::Protocol,
                 "ANTHROPIC_BASE_URL",
             ),
             (
@@ -331,13 +340,13 @@ mod tests {
                     bytes: 33_500_000,
                     limit: 32_000_000,
                 },
-                "RequestTooLargeError",
+                ErrorKind::RequestTooLarge,
                 "%compact",
             ),
         ];
-        for (error, ename, next_step) in cases {
+        for (error, kind, next_step) in cases {
             let cell = of(&error);
-            assert_eq!(cell.ename, ename, "{error:?}");
+            assert_eq!(cell.kind, kind, "{error:?}");
             assert!(cell.hint.unwrap().contains(next_step), "{error:?}");
         }
         let too_large = ApiError::TooLarge {

@@ -3,6 +3,10 @@
 //! Edge. Invariants: a file is written only under a lock, made only where none was, readable by its
 //! owner alone, and never changed when it cannot be read to its end; a smaller copy takes a file's
 //! place in one step or not at all.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: makes, opens and removes the files of journals"
+)]
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read as _, Write as _};

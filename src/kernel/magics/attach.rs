@@ -23,7 +23,7 @@ use crate::render::kind::kind;
 use crate::render::renderer::DisplayMode;
 
 use crate::kernel::context::{CellContext, Outcome};
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::inputs::{Attachment, Delivery, Input, VisibleAs, plain_name};
 use crate::kernel::interrupts::{Stopped, unless_stopped};
 use crate::kernel::lines::notes;
@@ -389,7 +389,7 @@ async fn blocking<T: Send + 'static>(
     let done = unless_stopped(done, context.interrupts, context.output.desk).await?;
     let done = done.map_err(|error| {
         CellError::new(
-            "FileError",
+            ErrorKind::File,
             format!("looking at a file went wrong: {error}"),
             "Run the cell again; the log has the details.",
         )
@@ -398,5 +398,5 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn refusal(refused: Refused) -> CellError {
-    CellError::new("FileError", refused.why, refused.hint)
+    CellError::new(ErrorKind::File, refused.why, refused.hint)
 }

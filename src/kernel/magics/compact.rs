@@ -10,7 +10,7 @@ use crate::chat::turn::TurnEnd;
 use crate::chat::turn::ask::Ask;
 use crate::chat::turn::compose::{is_nearly_full, nothing_to_sum_up, summary_record};
 use crate::kernel::context::{CellContext, Outcome};
-use crate::kernel::error::{CellError, INTERRUPTED};
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::interrupts::Stopped;
 use crate::kernel::lines::warnings;
 use crate::kernel::turn::run::run;
@@ -30,7 +30,7 @@ pub(super) async fn compact(
     let settings = context.settings.clone();
     if !can(&settings) {
         return Err(CellError::new(
-            "MagicError",
+            ErrorKind::Magic,
             format!("`{}` cannot sum up a conversation", settings.model),
             "Let another model do it: `%%model sonnet` above `%compact`, in the same cell.",
         )
@@ -39,7 +39,7 @@ pub(super) async fn compact(
     let cell = context.state.cell.clone();
     if nothing_to_sum_up(&context.state.conversations, &cell, &settings) {
         return Err(CellError::new(
-            "MagicError",
+            ErrorKind::Magic,
             "there is nothing to sum up above this cell",
             "`%history` shows the turns; a summary stands for those above it already.",
         )
@@ -65,7 +65,7 @@ pub(super) async fn compact(
     let blocks: Vec<Block> = turn.messages.into_iter().flat_map(|m| m.blocks).collect();
     let Some(record) = summary_record(&turn.sent, &blocks) else {
         return Err(CellError::new(
-            "ProtocolError",
+            ErrorKind::Protocol,
             "the API answered without a summary",
             "The conversation is as it was. `%reset chat` begins a new one.",
         )
@@ -90,7 +90,7 @@ pub(super) async fn compact(
 /// When the cell was stopped meanwhile.
 pub async fn before_prompt(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
     match compact(None, context).await {
-        Err(stopped) if stopped.leave.is_none() && stopped.error.ename != INTERRUPTED => {
+        Err(stopped) if stopped.leave.is_none() && stopped.error.kind != ErrorKind::Interrupted => {
             let why = format!(
                 "The context is nearly full, and the conversation could not be summed up: {}",
                 stopped.error.evalue

@@ -3,7 +3,7 @@
 use crate::chat::receipt::Cut;
 
 use crate::kernel::context::{CellContext, Outcome};
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::interrupts::Stopped;
 
 /// Returns the prompt that asks Claude to go on with the answer above the cell.
@@ -46,5 +46,5 @@ fn words(cut: Cut) -> &'static str {
 }
 
 fn refusal(evalue: &str, hint: &str) -> Stopped {
-    CellError::new("MagicError", evalue, hint).into()
+    CellError::new(ErrorKind::Magic, evalue, hint).into()
 }

@@ -15,7 +15,7 @@ use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::foreign;
 
 use crate::kernel::context::CellContext;
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::inputs::{Attachment, Delivery, Input};
 use crate::kernel::interrupts::{Stopped, unless_stopped};
 use crate::kernel::store::hex;
@@ -58,7 +58,7 @@ pub async fn send(
     }
     let unwritable = |error: std::io::Error| {
         CellError::new(
-            "UploadError",
+            ErrorKind::Upload,
             format!(
                 "the code of this cell cannot be written to a temporary file: {}",
                 unnumbered(&error)
@@ -128,7 +128,7 @@ pub fn judge(verbatim: &Verbatim, turn: &FinishedTurn) -> Option<(CellError, Opt
                     "Run the cell again, or split it into smaller ones that save what they have.",
                 ),
             };
-            Some((CellError::new("ExecFailed", what, hint), None))
+            Some((CellError::new(ErrorKind::ExecFailed, what, hint), None))
         }
         Err(mismatch) => {
             let (what, ran) = match &mismatch {
@@ -137,7 +137,7 @@ pub fn judge(verbatim: &Verbatim, turn: &FinishedTurn) -> Option<(CellError, Opt
                 Mismatch::More { ran } => ("more ran than the cell says", ran.as_slice()),
             };
             let error = CellError::new(
-                "ExecMismatch",
+                ErrorKind::ExecMismatch,
                 what,
                 "What ran stands above, as it ran. Run the cell again; if it happens again, try `%%effort low` or another model.",
             );

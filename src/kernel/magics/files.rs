@@ -3,7 +3,7 @@
 //! An edge, as far as it copies files. Invariants: a copy replaces nothing unless that was asked
 //! for, and what a person put in is never removed from this machine.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use crate::render::kind::kind;
 
 use super::attach;
 use crate::kernel::context::{CellContext, Outcome};
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::inputs::{Input, Inputs, VisibleAs};
 use crate::kernel::interrupts::{Stopped, unless_stopped};
 use crate::kernel::store::{Artifact, FOLDER, Store};
@@ -200,17 +200,17 @@ async fn fetch_again(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> 
 fn not_copied(shown: &str, error: &io::Error) -> CellError {
     match error.kind() {
         io::ErrorKind::AlreadyExists => CellError::new(
-            "FileError",
+            ErrorKind::File,
             format!("`{shown}` is there already"),
             "Give another place with `-o PATH`, or replace it with `--force`.",
         ),
         io::ErrorKind::NotFound => CellError::new(
-            "FileError",
+            ErrorKind::File,
             format!("`{shown}` lies in a folder that does not exist"),
             "Make the folder first.",
         ),
         _ => CellError::new(
-            "FileError",
+            ErrorKind::File,
             format!("`{shown}` cannot be written: {}", unnumbered(error)),
             "Choose another place with `-o PATH`.",
         ),
@@ -223,7 +223,7 @@ fn copy(from: &Path, to: &Path, force: bool) -> io::Result<u64> {
     if !force && to.symlink_metadata().is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    let mut source: File = OpenOptions::new().read(true).open(from)?;
+    let mut source = File::open(from)?;
     let mut target = tempfile::Builder::new()
         .prefix(".get-")
         .tempfile_in(parent)?;
@@ -271,7 +271,7 @@ pub async fn remove(
         return match (artifact, local) {
             (Some(_), true) => remove_local(plain, context).await,
             (Some(_), false) => Err(CellError::new(
-                "FileError",
+                ErrorKind::File,
                 format!("`{name}` is a file that Claude made, saved on this machine"),
                 format!("`%rm {name} --local` removes it from `{FOLDER}/`."),
             )
@@ -281,7 +281,7 @@ pub async fn remove(
     }
     if local {
         return Err(CellError::new(
-            "FileError",
+            ErrorKind::File,
             format!("`{name}` was attached, and your own copy is never removed"),
             format!("`%rm {name}` removes it from Anthropic."),
         )
@@ -348,7 +348,7 @@ async fn remove_local(name: &str, context: &mut CellContext<'_>) -> Result<Outco
         .remove(name, services.host.now())
         .map_err(|error| {
             CellError::new(
-                "FileError",
+                ErrorKind::File,
                 error.to_string(),
                 "`%files` lists what there is.",
             )
@@ -373,7 +373,7 @@ fn unknown(name: &str, context: &CellContext<'_>, what: &str) -> CellError {
         format!("Did you mean `{near}`? ")
     });
     CellError::new(
-        "FileError",
+        ErrorKind::File,
         format!("{what} `{name}`"),
         format!("{near}`%files` lists what there is."),
     )

@@ -7,7 +7,7 @@ use crate::chat::turn::Update;
 use crate::render::renderer::{DisplayMode, Renderer};
 
 use crate::kernel::context::{CellContext, Outcome};
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::interrupts::Stopped;
 use crate::kernel::store::Store;
 use crate::kernel::turn::veil::Veil;
@@ -19,7 +19,7 @@ use crate::kernel::turn::veil::Veil;
 pub(super) async fn show(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
     let Some(turn) = context.state.conversations.last() else {
         return Err(Stopped::from(CellError::new(
-            "MagicError",
+            ErrorKind::Magic,
             "there is no answer to show again",
             "The conversation is empty.",
         )));

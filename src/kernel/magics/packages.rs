@@ -7,7 +7,7 @@ use crate::chat::record::Record;
 use crate::chat::turn::FinishedTurn;
 
 use crate::kernel::context::{CellContext, Outcome};
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::interrupts::Stopped;
 use crate::kernel::turn::hidden::hidden_turn;
 
@@ -59,7 +59,7 @@ async fn ask(context: &mut CellContext<'_>) -> Result<Vec<Installed>, Stopped> {
     let found = packages::read(&printed(&turn));
     if found.is_empty() {
         return Err(CellError::new(
-            "SandboxError",
+            ErrorKind::Sandbox,
             "the sandbox did not list its packages",
             "`%help limits` has the documented ones; `%packages` asks again.",
         )

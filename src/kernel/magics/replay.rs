@@ -16,7 +16,7 @@ use crate::host::unnumbered;
 
 use super::attach;
 use crate::kernel::context::{CellContext, Outcome};
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::interrupts::Stopped;
 use crate::kernel::lines::warnings;
 use crate::kernel::turn::hidden::hidden_turn;
@@ -69,7 +69,7 @@ Variables of its Python session are not kept."
 async fn upload(replay: &Replay, context: &mut CellContext<'_>) -> Result<(), Stopped> {
     let unwritable = |error: std::io::Error| {
         CellError::new(
-            "FileError",
+            ErrorKind::File,
             format!(
                 "the recorded steps cannot be written to a file: {}",
                 unnumbered(&error)

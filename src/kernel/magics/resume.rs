@@ -12,7 +12,7 @@ use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 
 use crate::kernel::context::{CellContext, Outcome};
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::inputs::Inputs;
 use crate::kernel::interrupts::Stopped;
 use crate::kernel::journal::folder::Folder;
@@ -60,7 +60,7 @@ async fn go_on(id: Option<&str>, context: &mut CellContext<'_>) -> Result<Shown,
         .journal
         .switch(id, history, changes)
         .await
-        .map_err(|(what, next)| CellError::new("MagicError", what, next))?;
+        .map_err(|(what, next)| CellError::new(ErrorKind::Magic, what, next))?;
     let leaves_turns = chosen.left_turns;
     let mut shown = Shown::default().paragraph(&chosen.notice.unwrap_or_default());
     let Some(contents) = chosen.continued else {
@@ -118,7 +118,7 @@ async fn list(context: &mut CellContext<'_>) -> Result<Shown, Stopped> {
         .and_then(|read| read)
         .map_err(|why| {
             CellError::new(
-                "MagicError",
+                ErrorKind::Magic,
                 format!("conversations cannot be read: {why}"),
                 format!("They are in `{place}`."),
             )

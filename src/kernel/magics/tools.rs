@@ -10,7 +10,7 @@ use crate::cell::magics::own_tools::{CommandLine, ToolJob, ToolOptions};
 use crate::cell::shown::{Part, Shown, clip};
 use crate::jupyter::mime::{Output, StreamName};
 use crate::kernel::context::{CellContext, Outcome};
-use crate::kernel::error::CellError;
+use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::interrupts::{Stopped, unless_stopped};
 use crate::kernel::lines::notes;
 use crate::kernel::tools::worker::Definition;
@@ -149,7 +149,7 @@ fn allow(context: &CellContext<'_>, what: What) -> Result<(), Stopped> {
         return Ok(());
     }
     Err(CellError::new(
-        "NotAllowed",
+        ErrorKind::NotAllowed,
         format!("`{magic}` would run on this machine, and nobody sits in front of this notebook"),
         format!(
             "If you trust it, set `CLAUDE_KERNEL_ALLOW={word}` in the environment and run it again."
@@ -159,7 +159,7 @@ fn allow(context: &CellContext<'_>, what: What) -> Result<(), Stopped> {
 }
 
 fn refused(evalue: impl Into<String>, hint: impl Into<String>) -> Stopped {
-    CellError::new("ToolError", evalue, hint).into()
+    CellError::new(ErrorKind::Tool, evalue, hint).into()
 }
 
 /// How many tools are announced one by one; a server may have a hundred.

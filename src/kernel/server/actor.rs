@@ -14,6 +14,7 @@ use crate::cell::magic::Context;
 use crate::chat::settings::Settings;
 use crate::host::Host;
 use crate::jupyter::connection::{Channel, Connection};
+use crate::jupyter::messages::shell::LookReply;
 use crate::jupyter::wire::Message;
 use crate::kernel::context::Services;
 use crate::kernel::desk::{Desk, Urgent};
@@ -173,28 +174,15 @@ impl Kernel {
         }
         let reply = match request.header.msg_type.as_str() {
             "execute_request" => return self.execute(request).await,
-            "complete_request" => (
-                "complete_reply",
-                introspect::complete_path(&request.content, |fits, typed| {
-                    files::completions(fits, typed, &self.services.store, &self.state.inputs)
-                })
-                .unwrap_or_else(|| self.look(&request.content, introspect::complete)),
-            ),
-            "inspect_request" => (
-                "inspect_reply",
-                self.look(&request.content, introspect::inspect),
-            ),
-            "is_complete_request" => (
-                "is_complete_reply",
-                introspect::is_complete(&request.content),
-            ),
+            "complete_request" => introspect::complete_path(&request.content, |fits, typed| {
+                files::completions(fits, typed, &self.services.store, &self.state.inputs)
+            })
+            .unwrap_or_else(|| self.look(&request.content, introspect::complete)),
+            "inspect_request" => self.look(&request.content, introspect::inspect),
+            "is_complete_request" => introspect::is_complete(&request.content),
             "history_request" => {
                 let past = self.journal.past().await;
-                let entries = &self.state.history;
-                (
-                    "history_reply",
-                    introspect::history(&request.content, &past, entries),
-                )
+                introspect::history(&request.content, &past, &self.state.history)
             }
             _ => {
                 return match self.desk.answer(Channel::Shell, request).await {
@@ -206,14 +194,12 @@ impl Kernel {
             }
         };
         self.desk.busy(&request.parent).await;
-        self.desk
-            .reply(Channel::Shell, &request, reply.0, reply.1)
-            .await;
+        self.desk.reply(Channel::Shell, &request, &reply).await;
         self.desk.idle(&request.parent).await;
         None
     }
 
-    fn look(&self, content: &Value, look: fn(&Value, &Context<'_>) -> Value) -> Value {
+    fn look(&self, content: &Value, look: fn(&Value, &Context<'_>) -> LookReply) -> LookReply {
         let (turns, status) = (self.state.turn_summaries(), self.status());
         let threads = self.state.thread_summaries();
         look(content, &self.state.context(&turns, &threads, &status))

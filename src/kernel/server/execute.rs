@@ -3,16 +3,14 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
-use crate::jupyter::mime::Output;
+use crate::jupyter::messages::iopub::ExecuteInput;
+use crate::jupyter::messages::shell::{ExecuteError, ExecuteReply};
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
 use crate::kernel::cell::outcome::CellEnd;
 use crate::kernel::cell::run::{self, CellRequest};
 use crate::kernel::cell::show::display_mode;
 use crate::kernel::context::{CellContext, CellOutput};
-use crate::kernel::desk::error_reply;
 use crate::kernel::interrupts::Leave;
 use crate::kernel::status;
 
@@ -37,27 +35,25 @@ impl Kernel {
         }
         let count = self.state.count;
         if !execute.silent {
-            let content = json!({"code": execute.code, "execution_count": count});
-            self.desk
-                .publish(&request.parent, "execute_input", content)
-                .await;
+            let content = ExecuteInput {
+                code: &execute.code,
+                execution_count: count,
+            };
+            self.desk.publish(&request.parent, &content).await;
         }
         let end = self.run_cell(&execute, &request).await;
         let failed = end.result.is_err();
         let reply = match end.result {
-            Ok(payload) => json!({
-                "status": "ok",
-                "execution_count": count,
-                "payload": payload,
-                "user_expressions": status::expressions(&execute.user_expressions, &self.state),
+            Ok(payload) => Ok(ExecuteReply {
+                execution_count: count,
+                payload,
+                user_expressions: status::expressions(&execute.user_expressions, &self.state),
             }),
             Err(error) => {
                 if !execute.silent {
-                    self.desk
-                        .output(&request.parent, Output::Error(error.output()), count)
-                        .await;
+                    self.desk.publish(&request.parent, &error.output()).await;
                 }
-                error_reply(&error, count)
+                Err(ExecuteError::new(error.output(), Some(count)))
             }
         };
         let queue = if failed && execute.stop_on_error && !execute.silent {
@@ -66,7 +62,10 @@ impl Kernel {
         } else {
             Vec::new()
         };
-        self.desk.execute_reply(&request, reply, started).await;
+        match reply {
+            Ok(reply) => self.desk.execute_reply(&request, &reply, started).await,
+            Err(reply) => self.desk.execute_error(&request, &reply, started).await,
+        }
         self.desk.idle(&request.parent).await;
         let mut leave = end.leave;
         for message in queue {

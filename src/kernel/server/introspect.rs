@@ -1,23 +1,29 @@
 //! Requests that look but do not run: kernel_info, complete, inspect, is_complete, history,
-//! comm_info. Pure: content in, content out.
+//! comm_info. Pure: content in, reply out.
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cell;
 use crate::cell::complete::{Completeness, Completion};
 use crate::cell::magic::Candidate;
 use crate::cell::path_at::{Fits, path_at};
+use crate::jupyter::messages::Empty;
+use crate::jupyter::messages::shell::{
+    CompleteMetadata, CompleteReply, HistoryReply, HistoryText, InspectReply, IsCompleteReply,
+    KernelInfoReply, LanguageInfo, LookReply, MatchType,
+};
+use crate::jupyter::mime::MimeBundle;
 use crate::jupyter::request::{Cursor, History, HistoryAccess, text};
 use crate::jupyter::session::PROTOCOL_VERSION;
 use crate::kernel::history_entry::HistoryEntry;
 
-/// Returns the content of `kernel_info_reply`.
+/// Returns who the kernel is.
 #[must_use]
-pub fn kernel_info(offline: bool) -> Value {
+pub fn kernel_info(offline: bool) -> KernelInfoReply {
     let version = env!("CARGO_PKG_VERSION");
-    let (language, banner) = if offline {
+    let (name, banner) = if offline {
         (
             "claude-offline",
             format!(
@@ -32,37 +38,39 @@ pub fn kernel_info(offline: bool) -> Value {
             ),
         )
     };
-    json!({
-        "status": "ok",
-        "protocol_version": PROTOCOL_VERSION,
-        "implementation": "claude-kernel",
-        "implementation_version": version,
-        "language_info": {
-            "name": language,
-            "version": version,
-            "mimetype": "text/markdown",
-            "file_extension": ".md",
-            "pygments_lexer": "markdown",
-            "codemirror_mode": "markdown",
+    KernelInfoReply {
+        protocol_version: PROTOCOL_VERSION,
+        implementation: "claude-kernel",
+        implementation_version: version,
+        language_info: LanguageInfo {
+            name,
+            version,
+            mimetype: "text/markdown",
+            file_extension: ".md",
+            pygments_lexer: "markdown",
+            codemirror_mode: "markdown",
         },
-        "banner": banner,
-        "help_links": [],
-        "debugger": false,
-        "supported_features": [],
-    })
+        banner,
+        help_links: Vec::new(),
+        debugger: false,
+        supported_features: Vec::new(),
+    }
 }
 
-/// Returns the content of `complete_reply`.
+/// Answers a `complete_request`.
 #[must_use]
-pub fn complete(content: &Value, context: &cell::magic::Context<'_>) -> Value {
+pub fn complete(content: &Value, context: &cell::magic::Context<'_>) -> LookReply {
     let Cursor { code, cursor_pos } = Cursor::read(content);
     complete_reply(&cell::complete::complete(&code, cursor_pos, context))
 }
 
-/// Returns the content of `complete_reply` where a file is being named; `None` where none is. The
-/// names come from `files`.
+/// Answers a `complete_request` where a file is being named; `None` where none is. The names come
+/// from `files`.
 #[must_use]
-pub fn complete_path(content: &Value, files: impl Fn(Fits, &str) -> Vec<String>) -> Option<Value> {
+pub fn complete_path(
+    content: &Value,
+    files: impl Fn(Fits, &str) -> Vec<String>,
+) -> Option<LookReply> {
     let Cursor { code, cursor_pos } = Cursor::read(content);
     let at = path_at(&code, cursor_pos)?;
     let names = files(at.fits, &at.typed);
@@ -73,50 +81,57 @@ pub fn complete_path(content: &Value, files: impl Fn(Fits, &str) -> Vec<String>)
     }))
 }
 
-fn complete_reply(completion: &Completion) -> Value {
-    let types: Vec<Value> = completion
-        .matches
-        .iter()
-        .map(|item| json!({"start": completion.cursor_start, "end": completion.cursor_end, "text": item.text, "type": item.kind}))
-        .collect();
-    json!({
-        "status": "ok",
-        "matches": completion.matches.iter().map(|item| item.text.as_str()).collect::<Vec<_>>(),
-        "cursor_start": completion.cursor_start,
-        "cursor_end": completion.cursor_end,
-        "metadata": {"_jupyter_types_experimental": types},
+fn complete_reply(completion: &Completion) -> LookReply {
+    let (start, end) = (completion.cursor_start, completion.cursor_end);
+    let types = completion.matches.iter().map(|item| MatchType {
+        start,
+        end,
+        text: item.text.clone(),
+        kind: item.kind,
+    });
+    LookReply::Complete(CompleteReply {
+        matches: completion
+            .matches
+            .iter()
+            .map(|item| item.text.clone())
+            .collect(),
+        cursor_start: start,
+        cursor_end: end,
+        metadata: CompleteMetadata {
+            types: types.collect(),
+        },
     })
 }
 
-/// Returns the content of `inspect_reply`.
+/// Answers an `inspect_request`.
 #[must_use]
-pub fn inspect(content: &Value, context: &cell::magic::Context<'_>) -> Value {
+pub fn inspect(content: &Value, context: &cell::magic::Context<'_>) -> LookReply {
     let Cursor { code, cursor_pos } = Cursor::read(content);
-    match cell::complete::inspect(&code, cursor_pos, context) {
-        Some(help) => json!({
-            "status": "ok",
-            "found": true,
-            "data": {"text/markdown": help.markdown, "text/plain": help.plain},
-            "metadata": {},
-        }),
-        None => json!({"status": "ok", "found": false, "data": {}, "metadata": {}}),
-    }
+    let help = cell::complete::inspect(&code, cursor_pos, context);
+    LookReply::Inspect(InspectReply {
+        found: help.is_some(),
+        data: help
+            .map(|help| MimeBundle::markdown(help.markdown, help.plain))
+            .unwrap_or_default(),
+        metadata: Empty::new(),
+    })
 }
 
-/// Returns the content of `is_complete_reply`.
+/// Answers an `is_complete_request`.
 #[must_use]
-pub fn is_complete(content: &Value) -> Value {
-    match cell::complete::is_complete(&text(content, "code")) {
-        Completeness::Complete => json!({"status": "complete"}),
-        Completeness::Incomplete => json!({"status": "incomplete", "indent": ""}),
-        Completeness::Invalid => json!({"status": "invalid"}),
-    }
+pub fn is_complete(content: &Value) -> LookReply {
+    let reply = match cell::complete::is_complete(&text(content, "code")) {
+        Completeness::Complete => IsCompleteReply::Complete,
+        Completeness::Incomplete => IsCompleteReply::Incomplete { indent: "" },
+        Completeness::Invalid => IsCompleteReply::Invalid,
+    };
+    LookReply::IsComplete(reply)
 }
 
-/// Returns the content of `history_reply`. `past` holds the cells of earlier sessions, oldest first;
+/// Answers a `history_request`. `past` holds the cells of earlier sessions, oldest first;
 /// sessions count up from 1, the running one is the last.
 #[must_use]
-pub fn history(content: &Value, past: &[Vec<HistoryEntry>], entries: &[HistoryEntry]) -> Value {
+pub fn history(content: &Value, past: &[Vec<HistoryEntry>], entries: &[HistoryEntry]) -> LookReply {
     let History { output, access } = History::read(content);
     let sessions = past.iter().map(Vec::as_slice).chain([entries]);
     let numbered: Vec<(i64, &HistoryEntry)> = sessions
@@ -159,17 +174,17 @@ pub fn history(content: &Value, past: &[Vec<HistoryEntry>], entries: &[HistoryEn
             last(found, n.unwrap_or(usize::MAX))
         }
     };
-    let history: Vec<Value> = picked
-        .into_iter()
-        .map(|(session, entry)| {
-            if output {
-                json!([session, entry.line, [entry.input, entry.output]])
-            } else {
-                json!([session, entry.line, entry.input])
-            }
-        })
-        .collect();
-    json!({"status": "ok", "history": history})
+    let history = picked.into_iter().map(|(session, entry)| {
+        let input = entry.input.clone();
+        let text = match output {
+            true => HistoryText::Both(input, entry.output.clone()),
+            false => HistoryText::Input(input),
+        };
+        (session, entry.line, text)
+    });
+    LookReply::History(HistoryReply {
+        history: history.collect(),
+    })
 }
 
 fn last<T>(entries: Vec<T>, n: usize) -> Vec<T> {
@@ -215,6 +230,8 @@ fn glob_matches(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn entries() -> Vec<HistoryEntry> {
@@ -227,8 +244,12 @@ mod tests {
             .into()
     }
 
+    fn written(reply: &LookReply) -> Value {
+        serde_json::to_value(reply).unwrap()
+    }
+
     fn lines(content: &Value) -> Vec<i64> {
-        history(content, &[], &entries())["history"]
+        written(&history(content, &[], &entries()))["history"]
             .as_array()
             .unwrap()
             .iter()
@@ -268,7 +289,7 @@ mod tests {
             &[],
             &entries(),
         );
-        assert_eq!(reply["history"], json!([[1, 4, ["b", "out 4"]]]));
+        assert_eq!(written(&reply)["history"], json!([[1, 4, ["b", "out 4"]]]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Why a file did not come into the folder or out of it, as clauses for people.
+//! Why a file could not be saved in the folder or removed from it, as clauses for people.
 
 use std::io;
 
@@ -6,32 +6,32 @@ use crate::anthropic::error::ApiError;
 use crate::host::unnumbered;
 use crate::render::foreign;
 
-/// Why the folder did not do what it was asked.
+/// Why the folder did not do what it was asked to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no plain file of that name.
     #[error("there is no file `{name}` in `{}`", super::FOLDER)]
     NoFile {
-        /// As asked.
+        /// The name, as it was asked for.
         name: String,
     },
-    /// The disk keeps a file, or the index cannot be written.
+    /// A file cannot be removed, or the index cannot be written.
     #[error("cannot remove `{}/{name}`: {}", super::FOLDER, unnumbered(source))]
     Unremovable {
         /// The file.
         name: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// The API does not tell what a file is.
+    /// The API does not say what kind of file it is.
     #[error(transparent)]
     Unknown(Box<ApiError>),
-    /// The API does not give the content.
+    /// The API does not give the content of the file.
     #[error("`{name}`: {source}")]
     Broken {
         /// The file.
         name: String,
-        /// Why.
+        /// The reason.
         source: Box<ApiError>,
     },
     /// A file is too large to be fetched.
@@ -43,12 +43,12 @@ pub enum StoreError {
     TooLarge {
         /// The file.
         name: String,
-        /// What the API says it has.
+        /// How many bytes it has, as the API says.
         size_bytes: u64,
-        /// What is fetched.
+        /// The most bytes that are fetched.
         max_bytes: u64,
     },
-    /// The disk does not take it.
+    /// The disk does not take the file.
     #[error("cannot write to `{}`: {}", super::FOLDER, unnumbered(.0))]
     Unwritable(#[source] io::Error),
 }

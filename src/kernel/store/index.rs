@@ -1,10 +1,10 @@
 //! The index of `claude_files/`: which turn and which code made which file.
 //!
-//! One line of JSON for each file saved or removed, in `.index.jsonl`: a name that no artifact can
-//! have, because theirs never begin with a dot. Lines are appended with one write each, so that
-//! two kernels may share the folder; a line that was torn is skipped. Reading needs nothing of the
-//! conversation. The notebook knows the same things from its outputs' metadata; the index knows
-//! them for files whose cell is gone.
+//! There is one line of JSON for each file that was saved or removed, in `.index.jsonl`; no saved
+//! file can have this name, because none begins with a dot. Each line is appended with one write,
+//! so that two kernels can share the folder; an incomplete line is skipped. The index can be read
+//! without the conversation. The metadata of the notebook's outputs hold the same facts, but the
+//! index also holds them for files whose cell is gone.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat::turn::Origin;
 
-/// The index's name, in the folder.
+/// The name of the index in the folder.
 pub(super) const INDEX: &str = ".index.jsonl";
-/// The most of the index that is read, in bytes: its end. Some ten thousand files.
+/// The most bytes of the index that are read, from its end: about ten thousand files.
 const MAX_INDEX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// A file that a sandbox made and that is saved here.
@@ -28,11 +28,11 @@ pub struct Artifact {
     pub name: String,
     /// Size in bytes.
     pub size_bytes: u64,
-    /// What it is.
+    /// The media type.
     pub mime_type: String,
     /// SHA-256 of the content, in hexadecimal.
     pub sha256: String,
-    /// What made it.
+    /// The code or the step that made it.
     #[serde(flatten)]
     pub origin: Origin,
     /// When it was saved.
@@ -63,7 +63,7 @@ fn append(folder: &Path, line: &Line) -> io::Result<()> {
     options.read(true).append(true).create(true);
     let mut file = open(&mut options, folder)?;
     let mut text = Vec::new();
-    // A kernel that died in mid-line left no line break.
+    // If a kernel died while it wrote a line, there is no line break at the end.
     if file.metadata()?.len() > 0 {
         let mut last = [0];
         file.seek(SeekFrom::End(-1))?;
@@ -77,8 +77,8 @@ fn append(folder: &Path, line: &Line) -> io::Result<()> {
     file.write_all(&text)
 }
 
-/// Returns the files that were saved and not removed since, the newest record of each, oldest
-/// first. Does not look whether they are still there.
+/// Returns the files that were saved and not removed since: the newest line of each, oldest first.
+/// Does not check whether they still exist.
 pub(super) fn read(folder: &Path) -> io::Result<Vec<Artifact>> {
     let mut file = match open(OpenOptions::new().read(true), folder) {
         Ok(file) => file,
@@ -89,7 +89,7 @@ pub(super) fn read(folder: &Path) -> io::Result<Vec<Artifact>> {
     file.seek(SeekFrom::Start(skipped))?;
     let mut bytes = Vec::new();
     file.take(MAX_INDEX_BYTES).read_to_end(&mut bytes)?;
-    // From the end: the last line about a name decides, and the others are passed over.
+    // From the end, because the last line about a name decides and the others are ignored.
     let (mut found, mut decided) = (Vec::new(), HashSet::new());
     for line in bytes.split(|byte| *byte == b'\n').rev() {
         match serde_json::from_slice(line) {
@@ -112,7 +112,7 @@ pub(super) fn read(folder: &Path) -> io::Result<Vec<Artifact>> {
     Ok(found)
 }
 
-/// Opens the index; never through a link, and nothing but a plain file.
+/// Opens the index. Refuses a link and everything that is not a plain file.
 fn open(options: &mut OpenOptions, folder: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {

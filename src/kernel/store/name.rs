@@ -1,12 +1,13 @@
-//! File names from outside, made safe in a folder, a Markdown link, a shell and a terminal. Pure.
+//! File names from outside, made safe for a folder, a Markdown link, a shell and a terminal. Pure.
 //!
-//! Invariant: a safe name is one path component of at most [`MAX_NAME_BYTES`] bytes that begins
-//! with neither `.` nor `-`, names no device and looks like what it is. Making it safe twice
-//! changes nothing.
+//! Invariant: a safe name is one path component of at most [`MAX_NAME_BYTES`] bytes. It begins with
+//! neither `.` nor `-`, is not the name of a device, and shows its true extension. If a safe name
+//! is made safe again, it does not change.
 
-/// The longest file name kept, in bytes; most file systems take 255, and versions need room.
+/// The longest file name that is kept, in bytes: most file systems take 255, and a version number
+/// needs room.
 const MAX_NAME_BYTES: usize = 120;
-/// The longest extension kept, in bytes: what is longer is no extension.
+/// The longest extension that is kept, in bytes: anything longer is not an extension.
 const MAX_EXTENSION_BYTES: usize = 20;
 
 /// Turns a name from outside into a safe one.
@@ -14,13 +15,14 @@ pub(super) fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut safe = String::new();
     for c in last.chars() {
-        // Longer than anything that is kept: a name may be endless.
+        // Nothing longer than this is kept, and the name itself may be of any length.
         if safe.len() > 64 * MAX_NAME_BYTES {
             break;
         }
         match c {
             c if c.is_whitespace() && !c.is_control() && !is_invisible(c) => {
-                // A run of spaces pushes the true extension out of sight.
+                // Many spaces would hide the true extension, because it is then too far to the
+                // right.
                 if !safe.ends_with(' ') {
                     safe.push(' ');
                 }
@@ -35,7 +37,7 @@ pub(super) fn safe_name(name: &str) -> String {
     let extension = clip(extension, MAX_EXTENSION_BYTES).trim_matches([' ', '.']);
     let room = MAX_NAME_BYTES - "_".len() - ".".len() - extension.len();
     let mut stem = clip(stem, room).trim_matches([' ', '.']).to_owned();
-    // A dash would begin an option of a command, a tilde a home directory.
+    // A dash would begin an option of a command, and a tilde would mean a home directory.
     if is_reserved(&stem) || stem.starts_with(['-', '~']) {
         stem.insert(0, '_');
     }
@@ -57,7 +59,7 @@ pub(super) fn versioned(name: &str, version: u32) -> String {
     }
 }
 
-/// Stem and extension; `tar.gz` and its kin are one extension.
+/// Returns stem and extension. `tar.gz` and others of its kind count as one extension.
 fn split(name: &str) -> (&str, &str) {
     match name.rsplit_once('.') {
         Some((stem, extension)) if !stem.is_empty() => match stem.strip_suffix(".tar") {
@@ -72,7 +74,8 @@ fn split(name: &str) -> (&str, &str) {
     }
 }
 
-/// Characters that take no room or turn the direction of text, with which a name can lie.
+/// Characters that take no room or change the direction of text: with them a name could look like
+/// another.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -81,7 +84,8 @@ fn is_invisible(c: char) -> bool {
         | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Characters that look like the separators of a path, its dots or the start of an option.
+/// Characters that look like the separators of a path, like its dots, or like the dash of an
+/// option.
 fn is_look_alike(c: char) -> bool {
     matches!(
         c,
@@ -104,7 +108,7 @@ fn is_look_alike(c: char) -> bool {
     )
 }
 
-/// Names that Windows keeps for devices, with any extension.
+/// Names that Windows reserves for devices, with any extension.
 fn is_reserved(stem: &str) -> bool {
     let base = stem
         .split('.')

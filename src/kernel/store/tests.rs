@@ -1,4 +1,4 @@
-//! The folder under attack: names that are taken, links, files that a dead kernel left.
+//! Attacks on the folder: names that are in use, links, files that a dead kernel left.
 #![expect(
     clippy::disallowed_methods,
     reason = "edge: tests write what is in the way"
@@ -192,7 +192,7 @@ mod links {
             store.directory.join("b.csv"),
         )
         .unwrap();
-        // Even with the same bytes.
+        // This holds even if the bytes are the same.
         assert_eq!(save(&store, "a.csv", "1").name, "a-2.csv");
         assert_eq!(save(&store, "b.csv", "2").name, "b-2.csv");
         assert_eq!(fs::read_to_string(&target).unwrap(), "1");

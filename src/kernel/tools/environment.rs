@@ -121,6 +121,10 @@ pub fn interpreter(
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests make the interpreters that they look for"
+)]
 mod tests {
     use super::*;
 

@@ -15,11 +15,13 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
 use crate::anthropic::request::MessagesRequest;
 use crate::chat::action::{Action, Input, NotSaved};
+use crate::chat::settings::ThinkingShow;
 use crate::chat::structured::NewFile;
 use crate::chat::turn::{Activity, Origin, ToolCall, ToolResult, TurnEnd, Update};
 use crate::chat::turn_loop::TurnLoop;
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
+use crate::jupyter::mime::Output;
 use crate::jupyter::request::text;
 use crate::jupyter::wire::Message;
 use crate::kernel::context::{CellContext, Services};
@@ -29,7 +31,7 @@ use crate::kernel::journal::redact::REDACTED;
 use crate::kernel::save;
 use crate::kernel::tools::Tools;
 use crate::kernel::tools::ask::{Asking, Decision, declined};
-use crate::render::renderer::Renderer;
+use crate::render::renderer::{DisplayMode, Renderer};
 
 use super::fetch::Fetches;
 use super::veil::Veil;
@@ -173,7 +175,9 @@ pub(super) async fn drive(
         while let Some(action) = turn.poll(&context.state.conversations) {
             match action {
                 Action::Show(update) => {
-                    show(update, turn, renderer.as_deref_mut(), &mut work, context).await;
+                    let shown = show(update, turn, renderer.as_deref_mut(), &mut work, context);
+                    let came = shown.await;
+                    heed(came, turn, &mut leave);
                 }
                 Action::Finish(end) => {
                     if let (TurnEnd::Finished(_), Some(stream)) = (&*end, &mut work.stream) {
@@ -200,14 +204,8 @@ pub(super) async fn drive(
         tokio::select! {
             biased;
             wake = context.interrupts.next() => {
-                match woken(wake, turn, &mut work, context).await {
-                    Some(Woken::Interrupt) => turn.handle(Input::Interrupted),
-                    Some(Woken::Leave(why)) => {
-                        leave = Some(why);
-                        turn.handle(Input::Interrupted);
-                    }
-                    None => {}
-                }
+                let came = woken(wake, turn, &mut work, context).await;
+                heed(came, turn, &mut leave);
             }
             Some(()) = OptionFuture::from(tick.as_mut().map(|(_, sleep)| sleep)) => {
                 tick = None;
@@ -245,6 +243,18 @@ enum Woken {
     Leave(Leave),
 }
 
+/// Tells the turn what ended it, if anything did.
+fn heed(came: Option<Woken>, turn: &mut TurnLoop, leave: &mut Option<Leave>) {
+    match came {
+        Some(Woken::Interrupt) => turn.handle(Input::Interrupted),
+        Some(Woken::Leave(why)) => {
+            *leave = Some(why);
+            turn.handle(Input::Interrupted);
+        }
+        None => {}
+    }
+}
+
 /// Handles what came on control, stdin or as a signal; returns it if it ends the turn.
 async fn woken(
     wake: Wake,
@@ -275,25 +285,87 @@ async fn woken(
     }
 }
 
-/// Shows an update, and lets the journal know.
+/// Shows an update, and lets the journal know. Returns what ended the turn in the meantime.
 async fn show(
     update: Update,
-    turn: &TurnLoop,
+    turn: &mut TurnLoop,
     renderer: Option<&mut Renderer>,
     work: &mut InFlight,
     context: &mut CellContext<'_>,
-) {
+) -> Option<Woken> {
     let now = context.services.host.elapsed();
     if let Update::Activity(Activity::Running { .. }) = &update {
         work.running_since = Some(now);
     }
-    let Some(renderer) = renderer else {
-        return;
-    };
+    let renderer = renderer?;
     work.fetches.note(&update);
+    let mut urgent = None;
     for update in work.veil.cover(update) {
         context.journal.shows(&update, turn.container(), now);
-        context.output.show(renderer.apply(update, now)).await;
+        let outputs = if is_long(&update, renderer) {
+            let (outputs, came) = render_beside(renderer, (update, now), turn, work, context).await;
+            urgent = urgent.or(came);
+            outputs
+        } else {
+            renderer.apply(update, now)
+        };
+        context.output.show(outputs).await;
+    }
+    urgent
+}
+
+/// If so much text gets its final form at once, that takes long.
+const LONG_BYTES: usize = 64 * 1024;
+
+/// Whether rendering an update takes long. A delta never does, because it is short.
+fn is_long(update: &Update, renderer: &Renderer) -> bool {
+    let whole = match update {
+        Update::BlockDelta { .. } | Update::Activity(_) => return false,
+        Update::BlockStarted { block, .. } | Update::BlockFinished { block, .. } => {
+            match block.view() {
+                View::Text { text, .. } | View::Thinking { thinking: text } => text.len(),
+                _ => 0,
+            }
+        }
+        _ => 0,
+    };
+    whole.max(renderer.backlog_bytes()) > LONG_BYTES
+}
+
+/// Renders on a thread of its own, and serves control meanwhile.
+async fn render_beside(
+    renderer: &mut Renderer,
+    (update, now): (Update, Duration),
+    turn: &mut TurnLoop,
+    work: &mut InFlight,
+    context: &mut CellContext<'_>,
+) -> (Vec<Output>, Option<Woken>) {
+    let stand_in = Renderer::new(DisplayMode::Batch, ThinkingShow::Off, String::new());
+    let mut taken = std::mem::replace(renderer, stand_in);
+    let mut rendering = tokio::task::spawn_blocking(move || {
+        let outputs = taken.apply(update, now);
+        (taken, outputs)
+    });
+    let mut urgent = None;
+    loop {
+        tokio::select! {
+            biased;
+            wake = context.interrupts.next() => {
+                urgent = urgent.or(woken(wake, turn, work, context).await);
+            }
+            rendered = &mut rendering => {
+                return match rendered {
+                    Ok((taken, outputs)) => {
+                        *renderer = taken;
+                        (outputs, urgent)
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "an output could not be rendered");
+                        (Vec::new(), urgent)
+                    }
+                };
+            }
+        }
     }
 }
 

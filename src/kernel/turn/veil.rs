@@ -117,7 +117,7 @@ impl Veil {
                 ordinal,
                 id,
                 result: self.block(result),
-                printed: self.text(printed),
+                printed: self.text(&printed),
                 elapsed,
             },
             Update::FileFailed {
@@ -127,9 +127,9 @@ impl Veil {
             } => Update::FileFailed {
                 ordinal,
                 file_id,
-                why: self.text(why),
+                why: self.text(&why),
             },
-            Update::Notice(text) => Update::Notice(self.text(text)),
+            Update::Notice(text) => Update::Notice(self.text(&text)),
             // Their texts are covered in the messages that show them, as those of all messages are.
             Update::Activity(_)
             | Update::BlockDelta { .. }
@@ -149,8 +149,8 @@ impl Veil {
         }
     }
 
-    fn text(&self, text: String) -> String {
-        self.secrets.cover(&text, REDACTED).into_owned()
+    fn text(&self, text: &str) -> String {
+        self.secrets.cover(text, REDACTED).into_owned()
     }
 }
 

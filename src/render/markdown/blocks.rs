@@ -10,8 +10,9 @@ use super::{Edit, Plan};
 use crate::render::foreign;
 
 impl Plan<'_> {
-    /// Keeps a code block. A fence at the top level gets the font of code and blank lines around
-    /// it: mathematics, as the front ends read it, ends at a blank line, so none can swallow it.
+    /// Keeps a code block. A fence at the top level gets the font of code, and a blank line before
+    /// and after it: front ends end mathematics at a blank line, so no mathematics can reach into
+    /// the code.
     pub(super) fn code_block(
         &mut self,
         range: Range<usize>,
@@ -22,7 +23,7 @@ impl Plan<'_> {
             let code = self.slice(range.clone());
             let signs = ["$", "\\begin", "\\end", "\\\\"];
             self.loose_math |= signs.iter().any(|sign| code.contains(sign));
-            // Parsers differ on what is indented far enough, tabs above all.
+            // Parsers differ on what is indented far enough, above all where there are tabs.
             let line = self
                 .slice(0..range.start)
                 .rfind('\n')
@@ -69,8 +70,8 @@ impl Plan<'_> {
         self.edits.push((end..end, Edit::Replace(close)));
     }
 
-    /// Keeps a code block but for odd characters behind its fence, which name no language and end
-    /// up in an attribute.
+    /// Keeps a code block, but removes odd characters after its opening fence: they name no
+    /// language, and front ends put them into an attribute.
     fn keep_code(&mut self, range: Range<usize>, kind: &CodeBlockKind<'_>) {
         let is_plain = |c: char| {
             c.is_alphanumeric() || matches!(c, ' ' | '+' | '-' | '#' | '_' | '.' | '/' | ':')
@@ -104,7 +105,8 @@ impl Plan<'_> {
             self.edits.push((start..start, Edit::Replace(more)));
             return;
         }
-        // Underlined. One line becomes `### …`; of several the underline becomes text.
+        // The heading is underlined. If it is one line, it becomes `### …`; if there are several,
+        // the underline becomes text.
         let body = source.trim_end_matches('\n');
         let Some(at) = body.rfind('\n') else { return };
         let underline = range.start + at + 1..range.start + body.len();
@@ -120,7 +122,7 @@ impl Plan<'_> {
     }
 }
 
-/// Returns what closes a fenced block, if its last line does not.
+/// Returns the fence that closes a block, unless its last line does.
 fn closer(block: &str) -> Option<String> {
     let block = block.trim_end_matches('\n');
     let mark = block.chars().next().filter(|c| matches!(c, '`' | '~'))?;

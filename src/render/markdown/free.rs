@@ -1,12 +1,12 @@
-//! Text between the edits, copied character by character: nothing in it acts.
+//! Text between the edits, copied character by character, so that nothing in it acts.
 
 use std::fmt::Write as _;
 
 use crate::render::target;
 
-/// A dollar sign that begins no mathematics in any front end.
+/// A dollar sign that does not begin mathematics in any front end.
 const DOLLAR: &str = "<span>&#36;</span>";
-/// Writes the first character (or two) of `text` safely; returns how many bytes it took.
+/// Writes the first one or two characters of `text` safely; returns how many bytes they are.
 pub(super) fn push_special(out: &mut String, text: &str, not_math: bool) -> usize {
     let mut chars = text.chars();
     let (first, second) = (chars.next().unwrap_or_default(), chars.next());
@@ -28,7 +28,8 @@ pub(super) fn push_special(out: &mut String, text: &str, not_math: bool) -> usiz
             out.push_str("&lt;");
             2
         }
-        // `\\(` and `\begin{…}` begin mathematics in JupyterLab, across code and tags.
+        // In JupyterLab `\\(` and `\begin{…}` begin mathematics, which may reach across code and
+        // tags.
         ('\\', Some('\\')) => {
             let opens = text
                 .get(2..)
@@ -36,7 +37,7 @@ pub(super) fn push_special(out: &mut String, text: &str, not_math: bool) -> usiz
             out.push_str(if opens { "&#92;" } else { "\\\\" });
             2
         }
-        // `@@0@@` is where JupyterLab puts mathematics back.
+        // JupyterLab puts its mathematics back wherever it finds a mark such as `@@0@@`.
         ('@', Some('@' | '\\')) => {
             out.push_str("&#64;");
             1
@@ -49,7 +50,8 @@ pub(super) fn push_special(out: &mut String, text: &str, not_math: bool) -> usiz
             out.push_str("&#92;");
             1
         }
-        // A bare address before it may swallow the backslash.
+        // A parser that makes links of bare addresses may take the backslash as part of the
+        // address.
         ('\\', Some(c @ ('[' | ']' | '!' | '`'))) => {
             let _ = write!(out, "&#{};", u32::from(c));
             2
@@ -89,8 +91,8 @@ fn begins_environment(text: &str) -> bool {
     })
 }
 
-/// Mathematics, or code that not every parser takes for code: with a space after `<` and `]`, so
-/// that none sees a tag or a link.
+/// Writes mathematics, or code that some parsers do not take for code, with a space after `<` and
+/// `]`: then no parser finds a tag or a link in it.
 pub(super) fn push_inert(out: &mut String, source: &str) {
     let mut chars = source.chars().peekable();
     while let Some(c) = chars.next() {

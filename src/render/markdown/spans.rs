@@ -20,10 +20,11 @@ const UNSAFE_TEX: [&str; 8] = [
 ];
 
 impl Plan<'_> {
-    /// Keeps a code span where every parser agrees on it, else writes it as an element.
+    /// Keeps a code span if all parsers agree that it is one. Otherwise writes it as a `<code>`
+    /// element.
     pub(super) fn code_span(&mut self, range: Range<usize>, masked: &str) {
         let source = self.slice(range.clone());
-        // A bare address before it may swallow a backtick.
+        // A parser that makes links of bare addresses may take a backtick as part of the address.
         let link = source.contains("](") || source.contains("]:");
         if !link && !source.contains(['<', '$', '\n', '\\']) {
             self.edits.push((range, Edit::Keep));
@@ -33,7 +34,8 @@ impl Plan<'_> {
         let raw = source
             .get(ticks..source.len().saturating_sub(ticks))
             .unwrap_or_default();
-        // The parser's content has prefixes of quotes removed; it differs from ours by the mask.
+        // The parser has removed the marks of a block quote from the content; apart from that it
+        // differs from ours only by the mask.
         let content = if raw.contains('\n') || !source.contains('<') {
             unmask(masked, raw)
         } else {
@@ -46,18 +48,20 @@ impl Plan<'_> {
             .push((range, Edit::Replace(foreign::code(&content))));
     }
 
-    /// Keeps a link whose target is harmless; of any other, and of images from elsewhere, the text.
+    /// Keeps a link if its target is harmless, and an image if it is one of our own files. Any
+    /// other becomes text or a link.
     pub(super) fn link(&mut self, link: &OpenLink, inside_link: bool) {
         let start = link.range.start;
         let marks = start..start + if link.image { 2 } else { 1 };
-        // A mark right before it would make the link an image again.
+        // An exclamation mark right before it would make the link an image again.
         let apart = match self.slice(0..start).ends_with('!') {
             true => "<span></span>",
             false => "",
         };
         let as_link = || Edit::Replace(format!("{apart}[image: "));
         if link.kind != LinkType::Inline {
-            // The definition was checked; an image of this kind could load from anywhere.
+            // The definition was checked as the target of a link, but an image could load from
+            // anywhere.
             if link.image && !matches!(link.kind, LinkType::Autolink | LinkType::Email) {
                 self.edits.push((marks, as_link()));
             }
@@ -90,7 +94,7 @@ impl Plan<'_> {
         }
     }
 
-    /// Real mathematics that every front end reads alike, and no amount of money.
+    /// Whether this is mathematics that every front end reads alike, and not an amount of money.
     pub(super) fn is_math(&self, range: Range<usize>) -> bool {
         let source = self.slice(range.clone());
         let content = source.trim_matches('$');
@@ -110,7 +114,7 @@ impl Plan<'_> {
         balanced
             && !money
             && !followed_by_digit
-            // JupyterLab puts mathematics back unescaped, be it into an attribute.
+            // JupyterLab puts mathematics back without escaping it, also inside an attribute.
             && !content.contains(['`', '$', '"'])
             && !self.loose_math
             && !content.contains("\n\n")
@@ -118,9 +122,9 @@ impl Plan<'_> {
     }
 }
 
-/// The content of a code span as parsed, its `<` back in place where the raw text has them.
+/// Returns the content of a code span as parsed, with `<` again where the raw text has it.
 fn unmask(masked: &str, raw: &str) -> String {
-    // Each `;` of the masked text is, in order, a `;` or a `<` of the raw one.
+    // The semicolons of the masked text stand, in order, for those of the raw text and for its `<`.
     let mut marks = raw.chars().filter(|c| matches!(c, ';' | '<'));
     masked
         .chars()

@@ -30,7 +30,7 @@ impl Renderer {
             }
         };
         self.end_answer();
-        // The one before is no longer the last: it need not stay open.
+        // The step before is no longer the last one, so it need not stay open.
         self.fold_last_step();
         let step = Step {
             name: name.to_owned(),
@@ -63,7 +63,7 @@ impl Renderer {
             .iter()
             .rposition(|(_, step)| step.id == id && step.result.is_none());
         let index = known.unwrap_or_else(|| {
-            // A result without its call: the call's name is not known.
+            // A result came without its call, so the call's name is not known.
             let name = result.kind().trim_end_matches("_tool_result").to_owned();
             let step = Step {
                 tool: Tool::describe(&name, &Value::Null, &mut self.scripts),
@@ -88,7 +88,8 @@ impl Renderer {
         }
         let mut form = step.form(open);
         if let (false, Terminal::Text(texts)) = (last, &mut form.terminal) {
-            // Other calls were announced since: say whose result this is.
+            // Other calls were announced in the meantime, so the terminal is told whose result this
+            // is.
             texts.insert(0, (StreamName::Stdout, step.headline()));
         }
         self.screen.finish(place, form);
@@ -102,7 +103,7 @@ impl Renderer {
         self.wait(now);
     }
 
-    /// A tool of this machine has answered: what it printed and the images it made are shown too.
+    /// Shows the answer of a tool of this machine, with what it printed and the images it made.
     pub(super) fn end_tool(
         &mut self,
         id: &str,
@@ -128,8 +129,9 @@ impl Renderer {
         }
     }
 
-    /// What ran has ended: unless something else runs, Claude is asked again. While an answer comes
-    /// in nobody waits, and a line that says so would cut it in two.
+    /// Notes that a tool has ended. If nothing else runs, Claude is asked again and the status line
+    /// says so. If an answer is coming in, nobody waits, and a status line would cut the answer in
+    /// two.
     fn wait(&mut self, now: Duration) {
         if self.growing.is_some() || self.answer.is_some() {
             return;
@@ -140,7 +142,7 @@ impl Renderer {
         }
     }
 
-    /// Opens a place for each file a result announced, so that it appears at its step.
+    /// Opens a place for each file that a result announced, so that the file appears at its step.
     fn expect_files(&mut self, step: Place, file_ids: &[&str]) {
         let mut before = step;
         for file_id in file_ids {
@@ -155,12 +157,12 @@ impl Renderer {
         }
     }
 
-    // Their files.
+    // The files of the step.
 
     pub(super) fn file(&mut self, file: FetchedFile, now: Duration) {
         let place = self.file_place(&file.file_id);
         self.screen.finish(place, artifact::form(&file));
-        // Only its name is needed from here on, and a turn may make many.
+        // From here on only the step's name is needed, and a turn may have many steps.
         self.saved.push(FetchedFile {
             bytes: None,
             start: Bytes::new(),
@@ -190,7 +192,7 @@ impl Renderer {
     }
 }
 
-/// Stands in the place of a file that did not come.
+/// Takes the place of a file that did not come.
 pub(super) fn missing_file(file_id: &str, why: &str) -> Form {
     let text = format!("A file of this step could not be saved: {why}.");
     let mut form = note(&foreign::inline(&text), &format!("{text}\n"), "file");

@@ -1,10 +1,10 @@
-//! A step of which only the output is shown: its code stands in the cell (`%%exec`).
+//! A step of which only the output is shown, because its code stands in the cell (`%%exec`).
 
 use super::report::{Report, STDERR, Section};
 use super::{CODE_LINES, push_block};
 use crate::render::foreign;
 
-/// Returns the output as Markdown and as plain text; standard output has no word over it.
+/// Returns the output as Markdown and as plain text; standard output has no heading.
 pub(super) fn forms(report: &Report) -> (String, String) {
     let (mut markdown, mut plain) = (String::new(), String::new());
     for section in &report.sections {

@@ -1,4 +1,4 @@
-//! What a result block says, whatever its tool: a word, and sections to show.
+//! What a result block says, for every tool: a status word, and sections to show.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::render::foreign;
 use crate::render::sources::source_link;
 use crate::render::tool_image;
 
-/// Sources listed.
+/// The most sources that are listed.
 const MAX_SOURCES: usize = 20;
 
-/// The word over standard error.
+/// The heading of standard error.
 pub(super) const STDERR: &str = "Standard error";
-/// The word over the change an edit made.
+/// The heading of the change that an edit made.
 pub(super) const CHANGE: &str = "Change";
 
 /// What a result says.
@@ -25,15 +25,15 @@ pub(super) struct Report {
     pub(super) file_ids: Vec<String>,
 }
 
-/// A part of it.
+/// A part of what a result says.
 pub(super) enum Section {
-    /// Text in a fence under a word: `Output`, `Standard error`, …
+    /// Text in a fence under a heading: `Output`, `Standard error`, …
     Fence {
         word: &'static str,
         language: &'static str,
         text: String,
     },
-    /// Markdown of our own making, and its plain twin.
+    /// Markdown that we made, and the same in plain text.
     Text { markdown: String, plain: String },
 }
 
@@ -246,8 +246,8 @@ fn failure(error: &ToolError<'_>) -> Report {
     }
 }
 
-/// Says what a person can do about an error code (`docs/protocol.md#code-results, #web-tools`);
-/// empty if unknown.
+/// Returns what a person can do about an error code (`docs/protocol.md#code-results, #web-tools`);
+/// empty if the code is not known.
 fn hint(code: &str) -> &'static str {
     match code {
         "execution_time_exceeded" => {

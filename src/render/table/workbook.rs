@@ -1,7 +1,8 @@
-//! The first sheet of an Excel workbook: an archive, and so as large as it says and larger.
+//! The first sheet of an Excel workbook, which is an archive and may be larger than it says.
 //!
-//! Measured by unpacking before anything is read into memory. Invariant: a workbook costs no more
-//! than the bounds below, whatever it says of itself, and one that breaks its reader has no preview.
+//! Everything is measured by unpacking it before anything is read into memory. Invariant: a
+//! workbook costs no more than the limits below, whatever it says of itself. If a workbook makes
+//! its reader fail, it has no preview.
 
 use std::io::{Cursor, Read as _};
 
@@ -10,14 +11,14 @@ use calamine::{DataRef, Reader as _, Xlsx};
 use super::{Count, MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, Table};
 use crate::render::foreign;
 
-/// The most that the parts of a workbook which are read whole may unpack to, in bytes: they are
-/// kept in memory, and a bomb is made to be large only there.
+/// The most bytes that those parts of a workbook may unpack to which are read as a whole: they are
+/// kept in memory, and a decompression bomb does harm only there.
 const MAX_WHOLE_PARTS_BYTES: u64 = 8_000_000;
-/// The most that its sheets may unpack to, in bytes; they are read as they unpack.
+/// The most bytes that its sheets may unpack to; they are read piece by piece.
 const MAX_SHEETS_BYTES: u64 = 64_000_000;
-/// Parts of a workbook: one has a dozen.
+/// The most parts of a workbook: most workbooks have about twelve.
 const MAX_PARTS: usize = 2_000;
-/// Cells counted in a sheet.
+/// The most cells that are counted in a sheet.
 const MAX_CELLS: u64 = 500_000;
 
 /// Reads the first sheet of an Excel workbook; `None` when it cannot be read within bounds.
@@ -25,13 +26,15 @@ pub(crate) fn of_workbook(bytes: &[u8]) -> Option<Table> {
     if !unpacks_within_bounds(bytes).unwrap_or(false) {
         return None;
     }
-    // A reader of so many formats may trip over a file made for it: then there is no preview.
+    // The reader knows many formats, and a file made for the purpose may make it panic. Then there
+    // is no preview.
     std::panic::catch_unwind(|| read_workbook(bytes))
         .ok()
         .flatten()
 }
 
-/// Measures what a workbook unpacks to, by unpacking: what it says of itself may be a lie.
+/// Measures what a workbook unpacks to by unpacking it, because the sizes that it states may be
+/// false.
 fn unpacks_within_bounds(bytes: &[u8]) -> Option<bool> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).ok()?;
     if archive.len() > MAX_PARTS {
@@ -46,7 +49,7 @@ fn unpacks_within_bounds(bytes: &[u8]) -> Option<bool> {
                 .iter()
                 .any(|part| name.ends_with(part));
         let is_xml = name.ends_with(".xml") || name.ends_with(".rels");
-        // A sheet may be called anything: so may a picture, which is not read.
+        // A sheet may have any name, and so may a picture, which is not read.
         let left = match is_xml && !is_sheet {
             true => &mut whole,
             false => &mut sheets,

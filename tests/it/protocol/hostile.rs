@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use claude_kernel::host::SystemHost;
 use claude_kernel::jupyter::connection::{Channel, Connection};
-use claude_kernel::jupyter::session::{ReplayWindow, Signer};
+use claude_kernel::jupyter::signature::{ReplayWindow, Signer};
 use claude_kernel::jupyter::wire::{self, Draft};
 use serde_json::{Map, Value, json};
 use zeromq::{SocketRecv, SocketSend, ZmqMessage};

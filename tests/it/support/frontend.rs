@@ -8,7 +8,8 @@ use bytes::Bytes;
 use claude_kernel::host::SystemHost;
 use claude_kernel::jupyter::connection::Channel;
 use claude_kernel::jupyter::connection_file::{ConnectionFile, Endpoint, Key, Ports, Transport};
-use claude_kernel::jupyter::session::{ReplayWindow, SIGNATURE_SCHEME, Session, Signer};
+use claude_kernel::jupyter::session::Session;
+use claude_kernel::jupyter::signature::{ReplayWindow, SIGNATURE_SCHEME, Signer};
 use claude_kernel::jupyter::wire::{self, Draft, Message, Parent};
 use serde_json::{Map, Value, json};
 use zeromq::{

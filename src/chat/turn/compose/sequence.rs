@@ -96,12 +96,13 @@ impl Sequence {
         {
             sent = Cow::Owned(turn);
         }
+        // All thinking of the turn stands behind the question and the notice.
+        let is_changed = matches!(sent, Cow::Owned(_));
         if ground.facts.keys == Keys::Known
             && let Some(turn) = sent.with_known_keys()
         {
             sent = Cow::Owned(turn);
         }
-        let is_changed = matches!(sent, Cow::Owned(_));
         let is_bound = is_bound && (!turn.thinks || turn.bound == self.bound && !is_changed);
         if turn.thinks && !is_bound {
             self.stripped.push(turn.id);
