@@ -19,9 +19,9 @@ use crate::jupyter::request::text;
 use crate::jupyter::wire::{Message, Parent};
 use crate::render::renderer::DisplayMode;
 
-use super::desk::Desk;
 use super::interrupts::Interrupts;
 use super::journal::Journal;
+use super::server::replies::Replies;
 use super::state::State;
 use super::store::Store;
 use super::tools::Tools;
@@ -45,7 +45,7 @@ pub struct Services {
 #[derive(Debug, Clone, Copy)]
 pub struct CellOutput<'a> {
     /// What publishes it.
-    pub desk: &'a Desk,
+    pub replies: &'a Replies,
     /// The request's header.
     pub parent: &'a Parent,
     /// The execution count.
@@ -63,7 +63,10 @@ impl CellOutput<'_> {
             prompt: &prompt,
             password: false,
         };
-        let header = self.desk.reply(Channel::Stdin, self.asks?, &content).await;
+        let header = self
+            .replies
+            .reply(Channel::Stdin, self.asks?, &content)
+            .await;
         let header: Value = serde_json::from_str(&header).unwrap_or_default();
         Some(text(&header, "msg_id"))
     }
@@ -71,7 +74,7 @@ impl CellOutput<'_> {
     /// Publishes outputs in order.
     pub async fn show(&self, outputs: Vec<Output>) {
         for output in outputs {
-            self.desk.output(self.parent, output, self.count).await;
+            self.replies.output(self.parent, output, self.count).await;
         }
     }
 }

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use crate::jupyter::connection::Channel;
 use crate::jupyter::wire::Message;
 
-use super::desk::{Desk, Urgent};
 use super::error::CellError;
+use super::server::replies::{Replies, Urgent};
 
 /// What the process is told from outside Jupyter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Interrupts {
 pub async fn unless_stopped<T>(
     work: impl Future<Output = T>,
     interrupts: &mut Interrupts,
-    desk: &Desk,
+    replies: &Replies,
 ) -> Result<T, Stopped> {
     let stopped = |leave| {
         Err(Stopped {
@@ -109,7 +109,7 @@ pub async fn unless_stopped<T>(
                 let urgent = match wake {
                     Wake::Signal(Signal::Interrupt) => Some(Urgent::Interrupt),
                     Wake::Signal(Signal::Terminate) => return stopped(Some(Leave::Signal)),
-                    Wake::Control(message) => desk.answer(Channel::Control, *message).await,
+                    Wake::Control(message) => replies.answer(Channel::Control, *message).await,
                     Wake::Reply(_) => None,
                 };
                 match urgent {

@@ -64,7 +64,7 @@ pub async fn list(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
                     Part::text(&foreign::size(input.size_bytes)),
                     Part::text(&kind(&input.name, &input.mime_type)),
                     Part::text(&turns(input, inputs.waits(&input.file_id))),
-                    Part::text(place(input)),
+                    Part::text(where_it_is(input)),
                 ]
             })
             .collect();
@@ -100,7 +100,7 @@ fn turns(input: &Input, waits: bool) -> String {
     turns.join(", ")
 }
 
-fn place(input: &Input) -> &'static str {
+fn where_it_is(input: &Input) -> &'static str {
     match (input.visible_as, input.sandbox) {
         (Some(VisibleAs::Image), true) => "seen by Claude, in its sandbox",
         (Some(VisibleAs::Image), false) => "seen by Claude",
@@ -140,7 +140,7 @@ pub async fn get(
         .into_owned();
     let (source, copied_to) = (from, target.clone());
     let copying = tokio::task::spawn_blocking(move || copy(&source, &copied_to, force));
-    let copied = unless_stopped(copying, context.interrupts, context.output.desk).await?;
+    let copied = unless_stopped(copying, context.interrupts, context.output.replies).await?;
     let size_bytes = copied
         .unwrap_or_else(|error| Err(io::Error::other(error)))
         .map_err(|error| not_copied(&shown, &error))?;
@@ -169,7 +169,7 @@ async fn fetch_again(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> 
             let download = services.store.download(&services.client, host, &id).await?;
             services.store.save(download, origin.clone(), host.now())
         };
-        let fetched = unless_stopped(fetching, context.interrupts, context.output.desk).await;
+        let fetched = unless_stopped(fetching, context.interrupts, context.output.replies).await;
         let turn = Part::text(&origin.turn.to_string());
         match fetched {
             Ok(Ok(file)) => rows.push(vec![
@@ -292,7 +292,7 @@ pub async fn remove(
         let deleting = retrying(services.host.as_ref(), || {
             services.client.delete_file(&input.file_id)
         });
-        match unless_stopped(deleting, context.interrupts, context.output.desk).await? {
+        match unless_stopped(deleting, context.interrupts, context.output.replies).await? {
             // Gone already is as good.
             Ok(()) | Err(ApiError::Status { status: 404, .. }) => {
                 context.state.inputs.remove(&input.file_id);
@@ -325,7 +325,7 @@ pub async fn clear(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
         let deleting = retrying(services.host.as_ref(), || {
             services.client.delete_file(&file_id)
         });
-        let deleted = unless_stopped(deleting, context.interrupts, context.output.desk).await?;
+        let deleted = unless_stopped(deleting, context.interrupts, context.output.replies).await?;
         let now = match deleted {
             Ok(()) | Err(ApiError::Status { status: 404, .. }) => {
                 context.state.inputs.remove(&file_id);

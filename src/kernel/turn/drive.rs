@@ -22,9 +22,9 @@ use crate::jupyter::connection::Channel;
 use crate::jupyter::request::text;
 use crate::jupyter::wire::Message;
 use crate::kernel::context::{CellContext, Services};
-use crate::kernel::desk::Urgent;
 use crate::kernel::interrupts::{Leave, Signal, Wake};
 use crate::kernel::save;
+use crate::kernel::server::replies::Urgent;
 use crate::kernel::tools::Tools;
 use crate::kernel::tools::ask::{Asking, Decision, declined};
 use crate::render::renderer::Renderer;
@@ -249,7 +249,7 @@ async fn woken(
         Wake::Control(message) => {
             match context
                 .output
-                .desk
+                .replies
                 .answer(Channel::Control, *message)
                 .await?
             {
