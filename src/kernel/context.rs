@@ -12,14 +12,16 @@ use crate::chat::replay::Replay;
 use crate::chat::settings::Settings;
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
-use crate::jupyter::mime::{Display, MimeBundle, Output};
+use crate::jupyter::mime::{Display, Output};
 use crate::jupyter::request::text;
 use crate::jupyter::wire::{Message, Parent};
+use crate::render::foreign;
 use crate::render::renderer::DisplayMode;
 
 use super::desk::Desk;
 use super::interrupts::Interrupts;
 use super::journal::Journal;
+use super::lines;
 use super::state::State;
 use super::store::Store;
 use super::tools::Tools;
@@ -57,7 +59,7 @@ pub struct CellOutput<'a> {
 impl CellOutput<'_> {
     /// Asks the person and returns the id of the question. The reply comes on the stdin channel.
     pub async fn ask(&self, prompt: String) -> Option<String> {
-        let content = json!({"prompt": prompt, "password": false});
+        let content = json!({"prompt": foreign::among_ours(&prompt), "password": false});
         let header = self
             .desk
             .reply(Channel::Stdin, self.asks?, "input_request", content)
@@ -113,7 +115,7 @@ impl CellContext<'_> {
     pub async fn tell(&self, shown: Shown) -> Outcome {
         let plain = shown.plain.clone();
         let display = Display {
-            data: MimeBundle::markdown(shown.markdown, shown.plain),
+            data: lines::shown(&shown.markdown, &shown.plain),
             ..Display::default()
         };
         self.output.show(vec![Output::Display(display)]).await;

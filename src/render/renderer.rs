@@ -55,6 +55,8 @@ pub struct Renderer {
     done: BTreeSet<usize>,
     /// The block that is coming in, by ordinal.
     growing: Option<usize>,
+    /// Whether anything of an answer came.
+    has_begun: bool,
 }
 
 /// The text block that is growing.
@@ -92,6 +94,7 @@ impl Renderer {
             sources: Sources::default(),
             done: BTreeSet::new(),
             growing: None,
+            has_begun: false,
         }
     }
 
@@ -117,6 +120,7 @@ impl Renderer {
             Update::Activity(activity) => self.activity(&activity, now),
             Update::BlockStarted { ordinal, block } => {
                 self.growing = Some(ordinal);
+                self.has_begun = true;
                 self.started(ordinal, &block, now);
             }
             Update::BlockDelta { ordinal, delta } => self.delta(ordinal, delta, now),
@@ -414,8 +418,12 @@ impl Renderer {
             if !self.screen.has_status() {
                 return;
             }
-            shown.push("<sub>Stopped before the answer was complete.</sub>".to_owned());
-            plain.push("Stopped before the answer was complete.\n".to_owned());
+            let why = match self.has_begun {
+                true => "Stopped before the answer was complete.",
+                false => "Stopped before an answer came.",
+            };
+            shown.push(format!("<sub>{why}</sub>"));
+            plain.push(format!("{why}\n"));
         }
         let place = self.screen.open();
         let lines = plain.concat();

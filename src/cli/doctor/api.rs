@@ -106,6 +106,7 @@ fn diagnose(error: &ApiError, origin: &str, proxy: Option<&str>) -> Finding {
         }
         ApiError::Status { .. }
         | ApiError::Stream { .. }
+        | ApiError::Empty { .. }
         | ApiError::Truncated { .. }
         | ApiError::Source { .. }
         | ApiError::TooLarge { .. } => {
