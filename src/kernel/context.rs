@@ -14,13 +14,15 @@ use crate::host::Host;
 use crate::jupyter::connection::Channel;
 use crate::jupyter::messages::shell::Payload;
 use crate::jupyter::messages::stdin::InputRequest;
-use crate::jupyter::mime::{Display, MimeBundle, Output};
+use crate::jupyter::mime::{Display, Output};
 use crate::jupyter::request::text;
 use crate::jupyter::wire::{Message, Parent};
+use crate::render::foreign;
 use crate::render::renderer::DisplayMode;
 
 use super::interrupts::Interrupts;
 use super::journal::Journal;
+use super::lines;
 use super::server::replies::Replies;
 use super::state::State;
 use super::store::Store;
@@ -59,6 +61,7 @@ pub struct CellOutput<'a> {
 impl CellOutput<'_> {
     /// Asks the person and returns the id of the question. The reply comes on the stdin channel.
     pub async fn ask(&self, prompt: String) -> Option<String> {
+        let prompt = foreign::among_ours(&prompt);
         let content = InputRequest {
             prompt: &prompt,
             password: false,
@@ -118,7 +121,7 @@ impl CellContext<'_> {
     pub async fn tell(&self, shown: Shown) -> Outcome {
         let plain = shown.plain.clone();
         let display = Display {
-            data: MimeBundle::markdown(shown.markdown, shown.plain),
+            data: lines::shown(&shown.markdown, &shown.plain),
             ..Display::default()
         };
         self.output.show(vec![Output::Display(display)]).await;

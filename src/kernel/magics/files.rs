@@ -14,7 +14,7 @@ use crate::anthropic::files::retrying;
 use crate::cell::path_at::Fits;
 use crate::cell::shown::{Part, Shown};
 use crate::host::unnumbered;
-use crate::jupyter::mime::{Display, MimeBundle, Output};
+use crate::jupyter::mime::{Display, Output};
 use crate::render::foreign;
 use crate::render::kind::kind;
 
@@ -23,6 +23,7 @@ use crate::kernel::context::{CellContext, Outcome};
 use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::inputs::{Input, Inputs, VisibleAs};
 use crate::kernel::interrupts::{Stopped, unless_stopped};
+use crate::kernel::lines;
 use crate::kernel::store::{Artifact, FOLDER, Store};
 
 /// Returns the names that may complete `typed`.
@@ -383,7 +384,7 @@ fn unknown(name: &str, context: &CellContext<'_>, what: &str) -> CellError {
 async fn show(shown: Shown, context: &CellContext<'_>) -> Result<Outcome, Stopped> {
     let plain = shown.plain.clone();
     let display = Display {
-        data: MimeBundle::markdown(shown.markdown, shown.plain),
+        data: lines::shown(&shown.markdown, &shown.plain),
         metadata: Map::from_iter([("claude_kernel".to_owned(), json!({"kind": "files"}))]),
         display_id: None,
     };
