@@ -95,7 +95,8 @@ fuzz: rust-toolchain
 
 soak: release $(VENV)/.test
 	@CLAUDE_KERNEL_TEST_SOAK=1 CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" -m pytest -p no:cacheprovider -q -s \
-		tests/conformance/test_frames.py tests/conformance/test_iopub.py tests/conformance/test_load.py
+		tests/conformance/test_frames.py tests/conformance/test_iopub.py tests/conformance/test_load.py \
+		tests/conformance/test_secrets.py
 
 bench: release $(VENV)/.test
 	@CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" benches/bench.py

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +18,7 @@ use super::event::surrogates::{self, Joiner};
 use super::model::ModelInfo;
 use super::request::{CountTokensRequest, MessagesRequest};
 use super::sse::{Decoder, Event};
-use super::transport::{Transport, cause};
+use super::transport::{Transport, cause, read_start};
 use crate::config::KnownSecrets;
 
 pub use super::call::{API_VERSION, OLD_API_VERSION};
@@ -88,15 +87,19 @@ impl Client {
     /// Any [`ApiError`] but `Stream` and `Truncated`.
     pub async fn stream(&self, request: &MessagesRequest) -> Result<EventStream, ApiError> {
         let response = self.post("/v1/messages", request, request).await?;
-        let content_type = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("text/event-stream");
+        let head = |name: &str| response.headers().get(name)?.to_str().ok();
+        let content_type = head("content-type").unwrap_or("text/event-stream");
         if !content_type.trim_start().starts_with("text/event-stream") {
-            return Err(ApiError::Protocol {
-                reason: format!("`{content_type}` where a stream of events was asked for"),
-            });
+            let (content_type, id) = (
+                content_type.to_owned(),
+                head("request-id").map(str::to_owned),
+            );
+            let body = read_start(response).await;
+            // Before the text is cut to length, which could leave half of a secret.
+            let body = String::from_utf8_lossy(&body);
+            let body = self.transport.secrets().cover(&body, "…").into_owned();
+            let error = ApiError::from_body(&content_type, body.as_bytes(), id.as_deref());
+            return Err(self.transport.hidden(error));
         }
         Ok(EventStream::new(
             response,
@@ -206,6 +209,10 @@ pub struct EventStream {
     is_complete: bool,
     /// Joins characters that were cut in two between deltas.
     joiner: Joiner,
+    /// Whether the answer has said why it stops: nothing that matters follows.
+    has_stopped: bool,
+    /// Whether the connection has ended.
+    has_ended: bool,
     /// Events that were read already.
     read_ahead: VecDeque<StreamEvent>,
     /// What no error may say.
@@ -227,6 +234,8 @@ impl EventStream {
             received_bytes: 0,
             is_complete: false,
             joiner: Joiner::default(),
+            has_stopped: false,
+            has_ended: false,
             read_ahead: VecDeque::new(),
             secrets,
         }
@@ -269,9 +278,12 @@ impl EventStream {
                             reason: format!("an answer larger than {MAX_STREAM_BYTES} bytes"),
                         })
                     }
-                    Ok(None) => Err(ApiError::Truncated {
-                        reason: "it ended without `message_stop`".to_owned(),
-                    }),
+                    // The blank line behind the last event may be missing.
+                    Ok(None) if self.decoder.end() => {
+                        self.has_ended = true;
+                        continue;
+                    }
+                    Ok(None) => Err(no_end()),
                     Err(error) if error.is_timeout() => Err(ApiError::Truncated {
                         reason: format!("no byte for {} s", self.read_timeout.as_secs()),
                     }),
@@ -283,6 +295,14 @@ impl EventStream {
                     reason: error.to_string(),
                 }),
             };
+            let parsed = match parsed {
+                // Only the last frame is missing: the answer itself is whole.
+                Err(_) if self.has_stopped => Ok((StreamEvent::MessageStop, false)),
+                // The last event was cut in the middle.
+                Err(_) if self.has_ended => Err(no_end()),
+                other => other,
+            };
+            self.has_stopped |= matches!(&parsed, Ok((event, _)) if event.stops());
             return Some(match parsed {
                 Ok((StreamEvent::Error { error }, _)) => self.fail(error),
                 Ok((event, is_marked)) => {
@@ -327,15 +347,27 @@ impl EventStream {
     }
 }
 
+fn no_end() -> ApiError {
+    ApiError::Truncated {
+        reason: "it ended without `message_stop`".to_owned(),
+    }
+}
+
 /// Reads an event. The second value says whether private characters stand for halves of characters
 /// in it (see `surrogates`).
 fn read(event: &Event<'_>) -> Result<(StreamEvent, bool), ApiError> {
-    let marked = match &*event.name {
+    // Some gateways leave the names out, or give all events the same: the data repeats the name.
+    let of_data = match &*event.name {
+        "" | "message" => StreamEvent::name_in(&event.data),
+        _ => None,
+    };
+    let name = of_data.as_deref().unwrap_or(&event.name);
+    let marked = match name {
         "content_block_delta" => surrogates::marked(&event.data),
         _ => None,
     };
     let data = marked.as_deref().unwrap_or(&event.data);
-    Ok((StreamEvent::parse(&event.name, data)?, marked.is_some()))
+    Ok((StreamEvent::parse(name, data)?, marked.is_some()))
 }
 
 pub(super) async fn read_json<T: DeserializeOwned>(mut response: Response) -> Result<T, ApiError> {

@@ -124,6 +124,9 @@ impl Credentials {
     }
 
     fn with_token(token: Secret, origin: &str) -> Result<Self, ApiError> {
+        if let Some(slip) = slip(token.expose()) {
+            return Err(refused(format!("{origin} holds {slip}")));
+        }
         // The token travels in a header: visible ASCII only.
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(refused(format!(
@@ -457,6 +460,29 @@ fn non_empty(value: Option<&Value>) -> Option<&str> {
     value
         .and_then(Value::as_str)
         .filter(|text| !text.is_empty())
+}
+
+/// What was written in the place of a key, if that is plain to see. No word of it is repeated.
+fn slip(token: &str) -> Option<&'static str> {
+    let first = token.chars().next()?;
+    let last = token.chars().next_back()?;
+    let is_quote = |c: char| {
+        matches!(
+            c,
+            '"' | '\'' | '`' | '“' | '”' | '‘' | '’' | '„' | '«' | '»'
+        )
+    };
+    if is_quote(first) || is_quote(last) {
+        Some("quotation marks: write the key without them")
+    } else if first == '$' || first == '%' && last == '%' {
+        Some("the name of a variable in the place of its value: write the key itself")
+    } else if first == '<' || first == '{' {
+        Some("a placeholder: write the key in its place")
+    } else if token.starts_with("Bearer ") || token.starts_with("x-api-key") {
+        Some("a header's name beside the key: write the key alone")
+    } else {
+        None
+    }
 }
 
 /// Reads whole seconds from a number or a text.

@@ -49,6 +49,9 @@ pub enum ApiError {
         code: Option<String>,
         request_id: Option<String>,
     },
+    /// The connection ended before anything of an answer came.
+    #[error("the connection ended before an answer came: {reason}")]
+    Empty { reason: String },
     /// The stream ended before `message_stop`.
     #[error("the connection broke before the answer was complete: {reason}")]
     Truncated { reason: String },
@@ -110,15 +113,68 @@ impl ApiError {
             Some(body) => (body.kind, body.message, body.code, body.request_id),
             None => (None, None, None, None),
         };
+        let message = message.unwrap_or_else(|| {
+            let is_page = is_page(header("content-type"), response.body);
+            match (status, header("location")) {
+                (300..=399, Some(to)) => {
+                    in_between(&format!("the call was redirected to {}", redirected_to(to)))
+                }
+                (_, _) if is_page => in_between("a page came where JSON was asked for"),
+                (_, _) => excerpt(response.body),
+            }
+        });
         Self::Status {
             status,
             kind: kind.unwrap_or_else(|| format!("http_{status}")),
-            message: message.unwrap_or_else(|| excerpt(response.body)),
+            message,
             code,
             request_id: request_id.or(body_id),
             retry_after,
             should_retry,
         }
+    }
+
+    /// Reads a body that came with a good status where a stream was asked for: an error that only
+    /// its body tells, or something that is not the API's.
+    #[must_use]
+    pub fn from_body(content_type: &str, body: &[u8], request_id: Option<&str>) -> Self {
+        if let Some(body) = ErrorBody::parse(body) {
+            let kind = body.kind.unwrap_or_else(|| "api_error".to_owned());
+            return Self::Status {
+                status: status_of(&kind),
+                kind,
+                message: body.message.unwrap_or_else(|| excerpt(b"")),
+                code: body.code,
+                request_id: request_id.map(str::to_owned).or(body.request_id),
+                retry_after: None,
+                should_retry: None,
+            };
+        }
+        Self::Protocol {
+            reason: match is_page(Some(content_type), body) {
+                true => in_between("a page came where a stream of events was asked for"),
+                false => format!("`{content_type}` where a stream of events was asked for"),
+            },
+        }
+    }
+
+    /// Returns the error with the address that was asked, if nothing of the API answered there: the
+    /// path of the base URL may be wrong. `is_ours` says that the base URL has no path of its own.
+    #[must_use]
+    pub fn at_address(mut self, asked: &str, is_ours: bool) -> Self {
+        if let Self::Status {
+            status: 404 | 405,
+            kind,
+            message,
+            ..
+        } = &mut self
+            && (kind.starts_with("http_") || !is_ours)
+        {
+            *message = format!(
+                "nothing of the API is at `{asked}` ({message}); the base URL is what stands before `/v1`"
+            );
+        }
+        self
     }
 
     /// Reads the data of an `error` event.
@@ -142,6 +198,7 @@ impl ApiError {
             | Self::Misconfigured { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }
+            | Self::Empty { .. }
             | Self::Truncated { .. }
             | Self::Source { .. }
             | Self::TooLarge { .. }
@@ -158,6 +215,7 @@ impl ApiError {
             | Self::Misconfigured { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }
+            | Self::Empty { .. }
             | Self::Truncated { .. }
             | Self::Source { .. }
             | Self::TooLarge { .. }
@@ -176,6 +234,7 @@ impl ApiError {
             | Self::Misconfigured { .. }
             | Self::Connect { .. }
             | Self::Timeout { .. }
+            | Self::Empty { .. }
             | Self::Truncated { .. }
             | Self::Source { .. }
             | Self::TooLarge { .. }
@@ -203,6 +262,7 @@ impl ApiError {
                 retry_after: None,
                 should_retry: None,
             },
+            Self::Truncated { reason } => Self::Empty { reason },
             other => other,
         }
     }
@@ -287,6 +347,7 @@ impl ApiError {
             }
             Self::NoCredentials { reason }
             | Self::Misconfigured { reason }
+            | Self::Empty { reason }
             | Self::Truncated { reason }
             | Self::Source { reason }
             | Self::Protocol { reason } => cover(reason),
@@ -370,6 +431,30 @@ fn retry_after(
             }
             .and_then(positive)
         })
+}
+
+/// Whether a body is a page for people.
+fn is_page(content_type: Option<&str>, body: &[u8]) -> bool {
+    let is_html = |text: &str| text.to_ascii_lowercase().contains("html");
+    content_type.is_some_and(is_html) || body.trim_ascii_start().starts_with(b"<")
+}
+
+/// Says that somebody else than the API has answered. What a page says is not repeated.
+fn in_between(what: &str) -> String {
+    format!(
+        "{what}, so something between here and the API has answered, such as a proxy or a login page"
+    )
+}
+
+/// The host that a redirect leads to; the rest of the address may hold what is nobody's business.
+fn redirected_to(location: &str) -> String {
+    let (_, after) = location.split_once("://").unwrap_or(("", location));
+    let host = after.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    match location.contains("://") && !host.is_empty() {
+        true => format!("`{}`", excerpt(host.as_bytes())),
+        false => "another place".to_owned(),
+    }
 }
 
 /// Returns the start of a body that is not from the API, as one line without markup.

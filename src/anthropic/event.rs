@@ -95,6 +95,31 @@ impl StreamEvent {
         pieces
     }
 
+    /// Returns the name of an event as its data repeats it.
+    #[must_use]
+    pub fn name_in(data: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(rename = "type")]
+            kind: String,
+        }
+        let Named { kind } = serde_json::from_str(&replaced(data)).ok()?;
+        Some(kind)
+    }
+
+    /// Returns whether the event says why the answer stops.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        let reason = match self {
+            Self::MessageDelta { raw } => {
+                raw.get("delta").and_then(|delta| delta.get("stop_reason"))
+            }
+            Self::MessageStart { message } => message.get("stop_reason"),
+            _ => None,
+        };
+        reason.is_some_and(Value::is_string)
+    }
+
     /// Reads one server-sent event.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ pub fn retry_delay(error: &ApiError, retries_done: u32, random: f64) -> Option<D
         ApiError::NoCredentials { .. }
         | ApiError::Misconfigured { .. }
         | ApiError::Stream { .. }
+        | ApiError::Empty { .. }
         | ApiError::Truncated { .. }
         | ApiError::Source { .. }
         | ApiError::Protocol { .. }
@@ -90,7 +91,7 @@ pub fn reason(error: &ApiError) -> &'static str {
     match error {
         ApiError::Connect { .. } => "no connection",
         ApiError::Timeout { .. } => "no answer",
-        ApiError::Truncated { .. } => "connection lost",
+        ApiError::Empty { .. } | ApiError::Truncated { .. } => "connection lost",
         ApiError::Status { status, kind, .. } => match (*status, kind.as_str()) {
             (529, _) | (_, "overloaded_error") => "overloaded",
             (429, _) | (_, "rate_limit_error") => "rate limited",

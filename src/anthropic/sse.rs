@@ -1,7 +1,7 @@
 //! Server-sent events from bytes (`docs/protocol.md#event-framing`). Pure: no JSON, no sockets.
 //!
 //! Any way of cutting the same bytes into chunks gives the same events. Lines end with CR, LF or
-//! CRLF; comments, `id` and `retry` are skipped; an event without a name or without data is none.
+//! CRLF; comments, `id` and `retry` are skipped; an event without data is none.
 //! Bytes that are not UTF-8 are replaced, as the standard asks.
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ pub const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// The `event` field.
+    /// The `event` field; empty if there is none.
     pub name: Cow<'a, str>,
     /// The `data` fields, joined by line feeds.
     pub data: Cow<'a, str>,
@@ -86,7 +86,7 @@ impl Decoder {
             };
             if !line.is_empty() {
                 self.take_line(line);
-            } else if self.name.is_empty() || !self.has_data {
+            } else if !self.has_data {
                 self.forget_event();
             } else {
                 self.given = true;
@@ -96,6 +96,17 @@ impl Decoder {
                 }));
             }
         }
+    }
+
+    /// Ends the stream as if the blank line behind its last event had come; returns whether there is
+    /// an event that lacked it.
+    pub fn end(&mut self) -> bool {
+        let has_rest = self.start < self.buffer.len();
+        if self.given || self.too_large || !(self.has_data || has_rest) {
+            return false;
+        }
+        self.push(b"\n\n");
+        true
     }
 
     /// Finds the next whole line and steps past it; the range is of `buffer`, without the line end.

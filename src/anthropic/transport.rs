@@ -136,7 +136,10 @@ impl Transport {
         }
         let response = self.attempt(&base, call, &credentials).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
-            return self.accept(response, &credentials).await;
+            let asked = response.url().clone();
+            let has_path = base.path().trim_end_matches('/').is_empty();
+            let accepted = self.accept(response, &credentials).await;
+            return accepted.map_err(|error| error.at_address(asked.as_str(), has_path));
         }
         let Some(renewal) = credentials.renewal.clone() else {
             return self.accept(response, &credentials).await;
@@ -204,6 +207,11 @@ impl Transport {
         let error = refusal(response, &credentials.secrets()).await;
         tracing::debug!(%error, request_id = error.request_id(), "the API refused a call");
         Err(error)
+    }
+
+    /// Returns an error without the credentials that may stand in its texts.
+    pub(super) fn hidden(&self, error: ApiError) -> ApiError {
+        error.without(&self.secrets())
     }
 
     /// Gets a new token. Waits for a renewal that is under way and takes its result.
@@ -294,7 +302,7 @@ impl Transport {
         }
         ApiError::Connect {
             host: host(base),
-            reason: cause(error),
+            reason: certificate_problem(error).unwrap_or_else(|| cause(error)),
         }
     }
 }
@@ -403,7 +411,7 @@ fn not_renewed(error: ApiError) -> ApiError {
 }
 
 /// Reads a small body, or the start of a large one; what breaks off is kept.
-async fn read_start(mut response: Response) -> Vec<u8> {
+pub(super) async fn read_start(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         body.extend_from_slice(&chunk);
@@ -413,6 +421,47 @@ async fn read_start(mut response: Response) -> Vec<u8> {
         }
     }
     body
+}
+
+/// Says in plain words what is wrong with a server's certificate, if that is why a call failed.
+fn certificate_problem(error: &reqwest::Error) -> Option<String> {
+    let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut found = None;
+    while let Some(error) = inner {
+        // An error of a socket may hold one of the encryption.
+        let held = error.downcast_ref::<std::io::Error>();
+        let held = held.and_then(std::io::Error::get_ref);
+        let held = held.and_then(|held| held.downcast_ref::<rustls::Error>());
+        found = found.or(held).or(error.downcast_ref::<rustls::Error>());
+        inner = error.source();
+    }
+    let rustls::Error::InvalidCertificate(problem) = found? else {
+        return None;
+    };
+    Some(of_certificate(problem))
+}
+
+fn of_certificate(problem: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as Problem;
+    match problem {
+        Problem::UnknownIssuer => {
+            "its certificate is signed by an authority that this machine does not know, as those of \
+             company proxies are; name the authority's PEM file with the setting `ca_file` \
+             (`CLAUDE_KERNEL_CA_FILE`)"
+                .to_owned()
+        }
+        Problem::Expired | Problem::ExpiredContext { .. } => {
+            "its certificate has expired, or the clock of this machine is wrong".to_owned()
+        }
+        Problem::NotValidYet | Problem::NotValidYetContext { .. } => {
+            "its certificate is not valid yet; the clock of this machine may be wrong".to_owned()
+        }
+        Problem::NotValidForName | Problem::NotValidForNameContext { .. } => {
+            "its certificate is for another name, so something between here and the API has answered"
+                .to_owned()
+        }
+        other => format!("its certificate cannot be trusted ({other})"),
+    }
 }
 
 /// Returns the innermost cause of a failure: the only part that says something.

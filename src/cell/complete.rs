@@ -41,19 +41,19 @@ pub fn complete(code: &str, cursor_pos: usize, context: &Context<'_>) -> Complet
     let context = &lend(context);
     let before = first(code, cursor_pos);
     let cursor_end = before.chars().count();
-    let (word, mut matches) = match place(before) {
-        Place::MagicName { word, signs } => (word, magic_names(signs)),
-        Place::Value {
+    let (word, mut matches) = match cursor_context(before) {
+        CursorContext::MagicName { word, signs } => (word, magic_names(signs)),
+        CursorContext::Value {
             magic,
             before,
             word,
         } => (word, (magic.values)(context, &before)),
-        Place::Topic { word } => (word, topics()),
-        Place::Variable { word } => (
+        CursorContext::Topic { word } => (word, topics()),
+        CursorContext::Variable { word } => (
             word,
             Candidate::list("variable", context.variables.paths(word)),
         ),
-        Place::Elsewhere => ("", Vec::new()),
+        CursorContext::Elsewhere => ("", Vec::new()),
     };
     let typed = word.to_lowercase();
     matches.retain(|candidate| candidate.text.to_lowercase().starts_with(&typed));
@@ -74,20 +74,20 @@ pub fn inspect(code: &str, cursor_pos: usize, context: &Context<'_>) -> Option<S
         .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '%')))
         .unwrap_or(rest.len());
     let through = code.get(..before.len() + extent).unwrap_or(before);
-    match place(through) {
-        Place::MagicName { word, .. } => {
+    match cursor_context(through) {
+        CursorContext::MagicName { word, .. } => {
             find(word.trim_start_matches('%')).map(|magic| of_magic(magic, context))
         }
-        Place::Value { magic, word, .. } if magic.name == "help" && !word.is_empty() => {
+        CursorContext::Value { magic, word, .. } if magic.name == "help" && !word.is_empty() => {
             about(word, context).ok()
         }
-        Place::Value { magic, .. } => Some(of_magic(magic, context)),
-        Place::Topic { word } => about(word, context).ok(),
-        Place::Variable { word } => {
+        CursorContext::Value { magic, .. } => Some(of_magic(magic, context)),
+        CursorContext::Topic { word } => about(word, context).ok(),
+        CursorContext::Variable { word } => {
             let value = lookup(word, context.variables)?;
             Some(variables::shown(word, &value))
         }
-        Place::Elsewhere => None,
+        CursorContext::Elsewhere => None,
     }
 }
 
@@ -126,7 +126,7 @@ fn is_unknown(call: &MagicCall) -> bool {
 
 /// Where a cursor stands, with the word before it.
 #[derive(Debug)]
-pub(super) enum Place<'a> {
+pub(super) enum CursorContext<'a> {
     /// In `%na`, signs included.
     MagicName { word: &'a str, signs: usize },
     /// Behind a magic's name; `before` are the words between.
@@ -143,18 +143,18 @@ pub(super) enum Place<'a> {
     Elsewhere,
 }
 
-pub(super) fn place(before: &str) -> Place<'_> {
+pub(super) fn cursor_context(before: &str) -> CursorContext<'_> {
     let start = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
     let (above, line) = before.split_at_checked(start).unwrap_or(("", before));
     if let Some((_, inside)) = line.rsplit_once("{{")
         && !inside.contains("}}")
     {
-        return Place::Variable {
+        return CursorContext::Variable {
             word: inside.trim_start(),
         };
     }
     let Some(in_head) = stands_in_head(above) else {
-        return Place::Elsewhere;
+        return CursorContext::Elsewhere;
     };
     let line = line
         .trim_start()
@@ -165,28 +165,28 @@ pub(super) fn place(before: &str) -> Place<'_> {
     {
         let word = word.trim_start_matches(['?', ' ', '%']);
         return if word.contains(char::is_whitespace) {
-            Place::Elsewhere
+            CursorContext::Elsewhere
         } else {
-            Place::Topic { word }
+            CursorContext::Topic { word }
         };
     }
     if line == "%" || line == "%%" {
-        return Place::MagicName {
+        return CursorContext::MagicName {
             word: line,
             signs: line.len(),
         };
     }
     let Some((signs, name, rest)) = magic_line(line) else {
-        return Place::Elsewhere;
+        return CursorContext::Elsewhere;
     };
     if rest.is_empty() {
-        return Place::MagicName { word: line, signs };
+        return CursorContext::MagicName { word: line, signs };
     }
     if rest == "?" {
-        return Place::Topic { word: name };
+        return CursorContext::Topic { word: name };
     }
     let Some(magic) = find(name).filter(|_| rest.starts_with(char::is_whitespace)) else {
-        return Place::Elsewhere;
+        return CursorContext::Elsewhere;
     };
     let word_start = rest
         .rfind(|c: char| c.is_whitespace() || c == ',')
@@ -201,7 +201,7 @@ pub(super) fn place(before: &str) -> Place<'_> {
         .split(|c: char| c.is_whitespace() || c == ',')
         .filter(|word| !word.is_empty())
         .collect();
-    Place::Value {
+    CursorContext::Value {
         magic,
         before,
         word,

@@ -49,7 +49,7 @@ pub enum Effect {
     /// `%reset`.
     Reset(Reset),
     /// `%undo`, `%thread`, `%fork`.
-    Talk(Talk),
+    Conversation(ConversationOp),
 }
 
 /// What `%reset` takes away.
@@ -65,7 +65,7 @@ pub enum Reset {
 
 /// What happens to the conversations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Talk {
+pub enum ConversationOp {
     /// `%undo`: the last turn is taken back.
     Undo,
     /// `%thread`: cells talk in this conversation, which is made if there is none of this name.

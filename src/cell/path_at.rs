@@ -1,7 +1,7 @@
 //! Whether a cursor stands in the name of a file, and how a name is written there. Pure: which
 //! files there are is the kernel's to know.
 
-use super::complete::{Place, first, has_open_fence, place};
+use super::complete::{CursorContext, cursor_context, first, has_open_fence};
 
 /// Which files fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +71,8 @@ pub fn path_at(code: &str, cursor_pos: usize) -> Option<PathAt> {
     let before = first(code, cursor_pos);
     let line_start = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
     let (above, line) = before.split_at_checked(line_start)?;
-    let (word, typed, fits, written) = match place(before) {
-        Place::Value {
+    let (word, typed, fits, written) = match cursor_context(before) {
+        CursorContext::Value {
             magic,
             before: words,
             ..
@@ -92,7 +92,7 @@ pub fn path_at(code: &str, cursor_pos: usize) -> Option<PathAt> {
                 _ => return None,
             }
         }
-        Place::Elsewhere if !has_open_fence(above) => mention(line)?,
+        CursorContext::Elsewhere if !has_open_fence(above) => mention(line)?,
         _ => return None,
     };
     let end = before.chars().count();

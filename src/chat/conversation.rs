@@ -22,7 +22,7 @@ use super::record::{Record, TurnId, TurnRecord};
 use super::settings::Settings;
 use super::tool_changes;
 use digest::chain_hash;
-use order::{CellKey, Order};
+use order::{CellKey, CellPosition, Order};
 use prefix::Prefix;
 
 pub use turn::{FileRef, Turn, files_of, gone_file};
@@ -155,9 +155,9 @@ pub struct Conversations {
     settings: Option<Settings>,
     /// Models whose API refused tools that change in mid-conversation.
     no_tool_changes: Vec<String>,
-    /// The turns of the current conversation with their places, from top to bottom. Worked out when
+    /// The turns of the current conversation with their positions, from top to bottom. Worked out when
     /// needed and kept until the next change, because completion needs them at every key press.
-    placed: OnceLock<Vec<(order::Place, Arc<Turn>)>>,
+    placed: OnceLock<Vec<(CellPosition, Arc<Turn>)>>,
 }
 
 impl Default for Conversations {
@@ -292,15 +292,15 @@ impl Conversations {
     /// Returns the turns above a cell, from top to bottom: what Claude sees there.
     #[must_use]
     pub fn above(&self, cell: &CellKey) -> Vec<&Arc<Turn>> {
-        let place = self.order.place(cell);
-        self.standing(|other| other < place)
+        let position = self.order.position(cell);
+        self.standing(|other| other < position)
     }
 
     /// Returns how many turns stand below a cell.
     #[must_use]
     pub fn count_below(&self, cell: &CellKey) -> usize {
-        let place = self.order.place(cell);
-        self.standing(|other| other > place).len()
+        let position = self.order.position(cell);
+        self.standing(|other| other > position).len()
     }
 
     /// Returns the number of the turn that comes next.
@@ -354,7 +354,7 @@ impl Conversations {
 
     /// Returns the record that this cell runs, if it has not run before.
     #[must_use]
-    pub fn ran(&self, cell: &CellKey) -> Option<Record> {
+    pub fn first_run_of(&self, cell: &CellKey) -> Option<Record> {
         self.order
             .is_new(cell)
             .then(|| Record::Ran { cell: cell.clone() })
@@ -380,20 +380,20 @@ impl Conversations {
         })
     }
 
-    /// The turns of the current conversation whose place `fits`, from top to bottom.
-    fn standing(&self, fits: impl Fn(order::Place) -> bool) -> Vec<&Arc<Turn>> {
-        let placed = self.placed.get_or_init(|| self.place_all()).iter();
-        let fitting = placed.filter(|(place, _)| fits(*place));
+    /// The turns of the current conversation whose position `fits`, from top to bottom.
+    fn standing(&self, fits: impl Fn(CellPosition) -> bool) -> Vec<&Arc<Turn>> {
+        let placed = self.placed.get_or_init(|| self.turns_by_position()).iter();
+        let fitting = placed.filter(|(position, _)| fits(*position));
         fitting.map(|(_, turn)| turn).collect()
     }
 
-    fn place_all(&self) -> Vec<(order::Place, Arc<Turn>)> {
+    fn turns_by_position(&self) -> Vec<(CellPosition, Arc<Turn>)> {
         let turns = self.current.turns.iter();
-        let mut placed: Vec<(order::Place, Arc<Turn>)> = turns
+        let mut placed: Vec<(CellPosition, Arc<Turn>)> = turns
             .filter(|turn| !self.order.is_detached(&turn.cell))
-            .map(|turn| (self.order.place(&turn.cell), Arc::clone(turn)))
+            .map(|turn| (self.order.position(&turn.cell), Arc::clone(turn)))
             .collect();
-        placed.sort_by_key(|(place, _)| *place);
+        placed.sort_by_key(|(position, _)| *position);
         placed
     }
 

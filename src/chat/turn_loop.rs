@@ -326,7 +326,7 @@ impl TurnLoop {
             return self.abort(end);
         }
         match stop_reason {
-            Some(StopReason::PauseTurn) => return self.go_on(),
+            Some(StopReason::PauseTurn) => return self.continue_paused(),
             Some(StopReason::ToolUse) => return self.run_tools(first),
             Some(StopReason::MaxTokens) => {
                 self.cut = Some(Cut::MaxTokens);
@@ -360,7 +360,7 @@ impl TurnLoop {
     }
 
     /// Continues a paused turn: what came is sent back as it is, without a new user message.
-    fn go_on(&mut self) {
+    fn continue_paused(&mut self) {
         self.continuations += 1;
         if self.continuations > MAX_CONTINUATIONS {
             self.cut = Some(Cut::Rounds);

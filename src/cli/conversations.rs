@@ -189,7 +189,7 @@ fn row(one: &Overview) -> [String; 6] {
         ),
     };
     let is_offline = matches!(&one.read, Ok((header, _)) if header.offline);
-    let is_cut_off = matches!(&one.read, Ok((_, summary)) if summary.cut_off) && !one.is_in_use;
+    let is_cut_off = matches!(&one.read, Ok((_, summary)) if summary.is_cut_off) && !one.is_in_use;
     for (applies, what) in [
         (is_offline, "offline"),
         (one.is_in_use, "in use"),
@@ -237,7 +237,7 @@ fn in_json(one: &Overview) -> Value {
                 "created": header.created.to_rfc3339(),
                 "turns": summary.turns.len(),
                 "cost_usd": summary.cost_usd(),
-                "cut_off": summary.cut_off,
+                "cut_off": summary.is_cut_off,
             }),
             Err(error) => json!({ "problem": error.to_string() }),
         };
@@ -271,11 +271,11 @@ fn show(one: &Overview, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
         prompt(&turn.prompt, out)?;
         said(&turn.said, out)?;
     }
-    for running in &contents.cut_off {
+    for partial in &contents.partial_turns {
         let state = if one.is_in_use { "running" } else { "cut off" };
         writeln!(out, "\n--- {state}")?;
-        prompt(&running.prompt, out)?;
-        said(&running.shown(), out)?;
+        prompt(&partial.prompt, out)?;
+        said(&partial.shown(), out)?;
     }
     for (name, turns) in &summary.others {
         writeln!(
@@ -335,9 +335,9 @@ fn shown_in_json(one: &Overview, contents: &Contents, summary: &Summary) -> Valu
         })
         .collect();
     let cut_off: Vec<Value> = contents
-        .cut_off
+        .partial_turns
         .iter()
-        .map(|running| json!({"prompt": running.prompt, "said": pieces_in_json(&running.shown())}))
+        .map(|partial| json!({"prompt": partial.prompt, "said": pieces_in_json(&partial.shown())}))
         .collect();
     json!({
         "id": one.id,

@@ -32,16 +32,18 @@ pub(super) async fn script_for(app: &App, request: &Request) -> Result<MatchedSc
         .flat_map(|message| &message.blocks)
         .filter(|block| !is_thinking(block) && !is_by_code(block))
         .collect();
-    let mut scene = found.unwrap_or_else(|| MatchedScript {
+    let mut matched_script = found.unwrap_or_else(|| MatchedScript {
         place: String::new(),
         parts: unscripted(request, &prompts),
         variables: Variables::new(),
         from: 0,
     });
-    scene.from = progress(&scene.parts, &echoed);
-    scene.parts.drain(..scene.from.min(scene.parts.len()));
-    scene.variables.extend(results(request, at));
-    Ok(scene)
+    matched_script.from = progress(&matched_script.parts, &echoed);
+    matched_script
+        .parts
+        .drain(..matched_script.from.min(matched_script.parts.len()));
+    matched_script.variables.extend(results(request, at));
+    Ok(matched_script)
 }
 
 /// Returns the place of the last prompt and the texts that may name it in a script: all its text,

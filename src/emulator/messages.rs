@@ -137,11 +137,11 @@ fn with_retry_after(mut response: Response<Body>) -> Response<Body> {
 /// Plays a script, or a summary if there is no script.
 async fn perform(
     player: Player,
-    scene: Option<MatchedScript>,
+    matched_script: Option<MatchedScript>,
     taken: &Taken,
 ) -> Result<Value, Over> {
-    match scene {
-        Some(scene) => player.play(scene, taken).await,
+    match matched_script {
+        Some(matched_script) => player.play(matched_script, taken).await,
         None => player.compact().await,
     }
 }
@@ -335,11 +335,11 @@ async fn container(
 async fn script_faults(
     app: &App,
     reset: &Reset,
-    scene: &MatchedScript,
+    matched_script: &MatchedScript,
     body: &Value,
     call: &mut Call,
 ) -> Result<Option<Response<Body>>, ApiError> {
-    for (place, text) in scene.faults() {
+    for (place, text) in matched_script.faults() {
         let sent = Sent {
             betas: &call.betas,
             version: Some(call.version),

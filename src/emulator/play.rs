@@ -83,8 +83,12 @@ impl Player {
     }
 
     /// Plays the script and returns the whole message.
-    pub(super) async fn play(mut self, scene: MatchedScript, taken: &Taken) -> Result<Value, Over> {
-        if scene.from > 0
+    pub(super) async fn play(
+        mut self,
+        matched_script: MatchedScript,
+        taken: &Taken,
+    ) -> Result<Value, Over> {
+        if matched_script.from > 0
             && let Some(lease) = self.opening.container.clone()
         {
             // If the turn goes on after a client tool, the variables that its steps wrote before
@@ -92,7 +96,7 @@ impl Player {
             let written = lease.run(|container| Box::pin(async move { container.variables() }));
             self.variables = written.await.unwrap_or_default();
         }
-        self.variables.extend(scene.variables.clone());
+        self.variables.extend(matched_script.variables.clone());
         self.shown = web::shown_before(&self.opening.request);
         let resumed = self.resume().await?;
         if let Some((Came::Calls(calls), id)) = &resumed {
@@ -112,7 +116,7 @@ impl Player {
         } else if let Some(deltas) = load {
             self.generate(deltas).await?;
         } else {
-            stop = self.parts(&scene).await?;
+            stop = self.parts(&matched_script).await?;
             if stop.is_none()
                 && let Some(schema) = self.schema()
                 && !self.last_is("text")
@@ -128,17 +132,17 @@ impl Player {
     }
 
     /// Plays one part after the other until one stops the turn.
-    async fn parts(&mut self, scene: &MatchedScript) -> Result<Option<Stop>, Over> {
+    async fn parts(&mut self, matched_script: &MatchedScript) -> Result<Option<Stop>, Over> {
         let mut at = 0;
-        while let Some(part) = scene.parts.get(at) {
+        while let Some(part) = matched_script.parts.get(at) {
             if let Part::Together(count) = part {
-                let steps = scene.parts.iter().skip(at + 1).take(*count);
+                let steps = matched_script.parts.iter().skip(at + 1).take(*count);
                 at += 1 + self.together(steps).await?;
                 continue;
             }
             let calls_on = self.opening.request.calls_together()
-                && matches!(scene.parts.get(at + 1), Some(Part::Block(next)) if kind(next) == "tool_use");
-            match self.part(part, scene, at).await? {
+                && matches!(matched_script.parts.get(at + 1), Some(Part::Block(next)) if kind(next) == "tool_use");
+            match self.part(part, matched_script, at).await? {
                 Next::Stop(why) => return Ok(Some(why)),
                 Next::Part if self.last_is("tool_use") && !calls_on => {
                     return Ok(Some(Stop::plain("tool_use")));
@@ -175,7 +179,7 @@ impl Player {
     async fn part(
         &mut self,
         part: &Part,
-        scene: &MatchedScript,
+        matched_script: &MatchedScript,
         index: usize,
     ) -> Result<Next, Over> {
         if self.resample && !matches!(part, Part::Stop(_) | Part::Fault(_)) {
@@ -213,9 +217,9 @@ impl Player {
             Part::Block(block) => self.block(block).await,
             // `parts` plays the steps that it names.
             Part::Together(_) => Ok(Next::Part),
-            Part::Result(text) => self.result(text, &scene.place_of(index)).await,
+            Part::Result(text) => self.result(text, &matched_script.place_of(index)).await,
             Part::Stop(words) => Ok(Next::Stop(Stop::from_words(words))),
-            Part::Fault(text) => self.fault(text, scene.place_of(index)).await,
+            Part::Fault(text) => self.fault(text, matched_script.place_of(index)).await,
         }
     }
 

@@ -26,12 +26,12 @@ use super::headers::{Version, betas, guard};
 use super::id;
 use super::messages;
 use super::models;
-use super::place::Place;
 use super::query::Query;
 use super::scripts::Scripts;
 use super::sign::Enforced;
 use super::state::{Recorded, Shared};
 use super::strike::{Asked, struck};
+use super::temp_dir::TempDir;
 use crate::host::SystemHost;
 
 pub use super::config::EmulatorConfig;
@@ -49,7 +49,7 @@ pub struct Emulator {
     stop: CancellationToken,
     tasks: JoinSet<()>,
     /// The directory to remove with the backend, if no root was given.
-    _place: Option<Place>,
+    _temp_dir: Option<TempDir>,
 }
 
 impl Emulator {
@@ -94,12 +94,12 @@ pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
         .host
         .clone()
         .unwrap_or_else(|| Arc::new(SystemHost::new()));
-    let (root, place) = match &config.root {
+    let (root, temp_dir) = match &config.root {
         Some(root) => (root.clone(), None),
         None => {
-            let place = Place::make()?;
-            place.sweep();
-            (place.path().to_owned(), Some(place))
+            let temp_dir = TempDir::make()?;
+            temp_dir.sweep();
+            (temp_dir.path().to_owned(), Some(temp_dir))
         }
     };
     tokio::fs::create_dir_all(root.join("files")).await?;
@@ -144,7 +144,7 @@ pub async fn start(config: EmulatorConfig) -> std::io::Result<Emulator> {
         faults: Faults::new(shared),
         stop,
         tasks,
-        _place: place,
+        _temp_dir: temp_dir,
     })
 }
 

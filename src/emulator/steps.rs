@@ -20,7 +20,7 @@ pub(super) enum Call {
     Python(String),
     Repl(String),
     /// A cell that waited goes on with these results. If there are none, they came too late.
-    GoOn(Option<Vec<String>>),
+    Resume(Option<Vec<String>>),
     /// Python under the oldest tool: a new interpreter each time, but `code_execution` on the wire.
     Script(String),
     Edit(Edit),
@@ -63,7 +63,7 @@ impl Call {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Bash(_) | Self::Python(_) => "bash_code_execution",
-            Self::Repl(_) | Self::GoOn(_) | Self::Script(_) => "code_execution",
+            Self::Repl(_) | Self::Resume(_) | Self::Script(_) => "code_execution",
             Self::Edit(_) => "text_editor_code_execution",
         }
     }
@@ -75,7 +75,7 @@ impl Call {
             Self::Python(code) => json!({"command": sandbox::heredoc(code)}),
             Self::Repl(code) | Self::Script(code) => json!({"code": code}),
             // The code was in the call with which the cell began.
-            Self::GoOn(_) => json!({}),
+            Self::Resume(_) => json!({}),
             Self::Edit(Edit::View { path }) => json!({"command": "view", "path": path}),
             Self::Edit(Edit::Create { path, text }) => {
                 json!({"command": "create", "path": path, "file_text": text})
@@ -89,7 +89,7 @@ impl Call {
     fn source(&self) -> &str {
         match self {
             Self::Bash(code) | Self::Python(code) | Self::Repl(code) | Self::Script(code) => code,
-            Self::GoOn(_) => "",
+            Self::Resume(_) => "",
             Self::Edit(
                 Edit::View { path } | Edit::Create { path, .. } | Edit::Replace { path, .. },
             ) => path,
@@ -154,7 +154,9 @@ async fn attempt(
                         container.bash(&sandbox::heredoc(code)).await.map(Done::Ran)
                     }
                     Call::Repl(code) => container.repl(code, &tools).await.map(Done::of),
-                    Call::GoOn(results) => container.go_on(results.as_deref()).await.map(Done::of),
+                    Call::Resume(results) => {
+                        container.resume(results.as_deref()).await.map(Done::of)
+                    }
                     Call::Edit(edit) => container.edit(edit).await.map(|outcome| {
                         // A plain data type can always be serialised.
                         Done::Edited(serde_json::to_value(outcome).unwrap_or_default())
@@ -224,7 +226,7 @@ async fn outcome_json(shared: &Shared, call: &Call, outcome: Outcome) -> Result<
         "return_code": outcome.return_code,
         "content": outputs,
     });
-    if let (Call::Repl(_) | Call::GoOn(_), Some(map)) = (call, result.as_object_mut()) {
+    if let (Call::Repl(_) | Call::Resume(_), Some(map)) = (call, result.as_object_mut()) {
         map.insert("abort_reason".into(), Value::Null);
     }
     Ok(result)

@@ -14,15 +14,17 @@ use crate::host::Host;
 use crate::jupyter::connection::Channel;
 use crate::jupyter::messages::shell::Payload;
 use crate::jupyter::messages::stdin::InputRequest;
-use crate::jupyter::mime::{Display, MimeBundle, Output};
+use crate::jupyter::mime::{Display, Output};
 use crate::jupyter::request::text;
 use crate::jupyter::wire::{Message, Parent};
+use crate::render::foreign;
 use crate::render::renderer::DisplayMode;
 
-use super::desk::Desk;
 use super::interrupts::{Interrupts, Stopped, look_up};
 use super::journal::Journal;
+use super::lines;
 use super::named_file::Readable;
+use super::server::replies::Replies;
 use super::state::State;
 use super::store::Store;
 use super::tools::Tools;
@@ -46,7 +48,7 @@ pub struct Services {
 #[derive(Debug, Clone, Copy)]
 pub struct CellOutput<'a> {
     /// What publishes it.
-    pub desk: &'a Desk,
+    pub replies: &'a Replies,
     /// The request's header.
     pub parent: &'a Parent,
     /// The execution count.
@@ -60,11 +62,15 @@ pub struct CellOutput<'a> {
 impl CellOutput<'_> {
     /// Asks the person and returns the id of the question. The reply comes on the stdin channel.
     pub async fn ask(&self, prompt: String) -> Option<String> {
+        let prompt = foreign::among_ours(&prompt);
         let content = InputRequest {
             prompt: &prompt,
             password: false,
         };
-        let header = self.desk.reply(Channel::Stdin, self.asks?, &content).await;
+        let header = self
+            .replies
+            .reply(Channel::Stdin, self.asks?, &content)
+            .await;
         let header: Value = serde_json::from_str(&header).unwrap_or_default();
         Some(text(&header, "msg_id"))
     }
@@ -72,7 +78,7 @@ impl CellOutput<'_> {
     /// Publishes outputs in order.
     pub async fn show(&self, outputs: Vec<Output>) {
         for output in outputs {
-            self.desk.output(self.parent, output, self.count).await;
+            self.replies.output(self.parent, output, self.count).await;
         }
     }
 }
@@ -118,7 +124,7 @@ impl CellContext<'_> {
     /// When the person or a shutdown stopped the cell.
     pub async fn look_up(&mut self, bytes: usize) -> Result<(), Stopped> {
         let host = Arc::clone(&self.services.host);
-        look_up(bytes, host.as_ref(), self.interrupts, self.output.desk).await
+        look_up(bytes, host.as_ref(), self.interrupts, self.output.replies).await
     }
 
     /// Returns which files this cell may read.
@@ -132,7 +138,7 @@ impl CellContext<'_> {
     pub async fn tell(&self, shown: Shown) -> Outcome {
         let plain = shown.plain.clone();
         let display = Display {
-            data: MimeBundle::markdown(shown.markdown, shown.plain),
+            data: lines::shown(&shown.markdown, &shown.plain),
             ..Display::default()
         };
         self.output.show(vec![Output::Display(display)]).await;

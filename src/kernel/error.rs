@@ -1,11 +1,14 @@
 //! How a cell that failed looks: an `ename` from a short list, one sentence, and what to do next.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use crate::cell::magic::MagicError;
 use crate::chat::budget::{Limit, OverBudget};
 use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::jupyter::mime::ErrorOutput;
+use crate::render::foreign;
 
 mod api;
 mod kind;
@@ -159,16 +162,19 @@ impl CellError {
     /// Returns the content of the `error` output and the error reply.
     #[must_use]
     pub fn output(&self) -> ErrorOutput {
-        let mut traceback = vec![format!("{}: {}", self.kind.ename(), self.evalue)];
-        traceback.extend(self.hint.clone());
+        // Foreign words stand in them: those of the API, of a server, of a cell.
+        let evalue = foreign::among_ours(&self.evalue);
+        let mut traceback = vec![format!("{}: {evalue}", self.kind.ename())];
+        let hint = self.hint.as_deref().map(foreign::among_ours);
+        traceback.extend(hint.map(Cow::into_owned));
         traceback.extend(
             self.request_id
                 .as_ref()
-                .map(|id| format!("Request id: {id}")),
+                .map(|id| format!("Request id: {}", foreign::line(id))),
         );
         ErrorOutput {
             ename: self.kind.ename().to_owned(),
-            evalue: self.evalue.clone(),
+            evalue: evalue.into_owned(),
             traceback,
         }
     }

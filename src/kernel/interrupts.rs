@@ -10,8 +10,8 @@ use crate::host::Host;
 use crate::jupyter::connection::Channel;
 use crate::jupyter::wire::Message;
 
-use super::desk::{Desk, Urgent};
 use super::error::CellError;
+use super::server::replies::{Replies, Urgent};
 
 /// What the process is told from outside Jupyter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,10 +100,10 @@ pub async fn look_up(
     bytes: usize,
     host: &dyn Host,
     interrupts: &mut Interrupts,
-    desk: &Desk,
+    replies: &Replies,
 ) -> Result<(), Stopped> {
     match bytes > LARGE_BYTES {
-        true => unless_stopped(host.sleep(LOOK_UP), interrupts, desk).await,
+        true => unless_stopped(host.sleep(LOOK_UP), interrupts, replies).await,
         false => Ok(()),
     }
 }
@@ -116,7 +116,7 @@ pub async fn look_up(
 pub async fn unless_stopped<T>(
     work: impl Future<Output = T>,
     interrupts: &mut Interrupts,
-    desk: &Desk,
+    replies: &Replies,
 ) -> Result<T, Stopped> {
     let stopped = |leave| {
         Err(Stopped {
@@ -132,7 +132,7 @@ pub async fn unless_stopped<T>(
                 let urgent = match wake {
                     Wake::Signal(Signal::Interrupt) => Some(Urgent::Interrupt),
                     Wake::Signal(Signal::Terminate) => return stopped(Some(Leave::Signal)),
-                    Wake::Control(message) => desk.answer(Channel::Control, *message).await,
+                    Wake::Control(message) => replies.answer(Channel::Control, *message).await,
                     Wake::Reply(_) => None,
                 };
                 match urgent {

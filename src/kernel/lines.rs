@@ -27,9 +27,15 @@ pub(in crate::kernel) fn warnings<'a>(texts: impl IntoIterator<Item = &'a String
     said("warning", texts.into_iter().map(form).collect())
 }
 
+/// What a magic shows, in both forms. Foreign words may stand in it: nothing of them moves a
+/// terminal.
+pub(in crate::kernel) fn shown(markdown: &str, plain: &str) -> MimeBundle {
+    MimeBundle::markdown(foreign::among_ours(markdown), foreign::among_ours(plain))
+}
+
 /// Errors end without a full stop, and what is said of them may come from one.
 fn sentence(text: &str) -> String {
-    let mut text = foreign::printable(text).trim_end().to_owned();
+    let mut text = foreign::among_ours(text).trim_end().to_owned();
     if !text.ends_with(['.', '?', '!', '…']) {
         text.push('.');
     }

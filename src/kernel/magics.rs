@@ -5,11 +5,11 @@ pub mod compact;
 mod continue_;
 pub mod exec;
 pub mod files;
-mod last;
 mod models;
 mod packages;
 pub mod replay;
 pub mod resume;
+mod show_last;
 pub mod tools;
 
 use crate::cell::magic::Job;
@@ -37,7 +37,7 @@ pub async fn run(job: Job, context: &mut CellContext<'_>) -> Result<Outcome, Sto
         }
         Job::Resume(which) => resume::run(&which, context).await,
         Job::Files(FilesJob::Remove { name, local }) => files::remove(&name, local, context).await,
-        Job::ShowLast => last::show(context).await,
+        Job::ShowLast => show_last::show(context).await,
         Job::Tools(job) => tools::run(job, context).await,
     }
 }

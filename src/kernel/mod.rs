@@ -2,7 +2,6 @@
 
 pub mod cell;
 pub mod context;
-pub mod desk;
 pub mod error;
 pub mod history_entry;
 pub mod inputs;

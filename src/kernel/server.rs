@@ -1,5 +1,7 @@
-//! The actor that serves requests, and what it answers without running anything.
+//! The actor that serves requests, what it is made of, and how it answers.
 
 pub mod actor;
 mod execute;
 pub mod introspect;
+pub mod parts;
+pub mod replies;

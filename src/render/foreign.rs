@@ -21,6 +21,16 @@ pub(crate) fn line(text: &str) -> String {
     printable(text).replace(['\n', '\t'], " ")
 }
 
+/// Returns foreign words that stand among our own: as [`printable`], but a return or a backspace
+/// takes none of ours away.
+pub(crate) fn among_ours(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\r', '\u{8}']) {
+        return printable(text);
+    }
+    let still = text.replace("\r\n", "\n").replace(['\r', '\u{8}'], " ");
+    Cow::Owned(printable(&still).into_owned())
+}
+
 /// Removes control characters from prose, keeping line breaks and tabs; `\r\n` becomes `\n`.
 pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     let odd = |c: char| is_odd(c) && !is_direction(c);

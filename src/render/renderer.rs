@@ -57,6 +57,8 @@ pub struct Renderer {
     done: BTreeSet<usize>,
     /// The ordinal of the block that is coming in.
     growing: Option<usize>,
+    /// Whether anything of an answer came.
+    has_begun: bool,
 }
 
 /// The text block that is growing.
@@ -94,6 +96,7 @@ impl Renderer {
             sources: Sources::default(),
             done: BTreeSet::new(),
             growing: None,
+            has_begun: false,
         }
     }
 
@@ -119,6 +122,7 @@ impl Renderer {
             Update::Activity(activity) => self.activity(&activity, now),
             Update::BlockStarted { ordinal, block } => {
                 self.growing = Some(ordinal);
+                self.has_begun = true;
                 self.started(ordinal, &block, now);
             }
             Update::BlockDelta { ordinal, delta } => self.delta(ordinal, delta, now),
@@ -427,8 +431,12 @@ impl Renderer {
             if !self.screen.has_status() {
                 return;
             }
-            shown.push("<sub>Stopped before the answer was complete.</sub>".to_owned());
-            plain.push("Stopped before the answer was complete.\n".to_owned());
+            let why = match self.has_begun {
+                true => "Stopped before the answer was complete.",
+                false => "Stopped before an answer came.",
+            };
+            shown.push(format!("<sub>{why}</sub>"));
+            plain.push(format!("{why}\n"));
         }
         let place = self.screen.open();
         let lines = plain.concat();

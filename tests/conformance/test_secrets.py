@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from kernel_process import KernelProcess
+from kernel_process import SOAK, KernelProcess
 from plain_api import PlainApi, message, pieces, step, text, thinking
 
 # Of the shape that keys have; of no shape, with all that JSON, addresses and HTML write in another way.
@@ -21,7 +21,7 @@ KEYS = {
 }
 # A word of each that no other text has.
 MARKS = ["QmV0dGVyTm90", "ThisOne-0042AA", "9F8e7D6c", "5B+4a=3", "5B%2B4a%3D3", "5b%2b4a%3d3"]
-SIZES = [1, 2, 7, 16, 40]
+SIZES = range(1, 41) if SOAK else [1, 7, 16, 40]
 
 
 def spellings(key: str) -> list[str]:
@@ -121,7 +121,7 @@ def errors(key: str) -> list[tuple]:
     typed = json.dumps({"type": "error", "error": {"type": "invalid_request_error", "message": f"bad header {echo}"}})
     odd = json.dumps({"type": "error", "error": {"type": f"{key}", "message": "no"}, "request_id": key})
     # The text is cut to length: wherever that is, no half of a key is left.
-    long = ["<html>" + "x" * length + key for length in range(60, 420, 12)]
+    long = ["<html>" + "x" * length + key for length in range(60, 420, 4 if SOAK else 40)]
     stream = f"event: error\ndata: {typed}\n\n"
     return [
         *((status, {}, [typed.encode()]) for status in (400, 401, 403, 404, 413)),

@@ -7,6 +7,7 @@ mod decoding;
 mod downloads;
 mod failures;
 mod logins;
+mod misleading;
 mod models;
 mod recordings;
 mod server;

@@ -4,6 +4,7 @@
 
 mod answers;
 mod cells;
+mod numbers;
 mod sandbox;
 mod thinking;
 

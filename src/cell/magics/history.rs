@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::arguments::{no_value, no_values, none};
-use crate::cell::effect::Talk;
+use crate::cell::effect::ConversationOp;
 use crate::cell::magic::{
     Candidate, Context, Effect, Form, Job, Magic, MagicCall, MagicError, TurnSummary,
 };
@@ -75,7 +75,10 @@ not rewind, and what the turn cost was spent.",
             &format!("Turn {} is taken back", last.number),
             &Part::code(&clip(&last.prompt, CLIP)),
         );
-        Ok(vec![Effect::Talk(Talk::Undo), shown.effect()])
+        Ok(vec![
+            Effect::Conversation(ConversationOp::Undo),
+            shown.effect(),
+        ])
     },
 };
 

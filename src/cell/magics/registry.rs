@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::{
-    beta, budget, compact, cost, dry, effort, exec, files, go_on, help, history, json, languages,
-    lsmagic, max_tokens, mcp, model, models, own_tools, packages, reset, resume, skills, stale,
-    status, system, thinking, threads, tools, variables, version, web,
+    beta, budget, compact, continue_, cost, dry, effort, exec, files, help, history, json,
+    languages, lsmagic, max_tokens, mcp, model, models, own_tools, packages, reset, resume, skills,
+    stale, status, system, thinking, threads, tools, variables, version, web,
 };
 use crate::cell::call::{MagicCall, MagicError, SHELL, Scope};
 use crate::cell::effect::Effect;
@@ -47,7 +47,7 @@ pub const MAGICS: &[&Magic] = &[
     &threads::THREAD,
     &threads::FORK,
     &resume::RESUME,
-    &go_on::CONTINUE,
+    &continue_::CONTINUE,
     &compact::COMPACT,
     &reset::RESET,
     &cost::COST,

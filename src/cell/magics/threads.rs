@@ -5,7 +5,7 @@ use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, Mag
 use crate::cell::shown::{Part, Shown};
 use crate::chat::conversation::MAIN;
 
-pub use crate::cell::effect::Talk;
+pub use crate::cell::effect::ConversationOp;
 
 /// The longest name, in characters: it has to fit in a table.
 const LONGEST: usize = 40;
@@ -36,7 +36,7 @@ new one. The notebook begins in `main`.",
         let Some(name) = name(call)? else {
             return Ok(vec![list(context)]);
         };
-        Ok(vec![Effect::Talk(Talk::Thread(name))])
+        Ok(vec![Effect::Conversation(ConversationOp::Thread(name))])
     },
 };
 
@@ -73,7 +73,7 @@ empty, when it first needs one.",
                 format!("Take another name, or go on in it with `%thread {name}`."),
             ));
         }
-        Ok(vec![Effect::Talk(Talk::Fork(name))])
+        Ok(vec![Effect::Conversation(ConversationOp::Fork(name))])
     },
 };
 

@@ -57,13 +57,13 @@ impl fmt::Display for CellKey {
 }
 
 /// Where a cell stands; greater is further down.
-pub type Place = (usize, usize);
+pub type CellPosition = (usize, usize);
 
 /// The cells that ran, and where they stand.
 #[derive(Debug, Clone, Default)]
 pub struct Order {
     first_runs: Vec<CellKey>,
-    places: HashMap<CellKey, Place>,
+    positions: HashMap<CellKey, CellPosition>,
     /// Id to position in the saved notebook.
     file: HashMap<String, usize>,
     detached: HashSet<CellKey>,
@@ -82,7 +82,7 @@ impl Order {
     /// deleted.
     #[must_use]
     pub fn is_new(&self, cell: &CellKey) -> bool {
-        !self.places.contains_key(cell) || self.detached.contains(cell)
+        !self.positions.contains_key(cell) || self.detached.contains(cell)
     }
 
     /// Returns whether the notebook deleted the cell.
@@ -94,13 +94,13 @@ impl Order {
     /// Returns whether the cell ever ran.
     #[must_use]
     pub fn knows(&self, cell: &CellKey) -> bool {
-        self.places.contains_key(cell)
+        self.positions.contains_key(cell)
     }
 
     /// Returns where a cell stands, also one that never ran: by the file, else below all.
     #[must_use]
-    pub fn place(&self, cell: &CellKey) -> Place {
-        self.places.get(cell).copied().unwrap_or_else(|| {
+    pub fn position(&self, cell: &CellKey) -> CellPosition {
+        self.positions.get(cell).copied().unwrap_or_else(|| {
             self.in_file(cell)
                 .unwrap_or_else(|| (self.last_row(), usize::MAX))
         })
@@ -112,11 +112,11 @@ impl Order {
             self.runs = self.runs.max(number);
         }
         self.detached.remove(&cell);
-        if !self.places.contains_key(&cell) {
-            let place = self
+        if !self.positions.contains_key(&cell) {
+            let position = self
                 .in_file(&cell)
                 .unwrap_or_else(|| (self.last_row(), self.first_runs.len() + 1));
-            self.places.insert(cell.clone(), place);
+            self.positions.insert(cell.clone(), position);
             self.first_runs.push(cell);
         }
     }
@@ -151,17 +151,17 @@ impl Order {
     }
 
     fn arrange(&mut self) {
-        self.places.clear();
+        self.positions.clear();
         for cell in std::mem::take(&mut self.first_runs) {
-            let place = self
+            let position = self
                 .in_file(&cell)
                 .unwrap_or_else(|| (self.last_row(), self.first_runs.len() + 1));
-            self.places.insert(cell.clone(), place);
+            self.positions.insert(cell.clone(), position);
             self.first_runs.push(cell);
         }
     }
 
-    fn in_file(&self, cell: &CellKey) -> Option<Place> {
+    fn in_file(&self, cell: &CellKey) -> Option<CellPosition> {
         let id: &str = cell.id()?;
         Some((*self.file.get(id)?, 0))
     }
@@ -170,7 +170,7 @@ impl Order {
     fn last_row(&self) -> usize {
         self.first_runs
             .last()
-            .and_then(|cell| self.places.get(cell))
+            .and_then(|cell| self.positions.get(cell))
             .map_or(0, |(row, _)| *row)
     }
 }

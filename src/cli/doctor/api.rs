@@ -108,6 +108,7 @@ fn diagnose(error: &ApiError, origin: &str, proxy: Option<&str>) -> Finding {
         }
         ApiError::Status { .. }
         | ApiError::Stream { .. }
+        | ApiError::Empty { .. }
         | ApiError::Truncated { .. }
         | ApiError::Source { .. }
         | ApiError::TooLarge { .. } => {

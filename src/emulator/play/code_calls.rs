@@ -41,7 +41,7 @@ impl Player {
             .await
             .map_err(|_| Over)?;
         let results = (!late).then_some(waiting.results);
-        let came = self.carry_out(&Call::GoOn(results), &waiting.id).await?;
+        let came = self.carry_out(&Call::Resume(results), &waiting.id).await?;
         Ok(Some((came, waiting.id)))
     }
 

@@ -67,7 +67,7 @@ pub struct ClientCall {
 pub enum Cell {
     /// The cell has ended.
     Done(Outcome),
-    /// The cell waits for the results of these calls, and goes on with [`Container::go_on`].
+    /// The cell waits for the results of these calls, and goes on with [`Container::resume`].
     Calls(Vec<ClientCall>),
 }
 
@@ -180,7 +180,7 @@ impl Container {
     ///
     /// # Errors
     /// The same as those of [`Container::bash`]; `invalid_tool_input` if no cell waits.
-    pub async fn go_on(&mut self, results: Option<&[String]>) -> Result<Cell, CallError> {
+    pub async fn resume(&mut self, results: Option<&[String]>) -> Result<Cell, CallError> {
         let Some(Waiting {
             mut repl,
             stdout,
@@ -195,7 +195,7 @@ impl Container {
         let results = serde_json::to_string(&results).map_err(io::Error::from)?;
         let name = self.give_cell(&results)?;
         let limits = &self.sandbox.limits;
-        let cell = timeout(limits.cell, repl.go_on(&name, limits.output_bytes)).await;
+        let cell = timeout(limits.cell, repl.resume(&name, limits.output_bytes)).await;
         self.ended(repl, cell.ok(), (stdout, stderr)).await
     }
 

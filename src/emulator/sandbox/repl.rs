@@ -38,7 +38,7 @@ impl Repl {
     }
 
     /// Goes on with a cell that waits for tools. Their results are in the file `name`.
-    pub(super) async fn go_on(&mut self, name: &str, bytes: usize) -> Cell {
+    pub(super) async fn resume(&mut self, name: &str, bytes: usize) -> Cell {
         self.ask(name, "", bytes).await
     }
 

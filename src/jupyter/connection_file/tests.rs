@@ -120,7 +120,7 @@ fn what_was_found_is_added_and_the_rest_stays() {
     expect![[r#"
         {
           "name": {
-            "n": 1.5
+            "n": 1.50
           },
           "hb_port": 5,
           "shell_port": 1,

@@ -48,7 +48,7 @@ async fn saved_order(
         let order = reading.saved_order();
         (reading, order)
     });
-    match unless_stopped(read, context.interrupts, context.output.desk).await? {
+    match unless_stopped(read, context.interrupts, context.output.replies).await? {
         Ok((read, order)) => {
             *notebook = read;
             Ok(order)

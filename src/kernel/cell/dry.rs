@@ -30,7 +30,7 @@ pub(super) async fn show_request(ask: &Ask, context: &mut CellContext<'_>) -> Re
         Counted::No("files of this cell are not uploaded yet".to_owned())
     } else {
         let counting = context.services.client.count_tokens(&composed.request);
-        match unless_stopped(counting, context.interrupts, context.output.desk).await? {
+        match unless_stopped(counting, context.interrupts, context.output.replies).await? {
             Ok(tokens) => Counted::Yes(tokens),
             Err(error) => Counted::No(error.to_string()),
         }

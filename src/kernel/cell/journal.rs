@@ -50,7 +50,7 @@ pub(super) async fn end(
         return None;
     }
     let saving = context.journal.safe();
-    match unless_stopped(saving, context.interrupts, context.output.desk).await {
+    match unless_stopped(saving, context.interrupts, context.output.replies).await {
         Ok(unsaved) => {
             context.output.show(warnings(unsaved.iter())).await;
             None

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::cell::magic::{Context, Effect, Job, Reset, TurnSummary};
-use crate::cell::magics::threads::Talk;
+use crate::cell::magics::threads::ConversationOp;
 use crate::cell::magics::{self, MAGICS, system};
 use crate::cell::parse::{MagicCall, Scope};
 use crate::cell::variables::Variables;
@@ -168,8 +168,8 @@ pub fn prepare(
     state.set_in = set_in;
     for change in later {
         match change {
-            Later::Talk(talk) => {
-                if let Some(record) = record_of(&talk, state) {
+            Later::Conversation(op) => {
+                if let Some(record) = record_of(&op, state) {
                     state.record(record);
                 }
             }
@@ -199,14 +199,14 @@ pub fn prepare(
 #[derive(Debug)]
 enum Later {
     Reset(Reset),
-    Talk(Talk),
+    Conversation(ConversationOp),
 }
 
-fn record_of(talk: &Talk, state: &State) -> Option<Record> {
-    match talk {
-        Talk::Undo => state.conversations.undo(),
-        Talk::Thread(name) => Some(Record::Thread { name: name.clone() }),
-        Talk::Fork(name) => Some(state.conversations.fork(name, &state.cell)),
+fn record_of(op: &ConversationOp, state: &State) -> Option<Record> {
+    match op {
+        ConversationOp::Undo => state.conversations.undo(),
+        ConversationOp::Thread(name) => Some(Record::Thread { name: name.clone() }),
+        ConversationOp::Fork(name) => Some(state.conversations.fork(name, &state.cell)),
     }
 }
 
@@ -281,7 +281,7 @@ impl Draft<'_> {
                 }
                 Effect::Dry => self.prepared.is_dry = true,
                 Effect::Reset(reset) => self.later.push(Later::Reset(reset)),
-                Effect::Talk(talk) => self.later.push(Later::Talk(talk)),
+                Effect::Conversation(op) => self.later.push(Later::Conversation(op)),
             }
         }
         Ok((settings, changed))

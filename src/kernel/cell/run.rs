@@ -151,7 +151,7 @@ async fn turn_cell(
         return Ok(CellEnd::ok(draft.payload, shown));
     }
     let cell = context.state.cell.clone();
-    if let Some(record) = context.state.conversations.ran(&cell) {
+    if let Some(record) = context.state.conversations.first_run_of(&cell) {
         context.state.record(record);
     }
     let line = ask.prompt.clone();

@@ -1,11 +1,12 @@
 //! Makes outputs of what magics show. Pure.
 
-use crate::jupyter::mime::{Display, MimeBundle, Output};
+use crate::jupyter::mime::{Display, Output};
 use crate::jupyter::request::Execute;
 use crate::jupyter::wire::Message;
 use crate::render::renderer::DisplayMode;
 
 use super::prepare::Prepared;
+use crate::kernel::lines;
 
 /// Makes the outputs of what magics show. If there is one value and no prompt, the value is the
 /// cell's result.
@@ -16,7 +17,7 @@ pub(in crate::kernel) fn shows(prepared: &Prepared, is_whole_cell: bool) -> Vec<
         .iter()
         .map(|(markdown, plain)| {
             let display = Display {
-                data: MimeBundle::markdown(markdown, plain),
+                data: lines::shown(markdown, plain),
                 ..Display::default()
             };
             if is_result {

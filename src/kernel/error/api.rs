@@ -14,6 +14,13 @@ use super::{CellError, ErrorKind};
 /// A command may have run before the answer broke off.
 const BROKE_OFF: &str = "A command may already have run in the sandbox.";
 
+/// What to do about a prompt that is longer than the model's context window.
+const TOO_LONG: &str = "`%compact` puts a summary in the place of the conversation so far, `%undo` takes back its \
+last turn, `%reset chat` begins a new one. Large files go better to the sandbox: `%attach FILE --sandbox`.";
+/// What to do if the account has no money left.
+const NO_CREDIT: &str = "Buy credit under Billing in the Console (https://platform.claude.com), or use another key. \
+The conversation is as it was before this cell.";
+
 impl CellError {
     /// Returns the error for a call that failed. If `now` is given, the hint says at what time to
     /// try again.
@@ -40,6 +47,10 @@ impl CellError {
                 kind_of_type(kind),
                 format!("Run the cell again in a minute. {BROKE_OFF}"),
             ),
+            ApiError::Empty { .. } => (
+                ErrorKind::Connection,
+                "Run the cell again; if this repeats, check the proxy and `ANTHROPIC_BASE_URL`.".to_owned(),
+            ),
             ApiError::Truncated { .. } => (ErrorKind::StreamBroken, format!("Run the cell again. {BROKE_OFF}")),
             ApiError::TooLarge { .. } => (
                 ErrorKind::RequestTooLarge,
@@ -55,6 +66,9 @@ impl CellError {
                 ErrorKind::Protocol,
                 "Check `ANTHROPIC_BASE_URL`, or look for a newer claude-kernel; the log has the details.".to_owned(),
             ),
+            // These two have no code of their own.
+            ApiError::Status { .. } if error.is_prompt_too_long() => (ErrorKind::InvalidRequest, TOO_LONG.to_owned()),
+            ApiError::Status { .. } if error.is_out_of_credit() => (ErrorKind::Billing, NO_CREDIT.to_owned()),
             ApiError::Status { status, kind, code, retry_after, .. } => {
                 of_status(*status, kind, code.as_deref(), *retry_after, now)
             }
@@ -103,9 +117,18 @@ fn of_status(
             ErrorKind::Permission,
             "Ask for access, or use another key or model.",
         ),
-        404 => (
+        404 if !kind.starts_with("http_") => (
             ErrorKind::NotFound,
             "`%models` lists the models you can use, `%model` shows the one in force.",
+        ),
+        300..=399 => (
+            ErrorKind::Connection,
+            "Log in to the network, and check the proxy variables and `ANTHROPIC_BASE_URL`; \
+             `claude-kernel doctor` tests them.",
+        ),
+        404 | 405 if kind.starts_with("http_") => (
+            ErrorKind::NotFound,
+            "Check `ANTHROPIC_BASE_URL` (or the setting `base_url`): it ends before `/v1`.",
         ),
         407 => (
             ErrorKind::Connection,
@@ -195,6 +218,8 @@ fn when(delay: Duration, now: Option<DateTime<Utc>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell::magic::MagicError;
+    use crate::chat::turn::TurnEnd;
 
     fn status(status: u16, kind: &str, code: Option<&str>, seconds: Option<u64>) -> ApiError {
         ApiError::Status {
@@ -326,6 +351,21 @@ mod tests {
                 "again",
             ),
             (
+                ApiError::Empty { reason: text() },
+                ErrorKind::Connection,
+                "proxy",
+            ),
+            (
+                status(302, "http_302", None, None),
+                ErrorKind::Connection,
+                "Log in",
+            ),
+            (
+                status(404, "http_404", None, None),
+                ErrorKind::NotFound,
+                "before `/v1`",
+            ),
+            (
                 ApiError::Truncated { reason: text() },
                 ErrorKind::StreamBroken,
                 "sandbox",
@@ -363,6 +403,65 @@ mod tests {
                 .as_deref(),
             Some("req_1")
         );
+    }
+
+    #[test]
+    fn w11_a_prompt_too_long_and_no_credit_have_advice_that_helps() {
+        let said = |message: &str| {
+            let mut error = status(400, "invalid_request_error", None, None);
+            if let ApiError::Status { message: text, .. } = &mut error {
+                message.clone_into(text);
+            }
+            of(&error)
+        };
+        let long = said("prompt is too long: 1200000 tokens > 1000000 maximum");
+        let hint = long.hint.unwrap();
+        for way in ["%compact", "%undo", "%reset chat"] {
+            assert!(hint.contains(way), "{hint}");
+        }
+        let poor = said("Your credit balance is too low to access the Anthropic API.");
+        assert_eq!(poor.kind, ErrorKind::Billing);
+        let hint = poor.hint.unwrap();
+        assert!(
+            hint.contains("Billing") && !hint.contains("%%dry"),
+            "{hint}"
+        );
+    }
+
+    #[test]
+    fn w15_nothing_foreign_in_an_error_moves_a_terminal_or_turns_the_text() {
+        const EVIL: &str = "a\u{1b}]0;owned\u{7}b\u{1b}[31mc\u{202e}d\u{9b}2Je\u{2066}f\rg\u{8}h";
+        let stream = ApiError::Stream {
+            kind: format!("api_error{EVIL}"),
+            message: EVIL.to_owned(),
+            code: None,
+            request_id: Some(EVIL.to_owned()),
+        };
+        let mut refused = status(400, EVIL, None, None);
+        if let ApiError::Status { message, .. } = &mut refused {
+            EVIL.clone_into(message);
+        }
+        let declined = TurnEnd::Refused {
+            category: Some(EVIL.to_owned()),
+            explanation: Some(EVIL.to_owned()),
+        };
+        let magic = CellError::from(&MagicError::new(EVIL, EVIL));
+        let declined = CellError::from_end(&declined, DateTime::UNIX_EPOCH).unwrap();
+        for error in [of(&stream), of(&refused), declined, magic] {
+            let output = error.output();
+            for text in output.traceback.iter().chain([&output.evalue]) {
+                let odd = text.chars().find(|c| {
+                    (c.is_control() && *c != '\n')
+                        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+                });
+                assert_eq!(odd, None, "{text:?}");
+                assert!(
+                    !text.contains("owned") && !text.contains("[31m"),
+                    "{text:?}"
+                );
+            }
+            assert!(output.evalue.contains("U+202E"), "{}", output.evalue);
+        }
     }
 
     #[test]

@@ -91,8 +91,9 @@ pub async fn resume(
     id: Option<String>,
     current: Option<String>,
 ) -> Result<Begun, Refusal> {
-    let resumed =
-        tokio::task::spawn_blocking(move || go_on(&opening, id.as_deref(), current.as_deref()));
+    let resumed = tokio::task::spawn_blocking(move || {
+        read_earlier(&opening, id.as_deref(), current.as_deref())
+    });
     resumed.await.unwrap_or_else(|_| {
         Err((
             "the conversation could not be read".to_owned(),
@@ -307,7 +308,7 @@ fn continued(
 ) -> Begun {
     let summary = Summary::of(&contents);
     let mut notice = sentence(&turns(&summary));
-    if summary.cut_off {
+    if summary.is_cut_off {
         notice.push_str(" The last turn was cut off: `%last` shows what had arrived of it.");
     }
     let chosen = Chosen {
@@ -336,7 +337,11 @@ fn continued(
     }
 }
 
-fn go_on(opening: &Opening, id: Option<&str>, current: Option<&str>) -> Result<Begun, Refusal> {
+fn read_earlier(
+    opening: &Opening,
+    id: Option<&str>,
+    current: Option<&str>,
+) -> Result<Begun, Refusal> {
     let none = || {
         (
             "there is no earlier conversation to continue".to_owned(),

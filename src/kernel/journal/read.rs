@@ -60,7 +60,7 @@ pub struct Contents {
     /// The records of the conversation, in order.
     pub records: Vec<Record>,
     /// Turns that never ended, in order: one at most, unless the file was tampered with.
-    pub cut_off: Vec<PartialTurn>,
+    pub partial_turns: Vec<PartialTurn>,
     /// The key the next turn gets.
     pub next_turn: u64,
     /// How far the file is good.
@@ -134,7 +134,7 @@ pub fn contents(bytes: &[u8]) -> Result<Contents, Unreadable> {
         header,
         sessions: Vec::new(),
         records: Vec::new(),
-        cut_off: Vec::new(),
+        partial_turns: Vec::new(),
         next_turn: 1,
         good_bytes: length,
         spent_bytes: 0,
@@ -179,7 +179,7 @@ impl Contents {
     #[must_use]
     pub fn has_turns(&self) -> bool {
         let said = |record: &Record| matches!(record, Record::Turn(_));
-        self.records.iter().any(said) || self.cut_off.iter().any(|turn| !turn.is_empty())
+        self.records.iter().any(said) || self.partial_turns.iter().any(|turn| !turn.is_empty())
     }
 
     /// Takes a line of `bytes` in the file; false when it cannot be read.
@@ -221,16 +221,19 @@ impl Contents {
     }
 
     fn end(&mut self, is_over: impl Fn(&PartialTurn) -> bool) {
-        for over in self.cut_off.extract_if(.., |running| is_over(running)) {
+        for over in self
+            .partial_turns
+            .extract_if(.., |partial| is_over(partial))
+        {
             self.spent_bytes += over.bytes;
         }
     }
 
     fn take(&mut self, entry: Entry, bytes: usize) {
-        let running = |turns: &mut Vec<PartialTurn>, turn: u64, entry: &Entry| {
-            if let Some(running) = turns.iter_mut().find(|running| running.turn == turn) {
-                running.bytes += bytes;
-                running.take(entry);
+        let give_to = |turns: &mut Vec<PartialTurn>, turn: u64, entry: &Entry| {
+            if let Some(partial) = turns.iter_mut().find(|partial| partial.turn == turn) {
+                partial.bytes += bytes;
+                partial.take(entry);
             }
         };
         match entry {
@@ -272,13 +275,13 @@ impl Contents {
                 asked,
             } => {
                 self.next_turn = self.next_turn.max(turn.saturating_add(1));
-                let mut running = PartialTurn::new(turn, line, prompt, asked);
-                running.bytes = bytes;
-                self.cut_off.push(running);
+                let mut partial = PartialTurn::new(turn, line, prompt, asked);
+                partial.bytes = bytes;
+                self.partial_turns.push(partial);
             }
             Entry::End { turn, .. } => {
                 self.spent_bytes += bytes;
-                self.end(|running| running.turn == turn);
+                self.end(|partial| partial.turn == turn);
             }
             Entry::Close { .. } => {
                 if let Some(session) = self.sessions.last_mut() {
@@ -293,7 +296,7 @@ impl Contents {
             | Entry::Result { turn, .. }
             | Entry::Sandbox { turn, .. }
             | Entry::File { turn, .. }
-            | Entry::Notice { turn, .. } => running(&mut self.cut_off, turn, &entry),
+            | Entry::Notice { turn, .. } => give_to(&mut self.partial_turns, turn, &entry),
             Entry::Unknown => {}
         }
     }

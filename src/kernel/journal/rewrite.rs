@@ -15,7 +15,12 @@ struct Which {
 /// `contents` was read from.
 #[must_use]
 pub(super) fn compacted(bytes: &[u8], contents: &Contents) -> Vec<u8> {
-    let is_open = |turn| contents.cut_off.iter().any(|running| running.turn == turn);
+    let is_open = |turn| {
+        contents
+            .partial_turns
+            .iter()
+            .any(|partial| partial.turn == turn)
+    };
     let mut kept = Vec::with_capacity(bytes.len() / 2);
     let mut start = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {

@@ -36,7 +36,7 @@ pub struct Summary {
     /// Other conversations of the same notebook: name and number of turns.
     pub others: Vec<(String, usize)>,
     /// Whether a turn was running when the process ended.
-    pub cut_off: bool,
+    pub is_cut_off: bool,
 }
 
 impl Summary {
@@ -61,14 +61,14 @@ impl Summary {
                 .filter(|thread| !thread.is_empty())
                 .map(|thread| (thread.name.clone(), thread.len()))
                 .collect(),
-            cut_off: contents.cut_off.iter().any(|turn| !turn.is_empty()),
+            is_cut_off: contents.partial_turns.iter().any(|turn| !turn.is_empty()),
         }
     }
 
     /// Returns whether nothing was said.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.turns.is_empty() && self.others.is_empty() && !self.cut_off
+        self.turns.is_empty() && self.others.is_empty() && !self.is_cut_off
     }
 
     /// Returns what it cost, in US dollars, as far as prices are known.

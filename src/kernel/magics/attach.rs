@@ -136,7 +136,7 @@ async fn files(
     for found in found {
         let (path, shown) = (found.path.clone(), found.shown.clone());
         let examined = blocking(context, move || examine::examine(&path, &shown)).await?;
-        ready.push(place(found, examined, to, has_sandbox).map_err(refusal)?);
+        ready.push(destination_of(found, examined, to, has_sandbox).map_err(refusal)?);
     }
     let mut notes = Vec::with_capacity(ready.len());
     let mut line = ProgressLine::default();
@@ -160,7 +160,7 @@ async fn files(
 }
 
 /// Decides where a file goes.
-fn place(
+fn destination_of(
     found: Found,
     examined: Examined,
     to: Destination,
@@ -290,7 +290,7 @@ async fn is_there(
 ) -> Result<bool, Stopped> {
     let services = &*context.services;
     let asked = retrying(services.host.as_ref(), || services.client.file(file_id));
-    let answer = unless_stopped(asked, context.interrupts, context.output.desk).await?;
+    let answer = unless_stopped(asked, context.interrupts, context.output.replies).await?;
     match answer {
         Ok(metadata) => {
             let expires = metadata.expires_at.as_deref();
@@ -353,7 +353,7 @@ async fn send(
             }
         }
     };
-    let metadata = unless_stopped(drawn, interrupts, output.desk)
+    let metadata = unless_stopped(drawn, interrupts, output.replies)
         .await?
         .map_err(|error| {
             let mut failed = CellError::from(&error);
@@ -386,7 +386,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Stopped> {
     let done = tokio::task::spawn_blocking(work);
-    let done = unless_stopped(done, context.interrupts, context.output.desk).await?;
+    let done = unless_stopped(done, context.interrupts, context.output.replies).await?;
     let done = done.map_err(|error| {
         CellError::new(
             ErrorKind::File,

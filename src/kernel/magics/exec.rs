@@ -80,7 +80,7 @@ pub async fn send(
     let sending = services
         .client
         .upload(services.host.as_ref(), &upload, &progress);
-    let metadata = unless_stopped(sending, context.interrupts, context.output.desk)
+    let metadata = unless_stopped(sending, context.interrupts, context.output.replies)
         .await?
         .map_err(|error| CellError::from(&error))?;
     context.state.inputs.add(Input {

@@ -14,7 +14,7 @@ use crate::anthropic::files::retrying;
 use crate::cell::path_at::Fits;
 use crate::cell::shown::{Part, Shown};
 use crate::host::unnumbered;
-use crate::jupyter::mime::{Display, MimeBundle, Output};
+use crate::jupyter::mime::{Display, Output};
 use crate::render::foreign;
 use crate::render::kind::kind;
 
@@ -23,6 +23,7 @@ use crate::kernel::context::{CellContext, Outcome};
 use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::inputs::{Input, Inputs, VisibleAs};
 use crate::kernel::interrupts::{Stopped, unless_stopped};
+use crate::kernel::lines;
 use crate::kernel::store::{Artifact, FOLDER, Store};
 
 /// Returns the names that may complete `typed`.
@@ -64,7 +65,7 @@ pub async fn list(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
                     Part::text(&foreign::size(input.size_bytes)),
                     Part::text(&kind(&input.name, &input.mime_type)),
                     Part::text(&turns(input, inputs.waits(&input.file_id))),
-                    Part::text(place(input)),
+                    Part::text(where_it_is(input)),
                 ]
             })
             .collect();
@@ -100,7 +101,7 @@ fn turns(input: &Input, waits: bool) -> String {
     turns.join(", ")
 }
 
-fn place(input: &Input) -> &'static str {
+fn where_it_is(input: &Input) -> &'static str {
     match (input.visible_as, input.sandbox) {
         (Some(VisibleAs::Image), true) => "seen by Claude, in its sandbox",
         (Some(VisibleAs::Image), false) => "seen by Claude",
@@ -140,7 +141,7 @@ pub async fn get(
         .into_owned();
     let (source, copied_to) = (from, target.clone());
     let copying = tokio::task::spawn_blocking(move || copy(&source, &copied_to, force));
-    let copied = unless_stopped(copying, context.interrupts, context.output.desk).await?;
+    let copied = unless_stopped(copying, context.interrupts, context.output.replies).await?;
     let size_bytes = copied
         .unwrap_or_else(|error| Err(io::Error::other(error)))
         .map_err(|error| not_copied(&shown, &error))?;
@@ -169,7 +170,7 @@ async fn fetch_again(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> 
             let download = services.store.download(&services.client, host, &id).await?;
             services.store.save(download, origin.clone(), host.now())
         };
-        let fetched = unless_stopped(fetching, context.interrupts, context.output.desk).await;
+        let fetched = unless_stopped(fetching, context.interrupts, context.output.replies).await;
         let turn = Part::text(&origin.turn.to_string());
         match fetched {
             Ok(Ok(file)) => rows.push(vec![
@@ -292,7 +293,7 @@ pub async fn remove(
         let deleting = retrying(services.host.as_ref(), || {
             services.client.delete_file(&input.file_id)
         });
-        match unless_stopped(deleting, context.interrupts, context.output.desk).await? {
+        match unless_stopped(deleting, context.interrupts, context.output.replies).await? {
             // Gone already is as good.
             Ok(()) | Err(ApiError::Status { status: 404, .. }) => {
                 context.state.inputs.remove(&input.file_id);
@@ -325,7 +326,7 @@ pub async fn clear(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
         let deleting = retrying(services.host.as_ref(), || {
             services.client.delete_file(&file_id)
         });
-        let deleted = unless_stopped(deleting, context.interrupts, context.output.desk).await?;
+        let deleted = unless_stopped(deleting, context.interrupts, context.output.replies).await?;
         let now = match deleted {
             Ok(()) | Err(ApiError::Status { status: 404, .. }) => {
                 context.state.inputs.remove(&file_id);
@@ -383,7 +384,7 @@ fn unknown(name: &str, context: &CellContext<'_>, what: &str) -> CellError {
 async fn show(shown: Shown, context: &CellContext<'_>) -> Result<Outcome, Stopped> {
     let plain = shown.plain.clone();
     let display = Display {
-        data: MimeBundle::markdown(shown.markdown, shown.plain),
+        data: lines::shown(&shown.markdown, &shown.plain),
         metadata: Map::from_iter([("claude_kernel".to_owned(), json!({"kind": "files"}))]),
         display_id: None,
     };

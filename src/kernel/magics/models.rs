@@ -16,7 +16,7 @@ pub(super) async fn list(context: &mut CellContext<'_>) -> Result<Outcome, Stopp
     let answer = unless_stopped(
         context.services.client.models(),
         context.interrupts,
-        context.output.desk,
+        context.output.replies,
     )
     .await?;
     let (table, ids) = match &answer {

@@ -38,13 +38,13 @@ pub(super) async fn run(
 ) -> Result<Outcome, Stopped> {
     let shown = match which {
         ResumeJob::List => list(context).await?,
-        ResumeJob::Last => go_on(None, context).await?,
-        ResumeJob::Id(id) => go_on(Some(id), context).await?,
+        ResumeJob::Last => resume_one(None, context).await?,
+        ResumeJob::Id(id) => resume_one(Some(id), context).await?,
     };
     Ok(context.tell(shown).await)
 }
 
-async fn go_on(id: Option<&str>, context: &mut CellContext<'_>) -> Result<Shown, Stopped> {
+async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<Shown, Stopped> {
     let State {
         history,
         unwritten,
@@ -66,7 +66,7 @@ async fn go_on(id: Option<&str>, context: &mut CellContext<'_>) -> Result<Shown,
     let Some(contents) = chosen.continued else {
         return Ok(shown);
     };
-    let cut_off = contents.cut_off.clone();
+    let partial_turns = contents.partial_turns.clone();
     if leaves_turns {
         // The turns of this kernel stay with the conversation that the kernel leaves.
         context.state.variables.clear();
@@ -89,14 +89,14 @@ async fn go_on(id: Option<&str>, context: &mut CellContext<'_>) -> Result<Shown,
     if !rows.is_empty() {
         shown = shown.table(&["turn", "prompt", "answer"], &rows);
     }
-    for running in cut_off.iter().filter(|running| !running.is_empty()) {
-        let texts: Vec<String> = running.shown().into_iter().map(|(_, text)| text).collect();
+    for partial in partial_turns.iter().filter(|partial| !partial.is_empty()) {
+        let texts: Vec<String> = partial.shown().into_iter().map(|(_, text)| text).collect();
         let text = texts.join("\n\n");
         let head: String = text.chars().take(CUT_OFF).collect();
         shown = shown
             .line(
                 "What had arrived for",
-                &Part::code(&clip(&running.prompt, CLIP)),
+                &Part::code(&clip(&partial.prompt, CLIP)),
             )
             .block(&head);
         if head.len() < text.len() {
@@ -216,8 +216,8 @@ pub fn adopt(state: &mut State, journal: &mut Journal, contents: Contents) {
     }
     state.unwritten.clear();
     // This comes first, because the cell may have an id that means nothing after the restart.
-    for running in &contents.cut_off {
-        if let Some(record) = recovered_turn::record(running) {
+    for partial in &contents.partial_turns {
+        if let Some(record) = recovered_turn::record(partial) {
             state.record(record);
         }
     }
@@ -237,7 +237,7 @@ pub fn adopt(state: &mut State, journal: &mut Journal, contents: Contents) {
         state.packages.clear();
     }
     save::write(state, journal);
-    for running in &contents.cut_off {
-        journal.end_cut_off(running.turn);
+    for partial in &contents.partial_turns {
+        journal.end_cut_off(partial.turn);
     }
 }

@@ -95,7 +95,7 @@ pub async fn refresh(context: &mut CellContext<'_>) -> Result<(), Stopped> {
         let listed = unless_stopped(
             server.server.tools(),
             context.interrupts,
-            context.output.desk,
+            context.output.replies,
         )
         .await?;
         match listed {
@@ -190,7 +190,7 @@ async fn define_python(
     let defined = unless_stopped(
         worker.define(definition, DEFINE_LIMIT),
         context.interrupts,
-        context.output.desk,
+        context.output.replies,
     )
     .await?
     .map_err(|error| {

@@ -3,65 +3,28 @@
 //! Invariant: busy is published before and idle after every request, every request that wants a
 //! reply gets one, and all output of a cell is published before its reply.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::anthropic::client::{Client, DEFAULT_BASE_URL};
-use crate::anthropic::model::Prices;
 use crate::cell::magic::Context;
-use crate::chat::settings::Settings;
-use crate::host::Host;
-use crate::jupyter::connection::{Channel, Connection};
+use crate::jupyter::connection::Channel;
 use crate::jupyter::messages::shell::LookReply;
 use crate::jupyter::wire::Message;
 use crate::kernel::context::Services;
-use crate::kernel::desk::{Desk, Urgent};
 use crate::kernel::interrupts::{Interrupts, Leave, Signal, Wake};
-use crate::kernel::journal::{self, Journal};
+use crate::kernel::journal::Journal;
 use crate::kernel::magics::files;
 use crate::kernel::notebook::Notebook;
 use crate::kernel::state::State;
 use crate::kernel::status::{self, About};
-use crate::kernel::store::Store;
-use crate::kernel::tools::{Setup, Tools};
 
 use super::introspect;
-
-/// What a kernel is made of.
-#[derive(Debug)]
-pub struct Parts {
-    /// Clock, ids, chance.
-    pub host: Arc<dyn Host>,
-    /// The Jupyter side.
-    pub connection: Connection,
-    /// The Claude side.
-    pub client: Client,
-    /// Where files of the sandbox go.
-    pub store: Store,
-    /// The notebook file, where it is known.
-    pub notebook: Option<Notebook>,
-    /// What turns are asked with at first.
-    pub settings: Settings,
-    /// What tokens cost.
-    pub prices: Prices,
-    /// SIGINT, SIGTERM, the parent's death.
-    pub signals: mpsc::Receiver<Signal>,
-    /// Where what is said is kept.
-    pub journal: journal::Options,
-    /// Whether the offline backend answers.
-    pub offline: bool,
-    /// What was wrong with the configuration, shown with the first cell.
-    pub complaint: Option<String>,
-    /// Where tools of this machine run.
-    pub tools: Setup,
-}
+use super::replies::{Replies, Urgent};
 
 /// The kernel.
 #[derive(Debug)]
 pub struct Kernel {
-    pub(super) desk: Desk,
+    pub(super) replies: Replies,
     pub(super) services: Services,
     pub(super) shell: mpsc::Receiver<Message>,
     pub(super) interrupts: Interrupts,
@@ -73,73 +36,16 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Puts a kernel together; nothing runs until [`run`](Self::run).
-    #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let Parts {
-            host,
-            connection,
-            client,
-            store,
-            notebook,
-            settings,
-            prices,
-            signals,
-            journal,
-            offline,
-            complaint,
-            tools,
-        } = parts;
-        let Connection {
-            shell,
-            control,
-            stdin,
-            outgoing,
-        } = connection;
-        Self {
-            desk: Desk::new(
-                outgoing.without(journal.redactor.own().clone()),
-                Arc::clone(&host),
-                offline,
-            ),
-            about: About {
-                base_url: client
-                    .options()
-                    .base_url
-                    .clone()
-                    .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
-                offline,
-            },
-            journal: Journal::new(journal, Arc::clone(&host)),
-            services: Services {
-                host,
-                client,
-                store,
-                tools: Tools::new(tools),
-                offline,
-            },
-            shell,
-            interrupts: Interrupts {
-                control,
-                stdin,
-                signals,
-            },
-            state: State::new(settings, prices),
-            notebook,
-            complaint,
-        }
-    }
-
     /// Serves requests until told to leave.
     pub async fn run(mut self) {
-        self.desk.starting().await;
+        self.replies.starting().await;
         let leave = loop {
             let urgent = tokio::select! {
                 biased;
                 wake = self.interrupts.next() => match wake {
                     Wake::Signal(Signal::Interrupt) => None,
                     Wake::Signal(Signal::Terminate) => break Leave::Signal,
-                    Wake::Control(message) => self.desk.answer(Channel::Control, *message).await,
+                    Wake::Control(message) => self.replies.answer(Channel::Control, *message).await,
                     Wake::Reply(_) => None,
                 },
                 message = self.shell.recv() => match message {
@@ -157,19 +63,19 @@ impl Kernel {
         // Nobody is left without an answer.
         while let Ok(message) = self.shell.try_recv() {
             if message.header.msg_type == "execute_request" {
-                self.desk.abort(&message, self.state.count).await;
+                self.replies.abort(&message, self.state.count).await;
             }
         }
         if let Leave::Request(channel, message) = leave {
-            self.desk.farewell(channel, &message).await;
+            self.replies.farewell(channel, &message).await;
         }
         self.journal.close().await;
-        self.desk.close().await;
+        self.replies.close().await;
     }
 
     /// Serves one request on shell.
     pub(super) async fn serve(&mut self, request: Message) -> Option<Leave> {
-        if self.desk.refuses(&request, self.state.count).await {
+        if self.replies.refuses(&request, self.state.count).await {
             return None;
         }
         let reply = match request.header.msg_type.as_str() {
@@ -185,7 +91,7 @@ impl Kernel {
                 introspect::history(&request.content, &past, &self.state.history)
             }
             _ => {
-                return match self.desk.answer(Channel::Shell, request).await {
+                return match self.replies.answer(Channel::Shell, request).await {
                     Some(Urgent::Shutdown(channel, message)) => {
                         Some(Leave::Request(channel, message))
                     }
@@ -193,9 +99,9 @@ impl Kernel {
                 };
             }
         };
-        self.desk.busy(&request.parent).await;
-        self.desk.reply(Channel::Shell, &request, &reply).await;
-        self.desk.idle(&request.parent).await;
+        self.replies.busy(&request.parent).await;
+        self.replies.reply(Channel::Shell, &request, &reply).await;
+        self.replies.idle(&request.parent).await;
         None
     }
 

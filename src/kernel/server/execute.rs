@@ -29,7 +29,7 @@ impl Kernel {
             self.services.host.now().to_rfc3339(),
             self.services.host.elapsed(),
         );
-        self.desk.busy(&request.parent).await;
+        self.replies.busy(&request.parent).await;
         if execute.store_history {
             self.state.count = self.state.count.saturating_add(1);
         }
@@ -39,7 +39,7 @@ impl Kernel {
                 code: &execute.code,
                 execution_count: count,
             };
-            self.desk.publish(&request.parent, &content).await;
+            self.replies.publish(&request.parent, &content).await;
         }
         let end = self.run_cell(&execute, &request).await;
         let failed = end.result.is_err();
@@ -51,7 +51,7 @@ impl Kernel {
             }),
             Err(error) => {
                 if !execute.silent {
-                    self.desk.publish(&request.parent, &error.output()).await;
+                    self.replies.publish(&request.parent, &error.output()).await;
                 }
                 Err(ExecuteError::new(error.output(), Some(count)))
             }
@@ -63,14 +63,14 @@ impl Kernel {
             Vec::new()
         };
         match reply {
-            Ok(reply) => self.desk.execute_reply(&request, &reply, started).await,
-            Err(reply) => self.desk.execute_error(&request, &reply, started).await,
+            Ok(reply) => self.replies.execute_reply(&request, &reply, started).await,
+            Err(reply) => self.replies.execute_error(&request, &reply, started).await,
         }
-        self.desk.idle(&request.parent).await;
+        self.replies.idle(&request.parent).await;
         let mut leave = end.leave;
         for message in queue {
             if message.header.msg_type == "execute_request" {
-                self.desk.abort(&message, count).await;
+                self.replies.abort(&message, count).await;
             } else if leave.is_none() {
                 leave = Box::pin(self.serve(message)).await;
             }
@@ -103,7 +103,7 @@ impl Kernel {
             false => self.complaint.take(),
         };
         let output = CellOutput {
-            desk: &self.desk,
+            replies: &self.replies,
             parent: &request.parent,
             count: self.state.count,
             asks: execute.allow_stdin.then_some(request),

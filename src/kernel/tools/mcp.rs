@@ -1,14 +1,14 @@
 //! MCP servers: programs or addresses whose tools become Claude's.
 //!
-//! [`Server`] is the handle. A task of its own (in `desk`) owns the connection. Invariant: every
+//! [`Server`] is the handle. A task of its own (in `server_task`) owns the connection. Invariant: every
 //! call gets one answer within its limit, whatever the server sends, and a server that is gone is
 //! started again for the next call.
 
 mod connect;
 mod content;
-mod desk;
 mod error;
 mod said;
+mod server_task;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -110,7 +110,7 @@ impl Server {
     pub fn new(address: Address, host: Arc<dyn Host>) -> Self {
         let (requests, receiver) = mpsc::channel(QUEUE);
         let mut tasks = JoinSet::new();
-        tasks.spawn(desk::serve(address, host, receiver));
+        tasks.spawn(server_task::serve(address, host, receiver));
         Self {
             requests,
             _desk: Arc::new(tasks),

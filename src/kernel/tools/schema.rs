@@ -60,7 +60,7 @@ pub(in crate::kernel) fn check(schema: &Map<String, Value>) -> Result<(), BadSch
 ///
 /// # Errors
 /// Why the tool cannot be offered.
-pub(in crate::kernel) fn mend(
+pub(in crate::kernel) fn corrected(
     mut schema: Map<String, Value>,
 ) -> Result<Map<String, Value>, BadSchema> {
     // Without a type it can only be meant as an object, as MCP has it.
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_servers_schema_is_mended_where_the_meaning_stays() {
-        let mended = mend(object(&json!({
+        let mended = corrected(object(&json!({
             "$schema": "http://json-schema.org/draft-07/schema#",
             "properties": {"k": {"type": "string"}},
             "oneOf": [{"properties": {"a": {"type": "string"}}}, {"properties": {"k": {}, "b": {}}}],
@@ -204,8 +204,8 @@ mod tests {
             Value::Object(mended.unwrap()),
             json!({"type": "object", "properties": {"k": {"type": "string"}, "a": {"type": "string"}, "b": {}}})
         );
-        assert!(mend(object(&json!({"properties": {"größe": {}}}))).is_err());
-        assert!(mend(object(&json!({"type": "string"}))).is_err());
+        assert!(corrected(object(&json!({"properties": {"größe": {}}}))).is_err());
+        assert!(corrected(object(&json!({"type": "string"}))).is_err());
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The person's Python tools: one long-lived interpreter in which their cells run and are called.
 //!
-//! [`Worker`] is the handle; a task of its own (`desk`) owns the process and serves one request
+//! [`Worker`] is the handle; a task of its own (`worker_task`) owns the process and serves one request
 //! after the other. Invariant: every request gets exactly one answer, whatever the process does, and
 //! a process that died is replaced before the next call, with all definitions run again.
 
-mod desk;
 mod process;
+mod worker_task;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -156,7 +156,7 @@ impl Worker {
         let (requests, receiver) = mpsc::channel(QUEUE);
         let interpreter = program.interpreter.clone();
         let mut tasks = JoinSet::new();
-        tasks.spawn(desk::serve(program, host, receiver));
+        tasks.spawn(worker_task::serve(program, host, receiver));
         Self {
             requests,
             numbers: Arc::default(),
@@ -228,7 +228,7 @@ impl Worker {
     }
 }
 
-/// Tells the desk that nobody waits, unless the answer came first.
+/// Tells the task that nobody waits, unless the answer came first.
 struct StopOnDrop<'a>(&'a mpsc::Sender<Request>, Option<u64>);
 
 impl StopOnDrop<'_> {

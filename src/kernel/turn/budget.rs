@@ -30,7 +30,7 @@ pub(super) async fn admit(
         return Ok(None);
     }
     let counting = context.services.client.count_tokens(request);
-    let counted = unless_stopped(counting, context.interrupts, context.output.desk).await?;
+    let counted = unless_stopped(counting, context.interrupts, context.output.replies).await?;
     let input_tokens = counted.unwrap_or_else(|error| {
         tracing::info!(%error, "the API does not count the prompt; its bytes are counted");
         estimate(request)

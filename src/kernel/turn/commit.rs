@@ -64,7 +64,7 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
     save::end_turn(context, error.is_none());
     if error.is_none() {
         let saving = context.journal.safe();
-        match unless_stopped(saving, context.interrupts, context.output.desk).await {
+        match unless_stopped(saving, context.interrupts, context.output.replies).await {
             Ok(unsaved) => context.output.show(warnings(unsaved.iter())).await,
             // The thread goes on writing; the cell no longer waits for it.
             Err(stopped) => leave = leave.or(stopped.leave),

@@ -25,10 +25,10 @@ use crate::jupyter::mime::Output;
 use crate::jupyter::request::text;
 use crate::jupyter::wire::Message;
 use crate::kernel::context::{CellContext, Services};
-use crate::kernel::desk::Urgent;
 use crate::kernel::interrupts::{Leave, Signal, Wake};
 use crate::kernel::journal::redact::REDACTED;
 use crate::kernel::save;
+use crate::kernel::server::replies::Urgent;
 use crate::kernel::tools::Tools;
 use crate::kernel::tools::ask::{Asking, Decision, declined};
 use crate::render::renderer::{DisplayMode, Renderer};
@@ -268,7 +268,7 @@ async fn woken(
         Wake::Control(message) => {
             match context
                 .output
-                .desk
+                .replies
                 .answer(Channel::Control, *message)
                 .await?
             {

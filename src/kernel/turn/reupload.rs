@@ -34,7 +34,7 @@ pub(super) async fn missing(
         return Ok(Vec::new());
     }
     let asking = context.services.client.usable_files(&ids, now);
-    let usable = match unless_stopped(asking, context.interrupts, context.output.desk).await? {
+    let usable = match unless_stopped(asking, context.interrupts, context.output.replies).await? {
         Ok(usable) => usable,
         Err(error) => {
             // If a file is gone, the API refuses the request itself, and the person is told then.
@@ -45,20 +45,20 @@ pub(super) async fn missing(
     context.state.inputs.asked_at = Some(now);
     let mut told = Vec::new();
     for id in ids.iter().filter(|id| !usable.contains(id)) {
-        told.push(mend(id, context).await?);
+        told.push(upload_or_forget(id, context).await?);
     }
     Ok(told)
 }
 
 /// Uploads again a file that is gone, or removes it from the inputs; returns what to tell the
 /// person.
-async fn mend(id: &str, context: &mut CellContext<'_>) -> Result<String, Stopped> {
+async fn upload_or_forget(id: &str, context: &mut CellContext<'_>) -> Result<String, Stopped> {
     let mut known = context.state.inputs.uploaded().iter();
     let known = known.find(|one| one.file_id == *id).cloned();
     let again = match &known {
         Some(input) => {
             let uploading = upload_again(input, context.services);
-            unless_stopped(uploading, context.interrupts, context.output.desk).await?
+            unless_stopped(uploading, context.interrupts, context.output.replies).await?
         }
         None => None,
     };

@@ -41,7 +41,7 @@ impl Section {
     fn line(text: &str) -> Self {
         Self::Text {
             markdown: foreign::inline(text),
-            plain: text.to_owned(),
+            plain: foreign::line(text),
         }
     }
 }
@@ -165,7 +165,8 @@ fn searched(results: &[Value]) -> Report {
         let text = |key: &str| result.get(key).and_then(Value::as_str).unwrap_or_default();
         let (title, url) = (text("title"), text("url"));
         markdown.push_str(&format!("{number}. {}\n", source_link(title, url)));
-        plain.push_str(&format!("{number}. {title} <{url}>\n"));
+        let source = foreign::line(&format!("{title} <{url}>"));
+        plain.push_str(&format!("{number}. {source}\n"));
     }
     let status = match results.len() {
         1 => "1 result".to_owned(),
@@ -186,7 +187,7 @@ fn fetched(result: &Value) -> Report {
         .unwrap_or_default();
     let section = Section::Text {
         markdown: source_link(title, url),
-        plain: format!("{title} <{url}>"),
+        plain: foreign::line(&format!("{title} <{url}>")),
     };
     success(vec![section], "ok")
 }
@@ -203,6 +204,12 @@ fn other(result: &Block, content: &Value) -> Report {
         Value::Array(items) => items
             .iter()
             .filter_map(|item| item.get("text").and_then(Value::as_str))
+            .collect(),
+        // An advisor's result (`docs/protocol.md#output-blocks`).
+        Value::Object(fields) => fields
+            .get("text")
+            .and_then(Value::as_str)
+            .into_iter()
             .collect(),
         _ => Vec::new(),
     };
@@ -254,8 +261,7 @@ fn hint(code: &str) -> &'static str {
             "It took longer than the sandbox allows (see %help limits): ask for smaller pieces of \
              work, or for less data."
         }
-        "unavailable" => "The tool is not available at the moment: run the cell again later.",
-        "too_many_requests" => "Too many calls at once: wait a minute and run the cell again.",
+        // Claude often tries again by itself; a hint comes at the end, if at all.
         "output_file_too_large" => {
             "A file was too large to hand out: ask for it in parts or compressed."
         }

@@ -303,3 +303,28 @@ fn nothing_secret_shows_in_debug_output() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
+
+#[test]
+fn w14_what_stands_in_the_place_of_a_key_is_named_and_not_repeated() {
+    let home = Home::new();
+    for (typed, expected) in [
+        ("\"sk-ant-secret\"", "quotation marks"),
+        ("'sk-ant-secret'", "quotation marks"),
+        ("“sk-ant-secret”", "quotation marks"),
+        ("`sk-ant-secret", "quotation marks"),
+        ("$ANTHROPIC_API_KEY", "name of a variable"),
+        ("${SECRET_KEY}", "name of a variable"),
+        ("%SECRET_KEY%", "name of a variable"),
+        ("<your secret key>", "placeholder"),
+        ("{{ secret }}", "placeholder"),
+        ("Bearer sk-ant-secret", "header's name"),
+        ("sk-ant-se cret", "characters that no key has"),
+    ] {
+        for name in ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"] {
+            let shown = home.shown(&[(name, typed)]);
+            assert!(shown.contains(expected), "{typed}: {shown}");
+            assert!(shown.contains(&format!("`{name}`")), "{typed}: {shown}");
+            assert!(!shown.to_lowercase().contains("secret"), "{shown}");
+        }
+    }
+}

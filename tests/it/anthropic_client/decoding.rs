@@ -62,7 +62,10 @@ fn fields_of_an_event_are_read_as_the_standard_says() {
         &[("a", "1\n2\n 3")],
     );
     check("event: a\nevent: b\ndata: 1\n\n", &[("b", "1")]);
-    check("data: nameless\n\nevent: b\ndata: 1\n\n", &[("b", "1")]);
+    check(
+        "data: nameless\n\nevent: b\ndata: 1\n\n",
+        &[("", "nameless"), ("b", "1")],
+    );
     check("event: no data\n\nevent: b\ndata: 1\n\n", &[("b", "1")]);
     check(
         "event: a\ndata: 1\n\n\n\nevent: unfinished\ndata: 2\n",

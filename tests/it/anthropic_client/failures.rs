@@ -32,6 +32,18 @@ async fn refused_by(server: &mut Server) -> ApiError {
     error
 }
 
+/// The text of an error, without the number of the port that it may name.
+fn without_port(error: &ApiError) -> String {
+    let text = error.to_string();
+    match text.split_once("127.0.0.1:") {
+        None => text,
+        Some((before, after)) => {
+            let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{before}127.0.0.1:PORT{rest}")
+        }
+    }
+}
+
 /// What the person reads, and what the turn does: `wait MS` and why, or `stands`.
 async fn check(steps: Vec<Step>, expected: Expect) {
     let error = refused(steps).await;
@@ -40,7 +52,8 @@ async fn check(steps: Vec<Step>, expected: Expect) {
         None => "stands".to_owned(),
     };
     expected.assert_eq(&format!(
-        "{error}\n{then}\n{:?} {:?} {:?}",
+        "{}\n{then}\n{:?} {:?} {:?}",
+        without_port(&error),
         error.kind(),
         error.code(),
         error.request_id()
@@ -178,7 +191,7 @@ async fn bodies_that_are_no_json_are_told_in_short() {
         html,
     ))];
     check(page, expect![[r#"
-        the API refused the request (502 http_502): 502 Bad Gateway long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long long…
+        the API refused the request (502 http_502): a page came where JSON was asked for, so something between here and the API has answered, such as a proxy or a login page
         wait 500 ms: server error
         Some("http_502") None None"#]]).await;
     check(
@@ -200,7 +213,7 @@ async fn bodies_that_are_no_json_are_told_in_short() {
     check(
         json_answer("404 Not Found", &[], &json!({"error": "no such route"})),
         expect![[r#"
-        the API refused the request (404 http_404): no such route
+        the API refused the request (404 http_404): nothing of the API is at `http://127.0.0.1:PORT/v1/messages` (no such route); the base URL is what stands before `/v1`
         stands
         Some("http_404") None None"#]],
     )
@@ -208,7 +221,7 @@ async fn bodies_that_are_no_json_are_told_in_short() {
     check(
         json_answer("404 Not Found", &[], &json!([1, 2])),
         expect![[r#"
-        the API refused the request (404 http_404): [1,2]
+        the API refused the request (404 http_404): nothing of the API is at `http://127.0.0.1:PORT/v1/messages` ([1,2]); the base URL is what stands before `/v1`
         stands
         Some("http_404") None None"#]],
     )
@@ -256,7 +269,7 @@ async fn a_success_that_is_no_stream_is_told() {
         "<p>Please log in</p>",
     ))];
     check(page, expect![[r#"
-        the API sent something this version cannot read: `text/html` where a stream of events was asked for
+        the API sent something this version cannot read: a page came where a stream of events was asked for, so something between here and the API has answered, such as a proxy or a login page
         stands
         None None None"#]]).await;
 }

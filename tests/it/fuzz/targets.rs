@@ -17,7 +17,7 @@ use claude_kernel::chat::settings::Settings;
 use claude_kernel::config::Secret;
 use claude_kernel::jupyter::connection_file::ConnectionFile;
 use claude_kernel::jupyter::request::{Cursor, Execute};
-use claude_kernel::jupyter::session::{ReplayWindow, Signer};
+use claude_kernel::jupyter::signature::{ReplayWindow, Signer};
 use claude_kernel::jupyter::wire;
 use claude_kernel::jupyter::zmtp::{Event, GREETING, Limits, Link, SocketType, ZmtpError};
 use claude_kernel::kernel::journal::read;
@@ -353,7 +353,7 @@ fn journals(bytes: &[u8]) -> u64 {
         Ok(contents) => {
             assert!(contents.good_bytes <= bytes.len());
             let mut conversations = Conversations::default();
-            for running in &contents.cut_off {
+            for running in &contents.partial_turns {
                 let said = (running.answer(), running.shown(), running.messages());
                 let _recovered = (said, recovered_turn::record(running));
             }
@@ -363,7 +363,7 @@ fn journals(bytes: &[u8]) -> u64 {
             }
             answer((
                 rough(records),
-                contents.cut_off.len(),
+                contents.partial_turns.len(),
                 contents.torn,
                 contents.damage.map(|damage| variant(&damage)),
                 rough(contents.good_bytes),

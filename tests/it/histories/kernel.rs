@@ -235,7 +235,7 @@ impl Kernel {
         claude: &mut Claude,
         stop: Stop,
     ) -> Result<Ended, String> {
-        self.record_all(self.conversations.ran(cell));
+        self.record_all(self.conversations.first_run_of(cell));
         let (mut turn, told) = self.start(cell, prompt);
         let (end, mut notices) = drive(&mut turn, &self.conversations, claude, stop)?;
         notices.extend(told);

@@ -66,7 +66,7 @@ async fn a_turn_whose_end_was_lost_is_not_told_twice() {
         .collect();
     assert!(without.len() < text.len());
     let read = contents(without.as_bytes()).unwrap();
-    assert_eq!(read.cut_off, []);
+    assert_eq!(read.partial_turns, []);
 }
 
 /// What a turn shows may be nested more deeply than it is read, and a later version may write lines
@@ -117,9 +117,9 @@ proptest! {
         bytes.extend(tail);
         let read = contents(&bytes).unwrap();
         prop_assert!(read.good_bytes <= bytes.len());
-        for running in &read.cut_off {
-            let _ = (running.shown(), running.messages(), running.answer(), running.runs());
-            let _ = claude_kernel::kernel::journal::recovered_turn::record(running);
+        for partial in &read.partial_turns {
+            let _ = (partial.shown(), partial.messages(), partial.answer(), partial.runs());
+            let _ = claude_kernel::kernel::journal::recovered_turn::record(partial);
         }
         let _ = claude_kernel::kernel::journal::summary::Summary::of(&read);
     }

@@ -855,9 +855,9 @@ fn an_early_failure_leaves_nothing() {
               <sub>Overloaded, trying again in 1 s …</sub>
             4100 ms update d-0
              text/markdown
-              <sub>Stopped before the answer was complete.</sub>
+              <sub>Stopped before an answer came.</sub>
              text/plain
-              Stopped before the answer was complete.
+              Stopped before an answer came.
              {"claude_kernel":{"block":"files"}}
         "#]],
     );

@@ -11,15 +11,7 @@ fn nested(depth: usize) -> Vec<u8> {
 
 #[test]
 fn what_cannot_be_read_of_a_signed_message_does_not_drop_it() {
-    for metadata in [
-        &b""[..],
-        b"[]",
-        b"7",
-        b"{",
-        br#"{"n":1e999}"#,
-        &nested(200),
-        &nested(100_000),
-    ] {
+    for metadata in [&b""[..], b"[]", b"7", b"{", &nested(200), &nested(100_000)] {
         let message = decode(signed([HEADER, b"{}", metadata, br#"{"code":"1"}"#])).unwrap();
         assert_eq!(message.metadata, Map::new());
         assert_eq!(message.content, json!({"code": "1"}));
@@ -27,6 +19,7 @@ fn what_cannot_be_read_of_a_signed_message_does_not_drop_it() {
     }
     for metadata in [
         &br#"{"cellId":"a","n":1e999}"#[..],
+        br#"{"cellId":"a","n":NaN}"#,
         &[br#"{"cellId":"a","n":"#, &nested(200)[..], b"}"].concat(),
     ] {
         let message = decode(signed([HEADER, b"{}", metadata, b"{}"])).unwrap();
@@ -51,8 +44,6 @@ fn content_that_cannot_be_read_is_told_to_its_sender() {
         .assert_eq(&because(b""));
     expect!["`content` is not valid JSON: expected value at line 1 column 6"]
         .assert_eq(&because(br#"{"x":NaN}"#));
-    expect!["`content` is not valid JSON: number out of range at line 1 column 10"]
-        .assert_eq(&because(br#"{"x":1e999}"#));
     expect!["`content` is not valid JSON: recursion limit exceeded at line 1 column 636"]
         .assert_eq(&because(&nested(200)));
     assert_eq!(because(&nested(100_000)), because(&nested(200)));

@@ -60,7 +60,7 @@ pub(super) async fn add_server(
         Address::Command { .. } => format!("Try the command in a terminal: `{short}`."),
     };
     let server = Server::new(address, Arc::clone(&context.services.host));
-    let listing = unless_stopped(server.tools(), context.interrupts, context.output.desk)
+    let listing = unless_stopped(server.tools(), context.interrupts, context.output.replies)
         .await?
         .map_err(|why| {
             refused(
@@ -179,7 +179,7 @@ pub(super) fn take(tools: &mut Tools, server: &Arc<Named>, offered: Vec<Offered>
             .map(|tool| tool.name().to_owned())
             .collect();
         let name = names::compose(&server.name, &offer.name, &used);
-        let input_schema = match schema::mend(offer.input_schema) {
+        let input_schema = match schema::corrected(offer.input_schema) {
             Ok(schema) => schema,
             Err(why) => {
                 let offered = clip(&offer.name, SHORT);

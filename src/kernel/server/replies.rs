@@ -19,8 +19,9 @@ use crate::jupyter::mime::Output;
 use crate::jupyter::request::{flag, text};
 use crate::jupyter::wire::{Message, Parent};
 
-use super::error::{CellError, ErrorKind};
-use super::server::introspect;
+use crate::kernel::error::{CellError, ErrorKind};
+
+use super::introspect;
 
 /// How long after the start a request for the process before may come.
 const STALE_WITHIN: Duration = Duration::from_secs(30);
@@ -34,16 +35,16 @@ pub enum Urgent {
     Shutdown(Channel, Box<Message>),
 }
 
-/// Sends what the kernel says.
+/// Sends what the kernel says. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct Replies {
     outgoing: Outgoing,
     host: Arc<dyn Host>,
     offline: bool,
 }
 
-impl Desk {
-    /// Makes the sender.
+impl Replies {
+    /// Sends by `outgoing`.
     #[must_use]
     pub fn new(outgoing: Outgoing, host: Arc<dyn Host>, offline: bool) -> Self {
         Self {

@@ -50,7 +50,7 @@ enum Why {
 }
 
 /// The state of the task.
-struct Desk {
+struct WorkerTask {
     program: Program,
     host: Arc<dyn Host>,
     process: Option<Process>,
@@ -73,7 +73,7 @@ pub(super) async fn serve(
     host: Arc<dyn Host>,
     mut requests: mpsc::Receiver<Request>,
 ) {
-    let mut desk = Desk {
+    let mut task = WorkerTask {
         program,
         host,
         process: None,
@@ -84,23 +84,23 @@ pub(super) async fn serve(
         deaths: 0,
     };
     loop {
-        let timer = desk.timer();
+        let timer = task.timer();
         tokio::select! {
             biased;
             request = requests.recv() => match request {
-                Some(request) => desk.take(request),
+                Some(request) => task.take(request),
                 None => return,
             },
-            Some(event) = OptionFuture::from(desk.process.as_mut().map(Process::next)) => match event {
-                Event::Frame(frame) => desk.answered(&frame),
-                Event::Gone(how) => desk.died(&how),
+            Some(event) = OptionFuture::from(task.process.as_mut().map(Process::next)) => match event {
+                Event::Frame(frame) => task.answered(&frame),
+                Event::Gone(how) => task.died(&how),
             },
-            Some(()) = OptionFuture::from(timer) => desk.overdue(),
+            Some(()) = OptionFuture::from(timer) => task.overdue(),
         }
     }
 }
 
-impl Desk {
+impl WorkerTask {
     fn timer(&self) -> Option<futures::future::BoxFuture<'static, ()>> {
         let deadlines = self.jobs.values().filter_map(|job| job.deadline);
         let next = deadlines.chain(self.starting).min()?;

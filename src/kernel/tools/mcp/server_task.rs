@@ -33,7 +33,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// The longest description taken of a tool, in characters.
 const MAX_DESCRIPTION: usize = 8_000;
 
-struct Desk {
+struct ServerTask {
     address: Address,
     host: Arc<dyn Host>,
     connection: Option<Connection>,
@@ -56,7 +56,7 @@ pub(super) async fn serve(
     host: Arc<dyn Host>,
     mut requests: mpsc::Receiver<Request>,
 ) {
-    let mut desk = Desk {
+    let mut task = ServerTask {
         address,
         host,
         connection: None,
@@ -70,19 +70,19 @@ pub(super) async fn serve(
         tokio::select! {
             biased;
             request = requests.recv() => match request {
-                Some(request) => desk.take(request).await,
+                Some(request) => task.take(request).await,
                 None => return,
             },
-            Some(finished) = desk.calls.next() => desk.finish(finished).await,
-            Some(read) = OptionFuture::from(desk.stderr.as_mut().map(|pipe| pipe.read(&mut buffer))) => match read {
-                Ok(0) | Err(_) => desk.stderr = None,
-                Ok(length) => hear(&mut desk.said, buffer.get(..length).unwrap_or_default()),
+            Some(finished) = task.calls.next() => task.finish(finished).await,
+            Some(read) = OptionFuture::from(task.stderr.as_mut().map(|pipe| pipe.read(&mut buffer))) => match read {
+                Ok(0) | Err(_) => task.stderr = None,
+                Ok(length) => hear(&mut task.said, buffer.get(..length).unwrap_or_default()),
             },
         }
     }
 }
 
-impl Desk {
+impl ServerTask {
     async fn take(&mut self, request: Request) {
         // If nobody waits for the answer any more, it is dropped.
         match request {

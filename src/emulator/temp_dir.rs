@@ -31,13 +31,13 @@ const MOST_LOOKED_AT: usize = 100_000;
 
 /// A claimed directory. Dropping it removes it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct TempDir {
     path: PathBuf,
     /// Held open, because the lock ends when it is closed.
     _claim: Option<File>,
 }
 
-impl Place {
+impl TempDir {
     /// Makes a directory that only its user can look into.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TempDir {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.path) {
             tracing::debug!(%error, "the next backend removes the directory of this one");
