@@ -19,11 +19,16 @@ PAGE    := $(CURDIR)/demo/quickstart.html
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help demo test bench clean release rust-toolchain chromium
+# How long `make fuzz` feeds each target, in seconds.
+FUZZ_SECONDS ?= 60
+
+.PHONY: help demo test fuzz soak bench clean release rust-toolchain chromium
 
 help:
 	@echo "make demo    build, install into .venv, run notebooks/quickstart.ipynb offline, print the page's path"
 	@echo "make test    everything CI runs: fmt, clippy, Rust tests, conformance tests"
+	@echo "make fuzz    random input for everything that reads bytes from outside, FUZZ_SECONDS=60 each"
+	@echo "make soak    what attacks in bulk do to a release build: memory, silence, deaths"
 	@echo "make bench   the benchmark beside ipykernel and the Python SDK"
 	@echo "make clean   remove what the above made"
 
@@ -83,6 +88,14 @@ test: rust-toolchain chromium $(VENV)/.test
 	@echo "== conformance"
 	@CLAUDE_KERNEL_BIN="$(DEBUG)" "$(VENV)/bin/python" -m pytest -p no:cacheprovider -q tests/conformance
 	@echo "make test: ok"
+
+# No sanitizer and no nightly compiler: overflow checks and assertions are on, as in `make test`.
+fuzz: rust-toolchain
+	@CLAUDE_KERNEL_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --test it fuzz:: -- --nocapture
+
+soak: release $(VENV)/.test
+	@CLAUDE_KERNEL_TEST_SOAK=1 CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" -m pytest -p no:cacheprovider -q -s \
+		tests/conformance/test_frames.py tests/conformance/test_iopub.py tests/conformance/test_load.py
 
 bench: release $(VENV)/.test
 	@CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" benches/bench.py

@@ -6,6 +6,7 @@
 //! `base_url` says where to ask, the credentials come from where `anthropic::credentials` looks.
 
 mod keys;
+mod known;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::host::unnumbered;
 
 pub use keys::{KEYS, Key, ValueError};
+pub use known::KnownSecrets;
 
 /// A value that never shows itself: `Debug` and `Display` print dots.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The calls of the API, one attempt each. Retrying is decided elsewhere (`retry`). An edge.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::model::ModelInfo;
 use super::request::{CountTokensRequest, MessagesRequest};
 use super::sse::{Decoder, Event};
 use super::transport::{Transport, cause, read_start};
+use crate::config::KnownSecrets;
 
 pub use super::call::{API_VERSION, OLD_API_VERSION};
 pub use super::transport::{ClientOptions, DEFAULT_BASE_URL};
@@ -67,6 +69,12 @@ impl Client {
         Ok(self.transport.find_credentials()?.origin)
     }
 
+    /// Returns what the calls carry that must not be seen.
+    #[must_use]
+    pub fn secrets(&self) -> KnownSecrets {
+        self.transport.secrets()
+    }
+
     /// Returns what the client was made of.
     #[must_use]
     pub fn options(&self) -> &ClientOptions {
@@ -93,6 +101,7 @@ impl Client {
         Ok(EventStream::new(
             response,
             self.transport.options().read_timeout,
+            self.transport.secrets(),
         ))
     }
 
@@ -201,12 +210,14 @@ pub struct EventStream {
     has_stopped: bool,
     /// Whether the connection has ended.
     has_ended: bool,
-    /// An event that was read already.
-    read_ahead: Option<StreamEvent>,
+    /// Events that were read already.
+    read_ahead: VecDeque<StreamEvent>,
+    /// What no error may say.
+    secrets: KnownSecrets,
 }
 
 impl EventStream {
-    fn new(response: Response, read_timeout: Duration) -> Self {
+    fn new(response: Response, read_timeout: Duration, secrets: KnownSecrets) -> Self {
         let request_id = response
             .headers()
             .get("request-id")
@@ -222,7 +233,8 @@ impl EventStream {
             joiner: Joiner::default(),
             has_stopped: false,
             has_ended: false,
-            read_ahead: None,
+            read_ahead: VecDeque::new(),
+            secrets,
         }
     }
 
@@ -237,7 +249,11 @@ impl EventStream {
     /// An `error` event comes as [`ApiError::Stream`]; silence, a broken connection and an early
     /// end as [`ApiError::Truncated`]: none of them is tried again by itself.
     pub async fn next(&mut self) -> Option<Result<StreamEvent, ApiError>> {
-        if let Some(event) = self.read_ahead.take() {
+        if !self.read_ahead.is_empty() {
+            // What came at once is handed on piece by piece: others get their turn between two.
+            tokio::task::yield_now().await;
+        }
+        if let Some(event) = self.read_ahead.pop_front() {
             return Some(Ok(event));
         }
         loop {
@@ -289,12 +305,11 @@ impl EventStream {
                 Ok((event, is_marked)) => {
                     self.is_complete = event == StreamEvent::MessageStop;
                     let (before, event) = self.joiner.join(event, is_marked);
-                    match before {
-                        Some(before) => {
-                            self.read_ahead = Some(event);
-                            Ok(before)
-                        }
-                        None => Ok(event),
+                    self.read_ahead.extend(before);
+                    self.read_ahead.extend(event.in_pieces());
+                    match self.read_ahead.pop_front() {
+                        Some(event) => Ok(event),
+                        None => continue,
                     }
                 }
                 Err(error) => self.fail(error),
@@ -304,7 +319,7 @@ impl EventStream {
 
     fn fail(&mut self, error: ApiError) -> Result<StreamEvent, ApiError> {
         self.response = None;
-        Err(match error {
+        Err(match error.without(&self.secrets) {
             ApiError::Stream {
                 kind,
                 message,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
-use crate::config::{Environment, Secret};
+use crate::config::{Environment, KnownSecrets, Secret};
 use crate::host::unnumbered;
 
 /// The beta every call with a profile's token carries.
@@ -108,6 +108,19 @@ impl Credentials {
         }
         credentials.headers.extend(custom);
         Ok(credentials)
+    }
+
+    /// Returns everything in it that must not be seen.
+    #[must_use]
+    pub fn secrets(&self) -> KnownSecrets {
+        let headers = self.headers.iter();
+        let headers = headers.filter(|(name, _)| is_secret(name));
+        let refresh = self.renewal.as_ref().map(|renewal| &renewal.refresh_token);
+        KnownSecrets::new(
+            headers
+                .flat_map(|(_, value)| header_secrets(value))
+                .chain(self.token.iter().chain(refresh).cloned()),
+        )
     }
 
     fn with_token(token: Secret, origin: &str) -> Result<Self, ApiError> {
@@ -217,6 +230,30 @@ fn custom_headers(environment: &Environment) -> Vec<(String, Secret)> {
 
 fn is_authorization(name: &str) -> bool {
     matches!(name, "authorization" | "x-api-key")
+}
+
+/// Whether the value of a header is a secret, to go by its name. Values of others are words that may
+/// stand anywhere.
+fn is_secret(name: &str) -> bool {
+    let words = [
+        "auth",
+        "key",
+        "token",
+        "secret",
+        "cookie",
+        "password",
+        "credential",
+    ];
+    words.iter().any(|word| name.contains(word))
+}
+
+/// A header's value, and what stands in it behind the name of a scheme, as in `Bearer …`.
+fn header_secrets(value: &Secret) -> impl Iterator<Item = Secret> {
+    let inner = value
+        .expose()
+        .split_once(' ')
+        .map(|(_, inner)| Secret::new(inner.trim()));
+    std::iter::once(value.clone()).chain(inner)
 }
 
 /// Steps 3 to 5.

@@ -1,8 +1,11 @@
 //! What can go wrong between this program and the API, as values that the turn loop can decide on.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
+
+use crate::config::KnownSecrets;
 
 /// A failed call. Branch on the variant, `kind` and `code`; never on `message`.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -311,27 +314,44 @@ impl ApiError {
         matches!(self, Self::Status { status: 400, message, .. } if message.contains(words))
     }
 
-    /// Returns the error with every occurrence of a secret in its texts replaced by dots. If the
-    /// secret is shorter than any real one, nothing is replaced: ordinary words would be destroyed.
+    /// Returns the error with every secret in its texts replaced by dots, however it is written
+    /// there.
     #[must_use]
-    pub fn without(mut self, secret: &str) -> Self {
-        const SHORTEST_SECRET: usize = 6;
-        if secret.len() < SHORTEST_SECRET {
-            return self;
-        }
-        let text = match &mut self {
-            Self::Status { message, .. } | Self::Stream { message, .. } => message,
+    pub fn without(mut self, secrets: &KnownSecrets) -> Self {
+        let cover = |text: &mut String| {
+            if let Cow::Owned(covered) = secrets.cover(text, "…") {
+                *text = covered;
+            }
+        };
+        match &mut self {
+            Self::Status {
+                kind,
+                message,
+                code,
+                request_id,
+                ..
+            }
+            | Self::Stream {
+                kind,
+                message,
+                code,
+                request_id,
+            } => {
+                cover(kind);
+                cover(message);
+                code.iter_mut().chain(request_id).for_each(cover);
+            }
+            Self::Connect { host, reason } => {
+                cover(host);
+                cover(reason);
+            }
             Self::NoCredentials { reason }
             | Self::Misconfigured { reason }
-            | Self::Connect { reason, .. }
             | Self::Empty { reason }
             | Self::Truncated { reason }
             | Self::Source { reason }
-            | Self::Protocol { reason } => reason,
-            Self::Timeout { .. } | Self::TooLarge { .. } => return self,
-        };
-        if text.contains(secret) {
-            *text = text.replace(secret, "…");
+            | Self::Protocol { reason } => cover(reason),
+            Self::Timeout { .. } | Self::TooLarge { .. } => {}
         }
         self
     }

@@ -63,6 +63,10 @@ impl Delta {
     }
 }
 
+/// The longest piece of text that is handed on at once, in bytes: whoever shows it looks up from its work
+/// between two pieces.
+const MAX_PIECE_BYTES: usize = 16 * 1024;
+
 impl StreamEvent {
     /// Returns the name of an event as its data repeats it.
     #[must_use]
@@ -87,6 +91,33 @@ impl StreamEvent {
             _ => None,
         };
         reason.is_some_and(Value::is_string)
+    }
+
+    /// Returns the same as several events, if a text in it is longer than one is to be.
+    #[must_use]
+    pub fn in_pieces(self) -> Vec<Self> {
+        let (index, delta) = match self {
+            Self::BlockDelta { index, delta } if delta.len_bytes() > MAX_PIECE_BYTES => {
+                (index, delta)
+            }
+            event => return vec![event],
+        };
+        let (text, make): (String, fn(String) -> Delta) = match delta {
+            Delta::Text(text) => (text, Delta::Text),
+            Delta::InputJson(text) => (text, Delta::InputJson),
+            Delta::Thinking(text) => (text, Delta::Thinking),
+            delta => return vec![Self::BlockDelta { index, delta }],
+        };
+        let mut pieces = Vec::new();
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let end = rest.floor_char_boundary(MAX_PIECE_BYTES);
+            let (piece, more) = rest.split_at_checked(end).unwrap_or((rest, ""));
+            let delta = make(piece.to_owned());
+            pieces.push(Self::BlockDelta { index, delta });
+            rest = more;
+        }
+        pieces
     }
 
     /// Reads one server-sent event.

@@ -19,7 +19,7 @@ use super::call::{Call, Payload};
 use super::credentials::{Credentials, Freshness, OAUTH_BETA, Renewal};
 use super::error::{ApiError, ErrorResponse};
 use super::headers::headers;
-use crate::config::{Config, Environment, Secret};
+use crate::config::{Config, Environment, KnownSecrets, Secret};
 use crate::host::unnumbered;
 
 /// Where the API is, unless an option or a profile says otherwise.
@@ -115,6 +115,12 @@ impl Transport {
         )
     }
 
+    /// Returns what the calls carry that must not be seen.
+    pub(super) fn secrets(&self) -> KnownSecrets {
+        let found = self.find_credentials();
+        found.map(|found| found.secrets()).unwrap_or_default()
+    }
+
     /// Completes when the headers of a good response are here.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Response, ApiError> {
         let mut credentials = self.find_credentials()?;
@@ -187,7 +193,7 @@ impl Transport {
                 }
             }
         };
-        sent.map_err(|error| hide(self.failed(&error, base), credentials))
+        sent.map_err(|error| self.failed(&error, base).without(&credentials.secrets()))
     }
 
     async fn accept(
@@ -198,15 +204,15 @@ impl Transport {
         if response.status().is_success() {
             return Ok(response);
         }
-        let error = refusal(response).await;
+        let error = refusal(response, &credentials.secrets()).await;
         tracing::debug!(%error, request_id = error.request_id(), "the API refused a call");
-        Err(hide(error, credentials))
+        Err(error)
     }
 
     /// Returns an error without the credentials that may stand in its texts.
     pub(super) fn hidden(&self, error: ApiError) -> ApiError {
         match self.find_credentials() {
-            Ok(credentials) => hide(error, &credentials),
+            Ok(credentials) => error.without(&credentials.secrets()),
             Err(_) => error,
         }
     }
@@ -252,8 +258,8 @@ impl Transport {
             .await
             .map_err(|error| self.failed(&error, &token_base))?;
         if !response.status().is_success() {
-            let error = refusal(response).await.without(renewal.secret().expose());
-            return Err(not_renewed(error));
+            let secrets = KnownSecrets::new([renewal.secret().clone()]);
+            return Err(not_renewed(refusal(response, &secrets).await));
         }
         let body = read_start(response).await;
         renewal.store(&body, now_s())
@@ -376,16 +382,21 @@ fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
     }
 }
 
-async fn refusal(response: Response) -> ApiError {
+/// Reads what a refusal says. Something on the way may have quoted the request's headers: the
+/// secrets are covered before the text is cut to length, which could leave half of one.
+async fn refusal(response: Response, secrets: &KnownSecrets) -> ApiError {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
     let body = read_start(response).await;
+    let text = String::from_utf8_lossy(&body);
+    let body = secrets.cover(&text, "…");
     ApiError::from_response(&ErrorResponse {
         status,
         header: |name: &str| headers.get(name).and_then(|value| value.to_str().ok()),
-        body: &body,
+        body: body.as_bytes(),
         now: SystemTime::now(),
     })
+    .without(secrets)
 }
 
 /// A renewal the API declines for good is a matter of credentials, not of the call.
@@ -466,19 +477,6 @@ pub(super) fn cause(error: &reqwest::Error) -> String {
     }
     text.filter(|text| !text.is_empty())
         .unwrap_or_else(|| "the connection failed".to_owned())
-}
-
-fn hide(error: ApiError, credentials: &Credentials) -> ApiError {
-    let mut error = match &credentials.token {
-        Some(token) => error.without(token.expose()),
-        None => error,
-    };
-    for (name, value) in &credentials.headers {
-        if matches!(name.as_str(), "authorization" | "x-api-key") {
-            error = error.without(value.expose());
-        }
-    }
-    error
 }
 
 fn now_s() -> i64 {

@@ -15,7 +15,10 @@ const LONGEST: usize = 256;
 /// Values are not searched for further names, so a value cannot pull in another.
 #[must_use]
 pub fn fill(prompt: &str, variables: &Variables) -> String {
-    walk(prompt, variables).0
+    match prompt.contains("{{") {
+        true => walk(prompt, variables).0,
+        false => prompt.to_owned(),
+    }
 }
 
 /// Returns a line for each `{{name.place}}` that stays as typed although the variable is there.
@@ -37,12 +40,12 @@ fn walk(prompt: &str, variables: &Variables) -> (String, Vec<String>) {
     let mut out = String::with_capacity(prompt.len());
     let mut misses = Vec::new();
     let mut rest = prompt;
+    let mut ends = Ends::of(prompt);
     while let Some((before, after)) = rest.split_once("{{") {
         out.push_str(before);
-        let near = after
-            .split_at_checked(after.floor_char_boundary(LONGEST))
-            .map_or(after, |(near, _)| near);
-        let inner = near.split_once("}}").map(|(inner, _)| inner);
+        let inner_at = prompt.len() - after.len();
+        let end = ends.next(inner_at).filter(|end| end - inner_at <= LONGEST);
+        let inner = end.and_then(|end| prompt.get(inner_at..end));
         let value = inner.and_then(|inner| match variables.find(inner.trim()) {
             Found::Value(value) => Some((value, after.get(inner.len() + 2..)?)),
             Found::NoName => None,
@@ -65,6 +68,28 @@ fn walk(prompt: &str, variables: &Variables) -> (String, Vec<String>) {
     }
     out.push_str(rest);
     (out, misses)
+}
+
+/// Where each `}}` stands: the next one is looked for once, not from each `{{`.
+struct Ends<'a> {
+    text: &'a str,
+    next: Option<usize>,
+}
+
+impl<'a> Ends<'a> {
+    fn of(text: &'a str) -> Self {
+        let next = text.find("}}");
+        Self { text, next }
+    }
+
+    /// The next at or behind `from`. What is asked for later begins later.
+    fn next(&mut self, from: usize) -> Option<usize> {
+        if self.next? < from {
+            let found = self.text.get(from..).and_then(|rest| rest.find("}}"));
+            self.next = found.map(|at| from + at);
+        }
+        self.next
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Pure: whether there is such a file, and whether it may be attached, is the kernel's to find out.
 //! Not looked at: fenced code, code between backticks, and an `@` inside a word, as in an address.
 
+use std::collections::{HashMap, VecDeque};
+
 /// The most mentions of a prompt that are looked at. Nobody names more files in one prompt.
 const MOST: usize = 100;
 
@@ -55,6 +57,9 @@ fn has_known_ending(path: &str) -> bool {
 #[must_use]
 pub fn find(prompt: &str) -> Vec<Mention> {
     let mut found: Vec<Mention> = Vec::new();
+    if !prompt.contains('@') {
+        return found;
+    }
     let mut fence: Option<(char, usize)> = None;
     for line in prompt.lines() {
         if let Some((sign, length, rest)) = fence_of(line) {
@@ -94,13 +99,15 @@ fn fence_of(line: &str) -> Option<(char, usize, &str)> {
 fn in_line(line: &str, found: &mut Vec<Mention>) {
     let mut rest = line;
     let mut before = ' ';
+    let mut runs = Runs::of(line);
     while let Some(c) = rest.chars().next() {
         let after = rest.get(c.len_utf8()..).unwrap_or_default();
         if c == '`' {
+            let at = line.len() - rest.len();
             let ticks = rest.len() - rest.trim_start_matches('`').len();
-            let (run, inside) = rest.split_at_checked(ticks).unwrap_or((rest, ""));
             // Code ends at the next run of as many backticks. If there is none, the run is text.
-            rest = inside.split_once(run).map_or(inside, |(_, behind)| behind);
+            let end = runs.next(ticks, at + ticks).unwrap_or(at) + ticks;
+            rest = line.get(end..).unwrap_or_default();
             before = '`';
             continue;
         }
@@ -113,10 +120,40 @@ fn in_line(line: &str, found: &mut Vec<Mention>) {
             if !found.contains(&mention) {
                 found.push(mention);
             }
+            if found.len() >= MOST {
+                return;
+            }
             continue;
         }
         before = c;
         rest = after;
+    }
+}
+
+/// Where the runs of backticks of a line begin, by their lengths: looked for once, not from each run.
+struct Runs(HashMap<usize, VecDeque<usize>>);
+
+impl Runs {
+    fn of(line: &str) -> Self {
+        let mut runs: HashMap<usize, VecDeque<usize>> = HashMap::new();
+        let mut from = 0;
+        while let Some(at) = line.get(from..).and_then(|rest| rest.find('`')) {
+            let run = line.get(from + at..).unwrap_or_default();
+            let ticks = run.len() - run.trim_start_matches('`').len();
+            runs.entry(ticks).or_default().push_back(from + at);
+            from += at + ticks;
+        }
+        Self(runs)
+    }
+
+    /// The next run of this length that begins at or behind `from`. What is asked for later begins
+    /// later.
+    fn next(&mut self, ticks: usize, from: usize) -> Option<usize> {
+        let starts = self.0.get_mut(&ticks)?;
+        while starts.front().is_some_and(|start| *start < from) {
+            starts.pop_front();
+        }
+        starts.front().copied()
     }
 }
 

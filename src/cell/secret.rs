@@ -55,39 +55,45 @@ pub fn looks_like_key(text: &str) -> bool {
 
 /// Whether the prefix at `at` begins a word, and enough of a key follows it.
 fn is_key_at(text: &str, at: usize, prefix: &str, length: usize) -> bool {
-    let mut before = text.get(..at).unwrap_or_default().chars().rev();
-    let word_before = match before.next() {
-        // The `n` of an escaped line end is no letter of a word.
-        Some('n' | 'r' | 't') => before.next() != Some('\\'),
-        Some(character) => character.is_alphanumeric(),
-        None => false,
-    };
     let follows = text.get(at + prefix.len()..).is_some_and(|after| {
         let key = after.chars().take_while(|c| is_key_character(*c));
         key.take(length).count() == length
     });
-    follows && !word_before
+    follows && !is_inside_word(text, at)
+}
+
+/// Whether a letter or digit stands before `at`.
+fn is_inside_word(text: &str, at: usize) -> bool {
+    let mut before = text.get(..at).unwrap_or_default().chars().rev();
+    match before.next() {
+        // The `n` of an escaped line end is no letter of a word.
+        Some('n' | 'r' | 't') => before.next() != Some('\\'),
+        Some(character) => character.is_alphanumeric(),
+        None => false,
+    }
 }
 
 fn is_key_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// Returns `text` with every key of a known shape replaced.
+/// Returns `text` with every key of a known shape replaced. Each character is looked at a fixed
+/// number of times, whatever the text is.
 #[must_use]
 pub fn without_keys<'a>(text: &'a str, replacement: &str) -> Cow<'a, str> {
+    without_keys_from(text, 0, replacement)
+}
+
+/// Returns `text` without the keys that begin at or behind `from`. What stands before tells whether a
+/// word begins there.
+#[must_use]
+pub fn without_keys_from<'a>(text: &'a str, from: usize, replacement: &str) -> Cow<'a, str> {
     if !looks_like_key(text) {
         return Cow::Borrowed(text);
     }
-    let mut keys: Vec<(usize, usize)> = private_keys(text).collect();
+    let mut keys = private_keys(text, from);
     for (prefix, length) in SHAPES {
-        for (at, _) in text.match_indices(prefix) {
-            if is_key_at(text, at, prefix, *length) {
-                let after = text.get(at + prefix.len()..).unwrap_or_default();
-                let end = after.find(|c: char| !is_key_character(c));
-                keys.push((at, at + prefix.len() + end.unwrap_or(after.len())));
-            }
-        }
+        push_keys(text, from, (*prefix, *length), &mut keys);
     }
     keys.sort_unstable();
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
@@ -102,20 +108,147 @@ pub fn without_keys<'a>(text: &'a str, replacement: &str) -> Cow<'a, str> {
     Cow::Owned(out)
 }
 
+/// Adds where keys of one shape stand.
+fn push_keys(
+    text: &str,
+    mut from: usize,
+    (prefix, length): (&str, usize),
+    keys: &mut Vec<(usize, usize)>,
+) {
+    while let Some(at) = find(text, prefix, from) {
+        from = at + prefix.len();
+        if is_key_at(text, at, prefix, length) {
+            // A key holds no other one: the search goes on behind it.
+            from += key_length(text.get(from..).unwrap_or_default(), is_key_character);
+            keys.push((at, from));
+        }
+    }
+}
+
+fn find(text: &str, pattern: &str, from: usize) -> Option<usize> {
+    let found = text.get(from..)?.find(pattern)?;
+    Some(from + found)
+}
+
+/// How many bytes `text` begins with that may be in a key.
+fn key_length(text: &str, is_of_key: fn(char) -> bool) -> usize {
+    text.find(|c: char| !is_of_key(c)).unwrap_or(text.len())
+}
+
+const PRIVATE_BEGIN: &str = "-----BEGIN ";
+const PRIVATE_END: &str = "PRIVATE KEY-----";
+/// The longest label between the two: `OPENSSH ` and `ENCRYPTED ` are ten bytes.
+const LONGEST_LABEL: usize = 32;
+
 /// Where private keys stand, in plain text or in JSON.
-fn private_keys(text: &str) -> impl Iterator<Item = (usize, usize)> {
-    const END: &str = "PRIVATE KEY-----";
-    text.match_indices("-----BEGIN ")
-        .filter_map(move |(start, _)| {
-            let label = text.get(start..)?.lines().next()?;
-            let body_at = start + label.find(END)? + END.len();
-            let body = text.get(body_at..)?;
-            // As far as the letters, digits and line ends (in JSON a backslash and `n`) of a key go.
-            let length = body
-                .find(|c: char| !(c.is_ascii_alphanumeric() || "+/=\\\n\r".contains(c)))
-                .unwrap_or(body.len());
-            Some((start, body_at + length))
+fn private_keys(text: &str, mut from: usize) -> Vec<(usize, usize)> {
+    let mut keys = Vec::new();
+    while let Some(start) = find(text, PRIVATE_BEGIN, from) {
+        from = start + PRIVATE_BEGIN.len();
+        if let Some(body_at) = private_body(text, from) {
+            from = body_at + key_length(text.get(body_at..).unwrap_or_default(), is_of_private_key);
+            keys.push((start, from));
+        }
+    }
+    keys
+}
+
+/// Where the body of a private key begins whose label begins at `label_at`.
+fn private_body(text: &str, label_at: usize) -> Option<usize> {
+    let rest = text.get(label_at..)?;
+    let near = rest.floor_char_boundary(LONGEST_LABEL + PRIVATE_END.len());
+    let label = rest.get(..near)?.lines().next()?;
+    Some(label_at + label.find(PRIVATE_END)? + PRIVATE_END.len())
+}
+
+/// Letters, digits and line ends (in JSON a backslash and `n`).
+fn is_of_private_key(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+/=\\\n\r".contains(c)
+}
+
+/// What a text ends with that may be a key whose end is still to come.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenKey {
+    /// Where it begins.
+    pub start: usize,
+    /// Whether it is one already, whatever comes: only its end is open.
+    pub is_key: bool,
+    /// Whether a character goes on with it.
+    pub goes_on: fn(char) -> bool,
+}
+
+/// Returns what `text` ends with that may be a key of a known shape, of which the rest is to come, if
+/// it begins at or behind `from`.
+#[must_use]
+pub fn open_key(text: &str, from: usize) -> Option<OpenKey> {
+    let open = [open_private_key(text, from), open_word(text, from)];
+    open.into_iter().flatten().min_by_key(|open| open.start)
+}
+
+fn open_private_key(text: &str, from: usize) -> Option<OpenKey> {
+    let open = |start, is_key| OpenKey {
+        start,
+        is_key,
+        goes_on: is_of_private_key,
+    };
+    if let Some(start) = text.rfind(PRIVATE_BEGIN).filter(|start| *start >= from) {
+        let label_at = start + PRIVATE_BEGIN.len();
+        let rest = text.get(label_at..)?;
+        match private_body(text, label_at) {
+            Some(body_at) if text.get(body_at..)?.chars().all(is_of_private_key) => {
+                return Some(open(start, true));
+            }
+            None if rest.len() <= LONGEST_LABEL + PRIVATE_END.len() && !rest.contains('\n') => {
+                return Some(open(start, false));
+            }
+            Some(_) | None => {}
+        }
+    }
+    let start = begun(text.get(from..)?, PRIVATE_BEGIN)?;
+    Some(open(from + start, false))
+}
+
+/// A key of [`SHAPES`]: what stands behind the last character that no key has.
+fn open_word(text: &str, from: usize) -> Option<OpenKey> {
+    let word_at = text
+        .rfind(|c: char| !is_key_character(c))
+        .map_or(0, |at| text.ceil_char_boundary(at + 1))
+        .max(from);
+    let word = text.get(word_at..)?;
+    let whole = SHAPES.iter().filter_map(|(prefix, length)| {
+        let mut from = word_at;
+        while let Some(at) = find(text, prefix, from) {
+            from = at + prefix.len();
+            let begins = !is_inside_word(text, at);
+            if begins {
+                return Some((at, is_key_at(text, at, prefix, *length)));
+            }
+        }
+        None
+    });
+    let begun = SHAPES.iter().filter_map(|(prefix, _)| {
+        let at = begun(word, prefix)? + word_at;
+        (!is_inside_word(text, at)).then_some((at, false))
+    });
+    let (start, is_key) = whole.chain(begun).min_by_key(|(at, _)| *at)?;
+    Some(OpenKey {
+        start,
+        is_key,
+        goes_on: is_key_character,
+    })
+}
+
+/// Where `text` ends with a beginning of `pattern` that is not the whole of it.
+pub(crate) fn begun(text: &str, pattern: &str) -> Option<usize> {
+    let longest = pattern.len().saturating_sub(1).min(text.len());
+    (1..=longest)
+        .rev()
+        .filter(|&length| {
+            let tail = text.as_bytes().get(text.len() - length..);
+            tail == pattern.as_bytes().get(..length)
         })
+        .map(|length| text.len() - length)
+        .find(|&at| text.is_char_boundary(at))
 }
 
 /// Returns whether a variable of this name and value would hold a secret.

@@ -13,6 +13,7 @@ const KILLED: i64 = 137;
 
 const MEMORY: &str = "The sandbox has 5 GiB of memory: ask Claude to read the data in chunks, or only the columns it needs.";
 const TIME: &str = "A step in the sandbox has a time limit: ask Claude to try a part of the data first, or to split the work into steps that save what they have.";
+const PROCESSES: &str = "The sandbox takes only so many processes and threads at once: ask Claude to work in fewer of them.";
 const NETWORK: &str = "The sandbox has no internet: save the data as a file and give it to Claude with `%attach PATH`.";
 const INSTALL: &str = "Nothing can be installed in the sandbox: `%packages` lists what it has, `%packages NAME` says what serves instead.";
 const DISK: &str = "The sandbox has 5 GiB of disk: ask Claude to remove what is no longer needed, or begin a new one with `%reset sandbox`.";
@@ -49,11 +50,13 @@ pub fn hint(outcome: &Result<Executed<'_>, ToolError<'_>>) -> Option<String> {
             "`{module}` is not in the sandbox, and nothing can be installed there: {instead}."
         ));
     }
-    let hint = if has("MemoryError") || has("Cannot allocate memory") {
+    let hint = if has("processes and threads") || has("Resource temporarily unavailable") {
+        PROCESSES
+    } else if has("MemoryError") || has("Cannot allocate memory") {
         MEMORY
     } else if has("detection_timeout") {
         TIME
-    } else if has("No space left on device") {
+    } else if has("No space left on device") || has("its files took more than") {
         DISK
     } else if NO_NETWORK.iter().any(|word| has(word)) {
         NETWORK
@@ -142,6 +145,10 @@ mod tests {
             Some("5 GiB of memory"),
         );
         check(137, "", "Killed", Some("5 GiB of memory"));
+        let ended = "[the command was ended: it had more than 256 processes and threads]";
+        check(137, "", ended, Some("processes and threads at once"));
+        let ended = "[the command was ended: its files took more than 5120 MiB]";
+        check(137, "", ended, Some("5 GiB of disk"));
         check(
             1,
             "detection_timeout: the cell ran for 90 s",

@@ -7,6 +7,9 @@ use crate::anthropic::usage::Usage;
 
 use super::receipt::TurnUsage;
 
+/// What no notebook cost: numbers beyond it are not receipts of ours, and their sum is no number.
+pub const MOST_USD: f64 = 1e9;
+
 /// One line: one run of one cell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -79,13 +82,14 @@ impl Ledger {
         for entry in &self.entries {
             totals.usage = add(totals.usage, entry.usage);
             totals.sandbox_ms = totals.sandbox_ms.saturating_add(entry.sandbox_ms);
-            totals.priced_usd += entry.cost_usd.unwrap_or_default();
+            let priced = totals.priced_usd + entry.cost_usd.unwrap_or_default();
+            totals.priced_usd = priced.min(MOST_USD);
             if entry.offline {
                 continue;
             }
             totals.at_least |= entry.at_least;
             match entry.cost_usd {
-                Some(usd) => totals.cost_usd += usd,
+                Some(usd) => totals.cost_usd = (totals.cost_usd + usd).min(MOST_USD),
                 None => totals.unknown += 1,
             }
         }

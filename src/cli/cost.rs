@@ -71,7 +71,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         writeln!(
             out,
             "{name:width$}  {turns:>6}  {:>10}  {:>10}  {:>9}  {:>8}  {}",
-            usage.input_tokens + usage.cache_creation_tokens + usage.cache_read_tokens,
+            usage
+                .input_tokens
+                .saturating_add(usage.cache_creation_tokens)
+                .saturating_add(usage.cache_read_tokens),
             usage.cache_read_tokens,
             usage.output_tokens,
             usage.web_searches,

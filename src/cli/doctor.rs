@@ -7,6 +7,7 @@
 mod api;
 mod jupyter;
 mod sandbox;
+mod secrets;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -124,6 +125,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     report(installed.findings)?;
     report(configuration(&config))?;
     report(runtime.block_on(api::check(&config, &environment, args.no_network)))?;
+    report(secrets::check())?;
     report(runtime.block_on(sandbox::check(installed.pythons)))?;
     let [warnings, failures] = counts;
     let failed = failures > 0;

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod parent;
+mod secrets;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -41,6 +43,11 @@ use parent::Watched;
 
 /// How much time there is, after the last reply, for work that is left.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
+
+/// Files, sockets included, that a kernel may open: many clients and a few downloads fit.
+const WANTED_FILES: u64 = 4096;
+/// Five sockets, a client's connections to them twice, the log, the journal, a call of the API.
+const LEAST_FILES: u64 = 64;
 
 /// The unit of the setting for how long conversations are kept.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -88,28 +95,30 @@ pub(super) fn tolerant(command_line: impl IntoIterator<Item = OsString>) -> Vec<
 /// # Errors
 /// If the connection file cannot be used or its ports cannot be bound.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    allow_files()?;
+    // This comes before there are threads, because it may start the program again.
+    let environment = secrets::environment();
     // There is one thread, because one cell runs at a time and nothing in it blocks for long. To
     // hand every delta from one thread to another would cost more than the delta itself.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let result = runtime.block_on(serve(args));
+    let result = runtime.block_on(serve(args, environment));
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     result.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(args: &Args) -> anyhow::Result<()> {
+async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
     let signals = watch_signals()?;
-    let environment = Environment::from_process();
     // This is found out early, so that a parent which ends during the start is noticed.
     let watched = Watched::find(environment.get("JPY_PARENT_PID"));
     let host: Arc<dyn Host> = Arc::new(SystemHost::new());
     let (file, connection) = connect(&args.connection_file, &host).await?;
-    hide_memory();
     watched.watch(signals.0);
     let config = Config::load(&environment, &[]);
-    logging::start(&config);
+    let known = secrets::known(&environment);
+    logging::start(&config, Redactor::knowing(known.clone()));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         offline = args.offline,
@@ -132,11 +141,11 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         prices,
         problems,
     } = Initial::read(&config);
+    let client = Client::new(options);
     let tools_host = Arc::clone(&host);
     let kernel = Kernel::new(Parts {
         host,
         connection,
-        client: Client::new(options),
         store: Store::new(
             &working_directory,
             config.show_file_bytes,
@@ -148,7 +157,11 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
             .get("JPY_SESSION_NAME")
             .and_then(Notebook::of_session),
         signals: signals.1,
-        journal: journal_options(args, &config, &environment, &file, &working_directory),
+        journal: journal::Options {
+            redactor: Redactor::knowing(known.and(&client.secrets())),
+            ..journal_options(args, &config, &environment, &file, &working_directory)
+        },
+        client,
         offline: args.offline,
         complaint: complaint(&config, problems),
         tools: Setup {
@@ -214,8 +227,6 @@ fn journal_options(
 ) -> journal::Options {
     let session = environment.get("JPY_SESSION_NAME").map(Path::new);
     let session = session.or(file.jupyter_session.as_deref());
-    let secrets = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
-    let secrets = secrets.iter().filter_map(|name| environment.get(name));
     journal::Options {
         state_dir: config.state_dir.clone(),
         home: environment.home(),
@@ -228,7 +239,7 @@ fn journal_options(
         resume: config.resume,
         max_bytes: config.journal_max_bytes,
         keep: (config.journal_keep_days > 0).then(|| DAY.saturating_mul(config.journal_keep_days)),
-        redactor: Redactor::new(secrets.map(Secret::new)),
+        redactor: Redactor::default(),
     }
 }
 
@@ -282,15 +293,6 @@ fn python_beside_us() -> Option<PathBuf> {
     (bin.parent()?.join("pyvenv.cfg").is_file() && python.is_file()).then_some(python)
 }
 
-/// Keeps own tools from reading the memory and the environment of this process, where the API key
-/// is. They run as the same user, so `/proc` would show both.
-fn hide_memory() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
-        tracing::warn!(%error, "own tools could read the kernel's memory");
-    }
-}
-
 /// Handles SIGINT and SIGTERM from here on. SIGINT never ends the process, because managers send it
 /// before every shutdown.
 fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signal>)> {
@@ -302,6 +304,8 @@ fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signa
     for (kind, meaning) in [
         (SignalKind::interrupt(), Signal::Interrupt),
         (SignalKind::terminate(), Signal::Terminate),
+        // The terminal is gone, or whoever closes a session says so.
+        (SignalKind::hangup(), Signal::Terminate),
     ] {
         let mut stream = signal(kind).context("cannot catch signals")?;
         let sender = sender.clone();
@@ -313,7 +317,43 @@ fn watch_signals() -> anyhow::Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signa
             }
         });
     }
+    for kind in [
+        SignalKind::quit(),
+        SignalKind::user_defined1(),
+        SignalKind::user_defined2(),
+        SignalKind::alarm(),
+    ] {
+        let mut stream = signal(kind).context("cannot catch signals")?;
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                tracing::info!(
+                    signal = kind.as_raw_value(),
+                    "a signal that means nothing here"
+                );
+            }
+        });
+    }
     Ok((sender, receiver))
+}
+
+/// Lets the process open as many files as it may, and says if that is too few to answer anybody.
+fn allow_files() -> Result<(), Failure> {
+    let limit = Resource::RLIMIT_NOFILE;
+    let Ok((soft, hard)) = getrlimit(limit) else {
+        return Ok(());
+    };
+    let wanted = hard.min(WANTED_FILES).max(soft);
+    let allowed = match setrlimit(limit, wanted, hard) {
+        Ok(()) => wanted,
+        Err(_) => soft,
+    };
+    if allowed >= LEAST_FILES {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "this process may open only {allowed} files, too few for the connections of a kernel"
+    ))
+    .with_hint("raise the limit where Jupyter is started, as with `ulimit -n 1024`"))
 }
 
 async fn start_emulator(

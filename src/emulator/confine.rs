@@ -19,6 +19,10 @@
     reason = "edge: writes namespace maps and the files of a container"
 )]
 
+#[cfg(target_os = "linux")]
+mod calls;
+#[cfg(target_os = "linux")]
+mod disk;
 mod edit;
 mod environment;
 mod interpreter;
@@ -66,6 +70,8 @@ pub(super) struct Job {
     pub(super) processes: u32,
     /// The largest file that may be written.
     pub(super) file_bytes: u64,
+    /// Space that all files together may take.
+    pub(super) disk_bytes: u64,
     /// Processor time of one process. It ends what the wall-clock limit should have ended.
     pub(super) cpu_seconds: u64,
     /// The file that the report is written to.
@@ -99,6 +105,8 @@ pub enum Mechanism {
     PrivateRoot,
     /// Landlock rules.
     Landlock,
+    /// A filter of system calls.
+    Calls,
 }
 
 /// Runs the outer stage, which is the hidden subcommand. The process must have only one thread.
@@ -204,7 +212,7 @@ fn inner_stage(job: &Job, namespaces: Result<(), WhyNot>) -> u8 {
         },
     };
     let command = environment::clothe(command, &base, confined.private_root, python.as_ref());
-    supervise::run(command, job, alone, &mut report)
+    supervise::run(command, job, &base, alone, &mut report)
 }
 
 /// What was achieved by confining.
@@ -241,12 +249,18 @@ fn confine(
         rules::restrict(&base, root.is_ok(), python)
     };
     let privileges = world::renounce(namespaces.is_ok());
+    let calls = if job.forgone.contains(&Mechanism::Calls) {
+        Err(WhyNot::NotUsed)
+    } else {
+        calls::restrict()
+    };
     let protections = report::protections(&report::Found {
         namespaces,
         root: root.as_ref().map(|_| ()).map_err(WhyNot::clone),
         rules,
         limited,
         privileges,
+        calls,
     });
     Ok(Confined {
         base,
@@ -268,6 +282,7 @@ fn confine(
         rules: Err(missing()),
         limited: limits::set(job, false),
         privileges: Err(WhyNot::System("this system cannot forbid new privileges")),
+        calls: Err(WhyNot::System("this system has no seccomp")),
     });
     Ok(Confined {
         base: job.root.clone(),

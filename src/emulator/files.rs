@@ -328,12 +328,34 @@ fn lifetime(text: &str) -> Result<TimeDelta, ApiError> {
     Ok(TimeDelta::seconds(seconds))
 }
 
+/// The usual ending of a type. Of many endings that a type may have, the first in the alphabet is none
+/// that anybody expects.
+fn extension_of(mime: &str) -> Option<&'static str> {
+    let usual = [
+        ("text/plain", "txt"),
+        ("text/html", "html"),
+        ("text/markdown", "md"),
+        ("image/jpeg", "jpg"),
+        ("image/tiff", "tiff"),
+        ("image/svg+xml", "svg"),
+        ("video/mp4", "mp4"),
+        ("audio/mpeg", "mp3"),
+        ("application/xml", "xml"),
+        ("application/zip", "zip"),
+        ("application/octet-stream", "bin"),
+    ];
+    let known = usual.iter().find(|(kind, _)| *kind == mime);
+    known.map(|(_, extension)| *extension).or_else(|| {
+        let extensions = mime_guess::get_mime_extensions_str(mime)?;
+        extensions.first().copied()
+    })
+}
+
 /// Keeps the last path component and checks it.
 fn stored_name(given: &str, mime: &str) -> Result<String, ApiError> {
     let name = given.rsplit(['/', '\\']).next().unwrap_or_default();
     if name.is_empty() {
-        let extensions = mime_guess::get_mime_extensions_str(mime);
-        let extension = extensions.and_then(<[_]>::first);
+        let extension = extension_of(mime);
         return Ok(extension.map_or_else(
             || "unnamed".into(),
             |extension| format!("unnamed.{extension}"),

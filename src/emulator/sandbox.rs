@@ -79,6 +79,8 @@ pub struct Limits {
     /// The largest file that is collected, in bytes. A file of twice this size cannot be written at
     /// all.
     pub file_bytes: u64,
+    /// How much space all files of a container may take, in bytes.
+    pub disk_bytes: u64,
     /// The most files that are collected from `$OUTPUT_DIR`.
     pub files: usize,
 }
@@ -92,6 +94,7 @@ impl Default for Limits {
             processes: 256,
             output_bytes: 512 << 10,
             file_bytes: 500_000_000,
+            disk_bytes: 5 << 30,
             files: 100,
         }
     }

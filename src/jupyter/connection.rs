@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,8 +18,12 @@ use super::queues::{Parcel, Queues};
 use super::session::Session;
 use super::sockets::running::Running;
 use super::wire::{self, Draft, Message, Parent};
+use crate::config::KnownSecrets;
 
 pub use super::queues::{Channel, Route};
+
+/// What stands in the place of a secret.
+const COVERED: &str = "[a key, not shown]";
 
 /// The longest [`Outgoing::flush`] or [`Outgoing::close`] may take.
 const FLUSH_LIMIT: Duration = Duration::from_millis(100);
@@ -45,6 +50,8 @@ pub struct Outgoing {
     queues: Queues,
     /// `None` in memory.
     sockets: Option<Arc<Running>>,
+    /// What no message may hold.
+    secrets: KnownSecrets,
 }
 
 impl Outgoing {
@@ -57,13 +64,42 @@ impl Outgoing {
             session,
             queues,
             sockets,
+            secrets: KnownSecrets::default(),
         }
+    }
+
+    /// Covers these in every message from here on.
+    #[must_use]
+    pub fn without(self, secrets: KnownSecrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Returns the session that every message carries.
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Returns the frames of a message, without the secrets that its content may hold.
+    fn encode<C: Serialize, M: Serialize>(&self, draft: &Draft<'_, C, M>) -> Vec<Bytes> {
+        let frames = wire::encode(draft, self.session.signer());
+        let has_secret = |content: &Bytes| self.secrets.are_in(content);
+        // Content is the last frame, since nothing here has buffers.
+        if self.secrets.is_empty() || !frames.last().is_some_and(has_secret) {
+            return frames;
+        }
+        // A text is covered before it is escaped: what is left is JSON.
+        let mut content = serde_json::to_value(draft.content).unwrap_or_default();
+        self.secrets.cover_value(&mut content, COVERED);
+        let covered = Draft {
+            identities: draft.identities,
+            header: draft.header,
+            parent: draft.parent,
+            metadata: draft.metadata,
+            content: &content,
+            buffers: draft.buffers,
+        };
+        wire::encode(&covered, self.session.signer())
     }
 
     /// Answers `request` on the channel it came by; with [`Channel::Stdin`] asks its sender. Returns
@@ -76,17 +112,14 @@ impl Outgoing {
         metadata: &impl Serialize,
     ) -> String {
         let header = self.session.header(content.msg_type());
-        let frames = wire::encode(
-            &Draft {
-                identities: &request.identities,
-                header: &header,
-                parent: Some(&request.parent),
-                metadata,
-                content,
-                buffers: &[],
-            },
-            self.session.signer(),
-        );
+        let frames = self.encode(&Draft {
+            identities: &request.identities,
+            header: &header,
+            parent: Some(&request.parent),
+            metadata,
+            content,
+            buffers: &[],
+        });
         let queue = match channel {
             Channel::Shell => &self.queues.shell,
             Channel::Control => &self.queues.control,
@@ -99,17 +132,14 @@ impl Outgoing {
     /// Publishes a message; `parent` is `None` only for `status: starting`.
     pub async fn publish(&self, parent: Option<&Parent>, content: &impl Content) {
         let topic = format!("kernel.{}.{}", self.session.id(), content.msg_type());
-        let frames = wire::encode(
-            &Draft {
-                identities: &[topic.into()],
-                header: &self.session.header(content.msg_type()),
-                parent,
-                metadata: &Empty::new(),
-                content,
-                buffers: &[],
-            },
-            self.session.signer(),
-        );
+        let frames = self.encode(&Draft {
+            identities: &[topic.into()],
+            header: &self.session.header(content.msg_type()),
+            parent,
+            metadata: &Empty::new(),
+            content,
+            buffers: &[],
+        });
         send(&self.queues.iopub, Parcel::Frames(Route::Iopub, frames)).await;
     }
 

@@ -20,9 +20,10 @@ use crate::jupyter::wire::{Message, Parent};
 use crate::render::foreign;
 use crate::render::renderer::DisplayMode;
 
-use super::interrupts::Interrupts;
+use super::interrupts::{Interrupts, Stopped, look_up};
 use super::journal::Journal;
 use super::lines;
+use super::named_file::Readable;
 use super::server::replies::Replies;
 use super::state::State;
 use super::store::Store;
@@ -117,6 +118,22 @@ pub struct Outcome {
 }
 
 impl CellContext<'_> {
+    /// Between two steps of work on a text of `bytes`: answers control requests if it is large.
+    ///
+    /// # Errors
+    /// When the person or a shutdown stopped the cell.
+    pub async fn look_up(&mut self, bytes: usize) -> Result<(), Stopped> {
+        let host = Arc::clone(&self.services.host);
+        look_up(bytes, host.as_ref(), self.interrupts, self.output.replies).await
+    }
+
+    /// Returns which files this cell may read.
+    #[must_use]
+    pub fn readable(&self) -> Readable {
+        let is_headless = self.output.display_mode == DisplayMode::Batch;
+        Readable::new(self.services.store.working_directory(), is_headless)
+    }
+
     /// Shows what a magic has to say. The outcome holds that text and nothing else.
     pub async fn tell(&self, shown: Shown) -> Outcome {
         let plain = shown.plain.clone();

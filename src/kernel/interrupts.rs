@@ -2,9 +2,11 @@
 //! wait for work that these may stop.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::host::Host;
 use crate::jupyter::connection::Channel;
 use crate::jupyter::wire::Message;
 
@@ -82,6 +84,27 @@ impl Interrupts {
     /// Drops the replies to questions of earlier cells.
     pub fn forget_replies(&mut self) {
         while self.stdin.try_recv().is_ok() {}
+    }
+}
+
+/// Texts longer than this take long enough that control is looked at between two steps of the work.
+const LARGE_BYTES: usize = 64 * 1024;
+/// What it takes a request to come from its socket.
+const LOOK_UP: Duration = Duration::from_millis(2);
+
+/// Between two steps of work on a text of `bytes`: answers control requests that came meanwhile.
+///
+/// # Errors
+/// When the person or a shutdown stopped the cell.
+pub async fn look_up(
+    bytes: usize,
+    host: &dyn Host,
+    interrupts: &mut Interrupts,
+    replies: &Replies,
+) -> Result<(), Stopped> {
+    match bytes > LARGE_BYTES {
+        true => unless_stopped(host.sleep(LOOK_UP), interrupts, replies).await,
+        false => Ok(()),
     }
 }
 

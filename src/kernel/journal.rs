@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use crate::chat::record::Record;
 use crate::chat::turn::Update;
-use crate::config::Resume;
+use crate::config::{KnownSecrets, Resume};
 use crate::host::{Host, unnumbered};
 
 use entry::{Entry, How, RecordLine, line};
@@ -176,6 +176,12 @@ impl Journal {
         self.has_turns
     }
 
+    /// Returns what must not be shown either.
+    #[must_use]
+    pub fn secrets(&self) -> &KnownSecrets {
+        self.options.redactor.own()
+    }
+
     /// Returns where conversations are, if they are kept at all.
     #[must_use]
     pub fn folder(&self) -> Option<Folder> {
@@ -275,6 +281,9 @@ impl Journal {
         if text.is_empty() {
             return;
         }
+        // A key that the limit cuts in two would no longer be seen as one.
+        let begin = text.get(..text.floor_char_boundary(4 * MAX_OUTPUT));
+        let text = self.options.redactor.redact(begin.unwrap_or_default());
         let text = text.chars().take(MAX_OUTPUT).collect();
         self.write(&Entry::Output { line: count, text });
         self.hand_over();
@@ -298,7 +307,7 @@ impl Journal {
         let turn = self.next_turn;
         self.next_turn = self.next_turn.saturating_add(1);
         self.has_turns = true;
-        self.turn_log = Some(TurnLog::new(turn));
+        self.turn_log = Some(TurnLog::new(turn, self.options.redactor.clone()));
         self.write(&Entry::Turn {
             turn,
             line: count,
@@ -457,7 +466,7 @@ impl Journal {
             self.waiting = String::new();
             return;
         }
-        self.waiting.push_str(&self.options.redactor.redact(lines));
+        self.waiting.push_str(lines);
     }
 
     fn hand_over(&mut self) {

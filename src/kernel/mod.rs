@@ -9,6 +9,7 @@ pub mod interrupts;
 pub mod journal;
 mod lines;
 pub mod magics;
+pub mod named_file;
 pub mod notebook;
 mod results;
 pub mod sandbox;

@@ -9,21 +9,24 @@ use crate::chat::settings::Settings;
 use crate::chat::structured::{Structured, Wanted};
 
 use super::error::{CellError, ErrorKind};
-use super::store;
+use super::named_file::Readable;
 
 /// Reads the schema a cell asks for.
-pub(super) fn resolve(asked: &Asked) -> Result<(Wanted, Fit), CellError> {
+pub(super) fn resolve(asked: &Asked, readable: &Readable) -> Result<(Wanted, Fit), CellError> {
     let fit = match &asked.schema {
         Source::Cell(fit) => (**fit).clone(),
         Source::File(path) => {
-            let text = store::read_text(path).map_err(|why| {
+            let read = readable.text(path, "%%json").map_err(|why| {
                 CellError::new(
                     ErrorKind::Magic,
                     format!("cannot read `{path}` for `%%json`: {why}"),
-                    "Check the path; it is relative to the notebook.",
+                    why.hint(),
                 )
             })?;
-            json::of_text(&text, &format!("`{path}`")).map_err(|error| CellError::from(&error))?
+            let fit = json::of_text(&read.text, &format!("`{path}`"));
+            let mut fit = fit.map_err(|error| CellError::from(&error))?;
+            fit.notes.push(read.note);
+            fit
         }
     };
     let wanted = Wanted {

@@ -23,8 +23,8 @@ use crate::config::Config;
 
 use super::history_entry::HistoryEntry;
 use super::inputs::Inputs;
+use super::named_file;
 use super::sandbox::Sandboxes;
-use super::store;
 
 /// The kernel's memory.
 #[derive(Debug)]
@@ -269,7 +269,7 @@ impl Initial {
             };
         }
         if let Some(path) = &config.prices {
-            let read = store::read_text(&path.to_string_lossy()).map_err(|error| error.to_string());
+            let read = named_file::read_text(path).map_err(|error| error.to_string());
             match read.and_then(|text| Prices::parse(&text).map_err(|why| why.to_string())) {
                 Ok(prices) => initial.prices = prices,
                 Err(why) => initial.problems.push(format!(

@@ -28,7 +28,7 @@ use crate::chat::structured::NewFile;
 use crate::chat::turn::{FetchedFile, Origin};
 use crate::host::Host;
 
-pub use error::{StoreError, TextError};
+pub use error::StoreError;
 pub use index::Artifact;
 use name::{safe_name, versioned};
 
@@ -39,8 +39,6 @@ pub const MAX_FILE_BYTES: u64 = 500 * 1024 * 1024;
 /// If a file is too large to be shown, how many bytes of its beginning are handed on: enough for
 /// the first rows of a table.
 const MAX_START_BYTES: usize = 256 * 1024;
-/// The largest text that `%system --file` reads, in bytes.
-const MAX_TEXT_BYTES: u64 = 1024 * 1024;
 /// Names are tried up to `name-999.ext`.
 const MAX_VERSIONS: u32 = 999;
 /// The beginning of a file's name while it is fetched.
@@ -344,7 +342,7 @@ impl Store {
             return Err(std::io::Error::other(what));
         }
         tempfile::Builder::new()
-            .prefix(PART)
+            .prefix(&format!("{PART}{}-", std::process::id()))
             .tempfile_in(&self.directory)
     }
 
@@ -390,7 +388,11 @@ impl Store {
             .flatten()
             .flatten()
         {
-            let is_part = entry.file_name().to_string_lossy().starts_with(PART);
+            let name = entry.file_name();
+            let is_part = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(PART))
+                .is_some_and(|owner| !is_running(owner));
             let is_stale = || {
                 let modified = entry.metadata().ok()?.modified().ok()?;
                 let age = (now - DateTime::<Utc>::from(modified)).to_std().ok()?;
@@ -406,19 +408,17 @@ impl Store {
     }
 }
 
-/// Reads a text file that a person named in a magic.
-///
-/// # Errors
-/// If it cannot be read, or is too large.
-pub fn read_text(path: &str) -> Result<String, TextError> {
-    let size_bytes = std::fs::metadata(path)?.len();
-    if size_bytes > MAX_TEXT_BYTES {
-        return Err(TextError::TooLarge {
-            size_bytes,
-            max_bytes: MAX_TEXT_BYTES,
-        });
-    }
-    Ok(std::fs::read_to_string(path)?)
+/// Whether the kernel runs whose part is called so: its number stands first. A clock that jumps makes
+/// every file old.
+fn is_running(part: &str) -> bool {
+    let owner = part
+        .split('-')
+        .next()
+        .and_then(|number| number.parse().ok());
+    owner.is_some_and(|pid| {
+        let pid = nix::unistd::Pid::from_raw(pid);
+        pid.as_raw() > 0 && nix::sys::signal::kill(pid, None) != Err(nix::errno::Errno::ESRCH)
+    })
 }
 
 /// Whether the path itself is a file and not a link to one.

@@ -7,3 +7,4 @@ mod fetch;
 pub mod hidden;
 mod reupload;
 pub mod run;
+pub mod veil;

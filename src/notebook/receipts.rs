@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::chat::ledger::{Entry, Ledger};
+use crate::chat::ledger::{Entry, Ledger, MOST_USD};
 use crate::chat::receipt::TurnUsage;
 
 /// Returns what a notebook (nbformat 3 or 4) says its cells cost, in the order of the cells; `None`
@@ -62,7 +62,7 @@ fn entry(cell: &Value, receipt: &Map<String, Value>) -> Entry {
             thinking_tokens: tokens("thinking_tokens"),
             web_searches: tokens("web_search_requests"),
         },
-        cost_usd: cost_usd.filter(|usd| usd.is_finite() && *usd >= 0.0),
+        cost_usd: cost_usd.filter(|usd| (0.0..MOST_USD).contains(usd)),
         at_least: flag("at_least"),
         sandbox_ms: receipt
             .get("sandbox_ms")
@@ -118,6 +118,20 @@ mod tests {
             (None, TurnUsage::default())
         );
         assert_eq!(ledger.totals().unknown, 1);
+    }
+
+    #[test]
+    fn the_sum_of_impossible_costs_is_a_number() {
+        let cells: Vec<Value> = [1e308, 1e308, 1e8]
+            .iter()
+            .map(|usd| {
+                let usage = json!({"input_tokens": u64::MAX, "output_tokens": u64::MAX});
+                let receipt = json!({"block": "receipt", "cost_usd": usd, "usage": usage});
+                json!({"outputs": [output(&receipt)]})
+            })
+            .collect();
+        let totals = ledger(&json!({"cells": cells})).unwrap().totals();
+        assert_eq!((totals.cost_usd, totals.unknown), (1e8, 2));
     }
 
     #[test]

@@ -39,6 +39,7 @@ def kernel(request, tmp_path_factory):
     kernel.at_rest_mb = kernel.rss_mb()
     yield kernel
     assert kernel.alive()
+    print(f"memory: {kernel.at_rest_mb:.0f} MB before, {kernel.rss_mb():.0f} MB after")
     kernel.close()
     assert kernel.output() == ""
 

@@ -96,7 +96,7 @@ fn is_control(c: char) -> bool {
 }
 
 #[track_caller]
-fn check_markdown(markdown: &str) -> Vec<String> {
+pub(crate) fn check_markdown(markdown: &str) -> Vec<String> {
     assert!(!markdown.contains(is_control), "{markdown:?}");
     let mut targets = Vec::new();
     let tables = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;

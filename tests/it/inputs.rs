@@ -250,7 +250,7 @@ async fn what_cannot_be_attached_fails_before_anything_is_sent() {
             "`huge.bin` has 525 MB, more than the 524 MB",
             "Split it",
         ),
-        ("/dev/zero", "no plain file", "Save"),
+        ("/dev/zero", "nobody watches", "Copy it"),
         ("a.txt --image", "cannot be attached as an image", "--image"),
         ("sales.csv --image --document", "either", "Leave"),
         ("'sales.csv", "not closed", "quotes"),

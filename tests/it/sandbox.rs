@@ -5,6 +5,7 @@
 
 mod commands;
 mod ends;
+mod escapes;
 mod place;
 mod scripts;
 mod walls;

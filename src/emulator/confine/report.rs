@@ -89,6 +89,7 @@ pub(super) struct Found {
     pub(super) rules: Result<(), WhyNot>,
     pub(super) limited: Result<(), WhyNot>,
     pub(super) privileges: Result<(), WhyNot>,
+    pub(super) calls: Result<(), WhyNot>,
 }
 
 /// Says which protections these mechanisms give.
@@ -114,5 +115,9 @@ pub(super) fn protections(found: &Found) -> Vec<Protection> {
         entry(PROCESSES, namespaces),
         entry("limited memory, processes and time", limits),
         entry("no new privileges", missing("prctl", &found.privileges)),
+        entry(
+            "no key rings, no sockets but those of the network",
+            missing("seccomp", &found.calls),
+        ),
     ]
 }

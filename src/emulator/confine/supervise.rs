@@ -50,8 +50,15 @@ pub(super) fn inner_process(job: &Path) -> std::io::Result<u8> {
 }
 
 /// Runs the command to its end. If `alone`, this is process 1 of its namespace, so everything else
-/// ends when it returns. If not, the processes that are left are searched for and ended here.
-pub(super) fn run(mut command: Command, job: &Job, alone: bool, report: &mut Report) -> u8 {
+/// ends when it returns. If not, the processes that are left are searched for and ended here. `base`
+/// is the container's directory as it is seen here.
+pub(super) fn run(
+    mut command: Command,
+    job: &Job,
+    base: &Path,
+    alone: bool,
+    report: &mut Report,
+) -> u8 {
     let relay = matches!(job.task, Task::Repl);
     let stdin = if relay { Stdio::piped() } else { Stdio::null() };
     let mut child = match command.stdin(stdin).process_group(0).spawn() {
@@ -72,7 +79,7 @@ pub(super) fn run(mut command: Command, job: &Job, alone: bool, report: &mut Rep
     // Neither thread is joined, because both end with the process.
     thread::spawn(move || listen(stdin, &owner));
     thread::spawn(move || reap(pid, &events));
-    let mut watch = Watch::new(job);
+    let mut watch = Watch::new(job, base);
     let code = loop {
         match received.recv_timeout(watch.interval) {
             Ok(Event::Exited(code)) => break code,
@@ -140,17 +147,20 @@ struct Watch {
     processes: u32,
     #[cfg(target_os = "linux")]
     before: super::tree::Usage,
+    #[cfg(target_os = "linux")]
+    disk: super::disk::Disk,
     interval: Duration,
     longest: Duration,
 }
 
 impl Watch {
     #[cfg(target_os = "linux")]
-    fn new(job: &Job) -> Self {
+    fn new(job: &Job, base: &Path) -> Self {
         Self {
             memory_bytes: job.memory_bytes,
             processes: job.processes,
             before: super::tree::Usage::default(),
+            disk: super::disk::Disk::new(base, job.disk_bytes),
             interval: WATCH,
             longest: longest(job),
         }
@@ -164,9 +174,16 @@ impl Watch {
             let limit = self.processes;
             return Some(format!("it had more than {limit} processes and threads"));
         }
-        if usage.memory_bytes > self.memory_bytes {
+        if usage
+            .memory_bytes
+            .saturating_add(super::disk::shared_memory())
+            > self.memory_bytes
+        {
             let limit = self.memory_bytes >> 20;
             return Some(format!("it used more than {limit} MiB of memory"));
+        }
+        if let Some(limit) = self.disk.is_over(&usage.pids) {
+            return Some(format!("its files took more than {} MiB", limit >> 20));
         }
         self.interval = if usage == self.before {
             (self.interval * 2).min(self.longest)
@@ -178,7 +195,7 @@ impl Watch {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn new(job: &Job) -> Self {
+    fn new(job: &Job, _base: &Path) -> Self {
         Self {
             interval: WATCH,
             longest: longest(job),

@@ -18,7 +18,7 @@ pub(super) struct Usage {
     /// The threads of all processes except ours.
     pub(super) threads: u32,
     pub(super) memory_bytes: u64,
-    pids: Vec<i32>,
+    pub(super) pids: Vec<i32>,
 }
 
 /// Looks at all descendants of this process.

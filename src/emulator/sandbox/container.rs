@@ -75,9 +75,17 @@ impl Drop for Container {
     fn drop(&mut self) {
         self.repl = None;
         self.waiting = None;
+        let root = std::mem::take(&mut self.root);
         // Its processes may still write for a moment. The parent directory is removed later in any
         // case.
-        let _left_for_the_parent = files::remove(&self.root).or_else(|_| files::remove(&self.root));
+        let remove = move || {
+            let _left_for_the_parent = files::remove(&root).or_else(|_| files::remove(&root));
+        };
+        // It may hold any number of files.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
+        }
     }
 }
 
@@ -130,7 +138,7 @@ impl Container {
                 message: "a command cannot hold a NUL character".into(),
             });
         }
-        files::clear_output(&self.root)?;
+        clear_output(self.root.clone()).await?;
         let task = if command.len() > MAX_ARGUMENT_BYTES {
             let name = format!("{}.sh", self.calls);
             files::give(&self.root, "cells", &name, command.as_bytes())?;
@@ -140,7 +148,7 @@ impl Container {
         };
         let limit = self.sandbox.limits.command;
         let outcome = self.run(task, limit).await?;
-        self.collected(outcome)
+        self.collected(outcome).await
     }
 
     /// Runs a cell in the container's only Python interpreter. Variables stay for later cells, and
@@ -152,7 +160,7 @@ impl Container {
     /// # Errors
     /// The same as those of [`Container::bash`].
     pub async fn repl(&mut self, code: &str, tools: &[String]) -> Result<Cell, CallError> {
-        files::clear_output(&self.root)?;
+        clear_output(self.root.clone()).await?;
         // If a new cell begins, a cell that still waits is over.
         self.waiting = None;
         // The interpreter is taken out, and put back only if the cell ends well.
@@ -219,7 +227,7 @@ impl Container {
                 return_code: TIMED_OUT,
                 ..Outcome::default()
             };
-            return self.collected(outcome).map(Cell::Done);
+            return self.collected(outcome).await.map(Cell::Done);
         };
         stdout.push_str(&cell.stdout);
         stderr.push_str(&cell.stderr);
@@ -241,7 +249,7 @@ impl Container {
         };
         if cell.code.is_some() {
             self.repl = Some(repl);
-            return self.collected(outcome).map(Cell::Done);
+            return self.collected(outcome).await.map(Cell::Done);
         }
         outcome.return_code = repl.call.code().await;
         let report = repl.call.report();
@@ -251,7 +259,7 @@ impl Container {
             &mut outcome.stderr,
             &format!("the interpreter ended ({why}); the next cell starts a new one"),
         );
-        self.collected(outcome).map(Cell::Done)
+        self.collected(outcome).await.map(Cell::Done)
     }
 
     /// Does the work of the text editor, confined like a command. Relative paths start at the home
@@ -366,6 +374,7 @@ impl Container {
             memory_bytes: limits.memory_bytes,
             processes: limits.processes,
             file_bytes: limits.file_bytes.saturating_mul(2),
+            disk_bytes: limits.disk_bytes,
             cpu_seconds,
             report: self
                 .root
@@ -395,18 +404,32 @@ impl Container {
         false
     }
 
-    fn collected(&mut self, mut outcome: Outcome) -> Result<Outcome, CallError> {
+    async fn collected(&mut self, mut outcome: Outcome) -> Result<Outcome, CallError> {
         self.calls += 1;
-        let limits = &self.sandbox.limits;
-        let (files, left) = files::collect(&self.root, self.calls, limits)?;
+        let (root, call, limits) = (self.root.clone(), self.calls, self.sandbox.limits.clone());
+        let most = limits.files;
+        let (files, left) = on_a_thread(move || files::collect(&root, call, &limits)).await?;
         outcome.files = files;
         if left > 0 {
-            let kept = limits.files;
-            let problem = format!("$OUTPUT_DIR: {kept} files were kept, {left} were not");
+            let problem = format!("$OUTPUT_DIR: {most} files were kept, {left} were not");
             note(&mut outcome.stderr, &problem);
         }
         Ok(outcome)
     }
+}
+
+/// Empties `$OUTPUT_DIR`. It may hold any number of files: the thread that everything else runs on
+/// does not wait for the disk.
+async fn clear_output(root: PathBuf) -> Result<(), CallError> {
+    on_a_thread(move || files::clear_output(&root).map_err(CallError::from)).await
+}
+
+/// Does what may take long on a thread of its own.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CallError> + Send + 'static,
+) -> Result<T, CallError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(CallError::unavailable(error.to_string())))
 }
 
 fn check_started(report: &Report, outcome: &Outcome) -> Result<(), CallError> {

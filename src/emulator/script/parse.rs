@@ -3,6 +3,7 @@
 //! Only the top level counts: a fence in a list or a quote is part of that list or quote. Every
 //! byte of a turn ends up in a part, in a directive or in a comment.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
@@ -82,6 +83,7 @@ pub(super) fn turns(file: &str, source: &str) -> Result<Vec<Turn>, ScriptError> 
         level: usize::MAX,
         prose: Vec::new(),
         titled: false,
+        counted: Cell::new((0, 1)),
     };
     let mut end = 0;
     for block in blocks(source) {
@@ -104,6 +106,8 @@ struct Reader<'a> {
     prose: Vec<(Range<usize>, String)>,
     /// Whether the block before was the turn's heading, so that a fence may hold the prompt.
     titled: bool,
+    /// A place up to which lines were counted, and its line: the next one lies mostly behind it.
+    counted: Cell<(usize, usize)>,
 }
 
 impl<'a> Reader<'a> {
@@ -407,8 +411,14 @@ impl<'a> Reader<'a> {
     }
 
     fn line(&self, offset: usize) -> usize {
-        let before = self.source.get(..offset).unwrap_or_default();
-        before.matches('\n').count() + 1
+        let (at, line) = match self.counted.get() {
+            counted if counted.0 <= offset => counted,
+            _ => (0, 1),
+        };
+        let between = self.source.get(at..offset).unwrap_or_default();
+        let line = line + between.matches('\n').count();
+        self.counted.set((offset, line));
+        line
     }
 
     fn error(&self, range: &Range<usize>, problem: impl Into<String>) -> ScriptError {

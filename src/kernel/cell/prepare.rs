@@ -17,9 +17,9 @@ use crate::chat::conversation::Conversations;
 use crate::chat::input::Attachment;
 use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::magics::exec;
+use crate::kernel::named_file::Readable;
 use crate::kernel::results;
 use crate::kernel::state::State;
-use crate::kernel::store;
 
 /// What a cell asks for once its magics have been applied.
 #[derive(Debug, Default)]
@@ -118,6 +118,7 @@ pub fn prepare(
     state: &mut State,
     calls: &[MagicCall],
     status: &[(String, String)],
+    readable: &Readable,
 ) -> Result<Prepared, CellError> {
     // Only magics read the list of turns, which may be long.
     let turns = match calls {
@@ -125,6 +126,7 @@ pub fn prepare(
         _ => state.turn_summaries(),
     };
     let mut draft = Draft {
+        readable,
         lasting: state.settings.clone(),
         variables: state.variables.clone(),
         set_in: state.set_in.clone(),
@@ -148,6 +150,7 @@ pub fn prepare(
         (settings, _) = draft.apply(call, settings, state, &turns, status)?;
     }
     let Draft {
+        readable: _,
         lasting,
         variables,
         set_in,
@@ -209,7 +212,8 @@ fn record_of(op: &ConversationOp, state: &State) -> Option<Record> {
 
 /// The state a cell's magics work on until all of them have been applied.
 #[derive(Debug)]
-struct Draft {
+struct Draft<'a> {
+    readable: &'a Readable,
     lasting: Settings,
     variables: Variables,
     set_in: Vec<(String, u32)>,
@@ -219,7 +223,7 @@ struct Draft {
     prepared: Prepared,
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Applies one call to `settings`; returns what they became and whether the call set them.
     fn apply(
         &mut self,
@@ -248,14 +252,16 @@ impl Draft {
             match effect {
                 Effect::Settings(new) => (settings, changed) = (*new, true),
                 Effect::SystemFile { path, append } => {
-                    let text = store::read_text(&path).map_err(|why| {
+                    let read = self.readable.text(&path, "%system").map_err(|why| {
                         CellError::new(
                             ErrorKind::Magic,
                             format!("cannot read `{path}` for `%system`: {why}"),
-                            "Check the path; it is relative to the notebook.",
+                            why.hint(),
                         )
                     })?;
-                    (settings, changed) = (system::with_text(&settings, &text, append), true);
+                    self.prepared.notes.push(read.note);
+                    settings = system::with_text(&settings, &read.text, append);
+                    changed = true;
                 }
                 Effect::Show { markdown, plain } => self.prepared.shows.push((markdown, plain)),
                 Effect::Warn(text) => self.prepared.notes.push(text),
@@ -265,7 +271,7 @@ impl Draft {
                 }
                 Effect::Job(job) => self.prepared.jobs.push(job),
                 Effect::Result(asked) => {
-                    let (wanted, fit) = results::resolve(&asked)?;
+                    let (wanted, fit) = results::resolve(&asked, self.readable)?;
                     self.prepared.notes.extend(fit.notes);
                     self.prepared.result = Some((wanted, asked.prompt));
                     self.format = Some(json!({"type": "json_schema", "schema": fit.sent}));

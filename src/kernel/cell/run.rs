@@ -48,15 +48,18 @@ pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) ->
     let execute = request.execute;
     let cell = parse::parse(&execute.code);
     journal::begin(execute, resumes(&cell), context).await;
-    address::locate(request.message, request.notebook.take(), context.state);
-    let mut end = match cell {
-        Cell::Empty => CellEnd::ok(Vec::new(), String::new()),
-        Cell::Help { topic } => page(&topic, request.about, context),
-        Cell::Parameters { values } => set_parameters(&values, context),
-        Cell::Turn { magics, prompt } => match turn_cell(&magics, prompt, request, context).await {
-            Ok(end) => end,
-            Err(stopped) => stopped.into(),
-        },
+    let located = address::locate(request.message, request.notebook.take(), context).await;
+    let mut end = match (located, cell) {
+        (Err(stopped), _) => stopped.into(),
+        (Ok(()), Cell::Empty) => CellEnd::ok(Vec::new(), String::new()),
+        (Ok(()), Cell::Help { topic }) => page(&topic, request.about, context),
+        (Ok(()), Cell::Parameters { values }) => set_parameters(&values, context),
+        (Ok(()), Cell::Turn { magics, prompt }) => {
+            match turn_cell(&magics, prompt, request, context).await {
+                Ok(end) => end,
+                Err(stopped) => stopped.into(),
+            }
+        }
     };
     let output = std::mem::take(&mut end.output);
     let left = journal::end(execute, output, context).await;
@@ -120,8 +123,12 @@ async fn turn_cell(
     request: CellRequest<'_>,
     context: &mut CellContext<'_>,
 ) -> Result<CellEnd, Stopped> {
+    let bytes = request.execute.code.len();
+    context.look_up(bytes).await?;
     let before = Before::of(context.state, !calls.is_empty());
-    let prepared = prepare(context.state, calls, &status(request.about, context))?;
+    let status = status(request.about, context);
+    let readable = context.readable();
+    let prepared = prepare(context.state, calls, &status, &readable)?;
     let before = before.prepared(context.state);
     let drafted = draft(calls, typed, prepared, request, context).await;
     let (draft, jobs_done) = match drafted {
@@ -197,6 +204,7 @@ async fn draft(
     }
     context.is_dry = prepared.is_dry;
     context.settings = std::mem::take(&mut prepared.settings);
+    context.look_up(draft.prompt.len()).await?;
     let output = context.output;
     output.show(warnings(request.complaint.iter())).await;
     let misses = fill::misses(&typed, &context.state.variables);
@@ -206,7 +214,9 @@ async fn draft(
     output.show(shows(&prepared, draft.prompt.is_empty())).await;
     run_jobs(std::mem::take(&mut prepared.jobs), &mut draft, context).await?;
     // Only the text that the person typed names files; the content of a variable names none.
+    context.look_up(typed.len()).await?;
     attach::mentioned(&typed, context).await?;
+    context.look_up(typed.len()).await?;
     exec::send(draft.verbatim.as_ref(), context).await?;
     tools::refresh(context).await?;
     if !draft.prompt.is_empty()

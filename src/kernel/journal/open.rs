@@ -291,7 +291,12 @@ fn header(opening: &Opening) -> Header {
 fn start(opening: &Opening, opened: Opened) -> std::io::Result<(Writer, String)> {
     let Opened { file, path, bytes } = opened;
     let id = summary::id_of(&path);
-    let writer = Writer::start(file, path, bytes, opening.options.max_bytes)?;
+    let Options {
+        max_bytes,
+        redactor,
+        ..
+    } = &opening.options;
+    let writer = Writer::start(file, path, bytes, *max_bytes, redactor.clone())?;
     Ok((writer, id))
 }
 

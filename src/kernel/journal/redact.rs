@@ -1,45 +1,240 @@
-//! Keeps keys out of journals: whatever text they came with. Pure.
+//! Keeps keys out of journals, outputs and logs: whatever text they came with, and however it is cut
+//! into pieces. Pure.
 //!
 //! If a key was taken out of a conversation, its text is no longer the one that the API bound the
 //! thinking to. Then the digests differ, and `chat::turn::compose` leaves that thinking out.
 
 use std::borrow::Cow;
 
-use crate::cell::secret;
-use crate::config::Secret;
+use crate::cell::secret::{self, OpenKey};
+use crate::config::{KnownSecrets, Secret};
 
 /// What stands in a key's place.
 pub const REDACTED: &str = "[a key, not recorded]";
-/// Shorter values are words that may stand anywhere.
-const SHORTEST_SECRET: usize = 8;
+/// What is held back of a key whose end is to come. Of a longer one nothing more is kept.
+const MOST_HELD: usize = 512;
+/// What stands before a piece decides whether a key begins there: two characters.
+const CONTEXT: usize = 2;
 
 /// Knows this process's own secrets, and what others look like.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
-    own: Vec<Secret>,
+    own: KnownSecrets,
+    /// Whether only the own secrets are looked for.
+    only_own: bool,
 }
 
 impl Redactor {
     /// Knows these values besides the shapes of keys.
     #[must_use]
     pub fn new(own: impl IntoIterator<Item = Secret>) -> Self {
-        let own = own.into_iter();
         Self {
-            own: own
-                .filter(|secret| secret.expose().len() >= SHORTEST_SECRET)
-                .collect(),
+            own: KnownSecrets::new(own),
+            only_own: false,
         }
     }
 
-    /// Returns JSON lines without keys. What it puts in needs no escaping.
+    /// Knows these besides the shapes of keys.
+    #[must_use]
+    pub fn knowing(own: KnownSecrets) -> Self {
+        Self {
+            own,
+            only_own: false,
+        }
+    }
+
+    /// Knows these values and nothing else: what a person is shown may speak of keys.
+    #[must_use]
+    pub fn of_own(own: KnownSecrets) -> Self {
+        Self {
+            own,
+            only_own: true,
+        }
+    }
+
+    /// Returns the process's own secrets.
+    #[must_use]
+    pub fn own(&self) -> &KnownSecrets {
+        &self.own
+    }
+
+    /// Returns text, or JSON lines, without keys. What it puts in needs no escaping.
     #[must_use]
     pub fn redact<'a>(&self, lines: &'a str) -> Cow<'a, str> {
-        let mut lines = secret::without_keys(lines, REDACTED);
-        for secret in &self.own {
-            if lines.contains(secret.expose()) {
-                lines = Cow::Owned(lines.replace(secret.expose(), REDACTED));
+        let covered = self.own.cover(lines, REDACTED);
+        if self.only_own {
+            return covered;
+        }
+        match covered {
+            Cow::Borrowed(lines) => secret::without_keys(lines, REDACTED),
+            Cow::Owned(lines) => Cow::Owned(secret::without_keys(&lines, REDACTED).into_owned()),
+        }
+    }
+
+    /// Redacts what stands behind `context`, in which no key begins.
+    fn redact_behind(&self, context: &str, fresh: &str) -> String {
+        let covered = self.own.cover(fresh, REDACTED);
+        if self.only_own {
+            return covered.into_owned();
+        }
+        let joined = format!("{context}{covered}");
+        let redacted = secret::without_keys_from(&joined, context.len(), REDACTED);
+        redacted.get(context.len()..).unwrap_or_default().to_owned()
+    }
+
+    /// Returns what `text` ends with that may be a secret of which the rest is to come.
+    /// It begins at or behind `from`.
+    fn open(&self, text: &str, from: usize) -> Option<OpenKey> {
+        let fresh = text.get(from..)?;
+        let own = self.own.spellings();
+        let own = own.filter_map(|spelling| secret::begun(fresh, spelling));
+        let own = own.min().map(|start| OpenKey {
+            start: from + start,
+            is_key: false,
+            goes_on: |_| false,
+        });
+        let shaped = match self.only_own {
+            true => None,
+            false => secret::open_key(text, from),
+        };
+        match (own, shaped) {
+            (Some(own), Some(shaped)) if own.start < shaped.start => Some(own),
+            (own, None) => own,
+            (_, shaped) => shaped,
+        }
+    }
+}
+
+/// Text that comes in pieces. What it gives out holds no key, also where one came in two pieces.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    redactor: Redactor,
+    /// The end of what was given out, then what is held back.
+    text: String,
+    given: usize,
+    /// Within a key: what goes on with it is left out.
+    skips: Option<fn(char) -> bool>,
+}
+
+impl Stream {
+    /// Begins a text.
+    #[must_use]
+    pub fn new(redactor: Redactor) -> Self {
+        Self {
+            redactor,
+            text: String::new(),
+            given: 0,
+            skips: None,
+        }
+    }
+
+    /// Takes a piece; returns what can be given out by now.
+    pub fn push(&mut self, piece: &str) -> String {
+        let piece = match self.skips {
+            Some(goes_on) => piece.trim_start_matches(goes_on),
+            None => piece,
+        };
+        if piece.is_empty() {
+            return String::new();
+        }
+        self.skips = None;
+        self.text.push_str(piece);
+        let open = self.redactor.open(&self.text, self.given);
+        let held_from = open.map_or(self.text.len(), |open| open.start);
+        let mut out = self.give(held_from);
+        let held = self.text.len() - self.given;
+        if let Some(open) = open.filter(|open| open.is_key && held > MOST_HELD) {
+            out.push_str(REDACTED);
+            self.skips = Some(open.goes_on);
+            self.text.clear();
+            self.given = 0;
+        }
+        out
+    }
+
+    /// Returns what was held back: nothing follows.
+    pub fn finish(&mut self) -> String {
+        self.skips = None;
+        self.give(self.text.len())
+    }
+
+    /// Gives out the text up to `end`, without keys.
+    fn give(&mut self, end: usize) -> String {
+        let context = self.text.get(..self.given).unwrap_or_default();
+        let fresh = self.text.get(self.given..end).unwrap_or_default();
+        let out = self.redactor.redact_behind(context, fresh);
+        let fresh = self.text.get(..end).unwrap_or_default();
+        let before = fresh.char_indices().rev().take(CONTEXT).last();
+        let from = before.map_or(0, |(at, _)| at);
+        self.given = end - from;
+        self.text.drain(..from);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "sk-ant-api03-AbCdEf-0123456789_xyz";
+    const OWN: &str = "gate\"way\\0123456789abcdef";
+
+    fn in_pieces(redactor: &Redactor, text: &str, size: usize) -> String {
+        let mut stream = Stream::new(redactor.clone());
+        let mut out = String::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (piece, more) = rest.split_at(rest.ceil_char_boundary(size.min(rest.len())));
+            out.push_str(&stream.push(piece));
+            rest = more;
+        }
+        out + &stream.finish()
+    }
+
+    #[test]
+    fn a_key_in_pieces_is_as_hidden_as_a_whole_one() {
+        let redactor = Redactor::new([Secret::new(OWN)]);
+        let escaped = serde_json::json!(OWN).to_string();
+        let private =
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIEabc+/=\nMIIE\n-----END RSA PRIVATE KEY-----";
+        for text in [
+            format!("The key is {KEY}, é and\n{KEY}"),
+            format!("{OWN}{OWN} or {escaped}."),
+            format!("x {private} y"),
+            format!("{}{}", KEY, "a".repeat(3000)),
+            "risk-ant-eater1 and sk-ant and sk-a and -----BEGIN CERTIFICATE-----\nabc".to_owned(),
+            format!("{} sk-ant-", "sk-ant-".repeat(100)),
+        ] {
+            let whole = redactor.redact(&text).into_owned();
+            assert!(
+                !whole.contains("AbCdEf") && !whole.contains("0123456789a"),
+                "{whole}"
+            );
+            for size in 1..=40 {
+                assert_eq!(in_pieces(&redactor, &text, size), whole, "{size} {text}");
             }
         }
-        lines
+    }
+
+    #[test]
+    fn what_is_no_key_is_given_out_at_once() {
+        let mut stream = Stream::new(Redactor::new([Secret::new(OWN)]));
+        for piece in ["The ", "mask", "-and ", "é", "task. "] {
+            assert_eq!(stream.push(piece), piece);
+        }
+        assert_eq!(stream.push("a sk-"), "a ");
+        assert_eq!(stream.push("ate"), "sk-ate");
+        assert_eq!(stream.push(" gate\""), " ");
+        assert_eq!(stream.finish(), "gate\"");
+    }
+
+    #[test]
+    fn only_own_secrets_are_taken_out_of_what_a_person_is_shown() {
+        let redactor = Redactor::of_own(KnownSecrets::new([Secret::new(OWN)]));
+        let text = format!("Keys look like {KEY}; yours is {OWN}.");
+        for size in 1..=40 {
+            let shown = in_pieces(&redactor, &text, size);
+            assert_eq!(shown, format!("Keys look like {KEY}; yours is {REDACTED}."));
+        }
     }
 }

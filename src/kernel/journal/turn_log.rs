@@ -1,7 +1,8 @@
 //! What a running turn shows, as lines: collected for a moment, so that a growing answer makes few.
 //! Pure.
 //!
-//! Bytes are linear in what was shown: a delta is written once, and a block of text that its deltas
+//! A key may come in pieces that would stand in different lines: what may be the beginning of one is
+//! held back. Bytes are linear in what was shown: a delta is written once, and a block of text that its deltas
 //! give whole is not written again.
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::entry::{Entry, How, Kind, line};
+use super::redact::{Redactor, Stream};
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::event::Delta;
 use crate::chat::turn::{Activity, Update};
@@ -30,12 +32,15 @@ pub struct TurnLog {
     /// The text block that is growing: its position, the bytes its deltas gave.
     text: Option<(usize, usize)>,
     container: Option<String>,
+    redactor: Redactor,
+    /// The block that grows: its position, what grows, and what of it is held back.
+    growing: Option<(usize, Kind, Stream)>,
 }
 
 impl TurnLog {
     /// Begins with the turn whose first line has been written.
     #[must_use]
-    pub fn new(turn: u64) -> Self {
+    pub fn new(turn: u64, redactor: Redactor) -> Self {
         Self {
             turn,
             waiting: Vec::new(),
@@ -44,6 +49,8 @@ impl TurnLog {
             message: 0,
             text: None,
             container: None,
+            redactor,
+            growing: None,
         }
     }
 
@@ -138,7 +145,9 @@ impl TurnLog {
     pub fn end(mut self, how: How) -> (String, String) {
         if how == How::Finished {
             self.waiting.clear();
+            self.growing = None;
         }
+        self.stop_growing();
         let turn = self.turn;
         (self.lines(), line(&Entry::End { turn, how }))
     }
@@ -172,23 +181,45 @@ impl TurnLog {
         {
             *bytes += piece.len();
         }
+        if !matches!(&self.growing, Some((now, of, _)) if (*now, *of) == (at, kind)) {
+            self.stop_growing();
+        }
+        let (_, _, stream) = self
+            .growing
+            .get_or_insert_with(|| (at, kind, Stream::new(self.redactor.clone())));
+        let piece = stream.push(piece);
+        self.push_delta(at, kind, piece);
+    }
+
+    /// Gives out what was held back: the block does not grow any more.
+    fn stop_growing(&mut self) {
+        if let Some((at, kind, mut stream)) = self.growing.take() {
+            self.push_delta(at, kind, stream.finish());
+        }
+    }
+
+    fn push_delta(&mut self, at: usize, kind: Kind, piece: String) {
+        if piece.is_empty() {
+            return;
+        }
         match self.waiting.last_mut() {
             Some(Entry::Delta {
                 at: last,
                 kind: last_kind,
                 text,
                 ..
-            }) if (*last, *last_kind) == (at, kind) => text.push_str(piece),
+            }) if (*last, *last_kind) == (at, kind) => text.push_str(&piece),
             _ => self.waiting.push(Entry::Delta {
                 turn: self.turn,
                 at,
                 kind,
-                text: piece.to_owned(),
+                text: piece,
             }),
         }
     }
 
     fn finished(&mut self, ordinal: usize, block: &Block) {
+        self.stop_growing();
         self.next = self.next.max(ordinal + 1);
         let by_deltas = match (block.view(), self.text.take()) {
             (View::Text { text, .. }, Some((at, bytes))) => at == ordinal && bytes == text.len(),

@@ -2,7 +2,8 @@
 //!
 //! Edge. Invariants: lines reach the file in the order they were handed over, whole or not at all
 //! (a write that failed half-way is taken back), and a full disk loses nothing while it is full:
-//! what could not be written is kept, up to a limit, and tried again with the next lines.
+//! what could not be written is kept, up to a limit, and tried again with the next lines. Keys are
+//! taken out here, on the thread: the actor does not wait for it.
 
 use std::fs::File;
 use std::future::Future;
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+
+use super::redact::Redactor;
 
 /// Batches of lines that may wait for the disk. One batch goes out about every 100 ms.
 const QUEUE: usize = 64;
@@ -52,10 +55,17 @@ impl Writer {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(file: File, path: PathBuf, bytes: u64, max_bytes: u64) -> std::io::Result<Self> {
+    pub fn start(
+        file: File,
+        path: PathBuf,
+        bytes: u64,
+        max_bytes: u64,
+        redactor: Redactor,
+    ) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel(QUEUE);
         let tail = Tail {
             file,
+            redactor,
             good_bytes: bytes,
             max_bytes,
             backlog: String::new(),
@@ -131,6 +141,8 @@ async fn in_time<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, Un
 /// The thread's end.
 struct Tail {
     file: File,
+    /// Takes out what must never be on disk.
+    redactor: Redactor,
     /// Length of the file up to the last whole line.
     good_bytes: u64,
     /// Length it may reach.
@@ -145,7 +157,7 @@ impl Tail {
     fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         while let Some(order) = orders.blocking_recv() {
             match order {
-                Order::Append(lines) => self.append(&lines),
+                Order::Append(lines) => self.append(&self.redactor.redact(&lines).into_owned()),
                 Order::Sync(done) => {
                     let _asker_gone = done.send(self.sync());
                 }
@@ -222,12 +234,15 @@ impl Tail {
 mod tests {
     use super::*;
 
+    fn start(file: File, path: PathBuf, max_bytes: u64) -> Writer {
+        Writer::start(file, path, 0, max_bytes, Redactor::default()).unwrap()
+    }
+
     #[tokio::test]
     async fn lines_are_there_after_a_sync_and_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let writer =
-            Writer::start(File::create(&path).unwrap(), path.clone(), 0, u64::MAX).unwrap();
+        let writer = start(File::create(&path).unwrap(), path.clone(), u64::MAX);
         for number in 0..10 {
             writer.append(format!("{number}\n")).unwrap();
         }
@@ -240,7 +255,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_is_said_and_ends_nothing() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let writer = Writer::start(full, "/dev/full".into(), 0, u64::MAX).unwrap();
+        let writer = start(full, "/dev/full".into(), u64::MAX);
         writer.append_all(&mut "a line\n".to_owned()).await.unwrap();
         let error = writer.sync().await.unwrap_err();
         assert!(error.0.contains("No space left"), "{error:?}");
@@ -255,6 +270,7 @@ mod tests {
         let path = folder.path().join("journal");
         let mut tail = Tail {
             file: File::options().write(true).open("/dev/full").unwrap(),
+            redactor: Redactor::default(),
             good_bytes: 0,
             max_bytes: u64::MAX,
             backlog: String::new(),
@@ -275,6 +291,7 @@ mod tests {
         let path = folder.path().join("journal");
         let mut tail = Tail {
             file: File::create(&path).unwrap(),
+            redactor: Redactor::default(),
             good_bytes: 0,
             max_bytes: u64::MAX,
             backlog: String::new(),
@@ -299,7 +316,7 @@ mod tests {
     async fn the_limit_ends_the_journal_at_a_whole_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let writer = Writer::start(File::create(&path).unwrap(), path.clone(), 0, 8).unwrap();
+        let writer = start(File::create(&path).unwrap(), path.clone(), 8);
         writer.append("123\n".to_owned()).unwrap();
         writer.sync().await.unwrap();
         writer.append("45678\n".to_owned()).unwrap();

@@ -59,8 +59,21 @@ pub async fn attach(
     context: &mut CellContext<'_>,
 ) -> Result<Outcome, Stopped> {
     let directory = context.services.store.working_directory().to_owned();
-    let typed = paths.to_vec();
-    let found = blocking(context, move || paths::named(&directory, &typed)).await?;
+    let (typed, readable) = (paths.to_vec(), context.readable());
+    let found = blocking(context, move || {
+        let found = paths::named(&directory, &typed)?;
+        match found
+            .iter()
+            .find_map(|file| Some((file, readable.admit(&file.path).err()?)))
+        {
+            Some((file, why)) => Err(Refused::new(
+                format!("`{}` is not attached: {why}", file.shown),
+                why.hint(),
+            )),
+            None => Ok(found),
+        }
+    })
+    .await?;
     let shown = files(found, to, context).await?;
     Ok(Outcome {
         shown,

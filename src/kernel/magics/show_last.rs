@@ -10,6 +10,7 @@ use crate::kernel::context::{CellContext, Outcome};
 use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::interrupts::Stopped;
 use crate::kernel::store::Store;
+use crate::kernel::turn::veil::Veil;
 
 /// Shows the last answer again. Nothing is asked and nothing is fetched.
 ///
@@ -29,8 +30,10 @@ pub(super) async fn show(context: &mut CellContext<'_>) -> Result<Outcome, Stopp
     let prefix = context.services.host.uuid().simple().to_string();
     // Nothing grows any more, so one display for each block works in every front end.
     let mut renderer = Renderer::new(DisplayMode::Batch, context.settings.thinking, prefix);
+    let mut veil = Veil::new(context.journal.secrets().clone());
     let outputs = updates
         .into_iter()
+        .flat_map(|update| veil.cover(update))
         .flat_map(|update| renderer.apply(update, now))
         .collect();
     let shown = turn.answer.to_string();

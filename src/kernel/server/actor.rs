@@ -60,6 +60,12 @@ impl Kernel {
                 break Leave::Request(channel, message);
             }
         };
+        // Nobody is left without an answer.
+        while let Ok(message) = self.shell.try_recv() {
+            if message.header.msg_type == "execute_request" {
+                self.replies.abort(&message, self.state.count).await;
+            }
+        }
         if let Leave::Request(channel, message) = leave {
             self.replies.farewell(channel, &message).await;
         }

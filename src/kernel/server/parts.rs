@@ -75,7 +75,11 @@ impl Kernel {
             outgoing,
         } = connection;
         Self {
-            replies: Replies::new(outgoing, Arc::clone(&host), offline),
+            replies: Replies::new(
+                outgoing.without(journal.redactor.own().clone()),
+                Arc::clone(&host),
+                offline,
+            ),
             about: About {
                 base_url: client
                     .options()

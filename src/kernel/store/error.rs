@@ -52,19 +52,3 @@ pub enum StoreError {
     #[error("cannot write to `{}`: {}", super::FOLDER, unnumbered(.0))]
     Unwritable(#[source] io::Error),
 }
-
-/// Why a text file that a person named cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum TextError {
-    /// The file cannot be read, or is not text.
-    #[error("{}", unnumbered(.0))]
-    Unreadable(#[from] io::Error),
-    /// The file is too large.
-    #[error("it has {size_bytes} bytes, more than {max_bytes}")]
-    TooLarge {
-        /// How many bytes it has.
-        size_bytes: u64,
-        /// The most bytes that are read.
-        max_bytes: u64,
-    },
-}

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::group::Group;
+use super::group::{Group, Mark};
 use super::limits::{MAX_IMAGE_BASE64, cut, text_limit};
 use super::worker::Answer;
 use crate::cell::magics::own_tools::{CommandLine, places};
@@ -102,6 +102,7 @@ pub async fn run(
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
+    let mark = Mark::set(&mut command);
     let program = command
         .as_std()
         .get_program()
@@ -111,7 +112,7 @@ pub async fn run(
         Ok(child) => child,
         Err(error) => return Answer::failed(not_started(&program, &error)),
     };
-    let _group = Group::of(&child);
+    let _group = Group::of(&child, mark);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
         return Answer::failed(format!("`{program}` has no pipes"));

@@ -39,6 +39,14 @@ pub fn scrubbed(environment: &Environment) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Returns whether a variable holds what the kernel asks the API with.
+#[must_use]
+pub fn holds_credentials(name: &str, value: &str) -> bool {
+    let is_ours = OURS.iter().any(|start| name.starts_with(start));
+    is_ours && (is_secret_name(name) || name == "ANTHROPIC_CUSTOM_HEADERS")
+        || value.contains(KEY_PREFIX)
+}
+
 fn is_secret_name(name: &str) -> bool {
     ["KEY", "TOKEN", "SECRET"]
         .iter()

@@ -3,6 +3,7 @@
 //! One task, one `select!`: the API's stream, file fetches, the pacing of output, and the requests
 //! that may stop it. Every branch is cancel-safe.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, OptionFuture};
@@ -23,6 +24,7 @@ use crate::jupyter::request::text;
 use crate::jupyter::wire::Message;
 use crate::kernel::context::{CellContext, Services};
 use crate::kernel::interrupts::{Leave, Signal, Wake};
+use crate::kernel::journal::redact::REDACTED;
 use crate::kernel::save;
 use crate::kernel::server::replies::Urgent;
 use crate::kernel::tools::Tools;
@@ -30,6 +32,7 @@ use crate::kernel::tools::ask::{Asking, Decision, declined};
 use crate::render::renderer::Renderer;
 
 use super::fetch::Fetches;
+use super::veil::Veil;
 
 /// The work in flight for one turn.
 struct InFlight {
@@ -37,6 +40,7 @@ struct InFlight {
     stream: Option<EventStream>,
     wait: Option<BoxFuture<'static, ()>>,
     fetches: Fetches,
+    veil: Veil,
     tools: FuturesUnordered<BoxFuture<'static, (String, ToolResult)>>,
     saves: FuturesOrdered<BoxFuture<'static, Input>>,
     /// When the command that runs now was started.
@@ -47,12 +51,13 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn new(services: &Services, turn: u32) -> Self {
+    fn new(services: &Services, turn: u32, veil: Veil) -> Self {
         Self {
             opening: None,
             stream: None,
             wait: None,
             fetches: Fetches::new(services, turn),
+            veil,
             tools: FuturesUnordered::new(),
             saves: FuturesOrdered::new(),
             running_since: None,
@@ -157,7 +162,11 @@ pub(super) async fn drive(
     mut renderer: Option<&mut Renderer>,
     context: &mut CellContext<'_>,
 ) -> (TurnEnd, Option<Leave>) {
-    let mut work = InFlight::new(context.services, turn.number());
+    let mut work = InFlight::new(
+        context.services,
+        turn.number(),
+        Veil::new(context.journal.secrets().clone()),
+    );
     let mut leave = None;
     let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
     loop {
@@ -282,8 +291,10 @@ async fn show(
         return;
     };
     work.fetches.note(&update);
-    context.journal.shows(&update, turn.container(), now);
-    context.output.show(renderer.apply(update, now)).await;
+    for update in work.veil.cover(update) {
+        context.journal.shows(&update, turn.container(), now);
+        context.output.show(renderer.apply(update, now)).await;
+    }
 }
 
 /// Begins the work of an action, which then runs while everything else goes on.
@@ -305,7 +316,7 @@ fn begin(
         }),
         Action::Save(file) => work
             .saves
-            .push_back(save_file(services, file, turn.number())),
+            .push_back(save_file(context, file, turn.number())),
         Action::RunTool(call) if !services.tools.asks(&call.name) => {
             work.run(&services.tools, call);
         }
@@ -323,8 +334,14 @@ fn begin(
 }
 
 /// Saves a file of a structured result.
-fn save_file(services: &Services, file: NewFile, turn: u32) -> BoxFuture<'static, Input> {
+fn save_file(context: &CellContext<'_>, mut file: NewFile, turn: u32) -> BoxFuture<'static, Input> {
+    let services = &*context.services;
     let (store, now) = (services.store.clone(), services.host.now());
+    if let Ok(text) = std::str::from_utf8(&file.bytes)
+        && let Cow::Owned(covered) = context.journal.secrets().cover(text, REDACTED)
+    {
+        file.bytes = covered.into();
+    }
     let origin = Origin {
         turn,
         ..Origin::default()

@@ -42,6 +42,7 @@ pub struct Ended {
 /// When the turn was not begun: the budget does not pay for it, or the person stopped the cell.
 pub async fn run(ask: Ask, line: &str, context: &mut CellContext<'_>) -> Result<Ended, Stopped> {
     let (composed, facts, terms) = admit(&ask, context).await?;
+    context.look_up(ask.prompt.len()).await?;
     let has_files = !composed.files.is_empty();
     if ask.kind == Kind::Cell {
         save::begin_turn(context, &ask, &composed.sent);
@@ -74,6 +75,7 @@ async fn admit(
 ) -> Result<(Composed, Facts, Terms), Stopped> {
     let mut facts = context.state.facts();
     let mut composed = compose(&context.state.conversations, ask, &facts, &[]);
+    context.look_up(ask.prompt.len()).await?;
     if ask.kind == Kind::Cell {
         let told = reupload::missing(&composed.files, context).await?;
         context.output.show(notes(told.iter())).await;

@@ -58,6 +58,21 @@ async fn names_are_reduced_to_a_safe_last_component() {
     assert_eq!(upload(&backend, file(&"x".repeat(256))).await.status, 400);
     let unnamed = upload(&backend, file("")).await.json();
     assert_eq!(unnamed["filename"], "unnamed.csv");
+    for (mime, expected) in [
+        ("text/plain", "unnamed.txt"),
+        ("image/jpeg", "unnamed.jpg"),
+        ("application/octet-stream", "unnamed.bin"),
+        ("application/x-nothing", "unnamed"),
+    ] {
+        let part = Part::bytes(b"a,b".to_vec())
+            .file_name("")
+            .mime_str(mime)
+            .unwrap();
+        let form = Form::new().part("file", part);
+        let request = backend.request("POST", "/v1/files").multipart(form);
+        let stored = backend.send(request).await.json();
+        assert_eq!(stored["filename"], expected, "{mime}");
+    }
 }
 
 #[tokio::test]

@@ -268,13 +268,14 @@ async fn a_machine_says_what_it_lacks() {
             "no access to other files",
             "no access to other processes",
             "limited memory, processes and time",
-            "no new privileges"
+            "no new privileges",
+            "no key rings, no sockets but those of the network",
         ]
     );
     assert_eq!(all.warning(), None);
     let mut place = Place::without(
         Limits::default(),
-        &[Mechanism::Namespaces, Mechanism::Landlock],
+        &[Mechanism::Namespaces, Mechanism::Landlock, Mechanism::Calls],
     );
     place.bash("true").await;
     let mut found = place.container.protections().unwrap().clone();
@@ -283,7 +284,7 @@ async fn a_machine_says_what_it_lacks() {
     assert_eq!(
         found.warning().unwrap(),
         "This machine does not confine commands fully: no network, no access to other files, no \
-         access to other processes."
+         access to other processes, no key rings, no sockets but those of the network."
     );
     let why = found.entries[1].why_not.as_deref();
     assert_eq!(

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod eaters;
 pub(crate) mod frontend;
 pub(crate) mod host;
 pub(crate) mod readme;

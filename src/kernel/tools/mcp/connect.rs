@@ -22,7 +22,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use super::error::ServerError;
 use super::{Address, said};
 use crate::host::unnumbered;
-use crate::kernel::tools::group::Group;
+use crate::kernel::tools::group::{Group, Mark};
 
 /// The longest message of a server: a result with images fits.
 const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
@@ -88,9 +88,9 @@ pub(super) fn start(address: &Address) -> Result<Option<Started>, ServerError> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(ServerError::NoCommand);
     };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env_clear()
+    let mut command = Command::new(program);
+    let mark = Mark::set(command.args(arguments).env_clear());
+    let mut child = command
         .envs(environment.iter().cloned())
         .current_dir(directory)
         .stdin(Stdio::piped())
@@ -103,7 +103,7 @@ pub(super) fn start(address: &Address) -> Result<Option<Started>, ServerError> {
             program: program.clone(),
             source,
         })?;
-    let group = Group::of(&child);
+    let group = Group::of(&child, mark);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let running = Running {
         _group: group,

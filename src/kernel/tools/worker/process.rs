@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 use crate::host::unnumbered;
-use crate::kernel::tools::group::Group;
+use crate::kernel::tools::group::{Group, Mark};
 
 /// The worker's program, in the order in which its parts need each other.
 const PROGRAM: &str = concat!(
@@ -96,11 +96,12 @@ impl Process {
             // An interrupt of the terminal is for the kernel, which passes on what it means.
             .process_group(0)
             .kill_on_drop(true);
+        let mark = Mark::set(&mut command);
         let mut child = command.spawn().map_err(|source| NotStarted::Interpreter {
             interpreter: program.interpreter.clone(),
             source,
         })?;
-        let group = Group::of(&child);
+        let group = Group::of(&child, mark);
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(NotStarted::Ended);

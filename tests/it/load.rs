@@ -1,0 +1,3 @@
+//! What large and hostile input costs.
+
+mod linear;
