@@ -68,6 +68,31 @@ impl Delta {
 const MAX_PIECE_BYTES: usize = 16 * 1024;
 
 impl StreamEvent {
+    /// Returns the name of an event as its data repeats it.
+    #[must_use]
+    pub fn name_in(data: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(rename = "type")]
+            kind: String,
+        }
+        let Named { kind } = serde_json::from_str(&replaced(data)).ok()?;
+        Some(kind)
+    }
+
+    /// Returns whether the event says why the answer stops.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        let reason = match self {
+            Self::MessageDelta { raw } => {
+                raw.get("delta").and_then(|delta| delta.get("stop_reason"))
+            }
+            Self::MessageStart { message } => message.get("stop_reason"),
+            _ => None,
+        };
+        reason.is_some_and(Value::is_string)
+    }
+
     /// Returns the same as several events, if a text in it is longer than one is to be.
     #[must_use]
     pub fn in_pieces(self) -> Vec<Self> {
@@ -93,31 +118,6 @@ impl StreamEvent {
             rest = more;
         }
         pieces
-    }
-
-    /// Returns the name of an event as its data repeats it.
-    #[must_use]
-    pub fn name_in(data: &str) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Named {
-            #[serde(rename = "type")]
-            kind: String,
-        }
-        let Named { kind } = serde_json::from_str(&replaced(data)).ok()?;
-        Some(kind)
-    }
-
-    /// Returns whether the event says why the answer stops.
-    #[must_use]
-    pub fn stops(&self) -> bool {
-        let reason = match self {
-            Self::MessageDelta { raw } => {
-                raw.get("delta").and_then(|delta| delta.get("stop_reason"))
-            }
-            Self::MessageStart { message } => message.get("stop_reason"),
-            _ => None,
-        };
-        reason.is_some_and(Value::is_string)
     }
 
     /// Reads one server-sent event.

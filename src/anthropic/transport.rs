@@ -211,7 +211,10 @@ impl Transport {
 
     /// Returns an error without the credentials that may stand in its texts.
     pub(super) fn hidden(&self, error: ApiError) -> ApiError {
-        error.without(&self.secrets())
+        match self.find_credentials() {
+            Ok(credentials) => error.without(&credentials.secrets()),
+            Err(_) => error,
+        }
     }
 
     /// Gets a new token. Waits for a renewal that is under way and takes its result.

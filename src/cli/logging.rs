@@ -1,6 +1,6 @@
 //! Where the log goes: into a file in the state directory. It goes to the terminal of the person
-//! who started Jupyter only if that was asked for. No line holds a key, whoever wrote it: at the
-//! level `trace`, the code of others logs what it sends.
+//! who started Jupyter only if that was asked for. No line holds a key, whatever wrote it: at level
+//! `trace`, other crates log what they send.
 #![expect(
     clippy::disallowed_methods,
     reason = "edge: opens the log and puts an old one aside"

@@ -70,7 +70,7 @@ pub(super) struct Job {
     pub(super) processes: u32,
     /// The largest file that may be written.
     pub(super) file_bytes: u64,
-    /// All files together.
+    /// Space that all files together may take.
     pub(super) disk_bytes: u64,
     /// Processor time of one process. It ends what the wall-clock limit should have ended.
     pub(super) cpu_seconds: u64,

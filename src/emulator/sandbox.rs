@@ -79,7 +79,7 @@ pub struct Limits {
     /// The largest file that is collected, in bytes. A file of twice this size cannot be written at
     /// all.
     pub file_bytes: u64,
-    /// Space that all files of a container take, in bytes.
+    /// How much space all files of a container may take, in bytes.
     pub disk_bytes: u64,
     /// The most files that are collected from `$OUTPUT_DIR`.
     pub files: usize,

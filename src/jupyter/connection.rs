@@ -80,6 +80,28 @@ impl Outgoing {
         &self.session
     }
 
+    /// Returns the frames of a message, without the secrets that its content may hold.
+    fn encode<C: Serialize, M: Serialize>(&self, draft: &Draft<'_, C, M>) -> Vec<Bytes> {
+        let frames = wire::encode(draft, self.session.signer());
+        let has_secret = |content: &Bytes| self.secrets.are_in(content);
+        // Content is the last frame, since nothing here has buffers.
+        if self.secrets.is_empty() || !frames.last().is_some_and(has_secret) {
+            return frames;
+        }
+        // A text is covered before it is escaped: what is left is JSON.
+        let mut content = serde_json::to_value(draft.content).unwrap_or_default();
+        self.secrets.cover_value(&mut content, COVERED);
+        let covered = Draft {
+            identities: draft.identities,
+            header: draft.header,
+            parent: draft.parent,
+            metadata: draft.metadata,
+            content: &content,
+            buffers: draft.buffers,
+        };
+        wire::encode(&covered, self.session.signer())
+    }
+
     /// Answers `request` on the channel it came by; with [`Channel::Stdin`] asks its sender. Returns
     /// the header that was sent.
     pub async fn reply(
@@ -119,30 +141,6 @@ impl Outgoing {
             buffers: &[],
         });
         send(&self.queues.iopub, Parcel::Frames(Route::Iopub, frames)).await;
-    }
-
-    /// Encodes a message. If its content holds a secret, the secret is covered.
-    fn encode<C: Serialize + ?Sized, M: Serialize + ?Sized>(
-        &self,
-        draft: &Draft<'_, C, M>,
-    ) -> Vec<Bytes> {
-        let signer = self.session.signer();
-        let frames = wire::encode(draft, signer);
-        if !frames.iter().any(|frame| self.secrets.are_in(frame)) {
-            return frames;
-        }
-        // A value that serialised once does so again.
-        let mut content = serde_json::to_value(draft.content).unwrap_or_default();
-        self.secrets.cover_value(&mut content, COVERED);
-        let draft = Draft {
-            identities: draft.identities,
-            header: draft.header,
-            parent: draft.parent,
-            metadata: draft.metadata,
-            content: &content,
-            buffers: draft.buffers,
-        };
-        wire::encode(&draft, signer)
     }
 
     /// Publishes one output of a cell.

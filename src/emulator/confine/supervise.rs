@@ -50,8 +50,8 @@ pub(super) fn inner_process(job: &Path) -> std::io::Result<u8> {
 }
 
 /// Runs the command to its end. If `alone`, this is process 1 of its namespace, so everything else
-/// ends when it returns. If not, the processes that are left are searched for and ended here.
-/// `base` is the container's directory as it is seen here.
+/// ends when it returns. If not, the processes that are left are searched for and ended here. `base`
+/// is the container's directory as it is seen here.
 pub(super) fn run(
     mut command: Command,
     job: &Job,

@@ -101,7 +101,7 @@ pub struct Listing {
 #[derive(Debug, Clone)]
 pub struct Server {
     requests: mpsc::Sender<Request>,
-    _desk: Arc<JoinSet<()>>,
+    _task: Arc<JoinSet<()>>,
 }
 
 impl Server {
@@ -113,7 +113,7 @@ impl Server {
         tasks.spawn(server_task::serve(address, host, receiver));
         Self {
             requests,
-            _desk: Arc::new(tasks),
+            _task: Arc::new(tasks),
         }
     }
 

@@ -146,7 +146,7 @@ pub struct Worker {
     requests: mpsc::Sender<Request>,
     numbers: Arc<std::sync::atomic::AtomicU64>,
     interpreter: PathBuf,
-    _desk: Arc<JoinSet<()>>,
+    _task: Arc<JoinSet<()>>,
 }
 
 impl Worker {
@@ -161,7 +161,7 @@ impl Worker {
             requests,
             numbers: Arc::default(),
             interpreter,
-            _desk: Arc::new(tasks),
+            _task: Arc::new(tasks),
         }
     }
 
