@@ -88,14 +88,10 @@ pub fn without_keys<'a>(text: &'a str, replacement: &str) -> Cow<'a, str> {
 /// word begins there.
 #[must_use]
 pub fn without_keys_from<'a>(text: &'a str, from: usize, replacement: &str) -> Cow<'a, str> {
-    if !looks_like_key(text) {
+    let keys = keys_from(text, from);
+    if keys.is_empty() {
         return Cow::Borrowed(text);
     }
-    let mut keys = private_keys(text, from);
-    for (prefix, length) in SHAPES {
-        push_keys(text, from, (*prefix, *length), &mut keys);
-    }
-    keys.sort_unstable();
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
     for (start, end) in keys {
         if let Some(before) = text.get(done..start) {
@@ -106,6 +102,20 @@ pub fn without_keys_from<'a>(text: &'a str, from: usize, replacement: &str) -> C
     }
     out.push_str(text.get(done..).unwrap_or_default());
     Cow::Owned(out)
+}
+
+/// Returns where keys stand that begin at or behind `from`, in order.
+#[must_use]
+pub fn keys_from(text: &str, from: usize) -> Vec<(usize, usize)> {
+    if !looks_like_key(text) {
+        return Vec::new();
+    }
+    let mut keys = private_keys(text, from);
+    for (prefix, length) in SHAPES {
+        push_keys(text, from, (*prefix, *length), &mut keys);
+    }
+    keys.sort_unstable();
+    keys
 }
 
 /// Adds where keys of one shape stand.

@@ -92,24 +92,33 @@ impl KnownSecrets {
     /// Returns `text` with `instead` in the place of each, as far as it goes.
     #[must_use]
     pub fn cover<'a>(&self, text: &'a str, instead: &str) -> Cow<'a, str> {
-        let heads = self.0.heads.iter();
-        let mut starts: Vec<usize> = heads
-            .flat_map(|head| head.find_iter(text.as_bytes()))
-            .collect();
-        if starts.is_empty() {
+        let places = self.places(text);
+        if places.is_empty() {
             return Cow::Borrowed(text);
         }
-        starts.sort_unstable();
         let (mut out, mut done) = (String::with_capacity(text.len()), 0);
-        for start in starts {
+        for (start, end) in places {
             if let Some(before) = text.get(done..start) {
                 out.push_str(before);
                 out.push_str(instead);
-                done = start + self.length_at(text, start);
+                done = end;
             }
         }
         out.push_str(text.get(done..).unwrap_or_default());
         Cow::Owned(out)
+    }
+
+    /// Returns where they stand in `text`, in order.
+    #[must_use]
+    pub fn places(&self, text: &str) -> Vec<(usize, usize)> {
+        let heads = self.0.heads.iter();
+        let mut starts: Vec<usize> = heads
+            .flat_map(|head| head.find_iter(text.as_bytes()))
+            .collect();
+        starts.sort_unstable();
+        let places = starts.into_iter();
+        let places = places.map(|start| (start, start + self.length_at(text, start)));
+        places.collect()
     }
 
     /// How far the text at `start` is a secret, in whatever spelling it goes farthest.

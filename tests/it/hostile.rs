@@ -115,7 +115,9 @@ pub(crate) fn check_markdown(markdown: &str) -> Vec<String> {
                     let web = ["https://", "http://", "mailto:"]
                         .iter()
                         .any(|scheme| target.starts_with(scheme));
-                    let relative = !target.contains(':') && !target.starts_with('/');
+                    // A scheme ends before any of these.
+                    let head = target.split(['/', '?', '#']).next().unwrap();
+                    let relative = !head.contains(':') && !target.starts_with('/');
                     assert!(web || relative, "{dest_url:?} in {markdown:?}");
                     targets.push(dest_url.into_string());
                 }

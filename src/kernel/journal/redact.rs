@@ -71,6 +71,25 @@ impl Redactor {
         }
     }
 
+    /// Returns `at`, or where the secret begins that a cut there would take apart: one may end with
+    /// what may be the beginning of another.
+    fn uncut(&self, text: &str, from: usize, mut at: usize) -> usize {
+        if at >= text.len() {
+            return at;
+        }
+        let mut places = match self.only_own {
+            true => Vec::new(),
+            false => secret::keys_from(text, from),
+        };
+        let fresh = text.get(from..).unwrap_or_default();
+        let own = self.own.places(fresh).into_iter();
+        places.extend(own.map(|(start, end)| (from + start, from + end)));
+        while let Some((start, _)) = places.iter().find(|(s, e)| *s < at && at < *e) {
+            at = *start;
+        }
+        at
+    }
+
     /// Redacts what stands behind `context`, in which no key begins.
     fn redact_behind(&self, context: &str, fresh: &str) -> String {
         let covered = self.own.cover(fresh, REDACTED);
@@ -141,6 +160,7 @@ impl Stream {
         self.text.push_str(piece);
         let open = self.redactor.open(&self.text, self.given);
         let held_from = open.map_or(self.text.len(), |open| open.start);
+        let held_from = self.redactor.uncut(&self.text, self.given, held_from);
         let mut out = self.give(held_from);
         let held = self.text.len() - self.given;
         if let Some(open) = open.filter(|open| open.is_key && held > MOST_HELD) {
@@ -204,6 +224,7 @@ mod tests {
             format!("{}{}", KEY, "a".repeat(3000)),
             "risk-ant-eater1 and sk-ant and sk-a and -----BEGIN CERTIFICATE-----\nabc".to_owned(),
             format!("{} sk-ant-", "sk-ant-".repeat(100)),
+            "x ghp_aaaaaaaaaaaaaaaaaa-----BEGIN of it".to_owned(),
         ] {
             let whole = redactor.redact(&text).into_owned();
             assert!(

@@ -63,6 +63,7 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 /// Feeds a target until the time is up.
+#[expect(clippy::print_stdout, reason = "what `make fuzz` is asked for")]
 pub(super) fn run(target: &Target) {
     let (limit, seed) = match setting("SECONDS") {
         Some(seconds) => (

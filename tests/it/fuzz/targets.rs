@@ -426,15 +426,13 @@ fn cells(bytes: &[u8]) -> u64 {
     };
     let mut outcomes = Vec::new();
     for call in &calls {
-        match magics::apply(call, &context) {
-            Ok(effects) => {
-                outcomes.push((call.name.clone(), effects.iter().map(variant).collect()))
-            }
-            Err(error) => outcomes.push((
+        outcomes.push(match magics::apply(call, &context) {
+            Ok(effects) => (call.name.clone(), effects.iter().map(variant).collect()),
+            Err(error) => (
                 String::new(),
                 vec![error.message.chars().take(12).collect::<String>()],
-            )),
-        }
+            ),
+        });
     }
     outcomes.truncate(4);
     answer((outcomes, prompt.is_empty()))
@@ -473,21 +471,9 @@ fn keys(bytes: &[u8]) -> u64 {
 /// All the others: which one, the first byte says.
 fn readers(bytes: &[u8]) -> u64 {
     let (first, text) = bytes.split_first().unwrap_or((&0, &[]));
-    let all: Vec<_> = [eaters::CELLS, eaters::ANSWERS, eaters::FILES].concat_names();
-    let (name, eat) = all[usize::from(*first) % all.len()];
-    eat(&String::from_utf8_lossy(text));
-    answer((name, rough(text.len())))
-}
-
-/// Names and functions of several lists.
-trait Names {
-    fn concat_names(&self) -> Vec<(&'static str, fn(&str))>;
-}
-
-impl<const N: usize> Names for [&'static [eaters::Eater]; N] {
-    fn concat_names(&self) -> Vec<(&'static str, fn(&str))> {
-        self.iter()
-            .flat_map(|list| list.iter().map(|eater| (eater.name, eater.eat)))
-            .collect()
-    }
+    let all = [eaters::CELLS, eaters::ANSWERS, eaters::FILES];
+    let all: Vec<&eaters::Eater> = all.into_iter().flatten().collect();
+    let eater = all[usize::from(*first) % all.len()];
+    (eater.eat)(&String::from_utf8_lossy(text));
+    answer((eater.name, rough(text.len())))
 }
