@@ -7,6 +7,7 @@
 //!
 //! It is not the conversation (`chat::record` is what that is made of), and holds no key.
 
+mod checksum;
 pub mod entry;
 pub mod folder;
 pub mod open;
@@ -457,7 +458,9 @@ impl Journal {
             self.waiting = String::new();
             return;
         }
-        self.waiting.push_str(&self.options.redactor.redact(lines));
+        // The checksum is of what is written: after what may not be on disk is gone.
+        let redacted = self.options.redactor.redact(lines);
+        self.waiting.push_str(&checksum::sealed(&redacted));
     }
 
     fn hand_over(&mut self) {
