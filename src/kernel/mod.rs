@@ -20,3 +20,4 @@ pub mod status;
 pub mod store;
 pub mod tools;
 pub mod turn;
+mod whole;

@@ -1,6 +1,7 @@
 //! What a cell's turn leaves: shows its errors and results, records the turn, tells the journal.
 
 use crate::anthropic::error::ApiError;
+use crate::chat::input::Attachment;
 use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::kernel::context::CellContext;
 use crate::kernel::error::CellError;
@@ -34,6 +35,9 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
     let mut error = CellError::from_end(&ended.end, context.services.host.now());
     if let (TurnEnd::Failed { error: cause, .. }, Some(shown)) = (&ended.end, &mut error) {
         advise(cause, ended.has_files, shown, context);
+        if matches!(cause, ApiError::Status { status: 400, .. }) && !cause.is_beyond_repair() {
+            suspect_attachments(&ended.ask.attachments, shown);
+        }
     }
     let kept = match ended.end {
         TurnEnd::Finished(turn) => Some(turn),
@@ -86,6 +90,22 @@ fn record(kept: Option<&FinishedTurn>, container: Option<&str>, context: &mut Ce
         context.state.record(record);
         context.state.record_settings();
     }
+}
+
+/// Says how to do without the files that Claude was to see for the first time: they wait for the next
+/// prompt, which the API would refuse too if one of them is the reason.
+fn suspect_attachments(attachments: &[Attachment], shown: &mut CellError) {
+    let seen = attachments.iter();
+    let seen = seen.filter(|file| file.delivery.visible_as.is_some());
+    let names: Vec<String> = seen.map(|file| format!("`%rm {}`", file.name)).collect();
+    if names.is_empty() {
+        return;
+    }
+    let hint = shown.hint.take().unwrap_or_default();
+    shown.hint = Some(format!(
+        "{hint} If an attached file is the reason, take it off the next prompts with {}, or give it to the sandbox alone: `%attach PATH --sandbox`.",
+        names.join(" or ")
+    ));
 }
 
 /// Adds to an error what the cause of a failed call may be.
