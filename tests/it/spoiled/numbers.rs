@@ -1,7 +1,5 @@
 //! Numbers stay as they were written, to the last digit, wherever one passes (W8).
 
-use serde_json::Value;
-
 use super::{at_once, fine};
 use crate::support::rig::{Asks, Ran, Rig, asked};
 
