@@ -8,6 +8,7 @@ pub mod history_entry;
 pub mod inputs;
 pub mod interrupts;
 pub mod journal;
+pub mod known_models;
 mod lines;
 pub mod magics;
 pub mod notebook;

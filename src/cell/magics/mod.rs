@@ -10,6 +10,7 @@ mod cost;
 mod dry;
 mod effort;
 mod exec;
+mod fast;
 pub mod files;
 mod go_on;
 mod help;

@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::{
-    beta, budget, compact, cost, dry, effort, exec, files, go_on, help, history, json, languages,
-    lsmagic, max_tokens, mcp, model, models, own_tools, packages, reset, resume, skills, stale,
-    status, system, thinking, threads, tools, variables, version, web,
+    beta, budget, compact, cost, dry, effort, exec, fast, files, go_on, help, history, json,
+    languages, lsmagic, max_tokens, mcp, model, models, own_tools, packages, reset, resume, skills,
+    stale, status, system, thinking, threads, tools, variables, version, web,
 };
 use crate::cell::call::{MagicCall, MagicError, SHELL, Scope};
 use crate::cell::effect::Effect;
@@ -28,6 +28,7 @@ pub const MAGICS: &[&Magic] = &[
     &skills::SKILLS,
     &model::MODEL,
     &models::MODELS,
+    &fast::FAST,
     &max_tokens::MAX_TOKENS,
     &system::SYSTEM,
     &beta::BETA,

@@ -19,6 +19,7 @@ use crate::kernel::context::Services;
 use crate::kernel::desk::{Desk, Urgent};
 use crate::kernel::interrupts::{Interrupts, Leave, Signal, Wake};
 use crate::kernel::journal::{self, Journal};
+use crate::kernel::known_models::Asking;
 use crate::kernel::magics::files;
 use crate::kernel::notebook::Notebook;
 use crate::kernel::state::State;
@@ -95,6 +96,11 @@ impl Kernel {
             stdin,
             outgoing,
         } = connection;
+        let mut state = State::new(settings, prices);
+        let base_url = client.options().base_url.as_deref();
+        let state_dir = journal.state_dir.as_deref().filter(|_| !offline);
+        (state.asking, state.models) =
+            Asking::begin(state_dir, base_url.unwrap_or(DEFAULT_BASE_URL));
         Self {
             desk: Desk::new(outgoing, Arc::clone(&host), offline),
             about: About {
@@ -119,7 +125,7 @@ impl Kernel {
                 stdin,
                 signals,
             },
-            state: State::new(settings, prices),
+            state,
             notebook,
             complaint,
         }

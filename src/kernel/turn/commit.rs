@@ -6,7 +6,7 @@ use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::kernel::context::CellContext;
 use crate::kernel::error::CellError;
 use crate::kernel::interrupts::{Leave, unless_stopped};
-use crate::kernel::lines::warnings;
+use crate::kernel::lines::{notes, warnings};
 use crate::kernel::magics::{compact, exec, replay};
 use crate::kernel::{results, save};
 
@@ -64,6 +64,10 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
         let verdict = replay::verdict(replay, &blocks);
         context.output.show(warnings(verdict.iter())).await;
     }
+    if error.is_none() {
+        let retires = retirement(&ended.ask.settings.model, context);
+        context.output.show(notes(retires.iter())).await;
+    }
     record(kept.as_deref(), ended.container.as_deref(), context);
     save::end_turn(context, error.is_none());
     if error.is_none() {
@@ -108,6 +112,22 @@ fn suspect_attachments(attachments: &[Attachment], shown: &mut CellError) {
     ));
 }
 
+/// Says once that a model retires.
+fn retirement(model: &str, context: &mut CellContext<'_>) -> Option<String> {
+    let today = today(context);
+    let state = &mut *context.state;
+    let retirement = state.models.abilities(model).retirement?;
+    if state.told_retirements.iter().any(|told| told == model) {
+        return None;
+    }
+    state.told_retirements.push(model.to_owned());
+    Some(retirement.sentence(model, &today))
+}
+
+fn today(context: &CellContext<'_>) -> String {
+    context.services.host.now().format("%Y-%m-%d").to_string()
+}
+
 /// Adds to an error what the cause of a failed call may be.
 fn advise(cause: &ApiError, has_files: bool, shown: &mut CellError, context: &mut CellContext<'_>) {
     compact::advise(context, cause, shown);
@@ -116,6 +136,18 @@ fn advise(cause: &ApiError, has_files: bool, shown: &mut CellError, context: &mu
         context.state.inputs.asked_at = None;
         if *status == 404 && has_files {
             shown.hint = Some(FILE_GONE.to_owned());
+        }
+        let model = &context.settings.model;
+        let retirement = context.state.models.abilities(model).retirement;
+        let today = today(context);
+        if let (400 | 404 | 410, Some(retirement)) = (*status, retirement)
+            && retirement.is_past(&today)
+        {
+            shown.hint = Some(retirement.sentence(model, &today));
+        }
+        if context.settings.fast && matches!(*status, 400 | 403 | 429) {
+            let hint = shown.hint.take().unwrap_or_default();
+            shown.hint = Some(format!("{hint} `%fast off` asks at the usual speed."));
         }
     }
 }
