@@ -46,6 +46,9 @@ pub struct CellRequest<'a> {
 /// Runs a cell and writes down what it leaves.
 pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) -> CellEnd {
     let execute = request.execute;
+    if let Some(models) = context.state.asking.answered(context.services.host.now()) {
+        context.state.models = models;
+    }
     let cell = parse::parse(&execute.code);
     journal::begin(execute, resumes(&cell), context).await;
     let located = address::locate(request.message, request.notebook.take(), context).await;
@@ -155,6 +158,8 @@ async fn turn_cell(
         context.state.record(record);
     }
     let line = ask.prompt.clone();
+    let now = context.services.host.now();
+    context.state.asking.refresh(&context.services.client, now);
     let ended = run_turn(ask, &line, context).await?;
     let Committed {
         error,
