@@ -1,5 +1,6 @@
 //! Updates in, outputs out: hostile content, growing text, whole transcripts.
 
+mod files;
 mod growth;
 mod hygiene;
 mod late_files;
