@@ -4,4 +4,6 @@ mod files;
 mod growth;
 mod hygiene;
 mod late_files;
+mod marks;
 mod transcripts;
+mod whole;
