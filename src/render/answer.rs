@@ -60,7 +60,10 @@ impl Answer {
             DisplayMode::Live => self.sealed.extend(self.segments.push(text)),
             DisplayMode::Terminal | DisplayMode::Batch => self.unwritten.push_str(text),
         }
-        if !self.begun || self.sealed.len() >= MAX_SEALED {
+        // Blank text alone opens no display. To ask the whole text each time would be quadratic.
+        let begins =
+            !self.begun && (screen.client() != DisplayMode::Live || !text.trim().is_empty());
+        if begins || self.sealed.len() >= MAX_SEALED {
             self.show(screen);
         } else {
             self.tick(now, screen);

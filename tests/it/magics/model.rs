@@ -234,6 +234,7 @@ fn a_new_model_changes_what_it_does_not_take_and_says_so() {
     let after = warned(
         "%model claude-opus-4-5\n%thinking --interleaved\n%model opus",
         &[
+            "`claude-opus-4-5` retires on 2027-01-22: `%model claude-opus-5-5` chooses its successor",
             "`claude-opus-5-5` thinks between steps by itself: the interleaved header is no longer sent",
         ],
     );
