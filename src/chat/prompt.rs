@@ -30,7 +30,7 @@ of the step.
 lower, tables for tabular results, LaTeX between dollar signs for mathematics, no raw HTML.
 - If a step fails, say so plainly, then mend it.";
 
-/// What Claude is told while the tool of its sandbox rests. The tool itself stays in the request,
+/// What Claude is told while its sandbox is disabled. The tool itself stays in the request,
 /// because changed `tools` cost the cache and the thinking.
 pub const NO_CODE: &str = "Do not run code or commands in the sandbox, also not small ones; if the task cannot be \
 done without it, say so instead.";

@@ -31,11 +31,12 @@ pub fn same(one: &[Value], other: &[Value]) -> bool {
     one.len() == other.len() && one.iter().all(|tool| other.contains(tool))
 }
 
-/// Returns the tools to have in force if `wanted` follow `in_force`. The second value says that the
-/// sandbox's tool rests: it is not wanted, but stays in force, and Claude is told not to use it.
+/// Returns the tools that are active if `wanted` come after `active_tools`. The second value says
+/// whether the sandbox is disabled: its tool is not wanted, but stays active, and Claude is told not
+/// to use it.
 #[must_use]
-pub fn resting(in_force: &[Value], wanted: &[Value]) -> (Vec<Value>, bool) {
-    let sandbox = in_force.iter().find(|tool| is_code_execution(tool));
+pub fn next_tools(active_tools: &[Value], wanted: &[Value]) -> (Vec<Value>, bool) {
+    let sandbox = active_tools.iter().find(|tool| is_code_execution(tool));
     let Some(sandbox) = sandbox.filter(|_| !wanted.iter().any(is_code_execution)) else {
         return (wanted.to_vec(), false);
     };
@@ -48,7 +49,9 @@ pub fn resting(in_force: &[Value], wanted: &[Value]) -> (Vec<Value>, bool) {
         tool
     };
     let others = wanted.iter().map(|tool| {
-        let known = in_force.iter().find(|known| plain(known) == plain(tool));
+        let known = active_tools
+            .iter()
+            .find(|known| plain(known) == plain(tool));
         known.unwrap_or(tool).clone()
     });
     let others: Vec<Value> = others.collect();
@@ -80,8 +83,8 @@ pub fn blocks(from: &[Value], to: &[Value]) -> Vec<Value> {
 /// Returns the tools in force when these changes are made to those in force before; `None` if one
 /// refers to a tool that is not there.
 #[must_use]
-pub fn applied(in_force: &[Value], changes: &[Value]) -> Option<Vec<Value>> {
-    let mut tools = in_force.to_vec();
+pub fn applied(active_tools: &[Value], changes: &[Value]) -> Option<Vec<Value>> {
+    let mut tools = active_tools.to_vec();
     for change in changes {
         let tool = change.get("tool")?;
         let definition = tool.get("definition");
@@ -159,12 +162,13 @@ mod tests {
     fn a_sandbox_that_rests_stays_and_who_may_call_a_tool_does_not_matter_meanwhile() {
         let mut called_by_code = tool("a", "1");
         called_by_code["allowed_callers"] = json!(["direct", "code_execution_20260120"]);
-        let in_force = [sandbox(), called_by_code.clone()];
-        let (tools, rests) = resting(&in_force, &[tool("a", "1"), tool("b", "1")]);
-        assert!(rests);
+        let active_tools = [sandbox(), called_by_code.clone()];
+        let (tools, sandbox_disabled) =
+            next_tools(&active_tools, &[tool("a", "1"), tool("b", "1")]);
+        assert!(sandbox_disabled);
         assert_eq!(tools, [sandbox(), called_by_code, tool("b", "1")]);
-        let (tools, rests) = resting(&in_force, &[sandbox()]);
-        assert!(!rests);
+        let (tools, sandbox_disabled) = next_tools(&active_tools, &[sandbox()]);
+        assert!(!sandbox_disabled);
         assert_eq!(tools, [sandbox()]);
     }
 }

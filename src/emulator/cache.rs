@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::canon::{Canon, Mark, mark_of};
+use super::canon::{Canon, Fingerprint, fingerprint_of};
 use super::message::{is_thinking, kind, text};
 use super::request::Request;
 use super::toolset::{self, definition_in, is_deferred};
@@ -29,7 +29,7 @@ enum Lifetime {
 #[derive(Debug, Clone)]
 struct Position {
     /// The digest of everything up to here.
-    mark: Mark,
+    fingerprint: Fingerprint,
     /// Tokens of everything up to here.
     tokens: u64,
     breakpoint: Option<Lifetime>,
@@ -49,17 +49,17 @@ pub(super) struct Prefix {
 #[derive(Debug, Clone)]
 struct Seen {
     model: &'static str,
-    tools: Mark,
-    system: Mark,
+    tools: Fingerprint,
+    system: Fingerprint,
     /// One number for each block of the messages: the tokens up to its end.
-    messages: Vec<Mark>,
+    messages: Vec<Fingerprint>,
 }
 
 /// What is cached, and what was answered before.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    entries: HashMap<Mark, (DateTime<Utc>, Lifetime)>,
-    order: VecDeque<Mark>,
+    entries: HashMap<Fingerprint, (DateTime<Utc>, Lifetime)>,
+    order: VecDeque<Fingerprint>,
     answers: HashMap<String, Seen>,
     answer_order: VecDeque<String>,
 }
@@ -75,7 +75,7 @@ impl Prefix {
         let mut push = |canon: &Canon, block: &Value, tokens: &mut u64| {
             *tokens += scales.weigh(block);
             positions.push(Position {
-                mark: canon.mark(),
+                fingerprint: canon.fingerprint(),
                 tokens: *tokens,
                 breakpoint: marker_of(block).and_then(lifetime),
             });
@@ -122,7 +122,7 @@ impl Prefix {
                 if !is_thinking(block) {
                     seen.word(message.role.word());
                     seen.value(block);
-                    seen_messages.push(seen.mark());
+                    seen_messages.push(seen.fingerprint());
                     last = Some(());
                 }
             }
@@ -130,8 +130,8 @@ impl Prefix {
         let mut prefix = Self {
             seen: Seen {
                 model: request.model.id,
-                tools: mark_of(&json!([shown, begins_with_tools])),
-                system: mark_of(&Value::from(request.system.clone())),
+                tools: fingerprint_of(&json!([shown, begins_with_tools])),
+                system: fingerprint_of(&Value::from(request.system.clone())),
                 messages: seen_messages,
             },
             total: usage::of_request(request),
@@ -212,7 +212,7 @@ impl Cache {
                 let Some(position) = prefix.positions.get(place) else {
                     continue;
                 };
-                if let Some((expires, lifetime)) = self.entries.get_mut(&position.mark)
+                if let Some((expires, lifetime)) = self.entries.get_mut(&position.fingerprint)
                     && *expires > now
                 {
                     *expires = now + lifetime.delta();
@@ -238,16 +238,16 @@ impl Cache {
                 }
                 covered = position.tokens;
             }
-            self.write(position.mark, now, lifetime);
+            self.write(position.fingerprint, now, lifetime);
         }
         charge.input = prefix.total.saturating_sub(covered);
         charge
     }
 
-    fn write(&mut self, mark: Mark, now: DateTime<Utc>, lifetime: Lifetime) {
+    fn write(&mut self, fingerprint: Fingerprint, now: DateTime<Utc>, lifetime: Lifetime) {
         let entry = (now + lifetime.delta(), lifetime);
-        if self.entries.insert(mark, entry).is_none() {
-            self.order.push_back(mark);
+        if self.entries.insert(fingerprint, entry).is_none() {
+            self.order.push_back(fingerprint);
             if self.order.len() > KEPT
                 && let Some(oldest) = self.order.pop_front()
             {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The digest of what a value means.
-pub(super) type Mark = [u8; 32];
+pub(super) type Fingerprint = [u8; 32];
 
 /// Takes values, in their canonical form, into one digest.
 #[derive(Debug, Clone, Default)]
@@ -63,18 +63,18 @@ impl Canon {
 
     /// Returns, as text, the digest of everything so far.
     pub(super) fn digest(&self) -> String {
-        STANDARD.encode(self.mark())
+        STANDARD.encode(self.fingerprint())
     }
 
     /// Returns the digest of everything so far; more can be added.
-    pub(super) fn mark(&self) -> Mark {
+    pub(super) fn fingerprint(&self) -> Fingerprint {
         self.0.clone().finalize().into()
     }
 }
 
 /// Returns the digest of one value.
-pub(super) fn mark_of(value: &Value) -> Mark {
+pub(super) fn fingerprint_of(value: &Value) -> Fingerprint {
     let mut canon = Canon::default();
     canon.value(value);
-    canon.mark()
+    canon.fingerprint()
 }

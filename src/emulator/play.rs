@@ -271,7 +271,7 @@ impl Player {
                     .take_while(|message| message.role == Role::Assistant)
                     .collect();
                 let before = before.into_iter().rev().flat_map(|message| &message.blocks);
-                let tail = sign::tail_mark(before.chain(&self.content));
+                let tail = sign::tail_fingerprint(before.chain(&self.content));
                 self.app
                     .shared
                     .with(move |state| state.turns.pause(tail))

@@ -14,7 +14,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::canon::{Canon, Mark, mark_of};
+use super::canon::{Canon, Fingerprint, fingerprint_of};
 use super::error::ApiError;
 use super::message::{Role, is_thinking, kind, text};
 use super::request::Request;
@@ -29,7 +29,7 @@ pub(super) const BINDING_BETA: &str = "thinking-binding-controls-2026-08-01";
 pub(super) struct Binding {
     canon: Canon,
     /// The deferred tools of `tools`, by name.
-    deferred: HashMap<String, Mark>,
+    deferred: HashMap<String, Fingerprint>,
     /// The signature of the last thinking block.
     previous: Option<String>,
     model: &'static str,
@@ -71,7 +71,7 @@ impl Binding {
         // referred to it.
         let (deferred, tools): (Vec<&Value>, _) =
             request.tools.iter().partition(|tool| is_deferred(tool));
-        let mut tools: Vec<Mark> = tools.into_iter().map(mark_of).collect();
+        let mut tools: Vec<Fingerprint> = tools.into_iter().map(fingerprint_of).collect();
         tools.sort_unstable();
         canon.word("tools");
         for tool in tools {
@@ -80,7 +80,9 @@ impl Binding {
         let deferred = deferred.into_iter();
         Self {
             canon,
-            deferred: deferred.map(|tool| (key_of(tool), mark_of(tool))).collect(),
+            deferred: deferred
+                .map(|tool| (key_of(tool), fingerprint_of(tool)))
+                .collect(),
             previous: None,
             model: request.model.id,
             organization,
@@ -189,22 +191,22 @@ pub(super) fn digest(text: &str) -> String {
 
 /// Returns what a paused response is recognised by: all that the assistant said after the last
 /// message of someone else.
-pub(super) fn tail_of(request: &Request) -> Mark {
+pub(super) fn tail_of(request: &Request) -> Fingerprint {
     let tail = request.messages.iter().rev();
     let tail: Vec<_> = tail
         .skip_while(|message| message.role == Role::System)
         .take_while(|message| message.role == Role::Assistant)
         .collect();
-    tail_mark(tail.into_iter().rev().flat_map(|message| &message.blocks))
+    tail_fingerprint(tail.into_iter().rev().flat_map(|message| &message.blocks))
 }
 
 /// Returns the same for a list of blocks.
-pub(super) fn tail_mark<'a>(blocks: impl Iterator<Item = &'a Value>) -> Mark {
+pub(super) fn tail_fingerprint<'a>(blocks: impl Iterator<Item = &'a Value>) -> Fingerprint {
     let mut canon = Canon::default();
     for block in blocks.filter(|block| !is_thinking(block) && !is_blank(block)) {
         canon.value(block);
     }
-    canon.mark()
+    canon.fingerprint()
 }
 
 /// Whether a block is text without words. A client may have to leave such a block out

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::canon::{Mark, mark_of};
+use super::canon::{Fingerprint, fingerprint_of};
 use super::error::ApiError;
 use super::message::{Message, Role, kind, text};
 
@@ -40,9 +40,9 @@ struct Tool {
     definition: Value,
     bytes: usize,
     standing: Standing,
-    mark: Mark,
+    fingerprint: Fingerprint,
     /// Whether and how the tool is in `tools`.
-    declared: Option<(Mark, Standing)>,
+    declared: Option<(Fingerprint, Standing)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Toolset {
             let key = key_of(definition);
             set.put(key.clone(), definition);
             if let Some(tool) = set.get(&key) {
-                tool.declared = Some((tool.mark, tool.standing));
+                tool.declared = Some((tool.fingerprint, tool.standing));
             }
         }
         for (i, message) in messages.iter().enumerate() {
@@ -130,7 +130,7 @@ impl Toolset {
             bytes: definition.to_string().len(),
             definition: definition.clone(),
             standing: standing_of(definition),
-            mark: mark_of(definition),
+            fingerprint: fingerprint_of(definition),
             declared: None,
         };
         self.insert(key, tool);
@@ -186,7 +186,7 @@ impl Toolset {
                         definition: Value::Null,
                         bytes: 0,
                         standing: Standing::Offered,
-                        mark: mark_of(tool),
+                        fingerprint: fingerprint_of(tool),
                         declared: None,
                     };
                     self.insert(key.clone(), tool);
@@ -209,7 +209,7 @@ impl Toolset {
                 ))
                 .code("tool_name_conflict"));
             }
-            if known.mark == mark_of(definition) {
+            if known.fingerprint == fingerprint_of(definition) {
                 // If a tool was taken away, it can come back by being defined again. No other tool
                 // can be defined twice.
                 if !available {
@@ -258,7 +258,8 @@ impl Toolset {
 
 impl Tool {
     fn is_defined_in_messages(&self) -> bool {
-        self.declared.is_none_or(|(mark, _)| mark != self.mark)
+        self.declared
+            .is_none_or(|(fingerprint, _)| fingerprint != self.fingerprint)
     }
 
     /// Returns the changes that lead from `tools` to this; none if they are the same.

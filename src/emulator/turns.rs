@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::canon::Mark;
+use super::canon::Fingerprint;
 
 /// How many turns are kept: a continuation usually follows at once.
 const KEPT: usize = 1000;
@@ -17,7 +17,7 @@ const PATIENCE: TimeDelta = TimeDelta::seconds(270);
 /// Responses that were paused, and responses that wait for tool results.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    paused: VecDeque<Mark>,
+    paused: VecDeque<Fingerprint>,
     calls: VecDeque<Calls>,
 }
 
@@ -32,12 +32,12 @@ struct Calls {
 
 impl Turns {
     /// Remembers a response that ended with `pause_turn`.
-    pub(super) fn pause(&mut self, tail: Mark) {
+    pub(super) fn pause(&mut self, tail: Fingerprint) {
         keep(&mut self.paused, tail);
     }
 
     /// Whether a response with these contents was remembered.
-    pub(super) fn paused(&self, tail: &Mark) -> bool {
+    pub(super) fn paused(&self, tail: &Fingerprint) -> bool {
         self.paused.contains(tail)
     }
 

@@ -32,14 +32,14 @@ struct Listing {
 #[derive(Debug, Default)]
 pub struct Asking {
     /// Where the list is kept; `None` keeps and asks nothing by itself.
-    place: Option<Place>,
+    place: Option<CacheFile>,
     /// When the API was asked last, with or without an answer.
     asked: Option<DateTime<Utc>>,
     running: JoinSet<Option<Vec<ModelInfo>>>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct CacheFile {
     path: PathBuf,
     base_url: String,
 }
@@ -51,7 +51,7 @@ impl Asking {
         let Some(state_dir) = state_dir else {
             return (Self::default(), Models::default());
         };
-        let place = Place {
+        let place = CacheFile {
             path: state_dir.join(FILE),
             base_url: base_url.to_owned(),
         };

@@ -11,7 +11,7 @@ use super::display_mode::DisplayMode;
 use super::foreign;
 use super::markdown::{Stamp, Whole, neutralise, neutralise_part};
 use super::pace::Pace;
-use super::screen::{Form, Place, Screen, Terminal};
+use super::screen::{Form, Screen, SlotId, Terminal};
 use super::segment::Segmenter;
 
 /// If so many complete pieces wait, they are shown at once: this limits what one update publishes.
@@ -22,7 +22,7 @@ const MAX_SEALED: usize = 16;
 pub(crate) struct Answer {
     segments: Segmenter,
     /// The place of the growing piece, once it has one.
-    place: Option<Place>,
+    place: Option<SlotId>,
     /// Complete pieces that wait to be shown. If a piece were sealed at once, the text after the
     /// cut, which may be on the screen already, would disappear until the next update.
     sealed: Vec<String>,
@@ -41,7 +41,7 @@ pub(crate) struct Answer {
 /// A complete piece on the screen.
 #[derive(Debug)]
 struct Part {
-    place: Option<Place>,
+    place: Option<SlotId>,
     text: String,
     shown: String,
     /// What was known of the whole text when it was made.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::screen::{Form, Place, Screen, Terminal, machine, note};
+use super::screen::{Form, Screen, SlotId, Terminal, machine, note};
 use super::sources::Sources;
 use super::status::Status;
 use super::step::Step;
@@ -48,7 +48,7 @@ pub struct Renderer {
     /// Code that has to run exactly as it is (`%%exec`), and whether it did.
     verbatim: Option<(Verbatim, bool)>,
     thinking: Option<Thinking>,
-    steps: Vec<(Place, Step)>,
+    steps: Vec<(SlotId, Step)>,
     scripts: Scripts,
     pending_files: Vec<PendingFile>,
     saved: Vec<FetchedFile>,
@@ -72,7 +72,7 @@ struct TextBlock {
 #[derive(Debug)]
 struct PendingFile {
     file_id: String,
-    place: Place,
+    place: SlotId,
 }
 
 impl Renderer {

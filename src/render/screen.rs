@@ -11,7 +11,7 @@ use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
 
 /// The place of one output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place(usize);
+pub(crate) struct SlotId(usize);
 
 /// The final form of an output.
 #[derive(Debug, Clone)]
@@ -74,12 +74,12 @@ pub(crate) struct Screen {
     prefix: String,
     slots: Vec<Slot>,
     /// Batch only: the places in the order of the document; `sent` says how many of them were sent.
-    order: Vec<Place>,
+    order: Vec<SlotId>,
     sent: usize,
     /// Batch only: a place whose form may still change.
-    held: Option<Place>,
+    held: Option<SlotId>,
     /// Live only: the place of the status line; the next output takes it over.
-    status: Option<Place>,
+    status: Option<SlotId>,
     /// Terminal only: whether the answer is being written. Whatever comes in the meantime, such as
     /// a file, waits, because it would stand in the middle of a sentence.
     is_talking: bool,
@@ -113,7 +113,7 @@ impl Screen {
     }
 
     /// Opens the next place. If a status line is shown, its place is taken.
-    pub(crate) fn open(&mut self) -> Place {
+    pub(crate) fn open(&mut self) -> SlotId {
         if let Some(place) = self.status.take() {
             return place;
         }
@@ -123,7 +123,7 @@ impl Screen {
     }
 
     /// Opens a place right after another, if the client gets outputs in the order of the document.
-    pub(crate) fn open_behind(&mut self, before: Place) -> Place {
+    pub(crate) fn open_behind(&mut self, before: SlotId) -> SlotId {
         if self.client != DisplayMode::Batch {
             return self.open();
         }
@@ -137,9 +137,9 @@ impl Screen {
         place
     }
 
-    fn new_place(&mut self) -> Place {
+    fn new_place(&mut self) -> SlotId {
         self.slots.push(Slot::default());
-        Place(self.slots.len() - 1)
+        SlotId(self.slots.len() - 1)
     }
 
     /// Shows the status line, in its own place at the end.
@@ -157,7 +157,7 @@ impl Screen {
     }
 
     /// Shows a form that is not the final one; in Markdown only.
-    pub(crate) fn draft(&mut self, place: Place, markdown: String) {
+    pub(crate) fn draft(&mut self, place: SlotId, markdown: String) {
         if self.client == DisplayMode::Live {
             let data = MimeBundle::default().with("text/markdown", markdown);
             self.show(place, data, Map::new());
@@ -165,7 +165,7 @@ impl Screen {
     }
 
     /// Sets the final form of a place.
-    pub(crate) fn finish(&mut self, place: Place, form: Form) {
+    pub(crate) fn finish(&mut self, place: SlotId, form: Form) {
         match self.client {
             DisplayMode::Live => self.show(place, form.data, form.metadata),
             DisplayMode::Terminal if self.is_talking => self.waiting.push(form),
@@ -183,7 +183,7 @@ impl Screen {
 
     /// Does not send the form of this place, because it may still change (batch only). `None` sends
     /// it.
-    pub(crate) fn hold(&mut self, place: Option<Place>) {
+    pub(crate) fn hold(&mut self, place: Option<SlotId>) {
         self.held = place;
         self.send_finished();
     }
@@ -225,7 +225,7 @@ impl Screen {
         }
     }
 
-    fn show(&mut self, place: Place, data: MimeBundle, metadata: Map<String, Value>) {
+    fn show(&mut self, place: SlotId, data: MimeBundle, metadata: Map<String, Value>) {
         let Some(slot) = self.slots.get_mut(place.0) else {
             return;
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::display_mode::DisplayMode;
-use super::screen::{Form, Place, Screen, Terminal, fold};
+use super::screen::{Form, Screen, SlotId, Terminal, fold};
 use super::{foreign, markdown};
 use crate::chat::settings::ThinkingShow;
 use crate::jupyter::mime::StreamName;
@@ -18,7 +18,7 @@ const TAIL_BYTES: usize = 1_000;
 /// A block of thinking that grows.
 #[derive(Debug, Default)]
 pub(crate) struct Thinking {
-    place: Option<Place>,
+    place: Option<SlotId>,
     text: String,
     drafted: Option<Duration>,
 }

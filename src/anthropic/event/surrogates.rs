@@ -18,17 +18,17 @@ const ESCAPE: usize = 6;
 /// Replaces the halves in a JSON text that stand alone.
 #[must_use]
 pub fn replaced(json: &str) -> Cow<'_, str> {
-    mend(json, |_| Some(REPLACEMENT)).map_or(Cow::Borrowed(json), Cow::Owned)
+    replace_halves(json, |_| Some(REPLACEMENT)).map_or(Cow::Borrowed(json), Cow::Owned)
 }
 
 /// Puts a private character in the place of each half that stands alone in a JSON text, for
 /// [`Joiner`]; `None` if there is no such half.
 #[must_use]
 pub(in crate::anthropic) fn marked(json: &str) -> Option<String> {
-    mend(json, |half| char::from_u32(FIRST_MARK + half - HALVES.0))
+    replace_halves(json, |half| char::from_u32(FIRST_MARK + half - HALVES.0))
 }
 
-fn mend(json: &str, stand_in: impl Fn(u32) -> Option<char>) -> Option<String> {
+fn replace_halves(json: &str, stand_in: impl Fn(u32) -> Option<char>) -> Option<String> {
     if !(json.contains("\\ud") || json.contains("\\uD")) {
         return None;
     }

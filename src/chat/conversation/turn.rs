@@ -165,12 +165,12 @@ impl Turn {
     /// no difference. If turns above are gone or new, the notice of this turn has to tell another
     /// change to reach the same tools.
     #[must_use]
-    pub fn after_tools(&self, in_force: &[Value]) -> Option<Self> {
+    pub fn after_tools(&self, active_tools: &[Value]) -> Option<Self> {
         let told = self.notice()?;
         let tools = told.tools.as_deref()?;
         let texts = told.message.content.values().into_iter();
         let texts = texts.filter(|block| !tool_changes::is_change(block));
-        let mut blocks = tool_changes::blocks(in_force, tools);
+        let mut blocks = tool_changes::blocks(active_tools, tools);
         blocks.extend(texts);
         let content = Content::of(&blocks);
         if content.texts().eq(told.message.content.texts()) {

@@ -110,7 +110,7 @@ impl Reread {
 
 /// What a request is composed from: the turns above the cell, `system` and `tools`, and what
 /// [`compose`] was given.
-struct Ground<'a> {
+struct Composition<'a> {
     conversations: &'a Conversations,
     ask: &'a Ask,
     facts: &'a Facts,
@@ -123,10 +123,10 @@ struct Ground<'a> {
 /// Changes nothing.
 #[must_use]
 pub fn compose(conversations: &Conversations, ask: &Ask, facts: &Facts, said: &[Said]) -> Composed {
-    let ground = Ground::of(conversations, ask, facts);
-    let sequence = Sequence::of(&ground);
+    let composition = Composition::of(conversations, ask, facts);
+    let sequence = Sequence::of(&composition);
     let notice = match ask.kind {
-        Kind::Cell | Kind::Hidden => prefix::notice(&ground.prefix, &sequence),
+        Kind::Cell | Kind::Hidden => prefix::notice(&composition.prefix, &sequence),
         Kind::Compaction { .. } => None,
     };
     let told_tools = notice.as_ref().and_then(|notice| notice.tools.clone());
@@ -135,14 +135,14 @@ pub fn compose(conversations: &Conversations, ask: &Ask, facts: &Facts, said: &[
         (None, true) => ToolChanges::Known,
         (None, false) => ToolChanges::None,
     };
-    let tools = told_tools.unwrap_or_else(|| sequence.in_force.clone());
+    let tools = told_tools.unwrap_or_else(|| sequence.active_tools.clone());
     let has_sandbox = tools.iter().any(is_code_execution);
     let files_again = match has_sandbox {
-        true => question::lacking_files(&ground.above, ask, facts),
+        true => question::lacking_files(&composition.above, ask, facts),
         false => Vec::new(),
     };
-    let question = question::content(&ground, has_sandbox, &files_again);
-    let reread = ground.reread(&sequence, &notice);
+    let question = question::content(&composition, has_sandbox, &files_again);
+    let reread = composition.reread(&sequence, &notice);
     let container = Container {
         id: facts.sandbox.id.clone().filter(|_| has_sandbox),
         skills: match has_sandbox {
@@ -155,14 +155,14 @@ pub fn compose(conversations: &Conversations, ask: &Ask, facts: &Facts, said: &[
             false => Vec::new(),
         },
     };
-    let betas = betas(&ground, &sequence, &tools, tool_changes);
+    let betas = betas(&composition, &sequence, &tools, tool_changes);
     let has_thinking = sequence.has_thinking;
     let has_unknown_keys = sequence.has_unknown_keys || history::has_unknown_keys(said);
-    let files = question::files(&ground.above, ask, facts);
-    let sent = Sent::of(&ground, &sequence, notice.clone(), question.clone());
+    let files = question::files(&composition.above, ask, facts);
+    let sent = Sent::of(&composition, &sequence, notice.clone(), question.clone());
     let messages = messages(sequence.messages, question, notice, said);
     Composed {
-        request: ground.request(messages, container, betas),
+        request: composition.request(messages, container, betas),
         sent,
         tools,
         files,
@@ -174,7 +174,7 @@ pub fn compose(conversations: &Conversations, ask: &Ask, facts: &Facts, said: &[
     }
 }
 
-impl<'a> Ground<'a> {
+impl<'a> Composition<'a> {
     fn of(conversations: &'a Conversations, ask: &'a Ask, facts: &'a Facts) -> Self {
         let above: Vec<&Turn> = match ask.kind {
             Kind::Cell | Kind::Compaction { .. } => {
@@ -345,17 +345,20 @@ fn messages(
 
 /// The values of `anthropic-beta` that the request needs.
 fn betas(
-    ground: &Ground<'_>,
+    composition: &Composition<'_>,
     sequence: &Sequence,
     tools: &[Value],
     tool_changes: ToolChanges,
 ) -> Vec<String> {
-    let mut betas = ground.ask.settings.all_betas(&ground.facts.models);
+    let mut betas = composition
+        .ask
+        .settings
+        .all_betas(&composition.facts.models);
     let changes = match tool_changes {
         ToolChanges::New => &tool_changes::BETAS[..],
         ToolChanges::Known | ToolChanges::None => &[],
     };
-    let summary = matches!(ground.ask.kind, Kind::Compaction { .. });
+    let summary = matches!(composition.ask.kind, Kind::Compaction { .. });
     let needed = sequence
         .betas
         .iter()

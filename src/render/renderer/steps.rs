@@ -10,7 +10,7 @@ use crate::anthropic::block::{Block, View};
 use crate::chat::turn::{Activity, FetchedFile};
 use crate::jupyter::mime::StreamName;
 use crate::render::display_mode::DisplayMode;
-use crate::render::screen::{Form, Place, Terminal, machine, note};
+use crate::render::screen::{Form, SlotId, Terminal, machine, note};
 use crate::render::step::Step;
 use crate::render::tool::Tool;
 use crate::render::tool_image::tool_images;
@@ -143,7 +143,7 @@ impl Renderer {
     }
 
     /// Opens a place for each file that a result announced, so that the file appears at its step.
-    fn expect_files(&mut self, step: Place, file_ids: &[&str]) {
+    fn expect_files(&mut self, step: SlotId, file_ids: &[&str]) {
         let mut before = step;
         for file_id in file_ids {
             let place = self.screen.open_behind(before);
@@ -177,7 +177,7 @@ impl Renderer {
         self.wait(now);
     }
 
-    fn file_place(&mut self, file_id: &str) -> Place {
+    fn file_place(&mut self, file_id: &str) -> SlotId {
         let known = self
             .pending_files
             .iter()

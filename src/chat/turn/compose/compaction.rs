@@ -58,7 +58,7 @@ pub fn summary_record(sent: &Sent, blocks: &[Block]) -> Option<Record> {
     let brings_tools = changes.is_some_and(|changes| !changes.is_empty());
     Some(Record::Compacted {
         thread: sent.thread.clone(),
-        tools: brings_tools.then(|| sent.in_force.clone()),
+        tools: brings_tools.then(|| sent.active_tools.clone()),
         message: MessageParam {
             role: Role::Assistant,
             content: Content::of_blocks(std::slice::from_ref(summary)),

@@ -73,14 +73,14 @@ fn stays(
         Some((_, after)) => after,
         None => above,
     };
-    let (tools, rests) = tool_changes::resting(&before.tools, &wanted.tools);
+    let (tools, sandbox_disabled) = tool_changes::next_tools(&before.tools, &wanted.tools);
     if !tool_changes::same(&tools, &before.tools)
         || sent.iter().any(|turn| turn.told_tools().is_some())
     {
         return false;
     }
     takes_notices(model, facts)
-        || before.instructions == in_words(wanted, rests)
+        || before.instructions == in_words(wanted, sandbox_disabled)
             && sent.iter().all(|turn| turn.told().is_none())
 }
 
@@ -101,14 +101,14 @@ pub(super) fn notice(plan: &PrefixPlan, sequence: &Sequence) -> Option<Notice> {
     if plan.is_new {
         return None;
     }
-    let in_force = &sequence.in_force;
-    let (tools, rests) = tool_changes::resting(in_force, &plan.wanted.tools);
-    let new_tools = !tool_changes::same(&tools, in_force);
-    let instructions = in_words(&plan.wanted, rests);
+    let active_tools = &sequence.active_tools;
+    let (tools, sandbox_disabled) = tool_changes::next_tools(active_tools, &plan.wanted.tools);
+    let new_tools = !tool_changes::same(&tools, active_tools);
+    let instructions = in_words(&plan.wanted, sandbox_disabled);
     let told = sequence.told.as_ref();
     let new_words = told.unwrap_or(&plan.prefix.instructions) != &instructions;
     let mut blocks = match new_tools {
-        true => tool_changes::blocks(in_force, &tools),
+        true => tool_changes::blocks(active_tools, &tools),
         false => Vec::new(),
     };
     blocks.extend(new_words.then(|| json!({"type": "text", "text": changed(&instructions)})));
@@ -126,9 +126,9 @@ pub(super) fn betas(tools: &[Value]) -> impl Iterator<Item = &'static str> {
     tools.iter().filter_map(beta_of)
 }
 
-/// The instructions in force. If `rests`, no code may run, and the instructions say so.
-fn in_words(wanted: &Prefix, rests: bool) -> String {
-    match rests {
+/// The instructions in force. If `sandbox_disabled`, no code may run, and the instructions say so.
+fn in_words(wanted: &Prefix, sandbox_disabled: bool) -> String {
+    match sandbox_disabled {
         true => [NO_CODE, &wanted.instructions]
             .join("\n\n")
             .trim_end()

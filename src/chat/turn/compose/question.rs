@@ -8,7 +8,7 @@ use crate::chat::input::{Attachment, upload_block};
 use crate::chat::turn::ask::{Ask, Kind};
 use crate::chat::turn::facts::Facts;
 
-use super::Ground;
+use super::Composition;
 
 /// What Claude is told if the sandbox holds work of cells that Claude does not see.
 const AHEAD: &str = "\
@@ -27,18 +27,22 @@ pub const NEW_SANDBOX: &str = "\
 in it again; files and variables made earlier in this conversation are not: make again what you need.]";
 
 /// Returns the content of the message; empty for a summary, which has no question.
-pub(super) fn content(ground: &Ground<'_>, has_sandbox: bool, files_again: &[String]) -> Content {
-    if matches!(ground.ask.kind, Kind::Compaction { .. }) {
+pub(super) fn content(
+    composition: &Composition<'_>,
+    has_sandbox: bool,
+    files_again: &[String],
+) -> Content {
+    if matches!(composition.ask.kind, Kind::Compaction { .. }) {
         return Content::of(&[]);
     }
     let mut blocks: Vec<Value> = Vec::new();
-    let note = note(ground, has_sandbox, files_again);
+    let note = note(composition, has_sandbox, files_again);
     blocks.extend(note.map(|note| json!({"type": "text", "text": note})));
     blocks.extend(files_again.iter().map(|id| upload_block(id)));
-    let attachments = ground.ask.attachments.iter();
-    blocks.extend(attachments.flat_map(|own| attached(own, ground.facts)));
-    if !ground.ask.prompt.is_empty() || blocks.is_empty() {
-        blocks.push(json!({"type": "text", "text": ground.ask.prompt}));
+    let attachments = composition.ask.attachments.iter();
+    blocks.extend(attachments.flat_map(|own| attached(own, composition.facts)));
+    if !composition.ask.prompt.is_empty() || blocks.is_empty() {
+        blocks.push(json!({"type": "text", "text": composition.ask.prompt}));
     }
     Content::of(&blocks)
 }
@@ -58,14 +62,18 @@ fn attached(own: &Attachment, facts: &Facts) -> Vec<Value> {
 }
 
 /// The note about the sandbox, if Claude needs one.
-fn note(ground: &Ground<'_>, has_sandbox: bool, files_again: &[String]) -> Option<&'static str> {
+fn note(
+    composition: &Composition<'_>,
+    has_sandbox: bool,
+    files_again: &[String],
+) -> Option<&'static str> {
     if !has_sandbox {
         // No tool can use a sandbox.
         return None;
     }
-    let sandbox = &ground.facts.sandbox;
-    let worked = ground.above.iter().any(|turn| turn.receipt.runs > 0);
-    if ground.standing.sandbox_ahead {
+    let sandbox = &composition.facts.sandbox;
+    let worked = composition.above.iter().any(|turn| turn.receipt.runs > 0);
+    if composition.standing.sandbox_ahead {
         Some(AHEAD)
     } else if sandbox.at_question.is_some() || !(worked || sandbox.is_replaced) {
         None

@@ -12,7 +12,7 @@ use crate::chat::turn::facts::Tools;
 
 use super::question::sandbox_files;
 use super::sequence::Sequence;
-use super::{Bound, Ground, ids};
+use super::{Bound, Composition, ids};
 
 /// What was sent.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Sent {
     /// The ids of the files that a new sandbox would have to get.
     pub sandbox_files: Vec<String>,
     /// The tools in force before the question.
-    pub(super) in_force: Vec<serde_json::Value>,
+    pub(super) active_tools: Vec<serde_json::Value>,
     /// The number of the turn among all turns ever made.
     id: TurnId,
     cell: CellKey,
@@ -58,28 +58,32 @@ pub struct Brought<'a> {
 
 impl Sent {
     pub(super) fn of(
-        ground: &Ground<'_>,
+        composition: &Composition<'_>,
         sequence: &Sequence,
         notice: Option<Notice>,
         question: Content,
     ) -> Self {
-        let model = &ground.ask.settings.model;
+        let model = &composition.ask.settings.model;
         Self {
-            number: u32::try_from(ground.above.len() + 1).unwrap_or(u32::MAX),
-            standing: ground.standing.clone(),
-            above: ids(&ground.above),
-            thread: ground.conversations.current().name.clone(),
-            sandbox_files: sandbox_files(&ground.above, ground.ask, ground.facts),
-            in_force: sequence.in_force.clone(),
-            id: ground.conversations.next_turn(),
-            cell: ground.ask.cell.clone(),
-            prompt: ground.ask.prompt.clone(),
+            number: u32::try_from(composition.above.len() + 1).unwrap_or(u32::MAX),
+            standing: composition.standing.clone(),
+            above: ids(&composition.above),
+            thread: composition.conversations.current().name.clone(),
+            sandbox_files: sandbox_files(&composition.above, composition.ask, composition.facts),
+            active_tools: sequence.active_tools.clone(),
+            id: composition.conversations.next_turn(),
+            cell: composition.ask.cell.clone(),
+            prompt: composition.ask.prompt.clone(),
             question,
             notice,
             bound: sequence.bound,
-            prefix: ground.prefix.is_new.then(|| ground.prefix.prefix.clone()),
+            prefix: composition
+                .prefix
+                .is_new
+                .then(|| composition.prefix.prefix.clone()),
             stripped: sequence.stripped.clone(),
-            no_tool_changes: (ground.facts.tools == Tools::AlwaysUpFront).then(|| model.clone()),
+            no_tool_changes: (composition.facts.tools == Tools::AlwaysUpFront)
+                .then(|| model.clone()),
         }
     }
 

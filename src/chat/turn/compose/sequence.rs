@@ -12,7 +12,7 @@ use crate::chat::record::TurnId;
 use crate::chat::tool_changes;
 use crate::chat::turn::facts::{Facts, Keys, Thinking};
 
-use super::Ground;
+use super::Composition;
 use super::compaction::BETA;
 use super::prefix::{self, takes_tool_changes};
 
@@ -24,7 +24,7 @@ pub(super) struct Sequence {
     /// The turns that have thinking which is not sent.
     pub(super) stripped: Vec<TurnId>,
     /// The tools in force at the end.
-    pub(super) in_force: Vec<Value>,
+    pub(super) active_tools: Vec<Value>,
     /// The instructions that a notice told last, if there was such a notice.
     pub(super) told: Option<String>,
     /// The values of `anthropic-beta` that the messages need.
@@ -42,31 +42,31 @@ pub(super) struct Sequence {
 
 impl Sequence {
     /// Puts together what is sent of the turns above the cell.
-    pub(super) fn of(ground: &Ground<'_>) -> Self {
-        let tools = &ground.prefix.prefix.tools;
+    pub(super) fn of(composition: &Composition<'_>) -> Self {
+        let tools = &composition.prefix.prefix.tools;
         let mut sequence = Self {
-            messages: Vec::with_capacity(ground.above.len() * 2 + 3),
-            bound: Digest::of_prefix(&ground.prefix.prefix),
+            messages: Vec::with_capacity(composition.above.len() * 2 + 3),
+            bound: Digest::of_prefix(&composition.prefix.prefix),
             stripped: Vec::new(),
-            in_force: tools.clone(),
+            active_tools: tools.clone(),
             told: None,
             betas: prefix::betas(tools).collect(),
             has_thinking: false,
             has_unknown_keys: false,
             changes_tools: false,
-            is_bare: ground.prefix.is_new,
+            is_bare: composition.prefix.is_new,
         };
-        let model = &ground.ask.settings.model;
-        let mut turns = ground.above.as_slice();
-        let summary = summary_of(ground.conversations, model, ground.facts, turns);
+        let model = &composition.ask.settings.model;
+        let mut turns = composition.above.as_slice();
+        let summary = summary_of(composition.conversations, model, composition.facts, turns);
         let summary = summary.filter(|(summary, _)| summary.fits(tools));
         if let Some((summary, after)) = summary {
             sequence.add_summary(summary);
             turns = after;
         }
-        let mut is_bound = ground.facts.thinking == Thinking::Bound;
+        let mut is_bound = composition.facts.thinking == Thinking::Bound;
         for turn in turns {
-            is_bound = sequence.add_turn(turn, ground, is_bound);
+            is_bound = sequence.add_turn(turn, composition, is_bound);
         }
         sequence
     }
@@ -76,7 +76,7 @@ impl Sequence {
         self.bound = self.bound.then(digest);
         self.messages.push(summary.message.clone());
         self.betas.push(BETA);
-        if let Some(tools) = tool_changes::applied(&self.in_force, &summary.tool_changes)
+        if let Some(tools) = tool_changes::applied(&self.active_tools, &summary.tool_changes)
             && !summary.tool_changes.is_empty()
         {
             self.take_tools(&tools);
@@ -85,9 +85,9 @@ impl Sequence {
 
     /// Adds a turn. `is_bound` says whether all thinking before the turn is sent; the result says
     /// whether the thinking of the turns after this one may be sent.
-    fn add_turn(&mut self, turn: &Turn, ground: &Ground<'_>, is_bound: bool) -> bool {
+    fn add_turn(&mut self, turn: &Turn, composition: &Composition<'_>, is_bound: bool) -> bool {
         let mut sent = Cow::Borrowed(turn);
-        if let Some(turn) = turn.without_files(&ground.facts.files.gone) {
+        if let Some(turn) = turn.without_files(&composition.facts.files.gone) {
             sent = Cow::Owned(turn);
         }
         if self.is_bare
@@ -97,7 +97,7 @@ impl Sequence {
         }
         // All thinking of the turn stands behind the question and the notice.
         let is_changed = matches!(sent, Cow::Owned(_));
-        if ground.facts.keys == Keys::Known
+        if composition.facts.keys == Keys::Known
             && let Some(turn) = sent.with_known_keys()
         {
             sent = Cow::Owned(turn);
@@ -107,7 +107,7 @@ impl Sequence {
             self.stripped.push(turn.id);
             sent = Cow::Owned(sent.without_thinking());
         }
-        let sent = match sent.after_tools(&self.in_force) {
+        let sent = match sent.after_tools(&self.active_tools) {
             Some(turn) => Cow::Owned(turn),
             None => sent,
         };
@@ -123,7 +123,7 @@ impl Sequence {
     }
 
     fn take_tools(&mut self, tools: &[Value]) {
-        self.in_force = tools.to_vec();
+        self.active_tools = tools.to_vec();
         self.changes_tools = true;
         self.betas.extend(tool_changes::BETAS);
         self.betas.extend(prefix::betas(tools));
