@@ -72,3 +72,21 @@ async fn j4_where_nobody_watches_an_unfilled_name_fails_and_a_person_is_told() {
         );
     }
 }
+
+#[tokio::test]
+async fn j10_a_person_leaves_a_terminal_by_the_words_for_it() {
+    let mut rig = Rig::start("# Say hello\n\nHello.\n").await;
+    for code in ["exit", "quit", " exit() ", "%exit", "quit;"] {
+        let ran = rig.cell_as(Asks::Console, code).await;
+        assert_eq!(
+            ran.reply()["payload"],
+            json!([{"source": "ask_exit", "keepkernel": false}]),
+            "{code}"
+        );
+    }
+    assert_eq!(asked(&rig).await.len(), 0);
+    let lab = rig.cell_as(Asks::Lab, "%exit").await;
+    assert_eq!(lab.reply()["ename"], "MagicError");
+    let prompt = rig.cell_as(Asks::Console, "Say hello").await;
+    assert_eq!(prompt.reply()["payload"], json!([]));
+}

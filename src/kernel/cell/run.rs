@@ -51,6 +51,10 @@ pub struct CellRequest<'a> {
 /// Runs a cell and writes down what it leaves.
 pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) -> CellEnd {
     let execute = request.execute;
+    if leaves(request.message, &execute.code) {
+        let payload = Payload::AskExit { keepkernel: false };
+        return CellEnd::ok(vec![payload], String::new());
+    }
     let cell = parse::parse_as(&execute.code, role(request.message, context));
     journal::begin(execute, resumes(&cell), context).await;
     let located = address::locate(request.message, request.notebook.take(), context).await;
@@ -70,6 +74,14 @@ pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) ->
     let left = journal::end(execute, output, context).await;
     end.leave = end.leave.or(left);
     end
+}
+
+/// Whether a line asks the front end to leave, as a person in a terminal types it. In a notebook,
+/// whose cells have ids, the same words are a prompt.
+fn leaves(request: &Message, code: &str) -> bool {
+    const WORDS: &[&str] = &["exit", "quit", "exit()", "quit()", "%exit", "%quit", ":q"];
+    let typed = code.trim().trim_end_matches(';').trim_end();
+    !request.metadata.contains_key("cellId") && WORDS.contains(&typed)
 }
 
 /// Whether a cell itself asks for an earlier conversation.
