@@ -128,6 +128,13 @@ impl Block {
         self
     }
 
+    /// Returns the text of a call's input if it was no JSON object and was replaced.
+    #[must_use]
+    pub fn unparsed_input(input: &Value) -> Option<&str> {
+        let input = input.as_object().filter(|input| input.len() == 1)?;
+        input.get(UNPARSED_INPUT)?.as_str()
+    }
+
     /// Returns whether the block is a call whose input was replaced because it was no JSON object.
     #[must_use]
     pub fn has_unparsed_input(&self) -> bool {

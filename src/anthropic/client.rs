@@ -24,6 +24,9 @@ use crate::config::KnownSecrets;
 pub use super::call::{API_VERSION, OLD_API_VERSION};
 pub use super::transport::{ClientOptions, DEFAULT_BASE_URL};
 
+/// With this header the list says which models sum up conversations
+/// (`docs/protocol.md#models-api`).
+const MODEL_BETAS: [&str; 1] = ["compact-2026-09-04"];
 /// Pages of models that are read; the API has fewer than a hundred models and 1000 to a page.
 const MAX_MODEL_PAGES: usize = 20;
 /// The largest JSON answer that is read, in bytes.
@@ -138,7 +141,11 @@ impl Client {
         let mut models = Vec::new();
         let mut path = "/v1/models?limit=1000".to_owned();
         for _ in 0..MAX_MODEL_PAGES {
-            let page: Value = read_json(self.get(&path, "application/json").await?).await?;
+            let page = match self.models_page(&path, &MODEL_BETAS).await {
+                // Some gateways know no betas.
+                Err(ApiError::Status { status: 400, .. }) => self.models_page(&path, &[]).await?,
+                page => page?,
+            };
             let data = page.get("data").and_then(Value::as_array);
             models.extend(data.into_iter().flatten().filter_map(ModelInfo::from_raw));
             let has_more = page.get("has_more").and_then(Value::as_bool) == Some(true);
@@ -150,6 +157,19 @@ impl Client {
             }
         }
         Ok(models)
+    }
+
+    async fn models_page(&self, path: &str, betas: &[&str]) -> Result<Value, ApiError> {
+        let betas: Vec<String> = betas.iter().map(|beta| (*beta).to_owned()).collect();
+        let call = Call {
+            method: Method::GET,
+            path,
+            accept: "application/json",
+            betas: &betas,
+            version: API_VERSION,
+            body: None,
+        };
+        read_json(self.transport.send(&call).await?).await
     }
 
     pub(super) async fn get(&self, path: &str, accept: &'static str) -> Result<Response, ApiError> {

@@ -6,6 +6,8 @@
 
 mod abilities;
 mod cost;
+mod info;
+mod known;
 mod prices;
 mod table;
 
@@ -13,8 +15,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use abilities::{Abilities, ModelInfo, NotTaken};
-pub use cost::{SEARCH_USD, WORST_WRITE};
+pub use abilities::{Abilities, NotTaken, Retirement};
+pub use cost::{FAST, SEARCH_USD, WORST_WRITE};
+pub use info::ModelInfo;
+pub use known::Models;
 pub use prices::Prices;
 pub use table::MODELS;
 
@@ -22,7 +26,7 @@ use Effort::{High, Low, Max, Medium, XHigh};
 use ThinkingKind::{Adaptive, BetweenTools, Disabled, Enabled};
 
 /// The day the table was compiled.
-pub const TABLE_DATE: &str = "2026-11-22";
+pub const TABLE_DATE: &str = "2026-11-30";
 
 /// `output_config.effort`, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,7 +45,8 @@ pub enum Effort {
 }
 
 /// How `thinking` may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ThinkingKind {
     /// `{"type":"adaptive"}`.
     Adaptive,
@@ -51,6 +56,17 @@ pub enum ThinkingKind {
     BetweenTools,
     /// `{"type":"disabled"}`.
     Disabled,
+}
+
+/// Whether a model answers faster for more money (`docs/protocol.md#fast-mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fast {
+    /// It does not.
+    No,
+    /// With `speed: "fast"` alone.
+    Yes,
+    /// With a beta header too.
+    WithHeader,
 }
 
 /// Prices in US dollars per million tokens.
@@ -94,8 +110,12 @@ pub struct ModelSpec {
     pub sandbox_calls_tools: bool,
     /// Whether it sums up conversations on demand (`docs/protocol.md#compaction`).
     pub compacts: bool,
+    /// Whether it takes `speed: "fast"` (`docs/protocol.md#fast-mode`).
+    pub fast: Fast,
     /// The day it retires, if known.
     pub retires: Option<&'static str>,
+    /// The model to go over to when it retires.
+    pub successor: Option<&'static str>,
     /// Whether it needs an approval, and so is not offered.
     pub gated: bool,
 }

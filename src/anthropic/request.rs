@@ -81,6 +81,9 @@ pub struct MessagesRequest {
     /// `output_config` (`docs/protocol.md#effort, #structured-output`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_config: Option<Value>,
+    /// `speed`: `fast`, or left out (`docs/protocol.md#fast-mode`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed: Option<&'static str>,
     /// `container`.
     #[serde(skip_serializing_if = "Container::is_empty")]
     pub container: Container,
@@ -136,6 +139,8 @@ pub struct CountTokensRequest<'a> {
     thinking: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_config: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speed: Option<&'static str>,
     /// Counts nothing; says why the last message is no person's.
     #[serde(skip_serializing_if = "Option::is_none")]
     compaction: Option<&'a Value>,
@@ -152,6 +157,7 @@ impl<'a> CountTokensRequest<'a> {
             tools: &request.tools,
             thinking: request.thinking.as_ref(),
             output_config: request.output_config.as_ref(),
+            speed: request.speed,
             compaction: request.compaction.as_ref(),
             messages: &request.messages,
         }

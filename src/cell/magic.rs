@@ -4,9 +4,9 @@
 //! magics is [`super::magics::MAGICS`]. A magic that tells of the others (`%help`, `%lsmagic`,
 //! `%status`) gets that list from its [`Context`].
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use crate::anthropic::model::TABLE_DATE;
+use crate::anthropic::model::{Abilities, Models, TABLE_DATE};
 use crate::chat::ledger::{self, Ledger};
 use crate::chat::record::TurnId;
 use crate::chat::settings::Settings;
@@ -112,14 +112,23 @@ pub struct Context<'a> {
     pub ledger: &'a Ledger,
     /// The day of the prices in force.
     pub prices_date: &'a str,
-    /// The model ids the API listed, if `%models` was asked before; else the table's.
-    pub models: &'a [String],
+    /// What is known of models: what the API listed, over the table.
+    pub models: &'a Models,
     /// Where settings were last set: (name of the magic, execution count of its cell), as
     /// [`origin`] names them.
     pub set_in: &'a [(String, u32)],
 }
 
+/// What is known of models if the API was never asked: the table.
+static TABLE: LazyLock<Models> = LazyLock::new(Models::default);
+
 impl<'a> Context<'a> {
+    /// Returns what the model in force takes.
+    #[must_use]
+    pub fn abilities(&self) -> Abilities {
+        self.models.abilities(&self.settings.model)
+    }
+
     /// Makes a context of settings and nothing else.
     #[must_use]
     pub fn new(settings: &'a Settings) -> Self {
@@ -132,7 +141,7 @@ impl<'a> Context<'a> {
             status: &[],
             ledger: &ledger::EMPTY,
             prices_date: TABLE_DATE,
-            models: &[],
+            models: &TABLE,
             set_in: &[],
         }
     }

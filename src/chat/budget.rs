@@ -38,6 +38,8 @@ pub struct Allowance {
     pub usd: f64,
     /// Whose limit that is.
     pub limit: Limit,
+    /// What a token costs, in times of its usual price.
+    pub times: f64,
 }
 
 /// Why a call is not made.
@@ -115,10 +117,12 @@ impl Budget {
         let total = self.total_usd.map(|usd| Allowance {
             usd: usd - spent_usd,
             limit: Limit::Total,
+            times: 1.0,
         });
         let cell = self.cell_usd.map(|usd| Allowance {
             usd,
             limit: Limit::Cell,
+            times: 1.0,
         });
         match (total, cell) {
             (Some(total), Some(cell)) if cell.usd < total.usd => Some(cell),
@@ -139,6 +143,12 @@ impl fmt::Display for Budget {
 }
 
 impl Allowance {
+    /// Returns the allowance for calls whose tokens cost more than usual, as those of a fast answer.
+    #[must_use]
+    pub fn at_times(self, times: f64) -> Self {
+        Self { times, ..self }
+    }
+
     /// Returns the most `max_tokens` a call may ask for when `spent_usd` of the allowance is gone
     /// and its prompt has `input_tokens`; at most `wanted`.
     ///
@@ -159,6 +169,7 @@ impl Allowance {
             .worst_input_usd(model, input_tokens)
             .ok_or_else(unknown)?;
         let output_usd = prices.output_usd(model, input_tokens).ok_or_else(unknown)?;
+        let (input_usd, output_usd) = (input_usd * self.times, output_usd * self.times);
         let left_usd = self.usd - spent_usd;
         let rest_usd = left_usd - input_usd;
         let affordable = if output_usd > 0.0 {
@@ -247,6 +258,7 @@ mod tests {
         let allowance = Allowance {
             usd: 0.10,
             limit: Limit::Cell,
+            times: 1.0,
         };
         let bound = |spent, input| allowance.max_tokens(&prices, OPUS, spent, input, 32_000);
         // 1,000 tokens at 2 × $4, the rest of 10 cents at $20 a million.

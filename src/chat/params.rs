@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::anthropic::model::{self, ThinkingKind};
+use crate::anthropic::model::{Fast, Models, ThinkingKind};
 
 use super::settings::{Settings, ThinkingShow};
 use super::tool_types::{is_web_by_code, tool_entry, tool_type};
@@ -10,12 +10,14 @@ use super::web::Web;
 
 /// The beta of [`ThinkingShow::Notes`].
 const NOTES_BETA: &str = "thinking-display-updates-2026-08-18";
+/// The beta of [`Fast::WithHeader`].
+const FAST_BETA: &str = "fast-mode-2026-02-01";
 
 /// Returns `tools`.
 #[must_use]
-pub fn tools(settings: &Settings) -> Vec<Value> {
+pub fn tools(settings: &Settings, models: &Models) -> Vec<Value> {
     let types = settings.tool_types();
-    let by_code = calls_by_code(settings, &types);
+    let by_code = calls_by_code(settings, models, &types);
     let own = settings
         .client_tools
         .iter()
@@ -42,10 +44,9 @@ fn dated_entry(id: &str) -> Value {
 
 /// Returns whether code in the sandbox may call tools of this machine
 /// (`docs/protocol.md#programmatic-calls`).
-fn calls_by_code(settings: &Settings, types: &[&str]) -> bool {
+fn calls_by_code(settings: &Settings, models: &Models, types: &[&str]) -> bool {
     const WITH_REPL: [&str; 2] = ["code_execution_20260521", "code_execution_20260120"];
-    let takes = model::lookup(&settings.model).is_some_and(|spec| spec.sandbox_calls_tools);
-    takes && types.iter().any(|id| WITH_REPL.contains(id))
+    models.abilities(&settings.model).calls_by_code && types.iter().any(|id| WITH_REPL.contains(id))
 }
 
 /// A tool of this machine as it is sent: `allowed_callers` only where code can call.
@@ -59,9 +60,9 @@ fn own_entry(tool: &Value, by_code: bool) -> Value {
 
 /// Returns `thinking`, or `None` where the field is best left out.
 #[must_use]
-pub fn thinking(settings: &Settings) -> Option<Value> {
-    let kinds = model::lookup(&settings.model).map(|spec| spec.thinking);
-    let takes = |kind| kinds.is_none_or(|kinds| kinds.contains(&kind));
+pub fn thinking(settings: &Settings, models: &Models) -> Option<Value> {
+    let abilities = models.abilities(&settings.model);
+    let takes = |kind| abilities.takes_thinking(kind);
     match settings.thinking {
         ThinkingShow::Off if takes(ThinkingKind::Disabled) => Some(json!({"type": "disabled"})),
         ThinkingShow::Off if takes(ThinkingKind::BetweenTools) => {
@@ -85,6 +86,13 @@ pub fn thinking(settings: &Settings) -> Option<Value> {
     }
 }
 
+/// Returns `speed`, or `None` for the usual one.
+#[must_use]
+pub fn speed(settings: &Settings, models: &Models) -> Option<&'static str> {
+    let takes = settings.fast && models.abilities(&settings.model).fast != Fast::No;
+    takes.then_some("fast")
+}
+
 /// Returns `output_config`, or `None` when nothing is set.
 #[must_use]
 pub fn output_config(settings: &Settings) -> Option<Value> {
@@ -101,16 +109,19 @@ pub fn output_config(settings: &Settings) -> Option<Value> {
 impl Settings {
     /// Returns the betas that the features in use need, without those of `%beta`.
     #[must_use]
-    pub fn derived_betas(&self) -> Vec<&'static str> {
+    pub fn derived_betas(&self, models: &Models) -> Vec<&'static str> {
         let mut betas: Vec<&'static str> = Vec::new();
         // Only with what is really sent: a model may not take what was asked for.
-        let thinking = thinking(self).unwrap_or_default();
+        let thinking = thinking(self, models).unwrap_or_default();
         let said = |field: &str| thinking.get(field).and_then(Value::as_str);
         if said("type") == Some("enabled") && self.interleaved {
             betas.push("interleaved-thinking-2025-05-14");
         }
         if said("display") == Some("updates") {
             betas.push(NOTES_BETA);
+        }
+        if self.fast && models.abilities(&self.model).fast == Fast::WithHeader {
+            betas.push(FAST_BETA);
         }
         for beta in self
             .tool_types()
@@ -126,9 +137,9 @@ impl Settings {
 
     /// Returns every beta to send: derived ones first, then those of `%beta`, each once.
     #[must_use]
-    pub fn all_betas(&self) -> Vec<String> {
+    pub fn all_betas(&self, models: &Models) -> Vec<String> {
         let mut betas: Vec<String> = self
-            .derived_betas()
+            .derived_betas(models)
             .into_iter()
             .map(str::to_owned)
             .collect();

@@ -84,6 +84,8 @@ pub struct Settings {
     pub thinking: ThinkingShow,
     /// `%thinking --interleaved`: the beta header old models need.
     pub interleaved: bool,
+    /// `%fast`: `speed: "fast"`, where the model takes it.
+    pub fast: bool,
     /// Languages; both false means no code execution.
     pub languages: Languages,
     /// Dated tool types set by `%tools TYPE`; replace the default tool when not empty.
@@ -116,6 +118,7 @@ impl Default for Settings {
             effort: None,
             thinking: ThinkingShow::Fold,
             interleaved: false,
+            fast: false,
             languages: Languages {
                 bash: true,
                 python: true,

@@ -186,6 +186,7 @@ mod tests {
         let allowance = Allowance {
             usd: 0.05,
             limit: Limit::Cell,
+            times: 1.0,
         };
         let mut spending = Spending::new(Arc::default(), Some(allowance));
         assert_eq!(spending.so_far().usd, Some(0.0));

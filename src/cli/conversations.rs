@@ -287,8 +287,8 @@ fn show(one: &Overview, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Some(damage) = &contents.damage {
         writeln!(
             out,
-            "\nThe file is damaged from line {} on: {}",
-            damage.line,
+            "\nThe file is damaged, and lacks what stood there ({}): {}",
+            damage.place(),
             path.display()
         )?;
     }

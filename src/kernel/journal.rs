@@ -7,6 +7,7 @@
 //!
 //! It is not the conversation (`chat::record` is what that is made of), and holds no key.
 
+mod checksum;
 pub mod entry;
 pub mod folder;
 pub mod open;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::anthropic::model::Models;
 use crate::cell::magics::json::{self, Asked, Source};
 use crate::chat::params;
 use crate::chat::schema::{Fit, Invalid};
@@ -38,7 +39,7 @@ pub(super) fn resolve(asked: &Asked, readable: &Readable) -> Result<(Wanted, Fit
 
 /// Refuses what the API does not take together with a structured result
 /// (`docs/protocol.md#structured-output`).
-pub(super) fn check(settings: &Settings) -> Result<(), CellError> {
+pub(super) fn check(settings: &Settings, models: &Models) -> Result<(), CellError> {
     if settings.format.is_none() {
         return Ok(());
     }
@@ -47,7 +48,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), CellError> {
         let asked = tool.pointer("/citations/enabled") == Some(&Value::Bool(true));
         kind.starts_with("web_search") || kind.starts_with("web_fetch") && asked
     };
-    if params::tools(settings).iter().any(cites) {
+    if params::tools(settings, models).iter().any(cites) {
         return Err(CellError::new(
             ErrorKind::Magic,
             "`%%json` does not go with web search: cited answers cannot be data of a schema",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::anthropic::model::{self, Effort, Prices};
+use crate::anthropic::model::{self, Effort, Models, Prices};
 use crate::anthropic::request::ApiVersion;
 use crate::cell::magic::{Context, ThreadSummary, TurnSummary};
 use crate::cell::magics::MAGICS;
@@ -23,6 +23,7 @@ use crate::config::Config;
 
 use super::history_entry::HistoryEntry;
 use super::inputs::Inputs;
+use super::known_models::Asking;
 use super::named_file;
 use super::sandbox::Sandboxes;
 
@@ -66,8 +67,12 @@ pub struct State {
     pub ledger: Ledger,
     /// Executed cells.
     pub history: Vec<HistoryEntry>,
-    /// Model ids the API listed, once asked.
-    pub models: Vec<String>,
+    /// What is known of models.
+    pub models: Models,
+    /// Asking the API for its models, beside the cells.
+    pub asking: Asking,
+    /// The models whose retirement the person was told of.
+    pub told_retirements: Vec<String>,
     /// Where settings were last set: (magic, execution count of its cell).
     pub set_in: Vec<(String, u32)>,
 }
@@ -95,7 +100,9 @@ impl State {
             prices: Arc::new(prices),
             ledger: Ledger::default(),
             history: Vec::new(),
-            models: Vec::new(),
+            models: Models::default(),
+            asking: Asking::default(),
+            told_retirements: Vec::new(),
             set_in: Vec::new(),
         }
     }
@@ -166,6 +173,7 @@ impl State {
             diagnostics: self.diagnostics,
             version: self.version,
             keys: self.keys,
+            models: self.models.clone(),
             ..Facts::default()
         }
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
+use crate::anthropic::block::{Block, UNPARSED_INPUT};
 use crate::cell::magics::own_tools::{CommandLine, ToolOptions};
 use crate::chat::turn::{ToolCall, ToolResult};
 use crate::config::Environment;
@@ -254,6 +255,9 @@ impl Tools {
         };
         let limit = Duration::from_secs(tool.options.timeout_s);
         let direct = !call.from_code;
+        if let Some(why) = unreadable(&call.input, &tool.entry) {
+            return Box::pin(async move { Answer::failed(why) });
+        }
         match &tool.kind {
             Kind::Python => {
                 let Some(worker) = self.worker.clone() else {
@@ -373,4 +377,22 @@ fn plain(mut content: Vec<Value>) -> Value {
         _ => None,
     };
     only.unwrap_or(Value::Array(content))
+}
+
+/// Says why a call's arguments are none, in words for Claude; `None` if they are.
+fn unreadable(input: &Value, tool: &Map<String, Value>) -> Option<String> {
+    let text = Block::unparsed_input(input)?;
+    // A tool may have a parameter of that name.
+    let schema = tool.get("input_schema");
+    let own = schema.and_then(|schema| schema.get("properties"));
+    if own.is_some_and(|own| own.get(UNPARSED_INPUT).is_some()) {
+        return None;
+    }
+    let why = match serde_json::from_str::<Value>(text) {
+        Ok(_) => "they are JSON, but no object".to_owned(),
+        Err(error) => format!("they are no valid JSON: {error}"),
+    };
+    Some(format!(
+        "the tool was not called, because its arguments could not be read ({why}); call it again with one JSON object"
+    ))
 }

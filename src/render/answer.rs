@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::display_mode::DisplayMode;
 use super::foreign;
-use super::markdown::{Headings, neutralise, neutralise_part};
+use super::markdown::{Stamp, Whole, neutralise, neutralise_part};
 use super::pace::Pace;
 use super::screen::{Form, Place, Screen, Terminal};
-use super::segment::{Segment, Segmenter};
+use super::segment::Segmenter;
 
 /// If so many complete pieces wait, they are shown at once: this limits what one update publishes.
 const MAX_SEALED: usize = 16;
@@ -25,15 +25,27 @@ pub(crate) struct Answer {
     place: Option<Place>,
     /// Complete pieces that wait to be shown. If a piece were sealed at once, the text after the
     /// cut, which may be on the screen already, would disappear until the next update.
-    sealed: Vec<Segment>,
+    sealed: Vec<String>,
     pace: Pace,
     /// Whether anything of the part has been shown.
     begun: bool,
     /// Batch and terminal: the text that is not yet written.
     unwritten: String,
-    headings: Headings,
+    whole: Whole,
+    /// Live only: the pieces that have their final form, unless a later piece changes it.
+    parts: Vec<Part>,
     /// The last character that has come.
     last: Option<char>,
+}
+
+/// A complete piece on the screen.
+#[derive(Debug)]
+struct Part {
+    place: Option<Place>,
+    text: String,
+    shown: String,
+    /// What was known of the whole text when it was made.
+    stamp: Stamp,
 }
 
 impl Answer {
@@ -48,7 +60,10 @@ impl Answer {
             DisplayMode::Live => self.sealed.extend(self.segments.push(text)),
             DisplayMode::Terminal | DisplayMode::Batch => self.unwritten.push_str(text),
         }
-        if !self.begun || self.sealed.len() >= MAX_SEALED {
+        // Blank text alone opens no display. To ask the whole text each time would be quadratic.
+        let begins =
+            !self.begun && (screen.client() != DisplayMode::Live || !text.trim().is_empty());
+        if begins || self.sealed.len() >= MAX_SEALED {
             self.show(screen);
         } else {
             self.tick(now, screen);
@@ -92,9 +107,10 @@ impl Answer {
         match screen.client() {
             DisplayMode::Live => {
                 let last = std::mem::take(&mut self.segments).finish();
-                for segment in std::mem::take(&mut self.sealed).into_iter().chain(last) {
-                    self.seal(&segment, screen);
+                for piece in std::mem::take(&mut self.sealed).into_iter().chain(last) {
+                    self.seal(piece, screen);
                 }
+                self.correct(screen);
             }
             DisplayMode::Terminal => {
                 self.show(screen);
@@ -115,13 +131,14 @@ impl Answer {
     fn show(&mut self, screen: &mut Screen) {
         match screen.client() {
             DisplayMode::Live => {
-                for segment in std::mem::take(&mut self.sealed) {
-                    self.seal(&segment, screen);
+                for piece in std::mem::take(&mut self.sealed) {
+                    self.seal(piece, screen);
                 }
                 let draft = self.segments.draft();
                 if !draft.trim().is_empty() {
                     let place = *self.place.get_or_insert_with(|| screen.open());
-                    let shown = neutralise_part(&draft, &mut self.headings.clone());
+                    let mut whole = self.whole.clone();
+                    let shown = neutralise_part(draft, self.parts.len(), &mut whole);
                     screen.draft(place, shown);
                     self.begun = true;
                 }
@@ -133,19 +150,40 @@ impl Answer {
             }
             DisplayMode::Batch => {}
         }
-        self.pace.shown();
+        self.pace.shown(self.segments.draft().len());
     }
 
-    fn seal(&mut self, segment: &Segment, screen: &mut Screen) {
-        let place = self.place.take();
-        // A blank piece between two others needs no output, unless a place was opened for it.
-        if place.is_none() && segment.markdown.trim().is_empty() {
-            return;
+    fn seal(&mut self, text: String, screen: &mut Screen) {
+        let mut place = self.place.take();
+        let shown = neutralise_part(&text, self.parts.len(), &mut self.whole);
+        // A blank piece needs no output, unless a place was opened for it.
+        if place.is_some() || !text.trim().is_empty() {
+            let at = *place.get_or_insert_with(|| screen.open());
+            screen.finish(at, form(shown.clone(), &text));
+            self.begun = true;
         }
-        let place = place.unwrap_or_else(|| screen.open());
-        let shown = neutralise_part(&segment.markdown, &mut self.headings);
-        screen.finish(place, form(shown, &segment.plain));
-        self.begun = true;
+        let stamp = self.whole.stamp();
+        self.parts.push(Part {
+            place,
+            text,
+            shown,
+            stamp,
+        });
+    }
+
+    /// Shows pieces again that a later piece changes, such as by the address of a link in them.
+    fn correct(&mut self, screen: &mut Screen) {
+        for (number, part) in self.parts.iter().enumerate() {
+            if part.stamp == self.whole.stamp() {
+                continue;
+            }
+            let shown = neutralise_part(&part.text, number, &mut self.whole);
+            if let Some(place) = part.place
+                && shown != part.shown
+            {
+                screen.finish(place, form(shown, &part.text));
+            }
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::encoding::decoded;
 use super::foreign;
+use super::image_size::shown_size;
 use super::number;
 use super::screen::{Form, Terminal, machine};
 use super::table::{self, Table};
@@ -23,8 +25,6 @@ const MAX_IMAGE_BYTES: usize = 5_000_000;
 const MAX_IMAGE_SIDE: usize = 12_000;
 /// The most pixels of an image that is shown inline: each takes 4 bytes of the front end's memory.
 const MAX_IMAGE_PIXELS: usize = 60_000_000;
-/// The largest width that an image is shown at, in CSS pixels.
-const SHOWN_WIDTH: usize = 900;
 /// The largest SVG that is shown, in bytes: a front end draws all of it.
 const MAX_SVG_BYTES: u64 = 5_000_000;
 /// The most bytes of a JSON file that are parsed: parsed values take many times the memory of the
@@ -175,11 +175,7 @@ fn image(file: &FetchedFile) -> Option<Form> {
         Some(bytes) if bytes.len() <= MAX_IMAGE_BYTES => bytes,
         _ => return Some(noted(file, "not shown here, because of its size")),
     };
-    let (shown_width, shown_height) = if width > SHOWN_WIDTH {
-        (SHOWN_WIDTH, (height * SHOWN_WIDTH).div_ceil(width))
-    } else {
-        (width, height)
-    };
+    let (shown_width, shown_height) = shown_size(start, width, height);
     let (name, path) = (
         foreign::line(&file.name),
         foreign::line(&file.relative_path),
@@ -281,10 +277,10 @@ fn json_text(file: &FetchedFile) -> Option<Form> {
 fn plain_text(file: &FetchedFile, language: &str) -> Option<Form> {
     let bytes = file.beginning();
     let start = bytes.get(..MAX_TEXT_BYTES).unwrap_or(bytes);
-    if start.is_empty() || start.contains(&0) {
+    if start.is_empty() {
         return None;
     }
-    let mut text = String::from_utf8_lossy(start).into_owned();
+    let mut text = decoded(start)?.into_owned();
     if (start.len() as u64) < file.size_bytes {
         text.push_str("\n[… more]");
     }

@@ -19,79 +19,94 @@ use super::{foreign, target};
 mod blocks;
 mod free;
 mod spans;
+mod tex;
+mod whole;
 
 use free::{push_inert, push_special};
+use whole::Carried;
+pub use whole::{Stamp, Whole};
 
 /// Returns `source` with everything that could act, load or break out changed into text. If a
 /// top-level fence is still open, it is closed.
 #[must_use]
 pub fn neutralise(source: &str) -> String {
-    neutralise_part(source, &mut Headings::default())
+    neutralise_part(source, 0, &mut Whole::default())
 }
 
-/// How many levels the headings of a text are moved down: as many as its first heading needs to
-/// reach level 3. So the person's own headings stay above them and the text keeps its order.
-#[derive(Debug, Clone, Default)]
-pub struct Headings {
-    down: Option<usize>,
-}
-
-impl Headings {
-    /// Returns the new level of a heading.
-    fn level(&mut self, level: usize) -> usize {
-        let down = *self.down.get_or_insert(3_usize.saturating_sub(level));
-        (level + down).clamp(3, 6)
-    }
-}
-
-/// Does the same as [`neutralise`] for one of several parts of a text; `headings` is handed from
-/// part to part.
-pub fn neutralise_part(source: &str, headings: &mut Headings) -> String {
+/// Does the same as [`neutralise`] for one of several parts of a text, given its number; `whole` is
+/// handed from part to part.
+pub fn neutralise_part(source: &str, part: usize, whole: &mut Whole) -> String {
     let text = foreign::prose(source);
     let text = unbracket(&text);
-    // The parser has to see the structure that the result will have. There `<` is an entity, so it
-    // is masked with another punctuation mark that has no meaning in Markdown.
-    let masked = text.replace('<', ";");
-    let mut plan = Plan::new(&text);
-    plan.read(&masked, headings);
-    plan.apply()
+    let text = match tex::has_brackets(&text) {
+        true => Cow::Owned(tex::with_dollars(&text, &code_ranges(&text))),
+        false => text,
+    };
+    let carried = whole.carry(part, text);
+    let mut plan = Plan::new(&carried.text);
+    plan.read(&mask(&carried.text), &carried, whole);
+    plan.apply(whole)
 }
 
-fn options() -> Options {
+/// Returns the text that the parser reads: it has to see the structure that the result will have.
+/// There `<` is an entity, so it is masked with another punctuation mark that has no meaning in
+/// Markdown.
+pub(crate) fn mask(text: &str) -> String {
+    text.replace('<', ";")
+}
+
+/// What our parser knows beyond CommonMark: what front ends know too.
+pub(crate) fn options() -> Options {
     Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_MATH
 }
 
-/// Writes `](<a b>)` as `](a%20b)`, so that no link needs angle brackets.
-fn unbracket(text: &str) -> Cow<'_, str> {
-    if !text.contains("](<") {
-        return Cow::Borrowed(text);
-    }
-    let Some(pattern) = target::BRACKETED.as_ref() else {
-        return Cow::Borrowed(text);
-    };
-    let masked = text.replace('<', ";");
-    let code: Vec<Range<usize>> = Parser::new_ext(&masked, options())
+/// Returns the ranges of code in a text, from its beginning to its end.
+fn code_ranges(text: &str) -> Vec<Range<usize>> {
+    Parser::new_ext(&mask(text), options())
         .into_offset_iter()
         .filter(|(event, _)| matches!(event, Event::Code(_) | Event::Start(Tag::CodeBlock(_))))
         .map(|(_, range)| range)
-        .collect();
-    pattern.replace_all(text, |found: &regex::Captures<'_>| {
-        let whole = found.get(0).map_or(0..0, |found| found.range());
-        let target = found.get(1).map_or("", |target| target.as_str());
-        let is_code = code.iter().any(|code| code.contains(&whole.start));
-        if is_code || target.chars().count() > target::MAX_BRACKETED {
-            text.get(whole).unwrap_or_default().to_owned()
-        } else {
-            let target = target
-                .replace(' ', "%20")
-                .replace('(', "%28")
-                .replace(')', "%29");
-            format!("]({target}")
+        .collect()
+}
+
+/// Whether a place is in one of the ranges, which are in order.
+fn is_code(code: &[Range<usize>], at: usize) -> bool {
+    let next = code.partition_point(|range| range.end <= at);
+    code.get(next).is_some_and(|range| range.start <= at)
+}
+
+/// Writes `](<a b>)` as `](a%20b)` and `]: <a>` as `]: a`, so that no link needs angle brackets.
+fn unbracket(text: &str) -> Cow<'_, str> {
+    let patterns = [&*target::BRACKETED, &*target::BRACKETED_DEFINITION];
+    if !text.contains("](<") && !text.contains("]:") {
+        return Cow::Borrowed(text);
+    }
+    let mut text = Cow::Borrowed(text);
+    for pattern in patterns.into_iter().flatten() {
+        if !pattern.is_match(&text) {
+            continue;
         }
-    })
+        let code = code_ranges(&text);
+        let new = pattern.replace_all(&text, |found: &regex::Captures<'_>| {
+            let whole = found.get(0).map_or(0..0, |found| found.range());
+            let group = |name: &str| found.name(name).map_or("", |group| group.as_str());
+            let target = group("target");
+            if is_code(&code, whole.start) || target.chars().count() > target::MAX_BRACKETED {
+                text.get(whole).unwrap_or_default().to_owned()
+            } else {
+                let target = target
+                    .replace(' ', "%20")
+                    .replace('(', "%28")
+                    .replace(')', "%29");
+                format!("{}{target}", group("before"))
+            }
+        });
+        text = Cow::Owned(new.into_owned());
+    }
+    text
 }
 
 /// What is done with a range of the source. Text outside all ranges is read character by character.
@@ -106,7 +121,7 @@ struct Plan<'a> {
     text: &'a str,
     edits: Vec<(Range<usize>, Edit)>,
     /// Whether code that front ends do not protect contains a sign that begins or ends mathematics.
-    /// If so, no mathematics outside it is safe.
+    /// If so, no mathematics outside it, in the whole text, is safe.
     loose_math: bool,
 }
 
@@ -117,6 +132,8 @@ struct OpenLink {
     image: bool,
     kind: LinkType,
     target: String,
+    /// Whether it still leads somewhere: a definition that is not harmless becomes text.
+    has_target: bool,
 }
 
 impl OpenLink {
@@ -128,6 +145,7 @@ impl OpenLink {
             image,
             kind,
             target: target.to_owned(),
+            has_target: true,
         }
     }
 }
@@ -145,16 +163,16 @@ impl<'a> Plan<'a> {
         self.text.get(range).unwrap_or_default()
     }
 
-    fn read(&mut self, masked: &str, headings: &mut Headings) {
+    fn read(&mut self, masked: &str, carried: &Carried<'_>, whole: &mut Whole) {
         let mut events = Parser::new_ext(masked, options()).into_offset_iter();
-        let kept: Vec<_> = events
+        let before: Vec<_> = events
             .reference_definitions()
             .iter()
             .map(|(_, definition)| definition.span.clone())
-            .filter(|span| target::is_definition(self.slice(span.clone())))
+            .filter(|span| carried.is_before(span))
             .collect();
-        self.edits
-            .extend(kept.into_iter().map(|span| (span, Edit::Keep)));
+        let kept = before.into_iter().chain(carried.kept.iter().cloned());
+        self.edits.extend(kept.map(|span| (span, Edit::Keep)));
         let mut links: Vec<OpenLink> = Vec::new();
         let mut depth = 0_usize;
         for (event, range) in events.by_ref() {
@@ -169,7 +187,7 @@ impl<'a> Plan<'a> {
                         Tag::CodeBlock(kind) => self.code_block(range, &kind, depth == 0),
                         Tag::Heading { level, .. } => {
                             let level = level as usize;
-                            self.heading(range, level, headings.level(level));
+                            self.heading(range, level, whole.level(level));
                         }
                         Tag::Link {
                             link_type,
@@ -179,8 +197,13 @@ impl<'a> Plan<'a> {
                         Tag::Image {
                             link_type,
                             dest_url,
+                            id,
                             ..
-                        } => links.push(OpenLink::new(range, true, link_type, &dest_url)),
+                        } => {
+                            let mut link = OpenLink::new(range, true, link_type, &dest_url);
+                            link.has_target = link_type == LinkType::Inline || whole.defines(&id);
+                            links.push(link);
+                        }
                         _ => {}
                     }
                     depth += 1;
@@ -205,7 +228,9 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn apply(mut self) -> String {
+    fn apply(mut self, whole: &mut Whole) -> String {
+        whole.loose_math |= self.loose_math;
+        self.loose_math = whole.loose_math;
         // The sort is stable, so an insertion at a place comes before a range that begins there.
         self.edits
             .sort_by_key(|(range, _)| (range.start, range.end));
@@ -235,12 +260,27 @@ impl<'a> Plan<'a> {
     /// Copies text outside code and checked links, character by character.
     fn free(&self, out: &mut String, range: Range<usize>, not_math: bool) {
         let mut rest = self.slice(range);
-        while let Some(at) = rest.find(['<', '$', '\\', ']', '!', '`', '@']) {
+        while let Some(at) = rest.find(['<', '$', '\\', ']', '!', '`', '@', '~']) {
             let (plain, special) = rest.split_at(at);
             out.push_str(plain);
-            let used = push_special(out, special, not_math);
+            let used = match special.starts_with('~') && ends_in_address(out) {
+                true => {
+                    out.push('~');
+                    1
+                }
+                false => push_special(out, special, not_math),
+            };
             rest = special.get(used..).unwrap_or_default();
         }
         out.push_str(rest);
     }
+}
+
+/// Whether the last word so far is a web address, which front ends make a link of.
+fn ends_in_address(out: &str) -> bool {
+    const LONGEST: usize = 500;
+    let begin = out.ceil_char_boundary(out.len().saturating_sub(LONGEST));
+    let end = out.get(begin..).unwrap_or_default();
+    let word = end.rsplit(char::is_whitespace).next().unwrap_or_default();
+    word.contains("://") || word.contains("www.")
 }

@@ -4,8 +4,11 @@
 //! characters. Invariant: what is shown of a table does not grow with its length or width, and says
 //! how large the table is.
 
+mod decimals;
+mod sheet;
 mod workbook;
 
+use super::encoding::decoded;
 use super::foreign;
 use super::number;
 
@@ -52,6 +55,8 @@ pub(crate) struct Table {
     sheets: Vec<String>,
     /// The header and the first rows; each cell is cut to what is shown.
     rows: Vec<Vec<String>>,
+    /// Whether formulas are shown because no value was saved with them.
+    has_open_formulas: bool,
     data_rows: Count,
     columns: Count,
 }
@@ -82,6 +87,9 @@ impl Table {
                 names.join(", ")
             ));
         }
+        if self.has_open_formulas {
+            summary.push_str("; formulas that were never calculated are shown as written");
+        }
         let shown = self.rows.len().saturating_sub(1);
         if self.data_rows.number > shown as u64 {
             summary.push_str(&format!("; the first {shown} rows:"));
@@ -91,6 +99,21 @@ impl Table {
 
     /// Returns the table as Markdown and as text with aligned columns.
     pub(crate) fn shown(&self) -> (String, String) {
+        let tidy = self.with_equal_decimals();
+        tidy.written()
+    }
+
+    fn with_equal_decimals(&self) -> Self {
+        let mut tidy = self.clone();
+        for column in 0..MAX_COLUMNS {
+            let rows = tidy.rows.iter_mut().skip(1);
+            let mut cells: Vec<&mut String> = rows.filter_map(|row| row.get_mut(column)).collect();
+            decimals::align(&mut cells);
+        }
+        tidy
+    }
+
+    fn written(&self) -> (String, String) {
         let columns = usize::try_from(self.columns.number).unwrap_or(usize::MAX);
         let shown = columns.min(MAX_COLUMNS);
         let is_cut = columns > shown;
@@ -171,10 +194,10 @@ fn shown_name(name: &str) -> String {
 pub(crate) fn of_text(bytes: &[u8], is_whole: bool, delimiter: Option<u8>) -> Option<Table> {
     let is_whole = is_whole && bytes.len() <= MAX_TEXT_BYTES;
     let bytes = bytes.get(..MAX_TEXT_BYTES).unwrap_or(bytes);
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    if bytes.contains(&0) {
-        return None;
-    }
+    let text = decoded(bytes)?;
+    let (named, text) = named_delimiter(&text);
+    let delimiter = delimiter.or(named);
+    let bytes = text.as_bytes();
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter.unwrap_or_else(|| delimiter_of(bytes)))
         .has_headers(false)
@@ -216,7 +239,27 @@ pub(crate) fn of_text(bytes: &[u8], is_whole: bool, delimiter: Option<u8>) -> Op
             is_exact: !is_header_cut,
         },
         rows,
+        has_open_formulas: false,
     })
+}
+
+/// Reads a first line such as `sep=;`, which tells a spreadsheet program the delimiter; returns the
+/// delimiter and the lines after it.
+fn named_delimiter(text: &str) -> (Option<u8>, &str) {
+    let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    let line = line
+        .strip_prefix('"')
+        .and_then(|line| line.strip_suffix('"'))
+        .unwrap_or(line);
+    let sign = match line.split_at_checked(4) {
+        Some((name, sign)) if name.eq_ignore_ascii_case("sep=") => sign.as_bytes(),
+        _ => &[],
+    };
+    match sign {
+        [sign] if !sign.is_ascii_alphanumeric() => (Some(*sign), rest),
+        _ => (None, text),
+    }
 }
 
 /// Finds the delimiter of the first line: programs use different ones in different countries.

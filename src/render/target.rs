@@ -14,7 +14,7 @@ static TAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"^\]\(\s*([^\s<>"'`\\$]*)(?:\s+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*\)$"#).ok()
 });
 static DEFINITION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"^\[[^\[\]<>`$\\]+\]:[ \t]*([^\s<>"'`\\$]+)(?:[ \t]+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*$"#)
+    Regex::new(r#"^\[[^\[\]<>`$\\\n]+\]:[ \t]*([^\s<>"'`\\$]+)(?:[ \t]+(?:"[^"<>`$\\]*"|'[^'<>`$\\]*'))?\s*$"#)
         .ok()
 });
 /// The most characters of a target in angle brackets. They are counted separately: as a part of the
@@ -22,7 +22,11 @@ static DEFINITION: LazyLock<Option<Regex>> = LazyLock::new(|| {
 pub(crate) const MAX_BRACKETED: usize = 500;
 /// A target in angle brackets.
 pub(crate) static BRACKETED: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\]\(<([^<>\n\\`$]+)>").ok());
+    LazyLock::new(|| Regex::new(r"(?<before>\]\()<(?<target>[^<>\n\\`$]+)>").ok());
+/// A definition whose target is in angle brackets.
+pub(crate) static BRACKETED_DEFINITION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?m)(?<before>^[ >]*\[[^\[\]<>`$\\\n]+\]:[ \t]*)<(?<target>[^<>\s\\`$]+)>").ok()
+});
 
 /// Returns the address in angle brackets that `text` begins with, with its brackets.
 pub(crate) fn autolink(text: &str) -> Option<&str> {

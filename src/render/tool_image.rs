@@ -9,6 +9,7 @@ use imagesize::ImageType;
 use serde_json::{Map, Value, json};
 
 use super::foreign;
+use super::image_size::shown_size;
 use super::screen::{Form, Terminal, machine};
 use crate::anthropic::block::Block;
 use crate::jupyter::mime::MimeBundle;
@@ -17,8 +18,6 @@ use crate::jupyter::mime::MimeBundle;
 const MAX_SIDE: usize = 10_000;
 /// The most pixels that are shown: each takes 4 bytes of the front end's memory.
 const MAX_PIXELS: usize = 40_000_000;
-/// The largest width that an image is shown at, in CSS pixels.
-const SHOWN_WIDTH: usize = 900;
 
 /// Returns the images of a `tool_result` block. What is not an image is left out, because the step
 /// shows it.
@@ -70,10 +69,7 @@ fn image(data: &str, tool: &str) -> Option<Form> {
     if pixels == 0 || width.max(height) > MAX_SIDE || pixels > MAX_PIXELS {
         return None;
     }
-    let (shown_width, shown_height) = match width > SHOWN_WIDTH {
-        true => (SHOWN_WIDTH, (height * SHOWN_WIDTH).div_ceil(width)),
-        false => (width, height),
-    };
+    let (shown_width, shown_height) = shown_size(&bytes, width, height);
     let name = foreign::line(&format!("image from {tool}"));
     let mut metadata = Map::new();
     metadata.insert(

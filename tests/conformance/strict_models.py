@@ -12,7 +12,7 @@ MODELS = {
     "claude-fable-5": ({"adaptive"}, True, ALL, True, 128_000),
     "claude-opus-5-5": ({"adaptive"}, True, ALL, True, 128_000),
     "claude-sonnet-5-5": ({"adaptive", "between_tools"}, True, ALL, True, 128_000),
-    "claude-haiku-5-5": ({"adaptive", "disabled"}, True, ALL - {"xhigh"}, True, 128_000),
+    "claude-haiku-5-5": ({"adaptive", "disabled"}, True, ALL, True, 128_000),
     "claude-opus-5": ({"adaptive", "disabled"}, True, ALL, True, 128_000),
     "claude-sonnet-5": ({"adaptive", "disabled"}, True, ALL, False, 128_000),
     "claude-opus-4-8": ({"adaptive", "disabled"}, False, ALL, True, 128_000),

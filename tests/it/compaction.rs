@@ -137,7 +137,7 @@ async fn a_budget_counts_the_request_for_a_summary_as_one() {
 async fn a_compaction_that_fails_leaves_the_conversation_as_it_was() {
     let mut rig = rig().await;
     check_ok(&rig.cell("Say hello").await);
-    let cannot = rig.cell("%%model claude-haiku-5-5\n%compact").await;
+    let cannot = rig.cell("%%model claude-haiku-4-5\n%compact").await;
     check_failed(&cannot, "MagicError", &["cannot sum up", "%%model sonnet"]);
     arm(
         &rig,

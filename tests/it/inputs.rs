@@ -6,6 +6,8 @@ mod sandbox;
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use claude_kernel::emulator::faults::{Fault, Faults};
 use claude_kernel::jupyter::connection::Channel;
 use serde_json::{Value, json};
@@ -45,9 +47,8 @@ fn write(rig: &Rig, name: &str, bytes: impl AsRef<[u8]>) {
 }
 
 fn png() -> Vec<u8> {
-    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
-    png.extend([0, 0, 0, 7, 0, 0, 0, 9, 8, 6, 0, 0, 0]);
-    png
+    let png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    STANDARD.decode(png).unwrap()
 }
 
 async fn requests(rig: &Rig) -> Vec<(String, Value)> {
@@ -142,7 +143,7 @@ async fn each_type_goes_where_it_is_of_use() {
         ),
         (
             "a.pdf",
-            b"%PDF-1.7\n".to_vec(),
+            b"%PDF-1.7\ntrailer << >>\n%%EOF\n".to_vec(),
             "",
             vec!["document", "container_upload"],
         ),
@@ -168,6 +169,57 @@ async fn each_type_goes_where_it_is_of_use() {
         );
         assert_eq!(before_the_prompt(&rig).await, expected, "{name} {options}");
     }
+}
+
+/// What the API would refuse is seen before it is sent: else it would be refused in each later cell.
+#[tokio::test]
+async fn w16_broken_pictures_and_locked_pdfs_go_to_the_sandbox_alone() {
+    let locked = b"%PDF-1.7\ntrailer << /Encrypt 5 0 R >>\n%%EOF\n".to_vec();
+    for (name, bytes, option, why) in [
+        ("a.png", png()[..30].to_vec(), "--image", "cut off"),
+        ("a.pdf", locked, "--document", "locked"),
+        (
+            "b.pdf",
+            b"%PDF-1.7\n1 0 obj".to_vec(),
+            "--document",
+            "cut off",
+        ),
+    ] {
+        let mut rig = rig().await;
+        write(&rig, name, &bytes);
+        let refused = rig
+            .cell(&format!("%attach {name} {option}\nLook at it"))
+            .await;
+        let (value, text) = (refused.reply()["evalue"].to_string(), refused.text());
+        assert!(value.contains(why), "{name}: {text}");
+        assert_eq!(uploads(&rig).await, 0);
+        let ran = rig.cell(&format!("%attach {name}\nLook at it")).await;
+        assert_eq!(ran.reply()["status"], "ok", "{}", ran.transcript());
+        assert!(ran.text().contains(why), "{}", ran.text());
+        assert_eq!(
+            before_the_prompt(&rig).await,
+            ["container_upload"],
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn w16_a_refusal_with_files_waiting_says_how_to_do_without_them() {
+    let mut rig = rig().await;
+    write(&rig, "a.png", png());
+    write(&rig, "b.csv", "1\n");
+    rig.cell("%attach a.png b.csv").await;
+    arm(&rig, json!({"kind": "status", "status": 400, "times": 9})).await;
+    let refused = rig.cell("Look at it").await.text();
+    assert!(
+        refused.contains("`%rm a.png`") && refused.contains("--sandbox"),
+        "{refused}"
+    );
+    assert!(
+        !refused.contains("%rm b.csv"),
+        "only the sandbox has it: {refused}"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Updates in, outputs out: hostile content, growing text, whole transcripts.
 
+mod files;
 mod growth;
 mod hygiene;
 mod late_files;
+mod marks;
 mod transcripts;
+mod whole;

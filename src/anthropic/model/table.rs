@@ -2,7 +2,7 @@
 
 use super::Effort::{self, High, Low, Max, Medium};
 use super::ThinkingKind::{Adaptive, BetweenTools, Disabled, Enabled};
-use super::{ALL_EFFORTS, ModelSpec, Price};
+use super::{ALL_EFFORTS, Fast, ModelSpec, Price};
 
 const NO_XHIGH: &[Effort] = &[Low, Medium, High, Max];
 
@@ -20,9 +20,29 @@ const PRESENT: ModelSpec = ModelSpec {
     system_messages: true,
     sandbox_calls_tools: true,
     compacts: true,
+    fast: Fast::No,
     retires: None,
+    successor: None,
     gated: false,
 };
+
+/// Models that the API no longer has (`docs/protocol.md#model-lifecycle`): how their ids begin, the
+/// day, and the model to go over to.
+pub(super) const RETIRED: &[(&str, &str, &str)] = &[
+    ("claude-opus-4-1", "2026-08-05", "claude-opus-5-5"),
+    ("claude-opus-4-0", "2026-06-15", "claude-opus-5-5"),
+    ("claude-opus-4-2", "2026-06-15", "claude-opus-5-5"),
+    ("claude-sonnet-4-0", "2026-06-15", "claude-sonnet-5-5"),
+    ("claude-sonnet-4-2", "2026-06-15", "claude-sonnet-5-5"),
+    ("claude-mythos-preview", "2026-06-30", "claude-mythos-5-2"),
+    ("claude-3-7-sonnet", "2026-02-19", "claude-sonnet-5-5"),
+    ("claude-3-5-haiku", "2026-02-19", "claude-haiku-5-5"),
+    ("claude-3-opus", "2026-01-05", "claude-opus-5-5"),
+    ("claude-3-sonnet", "2025-07-21", "claude-sonnet-5-5"),
+    ("claude-2", "2025-07-21", "claude-sonnet-5-5"),
+    ("claude-1", "2024-11-06", "claude-sonnet-5-5"),
+    ("claude-instant", "2024-11-06", "claude-haiku-5-5"),
+];
 
 /// What Opus 4.6 to 4.8 and Sonnet 4.6 share.
 const PAST: ModelSpec = ModelSpec {
@@ -51,6 +71,7 @@ pub const MODELS: &[ModelSpec] = &[
         alias: Some("opus"),
         price: dollars(4.0, 20.0, 0.2),
         default_effort: Some(Medium),
+        fast: Fast::Yes,
         ..PRESENT
     },
     ModelSpec {
@@ -67,18 +88,15 @@ pub const MODELS: &[ModelSpec] = &[
             above: Some((100_000, 0.5, 2.5, 0.05)),
             ..dollars(0.1, 0.5, 0.01)
         },
-        efforts: NO_XHIGH,
         default_effort: Some(Medium),
         thinking: &[Adaptive, Disabled],
-        // Not said to take them.
-        system_messages: false,
-        compacts: false,
         ..PRESENT
     },
     ModelSpec {
         id: "claude-fable-5-2",
         alias: Some("fable"),
         price: dollars(8.0, 40.0, 0.2),
+        fast: Fast::Yes,
         ..PRESENT
     },
     ModelSpec {
@@ -94,6 +112,7 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec {
         id: "claude-opus-5",
         price: dollars(5.0, 25.0, 0.5),
+        fast: Fast::WithHeader,
         thinking: &[Adaptive, Disabled],
         ..PRESENT
     },
@@ -130,12 +149,15 @@ pub const MODELS: &[ModelSpec] = &[
         id: "claude-opus-4-5",
         efforts: &[Low, Medium, High],
         default_effort: Some(High),
+        retires: Some("2027-01-22"),
+        successor: Some("claude-opus-5-5"),
         ..OLD
     },
     ModelSpec {
         id: "claude-sonnet-4-5",
         price: dollars(3.0, 15.0, 0.3),
         retires: Some("2026-11-30"),
+        successor: Some("claude-sonnet-5-5"),
         ..OLD
     },
     ModelSpec {
@@ -148,6 +170,7 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec {
         id: "claude-mythos-5-2",
         price: dollars(8.0, 40.0, 0.2),
+        fast: Fast::Yes,
         gated: true,
         ..PRESENT
     },

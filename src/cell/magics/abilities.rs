@@ -1,7 +1,7 @@
 //! What the present model takes, for the magics. If the model is unknown, everything may be sent,
 //! and the API decides.
 
-use crate::anthropic::model::{self, Effort, ModelSpec, ThinkingKind};
+use crate::anthropic::model::{self, Abilities, Effort, Fast, Models, ThinkingKind};
 use crate::chat::settings::{Settings, ThinkingShow};
 
 use super::arguments::and;
@@ -26,11 +26,6 @@ pub(super) enum Off {
     Never,
 }
 
-/// Returns the table's line for a model.
-pub(super) fn spec(model: &str) -> Option<&'static ModelSpec> {
-    model::lookup(model)
-}
-
 /// Returns the ids of the table, without those that need an approval.
 pub(super) fn offered() -> impl Iterator<Item = &'static str> {
     model::MODELS
@@ -39,95 +34,107 @@ pub(super) fn offered() -> impl Iterator<Item = &'static str> {
         .map(|spec| spec.id)
 }
 
-/// Returns the levels a model takes, empty for none, `None` for an unknown model.
-pub(super) fn efforts(model: &str) -> Option<&'static [Effort]> {
-    spec(model).map(|spec| spec.efforts)
+/// Returns the names of the levels that a model takes.
+pub(super) fn levels(abilities: &Abilities) -> Vec<&'static str> {
+    let taken = EFFORTS
+        .iter()
+        .filter(|level| abilities.takes_effort(**level));
+    taken.map(|level| level.as_str()).collect()
 }
 
 /// Returns what `%thinking off` can do.
-pub(super) fn thinking_off(model: &str) -> Off {
-    match spec(model).map(|spec| spec.thinking) {
-        None => Off::Whole,
-        Some(kinds) if kinds.contains(&ThinkingKind::Disabled) => Off::Whole,
-        Some(kinds) if kinds.contains(&ThinkingKind::BetweenTools) => Off::BetweenTools,
-        Some(_) => Off::Never,
+pub(super) fn thinking_off(abilities: &Abilities) -> Off {
+    match abilities.thinking_off() {
+        Some(ThinkingKind::BetweenTools) => Off::BetweenTools,
+        Some(_) => Off::Whole,
+        None => Off::Never,
     }
 }
 
 /// Returns whether a model takes this effort with thinking off.
-pub(super) fn takes_without_thinking(model: &str, effort: Effort) -> bool {
-    let kind = match thinking_off(model) {
+pub(super) fn takes_without_thinking(abilities: &Abilities, effort: Effort) -> bool {
+    let kind = match thinking_off(abilities) {
         Off::BetweenTools => ThinkingKind::BetweenTools,
         Off::Whole | Off::Never => ThinkingKind::Disabled,
     };
-    spec(model).is_none_or(|spec| effort <= spec.highest_effort_with(kind))
+    abilities.takes_together(effort, kind)
 }
 
 /// Returns whether a model interleaves thinking only with a header: those whose thinking is manual.
-pub(super) fn needs_interleaved_header(model: &str) -> bool {
-    spec(model).is_none_or(|spec| !spec.thinking.contains(&ThinkingKind::Adaptive))
+pub(super) fn needs_interleaved_header(abilities: &Abilities) -> bool {
+    let kinds = abilities.thinking.as_ref();
+    kinds.is_none_or(|kinds| !kinds.contains(&ThinkingKind::Adaptive))
 }
 
 /// Returns whether a model has progress notes: those that hide their thinking by themselves.
-pub(super) fn has_notes(model: &str) -> bool {
-    spec(model).is_none_or(|spec| spec.thinks_by_default)
+pub(super) fn has_notes(abilities: &Abilities) -> bool {
+    abilities.thinks_by_default()
 }
 
 /// Makes settings fit their model after it changed; returns a sentence for each thing changed.
-pub(super) fn fit(settings: &mut Settings) -> Vec<String> {
-    let Some(spec) = spec(&settings.model) else {
-        return Vec::new();
-    };
+pub(super) fn fit(settings: &mut Settings, models: &Models) -> Vec<String> {
+    let abilities = models.abilities(&settings.model);
     let mut changed = Vec::new();
-    let model = spec.id;
+    let model = &abilities.id;
     if let Some(effort) = settings.effort
-        && !spec.efforts.contains(&effort)
+        && !abilities.takes_effort(effort)
     {
         settings.effort = None;
         let name = effort.as_str();
-        changed.push(match spec.default_effort {
-            Some(default) if !spec.efforts.is_empty() => {
-                let taken: Vec<&str> = spec.efforts.iter().map(|level| level.as_str()).collect();
-                format!(
-                    "`{model}` does not take effort `{name}`: its default, {}, holds now (it takes {})",
-                    default.as_str(),
-                    and(&taken)
-                )
-            }
-            _ => format!("`{model}` has no effort setting: `{name}` is no longer sent"),
+        changed.push(match abilities.default_effort {
+            Some(default) => format!(
+                "`{model}` does not take effort `{name}`: its default, {}, holds now (it takes {})",
+                default.as_str(),
+                and(&levels(&abilities))
+            ),
+            None => format!("`{model}` has no effort setting: `{name}` is no longer sent"),
         });
     }
+    changed.extend(fit_thinking(settings, &abilities));
+    if settings.fast && abilities.fast == Fast::No {
+        settings.fast = false;
+        changed.push(format!(
+            "`{model}` has no fast mode: it answers at its usual speed"
+        ));
+    }
+    if let Some(most) = abilities.max_output_tokens
+        && settings.max_tokens > most
+    {
+        settings.max_tokens = most;
+        changed.push(format!(
+            "`{model}` answers with at most {most} tokens: `max_tokens` was lowered to that"
+        ));
+    }
+    changed
+}
+
+fn fit_thinking(settings: &mut Settings, abilities: &Abilities) -> Vec<String> {
+    let (model, mut changed) = (&abilities.id, Vec::new());
     if settings.thinking == ThinkingShow::Off {
-        let effort = settings.effort.or(spec.default_effort);
-        if thinking_off(model) == Off::Never {
+        let effort = settings.effort.or(abilities.default_effort);
+        if thinking_off(abilities) == Off::Never {
             settings.thinking = ThinkingShow::Fold;
             changed.push(format!(
                 "`{model}` cannot switch thinking off: it is on again, folded"
             ));
-        } else if effort.is_some_and(|effort| !takes_without_thinking(model, effort)) {
+        } else if effort.is_some_and(|effort| !takes_without_thinking(abilities, effort)) {
             settings.thinking = ThinkingShow::Fold;
             changed.push(format!(
                 "`{model}` cannot switch thinking off at this effort: it is on again, folded"
             ));
         }
     }
-    if settings.thinking == ThinkingShow::Notes && !has_notes(model) {
+    if settings.thinking == ThinkingShow::Notes && !has_notes(abilities) {
         settings.thinking = ThinkingShow::Fold;
         changed.push(format!(
             "`{model}` has no progress notes: its thinking is shown folded"
         ));
     }
-    if settings.interleaved && !needs_interleaved_header(model) {
+    let is_known = abilities.thinking.is_some();
+    if settings.interleaved && is_known && !needs_interleaved_header(abilities) {
         settings.interleaved = false;
         changed.push(format!(
             "`{model}` thinks between steps by itself: the interleaved header is no longer sent"
-        ));
-    }
-    if settings.max_tokens > spec.max_output_tokens {
-        settings.max_tokens = spec.max_output_tokens;
-        changed.push(format!(
-            "`{model}` answers with at most {} tokens: `max_tokens` was lowered to that",
-            spec.max_output_tokens
         ));
     }
     changed

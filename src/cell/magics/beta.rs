@@ -14,7 +14,7 @@ pub(super) const BETA: Magic = Magic {
     details: "The kernel derives the betas its features need; most features need none. This adds others. A name it does \
 not know is sent as it is, and what the API answers is shown.",
     examples: &[
-        ("%beta add fast-mode-2026-02-01", "from here on"),
+        ("%beta add task-budgets-2026-03-13", "from here on"),
         ("%beta clear", "only the derived ones"),
         ("%beta", "show"),
     ],
@@ -37,7 +37,7 @@ const KNOWN: &[&str] = &[
     "thinking-binding-controls-2026-08-01",
     "thinking-token-count-2026-05-13",
     "task-budgets-2026-03-13",
-    "fast-mode-2026-02-01",
+    FAST_MODE,
     "mid-conversation-output-config-2026-07-01",
     "mid-conversation-tool-changes-2026-07-01",
     "mid-conversation-system-clear-at-2026-08-21",
@@ -51,6 +51,8 @@ const KNOWN: &[&str] = &[
     "code-execution-2025-05-22",
 ];
 
+/// The beta of the fast mode.
+const FAST_MODE: &str = "fast-mode-2026-02-01";
 /// Betas that select old response shapes, which this kernel does not read.
 const OLD_SHAPES: &[&str] = &["files-api-2025-04-14", "skills-2025-10-02"];
 
@@ -115,6 +117,11 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
             for name in names {
                 check(name)?;
                 effects.extend(doubt(name).map(Effect::Warn));
+                if *name == FAST_MODE {
+                    effects.push(Effect::Warn(
+                        "the header alone makes no answer faster: `%fast on` does".to_owned(),
+                    ));
+                }
                 if !settings.betas.iter().any(|set| set == name) {
                     settings.betas.push((*name).to_owned());
                 }
@@ -165,7 +172,7 @@ fn not_set(name: &str, context: &Context<'_>) -> MagicError {
 }
 
 fn show(context: &Context<'_>) -> Effect {
-    let derived = context.settings.derived_betas().join(", ");
+    let derived = context.settings.derived_betas(context.models).join(", ");
     let derived = if derived.is_empty() { "none" } else { &derived };
     let by_hand = now(context).unwrap_or_default();
     Shown::default()

@@ -5,7 +5,7 @@ use super::arguments::{and, put, word};
 use crate::anthropic::model::Effort;
 use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
-use crate::chat::settings::{Settings, ThinkingShow};
+use crate::chat::settings::ThinkingShow;
 
 const USAGE: &str = "LEVEL";
 
@@ -32,11 +32,7 @@ fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
     if !before.is_empty() {
         return Vec::new();
     }
-    let levels = abilities::efforts(&context.settings.model);
-    let names = abilities::EFFORTS
-        .iter()
-        .filter(|level| levels.is_none_or(|levels| levels.contains(level)))
-        .map(|level| level.as_str());
+    let names = abilities::levels(&context.abilities()).into_iter();
     Candidate::list("value", names.chain(["default"]))
 }
 
@@ -46,10 +42,11 @@ pub(super) fn now(context: &Context<'_>) -> String {
     if let Some(level) = context.settings.effort {
         return level.as_str().to_owned();
     }
-    if abilities::efforts(model).is_some_and(<[Effort]>::is_empty) {
+    let abilities = context.abilities();
+    if abilities.has_no_efforts() {
         return format!("none ({model} has no effort setting)");
     }
-    match abilities::spec(model).and_then(|spec| spec.default_effort) {
+    match abilities.default_effort {
         Some(level) => format!("{} (the default of {model})", level.as_str()),
         None => format!("the default of {model}"),
     }
@@ -62,26 +59,23 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
     let mut settings = context.settings.clone();
     settings.effort = match value.as_str() {
         "default" => None,
-        level => Some(parse(level, context.settings)?),
+        level => Some(parse(level, context)?),
     };
     Ok(vec![put(settings)])
 }
 
-fn parse(level: &str, settings: &Settings) -> Result<Effort, MagicError> {
+fn parse(level: &str, context: &Context<'_>) -> Result<Effort, MagicError> {
+    let settings = context.settings;
     let model = &settings.model;
-    let taken = abilities::efforts(model);
-    if taken.is_some_and(<[Effort]>::is_empty) {
+    let taken = context.abilities();
+    if taken.has_no_efforts() {
         return Err(MagicError::new(
             format!("`{model}` has no effort setting"),
             "Leave the line out, or choose another model with `%model`.",
         ));
     }
     let takes = || {
-        let levels: Vec<&str> = taken
-            .unwrap_or(abilities::EFFORTS)
-            .iter()
-            .map(|level| level.as_str())
-            .collect();
+        let levels = abilities::levels(&taken);
         format!(
             "`{model}` takes {}; `default` leaves it to the model.",
             and(&levels)
@@ -96,14 +90,14 @@ fn parse(level: &str, settings: &Settings) -> Result<Effort, MagicError> {
             takes(),
         ));
     };
-    if taken.is_some_and(|levels| !levels.contains(effort)) {
+    if !taken.takes_effort(*effort) {
         return Err(MagicError::new(
             format!("`{model}` does not take effort `{level}`"),
             takes(),
         ));
     }
-    if settings.thinking == ThinkingShow::Off && !abilities::takes_without_thinking(model, *effort)
-    {
+    let is_off = settings.thinking == ThinkingShow::Off;
+    if is_off && !abilities::takes_without_thinking(&taken, *effort) {
         return Err(MagicError::new(
             format!("`{model}` does not take effort `{level}` while thinking is off"),
             "Turn thinking on first with `%thinking fold`, or choose high or less.",

@@ -1,6 +1,5 @@
 //! `%max_tokens`: the most an answer may have.
 
-use super::abilities;
 use super::arguments::{put, word};
 use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
@@ -39,7 +38,7 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
     };
     let mut settings = context.settings.clone();
     let model = &settings.model;
-    let cap = abilities::spec(model).map(|spec| spec.max_output_tokens);
+    let cap = context.abilities().max_output_tokens;
     let tokens = match value.as_str() {
         "default" => u64::from(cap.unwrap_or(DEFAULT_MAX_TOKENS).min(DEFAULT_MAX_TOKENS)),
         number => parse(number).ok_or_else(|| {

@@ -11,6 +11,7 @@ mod cost;
 mod dry;
 mod effort;
 mod exec;
+mod fast;
 pub mod files;
 mod help;
 mod history;

@@ -37,10 +37,7 @@ fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
     if context.models.is_empty() {
         all.extend(Candidate::list("model", abilities::offered()));
     } else {
-        all.extend(Candidate::list(
-            "model",
-            context.models.iter().map(String::as_str),
-        ));
+        all.extend(Candidate::list("model", context.models.ids()));
     }
     all
 }
@@ -52,17 +49,17 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
     let (id, doubt) = resolve(&call.args, context)?;
     let mut settings = context.settings.clone();
     settings.model = id;
-    let changes = fit(&mut settings);
-    let retires = abilities::spec(&settings.model)
-        .and_then(|spec| spec.retires)
-        .map(|day| format!("`{}` retires on {day}", settings.model));
-    let gated = abilities::spec(&settings.model).is_some_and(|spec| spec.gated);
-    let gated = gated.then(|| {
-        format!(
-            "`{}` answers only accounts that Anthropic approved for it",
-            settings.model
-        )
+    let changes = fit(&mut settings, context.models);
+    let abilities = context.models.abilities(&settings.model);
+    let model = &settings.model;
+    // Whether the day has come is said by the API, and after an answer by the kernel.
+    let retires = abilities.retirement.map(|retirement| {
+        let sentence = retirement.sentence(model, "");
+        sentence.trim_end_matches('.').to_owned()
     });
+    let gated = abilities
+        .gated
+        .then(|| format!("`{model}` answers only accounts that Anthropic approved for it"));
     let mut effects = vec![put(settings)];
     let warnings = doubt.into_iter().chain(retires).chain(gated).chain(changes);
     effects.extend(warnings.map(Effect::Warn));
@@ -98,11 +95,11 @@ fn resolve(typed: &str, context: &Context<'_>) -> Result<(String, Option<String>
     if model::lookup(&whole).is_some() {
         return Ok((whole, None));
     }
-    if context.models.iter().any(|listed| listed == typed) {
+    if context.models.ids().any(|listed| listed == typed) {
         return Ok((typed.to_owned(), None));
     }
     let mut near = model::nearest(&lower);
-    near.extend(nearest(&lower, context.models.iter().map(String::as_str)));
+    near.extend(nearest(&lower, context.models.ids()));
     near.dedup();
     // Letters alone and like a short name: a slip, which would fail every cell from here on.
     let short = near

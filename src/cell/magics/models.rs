@@ -2,7 +2,7 @@
 
 use super::abilities;
 use super::arguments::{no_value, word};
-use crate::anthropic::model::{Abilities, ModelInfo, TABLE_DATE};
+use crate::anthropic::model::{self, Models, TABLE_DATE};
 use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
 use crate::cell::shown::{Part, Shown};
 
@@ -35,22 +35,19 @@ US dollars for a million tokens in and out.",
     },
 };
 
-/// Shows the models the API listed with what it and the table say of them, or without an answer
-/// those of the table; `current` is marked.
+/// Shows the models that the API listed, or those of the table if it listed none, with what is known
+/// of each; `current` is marked.
 #[must_use]
-pub fn list(listed: Option<&[ModelInfo]>, current: &str) -> Shown {
-    let rows: Vec<Vec<Part>> = match listed {
-        Some(listed) => listed
-            .iter()
-            .map(|info| row(&info.id, Some(info), current))
-            .collect(),
-        None => abilities::offered()
-            .map(|id| row(id, None, current))
+pub fn list(models: &Models, current: &str) -> Shown {
+    let rows: Vec<Vec<Part>> = match models.is_empty() {
+        false => models.ids().map(|id| row(id, models, current)).collect(),
+        true => abilities::offered()
+            .map(|id| row(id, models, current))
             .collect(),
     };
-    let source = match listed {
-        Some(_) => "Prices are those of",
-        None => "This is the kernel's own table of",
+    let source = match models.is_empty() {
+        false => "Prices are those of",
+        true => "This is the kernel's own table of",
     };
     Shown::default()
         .table(
@@ -70,14 +67,11 @@ pub fn list(listed: Option<&[ModelInfo]>, current: &str) -> Shown {
         ))
 }
 
-fn row(id: &str, info: Option<&ModelInfo>, current: &str) -> Vec<Part> {
-    let spec = abilities::spec(id);
-    let abilities = Abilities::of(id, info);
-    let context = info
-        .and_then(|info| info.context_tokens)
-        .or(spec.map(|spec| spec.context_tokens));
+fn row(id: &str, models: &Models, current: &str) -> Vec<Part> {
+    let spec = model::lookup(id);
+    let abilities = models.abilities(id);
     let tokens = |count: Option<u64>| count.map_or("?".to_owned(), thousands);
-    let default = spec.and_then(|spec| spec.default_effort);
+    let default = abilities.default_effort;
     let efforts = match abilities.efforts.as_deref() {
         None => "?".to_owned(),
         Some([]) => "none".to_owned(),
@@ -98,7 +92,7 @@ fn row(id: &str, info: Option<&ModelInfo>, current: &str) -> Vec<Part> {
         Part::code(id),
         spec.and_then(|spec| spec.alias)
             .map_or(Part::text("-"), Part::code),
-        Part::text(&tokens(context)),
+        Part::text(&tokens(abilities.context_tokens)),
         Part::text(&tokens(abilities.max_output_tokens.map(u64::from))),
         Part::text(&efforts),
         Part::text(&price),

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::{
-    beta, budget, compact, continue_, cost, dry, effort, exec, files, help, history, json,
+    beta, budget, compact, continue_, cost, dry, effort, exec, fast, files, help, history, json,
     languages, lsmagic, max_tokens, mcp, model, models, own_tools, packages, reset, resume, skills,
     stale, status, system, thinking, threads, tools, variables, version, web,
 };
@@ -29,6 +29,7 @@ pub const MAGICS: &[&Magic] = &[
     &skills::SKILLS,
     &model::MODEL,
     &models::MODELS,
+    &fast::FAST,
     &max_tokens::MAX_TOKENS,
     &system::SYSTEM,
     &beta::BETA,

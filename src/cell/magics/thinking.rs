@@ -2,6 +2,7 @@
 
 use super::abilities::{self, Off};
 use super::arguments::put;
+use crate::anthropic::model::Abilities;
 use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::settings::{Settings, ThinkingShow};
@@ -22,7 +23,7 @@ that; newer ones do it by themselves.",
         ("%thinking", "what is in force"),
     ],
     values,
-    now: |context| Some(now(context.settings)),
+    now: |context| Some(now(context)),
     apply,
 };
 
@@ -32,7 +33,7 @@ fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
     } else {
         vec!["show", "fold", "notes"]
     };
-    if !words.is_empty() && abilities::thinking_off(&context.settings.model) != Off::Never {
+    if !words.is_empty() && abilities::thinking_off(&context.abilities()) != Off::Never {
         words.push("off");
     }
     if !before.contains(&"--interleaved") {
@@ -42,12 +43,13 @@ fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
 }
 
 /// The mode in force, in a few words.
-pub(super) fn now(settings: &Settings) -> String {
+pub(super) fn now(context: &Context<'_>) -> String {
+    let settings = context.settings;
     let mode = match settings.thinking {
         ThinkingShow::Show => "shown",
         ThinkingShow::Fold => "folded",
         ThinkingShow::Notes => "progress notes only",
-        ThinkingShow::Off if abilities::thinking_off(&settings.model) == Off::BetweenTools => {
+        ThinkingShow::Off if abilities::thinking_off(&context.abilities()) == Off::BetweenTools => {
             "off but between tool calls"
         }
         ThinkingShow::Off => "off",
@@ -61,6 +63,7 @@ pub(super) fn now(settings: &Settings) -> String {
 
 fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
     let mut settings = context.settings.clone();
+    let abilities = context.abilities();
     let mut warnings = Vec::new();
     let mut mode = None;
     for word in call.args.split_whitespace() {
@@ -70,7 +73,7 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
             "notes" | "updates" => ThinkingShow::Notes,
             "off" => ThinkingShow::Off,
             "--interleaved" => {
-                warnings.extend(interleave(&mut settings));
+                warnings.extend(interleave(&mut settings, &abilities));
                 continue;
             }
             "--no-interleaved" => {
@@ -95,14 +98,14 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
         }
     }
     if call.args.is_empty() {
-        return Ok(vec![setting("thinking", &now(context.settings), context)]);
+        return Ok(vec![setting("thinking", &now(context), context)]);
     }
     if let Some(mode) = mode {
         if mode == ThinkingShow::Off {
-            warnings.extend(check_off(&settings)?);
+            warnings.extend(check_off(&settings, &abilities)?);
         }
         if mode == ThinkingShow::Notes {
-            check_notes(&settings)?;
+            check_notes(&abilities)?;
         }
         settings.thinking = mode;
     }
@@ -112,8 +115,8 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
 }
 
 /// Turns interleaving on where a model needs the header; else says why not.
-fn interleave(settings: &mut Settings) -> Option<String> {
-    settings.interleaved = abilities::needs_interleaved_header(&settings.model);
+fn interleave(settings: &mut Settings, abilities: &Abilities) -> Option<String> {
+    settings.interleaved = abilities::needs_interleaved_header(abilities);
     (!settings.interleaved).then(|| {
         format!(
             "`{}` thinks between steps by itself: `--interleaved` sends nothing",
@@ -122,9 +125,9 @@ fn interleave(settings: &mut Settings) -> Option<String> {
     })
 }
 
-fn check_notes(settings: &Settings) -> Result<(), MagicError> {
-    let model = &settings.model;
-    if abilities::has_notes(model) {
+fn check_notes(abilities: &Abilities) -> Result<(), MagicError> {
+    let model = &abilities.id;
+    if abilities::has_notes(abilities) {
         return Ok(());
     }
     Err(MagicError::new(
@@ -134,20 +137,18 @@ fn check_notes(settings: &Settings) -> Result<(), MagicError> {
 }
 
 /// Whether thinking can be off with this model and effort; returns what to warn of.
-fn check_off(settings: &Settings) -> Result<Option<String>, MagicError> {
-    let model = &settings.model;
-    let off = abilities::thinking_off(model);
+fn check_off(settings: &Settings, abilities: &Abilities) -> Result<Option<String>, MagicError> {
+    let model = &abilities.id;
+    let off = abilities::thinking_off(abilities);
     if off == Off::Never {
         return Err(MagicError::new(
             format!("`{model}` cannot switch thinking off"),
             "`%thinking fold` keeps it out of sight, and a lower `%effort` makes it shorter.",
         ));
     }
-    let effort = settings
-        .effort
-        .or_else(|| abilities::spec(model)?.default_effort);
+    let effort = settings.effort.or(abilities.default_effort);
     if let Some(effort) = effort
-        && !abilities::takes_without_thinking(model, effort)
+        && !abilities::takes_without_thinking(abilities, effort)
     {
         return Err(MagicError::new(
             format!(

@@ -203,7 +203,7 @@ fn check_type(id: &str) -> Result<(), MagicError> {
 
 /// The types that would be sent, in order.
 fn sent(context: &Context<'_>) -> Vec<String> {
-    let entries = params::tools(context.settings);
+    let entries = params::tools(context.settings, context.models);
     let types = entries
         .iter()
         .filter_map(|entry| entry.get("type")?.as_str());
@@ -227,7 +227,7 @@ fn show(context: &Context<'_>) -> Effect {
         }))
         .collect();
     let languages = context.settings.languages.describe();
-    let betas = context.settings.all_betas();
+    let betas = context.settings.all_betas(context.models);
     let betas = if betas.is_empty() {
         Part::ours("none")
     } else {

@@ -221,8 +221,9 @@ impl<'a> Ground<'a> {
             stream: true,
             system: self.prefix.prefix.system.clone(),
             tools: self.prefix.prefix.tools.clone(),
-            thinking: params::thinking(&settings),
+            thinking: params::thinking(&settings, &self.facts.models),
             output_config: params::output_config(&settings),
+            speed: params::speed(&settings, &self.facts.models),
             // No tool runs while a summary is made. If the sandbox has expired, a request that
             // names none is accepted all the same.
             container: match summarizes {
@@ -349,7 +350,7 @@ fn betas(
     tools: &[Value],
     tool_changes: ToolChanges,
 ) -> Vec<String> {
-    let mut betas = ground.ask.settings.all_betas();
+    let mut betas = ground.ask.settings.all_betas(&ground.facts.models);
     let changes = match tool_changes {
         ToolChanges::New => &tool_changes::BETAS[..],
         ToolChanges::Known | ToolChanges::None => &[],

@@ -2,6 +2,7 @@
 //! there are, what the budget leaves, what the API refused. If a request is refused, a repair
 //! changes one fact and the request is composed anew.
 
+use crate::anthropic::model::Models;
 use crate::anthropic::request::ApiVersion;
 use crate::chat::input::Gone;
 
@@ -24,6 +25,8 @@ pub struct Facts {
     pub version: ApiVersion,
     /// Which keys of the sandbox's results are sent back.
     pub keys: Keys,
+    /// What models take.
+    pub models: Models,
 }
 
 /// The files that questions refer to.

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::anthropic::error::ApiError;
-use crate::anthropic::model;
 use crate::chat::action::Action;
 use crate::chat::history::{self, Kept, Said, Stage};
 use crate::chat::receipt::{Cut, Receipt, TurnUsage};
@@ -25,13 +24,9 @@ impl TurnLoop {
             .map(str::to_owned)
             .or_else(|| self.served_by.clone())
             .unwrap_or_else(|| self.ask.settings.model.clone());
-        let spec = model::lookup(&model);
+        let abilities = self.facts.models.abilities(&model);
         Receipt {
-            effort: self
-                .ask
-                .settings
-                .effort
-                .or(spec.and_then(|spec| spec.default_effort)),
+            effort: self.ask.settings.effort.or(abilities.default_effort),
             usage: spent.usage,
             runs: self.runs,
             cost_usd: spent.usd,

@@ -159,7 +159,7 @@ pub fn prepare(
         mut prepared,
     } = draft;
     settings.format.clone_from(&format);
-    results::check(&settings)?;
+    results::check(&settings, &state.models)?;
     prepared.settings = settings;
     state.settings = lasting;
     for (name, value) in variables.iter() {

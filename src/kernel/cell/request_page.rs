@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::anthropic::model::{Prices, SEARCH_USD};
+use crate::anthropic::model::{FAST, Prices, SEARCH_USD};
 use crate::anthropic::request::MessagesRequest;
 use crate::cell::shown::{Part, Shown};
 use crate::chat::input::{Attachment, VisibleAs};
@@ -162,7 +162,11 @@ fn price(
     ) else {
         return format!("not known for {model}");
     };
-    let output = output * f64::from(request.max_tokens);
+    let times = request.speed.map_or(1.0, |_| FAST);
+    let (input, output) = (
+        input * times,
+        output * times * f64::from(request.max_tokens),
+    );
     let searches = searches(tools);
     let most = f64::from(searches.unwrap_or(0)) * SEARCH_USD;
     let mut parts = Vec::new();
@@ -242,6 +246,7 @@ mod tests {
             ],
             thinking: None,
             output_config: None,
+            speed: None,
             container: crate::anthropic::request::Container::default(),
             diagnostics: None,
             compaction: None,

@@ -51,6 +51,9 @@ pub struct CellRequest<'a> {
 /// Runs a cell and writes down what it leaves.
 pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) -> CellEnd {
     let execute = request.execute;
+    if let Some(models) = context.state.asking.answered(context.services.host.now()) {
+        context.state.models = models;
+    }
     if leaves(request.message, &execute.code) {
         let payload = Payload::AskExit { keepkernel: false };
         return CellEnd::ok(vec![payload], String::new());
@@ -188,6 +191,8 @@ async fn turn_cell(
         context.state.record(record);
     }
     let line = ask.prompt.clone();
+    let now = context.services.host.now();
+    context.state.asking.refresh(&context.services.client, now);
     let ended = run_turn(ask, &line, context).await?;
     let Committed {
         error,

@@ -187,9 +187,15 @@ impl Folder {
         let contents = read::contents(&bytes)?;
         let good = bytes.get(..contents.good_bytes).unwrap_or_default();
         let first = good.iter().position(|byte| *byte == b'\n').unwrap_or(0);
-        let rest = good.get(first + 1..).unwrap_or_default();
+        let mut rest = Vec::with_capacity(good.len());
+        let mut from = first + 1;
+        for bad in &contents.bad {
+            rest.extend_from_slice(good.get(from..bad.start).unwrap_or_default());
+            from = bad.end;
+        }
+        rest.extend_from_slice(good.get(from..).unwrap_or_default());
         let mut copy = self.create(header)?;
-        copy.file.write_all(rest).inspect_err(|_| {
+        copy.file.write_all(&rest).inspect_err(|_| {
             let _left_behind = std::fs::remove_file(&copy.path);
         })?;
         copy.bytes += rest.len() as u64;

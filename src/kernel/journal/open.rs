@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use super::Options;
 use super::entry::{FORMAT, Header, VERSION};
 use super::folder::{self, Folder, Listed, Opened, Refused};
-use super::read::{Contents, Unreadable};
+use super::read::{Contents, Damage, Unreadable};
 use super::summary::{self, Summary};
 use super::writer::Writer;
 use crate::config::Resume;
@@ -394,10 +394,14 @@ fn read_earlier(
         (contents, Some(opened)) => Ok(continued(opening, contents, opened, said)),
         (contents, None) => {
             let copy = folder.copy(&path, &header(opening)).map_err(refusal)?;
-            let line = contents.damage.as_ref().map_or(0, |damage| damage.line);
+            let place = contents
+                .damage
+                .as_ref()
+                .map(Damage::place)
+                .unwrap_or_default();
             Ok(continued(opening, contents, copy, |turns| {
                 format!(
-                    "The file is damaged at line {line} and stays as it is (`{}`). What stands before goes on in a new one ({turns}).",
+                    "The file is damaged at {place} and stays as it is (`{}`). All other lines go on in a new one ({turns}).",
                     path.display()
                 )
             }))

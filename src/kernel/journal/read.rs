@@ -1,5 +1,5 @@
-//! Reads a journal's bytes. Pure. If the journal is damaged, everything before the first damage is
-//! returned.
+//! Reads a journal's bytes. Pure. A line that cannot be read, or whose checksum is not its own, is
+//! left out, and said to be.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::checksum;
 use super::entry::{Entry, FORMAT, Header, RecordLine, VERSION};
 use super::partial_turn::PartialTurn;
 use crate::chat::record::{Record, RecordError};
@@ -43,11 +44,24 @@ pub enum Unreadable {
     },
 }
 
-/// A line in the middle that cannot be read.
+/// Lines in the middle that cannot be read, or are not as they were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// 1-based.
+    /// The first of them, 1-based.
     pub line: usize,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl Damage {
+    /// Returns where the damage is: `line 7`, `line 7 and 2 more`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.more {
+            0 => format!("line {}", self.line),
+            more => format!("line {} and {more} more", self.line),
+        }
+    }
 }
 
 /// What a journal says.
@@ -63,8 +77,10 @@ pub struct Contents {
     pub partial_turns: Vec<PartialTurn>,
     /// The key the next turn gets.
     pub next_turn: u64,
-    /// How far the file is good.
+    /// How far the file goes, without a torn last line.
     pub good_bytes: usize,
+    /// The lines in it that are left out.
+    pub bad: Vec<Range<usize>>,
     /// How much of that belongs to turns that have ended or was replaced, and can be left out.
     pub spent_bytes: usize,
     /// Where lines begin whose records a later one replaced.
@@ -73,7 +89,7 @@ pub struct Contents {
     last_words: HashMap<String, Range<usize>>,
     /// Whether the last line was torn, and is left out.
     pub torn: bool,
-    /// The first line that cannot be read; nothing behind it was looked at.
+    /// Which lines are left out, if any are.
     pub damage: Option<Damage>,
 }
 
@@ -137,6 +153,7 @@ pub fn contents(bytes: &[u8]) -> Result<Contents, Unreadable> {
         partial_turns: Vec::new(),
         next_turn: 1,
         good_bytes: length,
+        bad: Vec::new(),
         spent_bytes: 0,
         replaced: HashSet::new(),
         last_words: HashMap::new(),
@@ -151,19 +168,19 @@ pub fn contents(bytes: &[u8]) -> Result<Contents, Unreadable> {
         let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
         let taken = end.map_or(rest.len(), |end| end + 1);
         let after = rest.get(taken..).unwrap_or_default();
-        let is_read = end.is_some() && contents.read_line(line, taken)?;
-        match is_read {
-            true => contents.good_bytes += taken,
-            // Only the last write can be torn: what has lines behind it was damaged later.
-            false if after.is_empty() => {
-                contents.torn = true;
-                break;
-            }
-            false => {
-                contents.damage = Some(Damage { line: number });
-                break;
-            }
+        let is_whole = end.is_some() && checksum::is_intact(line);
+        let is_read = is_whole && contents.read_line(line, taken)?;
+        // Only the last write can be torn: what has lines behind it, or a checksum that is not its
+        // own, was damaged later.
+        let is_torn = end.is_none() || checksum::is_intact(line);
+        if !is_read && after.is_empty() && is_torn {
+            contents.torn = true;
+            break;
         }
+        if !is_read {
+            contents.leave_out(number, taken);
+        }
+        contents.good_bytes += taken;
         rest = after;
     }
     Ok(contents)
@@ -180,6 +197,14 @@ impl Contents {
     pub fn has_turns(&self) -> bool {
         let said = |record: &Record| matches!(record, Record::Turn(_));
         self.records.iter().any(said) || self.partial_turns.iter().any(|turn| !turn.is_empty())
+    }
+
+    fn leave_out(&mut self, line: usize, bytes: usize) {
+        self.bad.push(self.good_bytes..self.good_bytes + bytes);
+        match &mut self.damage {
+            Some(damage) => damage.more += 1,
+            None => self.damage = Some(Damage { line, more: 0 }),
+        }
     }
 
     /// Takes a line of `bytes` in the file; false when it cannot be read.

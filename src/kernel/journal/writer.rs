@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::checksum;
 use super::redact::Redactor;
 
 /// Batches of lines that may wait for the disk. One batch goes out about every 100 ms.
@@ -157,7 +158,10 @@ impl Tail {
     fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         while let Some(order) = orders.blocking_recv() {
             match order {
-                Order::Append(lines) => self.append(&self.redactor.redact(&lines)),
+                // A checksum is of what is written, after what must not be on disk is gone.
+                Order::Append(lines) => {
+                    self.append(&checksum::sealed(&self.redactor.redact(&lines)));
+                }
                 Order::Sync(done) => {
                     let _asker_gone = done.send(self.sync());
                 }

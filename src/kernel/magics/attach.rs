@@ -174,7 +174,10 @@ fn destination_of(
                 None => (Some(VisibleAs::Image), true, None),
                 Some(why) => (None, true, Some(format!("Claude does not see it: {why}"))),
             },
-            Kind::Pdf => (Some(VisibleAs::Document), true, None),
+            Kind::Pdf { fault: None } => (Some(VisibleAs::Document), true, None),
+            Kind::Pdf { fault: Some(why) } => {
+                (None, true, Some(format!("Claude does not see it: {why}")))
+            }
             Kind::Text | Kind::Other => (None, true, None),
         }
     } else {
@@ -184,7 +187,13 @@ fn destination_of(
                 "Leave `--image` out to give it to Claude's sandbox.",
             ));
         }
-        if to.document && !matches!(examined.kind, Kind::Pdf | Kind::Text) {
+        if let (true, Kind::Pdf { fault: Some(why) }) = (to.document, examined.kind) {
+            return Err(Refused::new(
+                format!("`{shown}` cannot be attached as a document: {why}"),
+                "Leave `--document` out to give it to Claude's sandbox, or attach an unlocked, whole copy.",
+            ));
+        }
+        if to.document && !matches!(examined.kind, Kind::Pdf { .. } | Kind::Text) {
             return Err(Refused::new(
                 format!("`{shown}` cannot be attached as a document: it is neither a PDF nor text"),
                 "Leave `--document` out to give it to Claude's sandbox.",

@@ -3,7 +3,7 @@
 
 use crate::anthropic::block::{Block, View};
 use crate::anthropic::error::ApiError;
-use crate::anthropic::model;
+use crate::anthropic::model::Models;
 use crate::cell::shown::Shown;
 use crate::chat::settings::Settings;
 use crate::chat::turn::TurnEnd;
@@ -28,7 +28,7 @@ pub(super) async fn compact(
         return Ok(Outcome::default());
     }
     let settings = context.settings.clone();
-    if !can(&settings) {
+    if !can(&settings, &context.state.models) {
         return Err(CellError::new(
             ErrorKind::Magic,
             format!("`{}` cannot sum up a conversation", settings.model),
@@ -37,7 +37,12 @@ pub(super) async fn compact(
         .into());
     }
     let cell = context.state.cell.clone();
-    if nothing_to_sum_up(&context.state.conversations, &cell, &settings) {
+    if nothing_to_sum_up(
+        &context.state.conversations,
+        &cell,
+        &settings,
+        &context.state.facts(),
+    ) {
         return Err(CellError::new(
             ErrorKind::Magic,
             "there is nothing to sum up above this cell",
@@ -108,8 +113,13 @@ pub async fn before_prompt(context: &mut CellContext<'_>) -> Result<Outcome, Sto
 pub fn is_due(context: &CellContext<'_>) -> bool {
     let state = &context.state;
     context.settings.auto_compact
-        && can(&context.settings)
-        && is_nearly_full(&state.conversations, &state.cell, &context.settings)
+        && can(&context.settings, &state.models)
+        && is_nearly_full(
+            &state.conversations,
+            &state.cell,
+            &context.settings,
+            &state.facts(),
+        )
 }
 
 /// Takes note of a call that failed. If the API refused the summary, the summary goes; if the
@@ -130,7 +140,14 @@ pub fn advise(context: &mut CellContext<'_>, error: &ApiError, shown: &mut CellE
         return;
     }
     let is_refusal = matches!(error, ApiError::Status { status: 400, .. });
-    if is_refusal && is_nearly_full(conversations, &state.cell, &context.settings) {
+    if is_refusal
+        && is_nearly_full(
+            conversations,
+            &state.cell,
+            &context.settings,
+            &state.facts(),
+        )
+    {
         let hint = shown.hint.take().unwrap_or_default();
         shown.hint = Some(format!(
             "The context window is nearly full: `%compact` makes room. {hint}"
@@ -139,8 +156,8 @@ pub fn advise(context: &mut CellContext<'_>, error: &ApiError, shown: &mut CellE
 }
 
 /// Whether the model takes summaries. A model that is in no table may try.
-fn can(settings: &Settings) -> bool {
-    model::lookup(&settings.model).is_none_or(|spec| spec.compacts)
+fn can(settings: &Settings, models: &Models) -> bool {
+    models.abilities(&settings.model).compacts != Some(false)
 }
 
 fn summary(blocks: &[Block]) -> Option<&str> {

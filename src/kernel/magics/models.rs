@@ -6,30 +6,30 @@ use crate::cell::shown::Part;
 use crate::kernel::context::{CellContext, Outcome};
 use crate::kernel::interrupts::{Stopped, unless_stopped};
 
-/// Lists the models and remembers their ids; the present model has a sign. If the API does not
-/// answer, the built-in table is shown, with a word that it is the built-in one.
+/// Lists the models and remembers what the API says of them; the present model has a sign. If the
+/// API does not answer, what is known of them is shown.
 ///
 /// # Errors
 /// When the cell was stopped.
 pub(super) async fn list(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
-    let current = &context.settings.model;
+    let current = &context.settings.model.clone();
     let answer = unless_stopped(
         context.services.client.models(),
         context.interrupts,
         context.output.replies,
     )
     .await?;
-    let (table, ids) = match &answer {
-        Ok(listed) => (
-            models::list(Some(listed), current),
-            listed.iter().map(|model| model.id.clone()).collect(),
-        ),
+    let now = context.services.host.now();
+    let state = &mut *context.state;
+    let shown = match answer {
+        Ok(listed) => {
+            state.models = state.asking.keep(listed, now);
+            models::list(&state.models, current)
+        }
         Err(error) => {
             let why = Part::text(&error.to_string());
-            let table = models::list(None, current).line("The API did not list its models", &why);
-            (table, Vec::new())
+            models::list(&state.models, current).line("The API did not list its models", &why)
         }
     };
-    context.state.models = ids;
-    Ok(context.tell(table).await)
+    Ok(context.tell(shown).await)
 }

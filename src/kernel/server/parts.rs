@@ -12,6 +12,7 @@ use crate::jupyter::connection::Connection;
 use crate::kernel::context::Services;
 use crate::kernel::interrupts::{Interrupts, Signal};
 use crate::kernel::journal::{self, Journal};
+use crate::kernel::known_models::Asking;
 use crate::kernel::notebook::Notebook;
 use crate::kernel::state::State;
 use crate::kernel::status::About;
@@ -74,6 +75,11 @@ impl Kernel {
             stdin,
             outgoing,
         } = connection;
+        let mut state = State::new(settings, prices);
+        let base_url = client.options().base_url.as_deref();
+        let state_dir = journal.state_dir.as_deref().filter(|_| !offline);
+        (state.asking, state.models) =
+            Asking::begin(state_dir, base_url.unwrap_or(DEFAULT_BASE_URL));
         Self {
             replies: Replies::new(
                 outgoing.without(journal.redactor.own().clone()),
@@ -102,7 +108,7 @@ impl Kernel {
                 stdin,
                 signals,
             },
-            state: State::new(settings, prices),
+            state,
             notebook,
             complaint,
         }

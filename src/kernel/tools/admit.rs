@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use imagesize::ImageType;
 use serde_json::{Value, json};
 
+use crate::kernel::whole;
+
 use super::limits::{MAX_IMAGE_BASE64, MAX_IMAGE_SIDE, MAX_PDF_BASE64};
 
 /// Makes blocks that the API takes of those a tool returned.
@@ -54,11 +56,12 @@ fn image(block: &Value) -> Result<Value, String> {
     let Ok(bytes) = STANDARD.decode(data) else {
         return Err("it is not in base64".to_owned());
     };
-    let media_type = match imagesize::image_type(&bytes) {
-        Ok(ImageType::Png) => "image/png",
-        Ok(ImageType::Jpeg) => "image/jpeg",
-        Ok(ImageType::Gif) => "image/gif",
-        Ok(ImageType::Webp) => "image/webp",
+    let kind = imagesize::image_type(&bytes).ok();
+    let media_type = match kind {
+        Some(ImageType::Png) => "image/png",
+        Some(ImageType::Jpeg) => "image/jpeg",
+        Some(ImageType::Gif) => "image/gif",
+        Some(ImageType::Webp) => "image/webp",
         _ => return Err("it is no PNG, JPEG, GIF or WebP".to_owned()),
     };
     let Ok(size) = imagesize::blob_size(&bytes) else {
@@ -71,8 +74,8 @@ fn image(block: &Value) -> Result<Value, String> {
         ));
     }
     // A file cut off in the middle has a good head.
-    if media_type == "image/png" && !bytes.windows(4).rev().take(32).any(|end| end == b"IEND") {
-        return Err("it is cut off".to_owned());
+    if let Some(fault) = kind.and_then(|kind| whole::image_fault(kind, &bytes)) {
+        return Err(fault.to_owned());
     }
     Ok(json!({
         "type": "image",
@@ -89,10 +92,15 @@ fn pdf(block: &Value) -> Option<String> {
             MAX_PDF_BASE64 / 1_000_000
         ));
     }
-    let is_pdf = STANDARD
-        .decode(data)
-        .is_ok_and(|bytes| bytes.starts_with(b"%PDF-"));
-    (!is_pdf).then(|| "it is none".to_owned())
+    let Ok(bytes) = STANDARD.decode(data) else {
+        return Some("it is not in base64".to_owned());
+    };
+    if !bytes.starts_with(b"%PDF-") {
+        return Some("it is none".to_owned());
+    }
+    let mut pdf = whole::Pdf::default();
+    pdf.push(&bytes);
+    pdf.fault().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -140,7 +148,7 @@ mod tests {
             let text = block["text"].as_str().unwrap_or_default();
             assert!(text.contains(why), "{why}: {text}");
         }
-        assert!(said("document", "JVBERi0xLjcK")["text"].is_null());
+        assert!(said("document", "JVBERi0xLjcKJSVFT0Y=")["text"].is_null());
         let blank = admit(vec![json!({"type": "text", "text": " \n"})]);
         assert_eq!(blank[0]["text"], "(an empty text)");
     }

@@ -1,9 +1,11 @@
 //! The budget: has a prompt counted before it is sent, and makes the ledger's entries.
 
+use crate::anthropic::model::FAST;
 use crate::anthropic::request::MessagesRequest;
 use crate::cell::shown::clip;
 use crate::chat::budget::{Allowance, OverBudget};
 use crate::chat::ledger::Entry;
+use crate::chat::params;
 use crate::chat::receipt::Receipt;
 use crate::chat::settings::Settings;
 use crate::kernel::context::CellContext;
@@ -52,6 +54,8 @@ pub fn limit(
     let Some(allowance) = settings.budget.allowance(spent_usd) else {
         return Ok(None);
     };
+    let speed = params::speed(settings, &state.models);
+    let allowance = allowance.at_times(speed.map_or(1.0, |_| FAST));
     let max_tokens = allowance.max_tokens(
         &state.prices,
         &settings.model,

@@ -1,11 +1,12 @@
 //! What a cell's turn leaves: shows its errors and results, records the turn, tells the journal.
 
 use crate::anthropic::error::ApiError;
+use crate::chat::input::Attachment;
 use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::kernel::context::CellContext;
 use crate::kernel::error::CellError;
 use crate::kernel::interrupts::{Leave, unless_stopped};
-use crate::kernel::lines::warnings;
+use crate::kernel::lines::{notes, warnings};
 use crate::kernel::magics::{compact, exec, replay};
 use crate::kernel::{results, save};
 
@@ -34,6 +35,9 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
     let mut error = CellError::from_end(&ended.end, context.services.host.now());
     if let (TurnEnd::Failed { error: cause, .. }, Some(shown)) = (&ended.end, &mut error) {
         advise(cause, ended.has_files, shown, context);
+        if matches!(cause, ApiError::Status { status: 400, .. }) && !cause.is_beyond_repair() {
+            suspect_attachments(&ended.ask.attachments, shown);
+        }
     }
     let kept = match ended.end {
         TurnEnd::Finished(turn) => Some(turn),
@@ -59,6 +63,10 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
         let blocks: Vec<_> = messages.flat_map(|said| &said.blocks).collect();
         let verdict = replay::verdict(replay, &blocks);
         context.output.show(warnings(verdict.iter())).await;
+    }
+    if error.is_none() {
+        let retires = retirement(&ended.ask.settings.model, context);
+        context.output.show(notes(retires.iter())).await;
     }
     record(kept.as_deref(), ended.container.as_deref(), context);
     save::end_turn(context, error.is_none());
@@ -88,6 +96,38 @@ fn record(kept: Option<&FinishedTurn>, container: Option<&str>, context: &mut Ce
     }
 }
 
+/// Says how to do without the files that Claude was to see for the first time: they wait for the next
+/// prompt, which the API would refuse too if one of them is the reason.
+fn suspect_attachments(attachments: &[Attachment], shown: &mut CellError) {
+    let seen = attachments.iter();
+    let seen = seen.filter(|file| file.delivery.visible_as.is_some());
+    let names: Vec<String> = seen.map(|file| format!("`%rm {}`", file.name)).collect();
+    if names.is_empty() {
+        return;
+    }
+    let hint = shown.hint.take().unwrap_or_default();
+    shown.hint = Some(format!(
+        "{hint} If an attached file is the reason, take it off the next prompts with {}, or give it to the sandbox alone: `%attach PATH --sandbox`.",
+        names.join(" or ")
+    ));
+}
+
+/// Says once that a model retires.
+fn retirement(model: &str, context: &mut CellContext<'_>) -> Option<String> {
+    let today = today(context);
+    let state = &mut *context.state;
+    let retirement = state.models.abilities(model).retirement?;
+    if state.told_retirements.iter().any(|told| told == model) {
+        return None;
+    }
+    state.told_retirements.push(model.to_owned());
+    Some(retirement.sentence(model, &today))
+}
+
+fn today(context: &CellContext<'_>) -> String {
+    context.services.host.now().format("%Y-%m-%d").to_string()
+}
+
 /// Adds to an error what the cause of a failed call may be.
 fn advise(cause: &ApiError, has_files: bool, shown: &mut CellError, context: &mut CellContext<'_>) {
     compact::advise(context, cause, shown);
@@ -96,6 +136,18 @@ fn advise(cause: &ApiError, has_files: bool, shown: &mut CellError, context: &mu
         context.state.inputs.asked_at = None;
         if *status == 404 && has_files {
             shown.hint = Some(FILE_GONE.to_owned());
+        }
+        let model = &context.settings.model;
+        let retirement = context.state.models.abilities(model).retirement;
+        let today = today(context);
+        if let (400 | 404 | 410, Some(retirement)) = (*status, retirement)
+            && retirement.is_past(&today)
+        {
+            shown.hint = Some(retirement.sentence(model, &today));
+        }
+        if context.settings.fast && matches!(*status, 400 | 403 | 429) {
+            let hint = shown.hint.take().unwrap_or_default();
+            shown.hint = Some(format!("{hint} `%fast off` asks at the usual speed."));
         }
     }
 }

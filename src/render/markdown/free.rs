@@ -73,6 +73,16 @@ pub(super) fn push_special(out: &mut String, text: &str, not_math: bool) -> usiz
             out.push_str("&#33;");
             1
         }
+        // One tilde on each side strikes through what is between them.
+        ('~', next) if next != Some('~') => {
+            out.push_str("&#126;");
+            1
+        }
+        ('~', _) => {
+            let run = text.len() - text.trim_start_matches('~').len();
+            out.push_str(text.get(..run).unwrap_or_default());
+            run
+        }
         ('`', _) if not_math => {
             out.push_str("&#96;");
             1

@@ -62,7 +62,7 @@ impl Plan<'_> {
         if link.kind != LinkType::Inline {
             // The definition was checked as the target of a link, but an image could load from
             // anywhere.
-            if link.image && !matches!(link.kind, LinkType::Autolink | LinkType::Email) {
+            if link.image && link.has_target {
                 self.edits.push((marks, as_link()));
             }
             return;
@@ -101,25 +101,28 @@ impl Plan<'_> {
         let followed_by_digit = self
             .slice(range.end..self.text.len())
             .starts_with(|c: char| c.is_ascii_digit());
-        let money = content.starts_with(|c: char| c.is_ascii_digit())
-            && !content.contains(['\\', '^', '_', '=', '{', '+', '*', '<', '>'])
-            && !content
-                .chars()
-                .all(|c| c.is_ascii_digit() || matches!(c, '.' | ','));
-        let mut depth = 0_i32;
-        let balanced = content.chars().all(|c| {
-            depth += i32::from(c == '{') - i32::from(c == '}');
-            depth >= 0
-        }) && depth == 0;
-        balanced
-            && !money
-            && !followed_by_digit
-            // JupyterLab puts mathematics back without escaping it, also inside an attribute.
-            && !content.contains(['`', '$', '"'])
-            && !self.loose_math
-            && !content.contains("\n\n")
-            && !UNSAFE_TEX.iter().any(|command| content.contains(command))
+        !followed_by_digit && !self.loose_math && is_safe_tex(content)
     }
+}
+
+/// Whether TeX does no harm and is not an amount of money with the words after it.
+pub(super) fn is_safe_tex(content: &str) -> bool {
+    let money = content.starts_with(|c: char| c.is_ascii_digit())
+        && !content.contains(['\\', '^', '_', '=', '{', '+', '*', '<', '>'])
+        && !content
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, '.' | ','));
+    let mut depth = 0_i32;
+    let balanced = content.chars().all(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth >= 0
+    }) && depth == 0;
+    balanced
+        && !money
+        // JupyterLab puts mathematics back without escaping it, also inside an attribute.
+        && !content.contains(['`', '$', '"'])
+        && !content.contains("\n\n")
+        && !UNSAFE_TEX.iter().any(|command| content.contains(command))
 }
 
 /// Returns the content of a code span as parsed, with `<` again where the raw text has it.

@@ -6,10 +6,7 @@
 
 use std::io::{Cursor, Read as _};
 
-use calamine::{DataRef, Reader as _, Xlsx};
-
-use super::{Count, MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, Table};
-use crate::render::foreign;
+use super::{Table, sheet};
 
 /// The most bytes that those parts of a workbook may unpack to which are read as a whole: they are
 /// kept in memory, and a decompression bomb does harm only there.
@@ -18,8 +15,6 @@ const MAX_WHOLE_PARTS_BYTES: u64 = 8_000_000;
 const MAX_SHEETS_BYTES: u64 = 64_000_000;
 /// The most parts of a workbook: most workbooks have about twelve.
 const MAX_PARTS: usize = 2_000;
-/// The most cells that are counted in a sheet.
-const MAX_CELLS: u64 = 500_000;
 
 /// Reads the first sheet of an Excel workbook; `None` when it cannot be read within bounds.
 pub(crate) fn of_workbook(bytes: &[u8]) -> Option<Table> {
@@ -28,7 +23,7 @@ pub(crate) fn of_workbook(bytes: &[u8]) -> Option<Table> {
     }
     // The reader knows many formats, and a file made for the purpose may make it panic. Then there
     // is no preview.
-    std::panic::catch_unwind(|| read_workbook(bytes))
+    std::panic::catch_unwind(|| sheet::first_of(bytes))
         .ok()
         .flatten()
 }
@@ -61,90 +56,6 @@ fn unpacks_within_bounds(bytes: &[u8]) -> Option<bool> {
         }
     }
     Some(true)
-}
-
-fn read_workbook(bytes: &[u8]) -> Option<Table> {
-    let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).ok()?;
-    let sheets = workbook.sheet_names();
-    let mut cells = workbook.worksheet_cells_reader(sheets.first()?).ok()?;
-    let mut rows: Vec<(u32, Vec<String>)> = Vec::new();
-    let (mut first_column, mut last_column, mut count) = (None, 0, 0_u64);
-    let mut seen_rows = 0_u64;
-    let mut last_row = None;
-    let is_whole = loop {
-        let cell = match cells.next_cell() {
-            Ok(Some(cell)) => cell,
-            Ok(None) => break true,
-            Err(_) => break false,
-        };
-        count += 1;
-        if count > MAX_CELLS {
-            break false;
-        }
-        let ((row, column), value) = (cell.get_position(), cell.get_value());
-        if matches!(value, DataRef::Empty) {
-            continue;
-        }
-        if last_row != Some(row) {
-            seen_rows += 1;
-            last_row = Some(row);
-        }
-        let first = *first_column.get_or_insert(column);
-        let Some(place) = column.checked_sub(first) else {
-            continue;
-        };
-        last_column = last_column.max(place);
-        if rows.last().is_none_or(|(known, _)| *known != row) && rows.len() <= MAX_ROWS {
-            rows.push((row, Vec::new()));
-        }
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        if let Some((_, cells)) = rows.last_mut().filter(|(known, _)| *known == row)
-            && place < MAX_COLUMNS
-        {
-            if cells.len() <= place {
-                cells.resize(place + 1, String::new());
-            }
-            if let Some(cell) = cells.get_mut(place) {
-                *cell = foreign::shorten(text_of(value).trim(), MAX_CELL_CHARS);
-            }
-        }
-    };
-    if rows.is_empty() {
-        return None;
-    }
-    Some(Table {
-        sheets,
-        rows: rows.into_iter().map(|(_, cells)| cells).collect(),
-        data_rows: Count {
-            number: seen_rows.saturating_sub(1),
-            is_exact: is_whole,
-        },
-        columns: Count {
-            number: u64::from(last_column) + 1,
-            is_exact: true,
-        },
-    })
-}
-
-fn text_of(value: &DataRef<'_>) -> String {
-    match value {
-        DataRef::Int(number) => number.to_string(),
-        DataRef::Float(number) => number.to_string(),
-        DataRef::String(text) => text.clone(),
-        DataRef::SharedString(text) => (*text).to_owned(),
-        DataRef::Bool(value) => value.to_string(),
-        DataRef::DateTime(value) if value.is_datetime() => {
-            let (year, month, day, hour, minute, second, _) = value.to_ymd_hms_milli();
-            match (hour, minute, second) {
-                (0, 0, 0) => format!("{year:04}-{month:02}-{day:02}"),
-                _ => format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"),
-            }
-        }
-        DataRef::DateTime(value) => value.to_string(),
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-        DataRef::Error(error) => error.to_string(),
-        DataRef::Empty => String::new(),
-    }
 }
 
 #[cfg(test)]

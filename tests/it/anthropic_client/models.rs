@@ -53,7 +53,7 @@ fn thinking_and_effort_are_checked_as_the_reference_says() {
     expect![[r#"
         claude-opus-5-5    adaptive=max enabled=- between_tools=- disabled=- default=medium xhigh=true on=true
         claude-sonnet-5-5  adaptive=max enabled=- between_tools=high disabled=- default=high xhigh=true on=true
-        claude-haiku-5-5   adaptive=max enabled=- between_tools=- disabled=high default=medium xhigh=false on=true
+        claude-haiku-5-5   adaptive=max enabled=- between_tools=- disabled=high default=medium xhigh=true on=true
         claude-fable-5-2   adaptive=max enabled=- between_tools=- disabled=- default=high xhigh=true on=true
         claude-fable-5-1   adaptive=max enabled=- between_tools=- disabled=- default=high xhigh=true on=true
         claude-fable-5     adaptive=max enabled=- between_tools=- disabled=- default=high xhigh=true on=true

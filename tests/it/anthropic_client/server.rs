@@ -246,6 +246,7 @@ pub(super) fn hello() -> MessagesRequest {
         tools: Vec::new(),
         thinking: None,
         output_config: None,
+        speed: None,
         container: Container::default(),
         diagnostics: None,
         compaction: None,

@@ -210,7 +210,9 @@ impl Kernel {
         mut api: impl FnMut(&Sent) -> Result<Answered, String>,
     ) -> Result<bool, String> {
         let compacts = model::lookup(&self.settings.model).is_some_and(|it| it.compacts);
-        if !compacts || nothing_to_sum_up(&self.conversations, cell, &self.settings) {
+        if !compacts
+            || nothing_to_sum_up(&self.conversations, cell, &self.settings, &Facts::default())
+        {
             return Ok(false);
         }
         let ask = Ask::compaction(cell.clone(), self.settings.clone(), None);

@@ -1,6 +1,9 @@
 //! What a step prints: escapes for a terminal, and 200 MB of it.
 
 use super::{check_harmless, corpus, making, shown};
+use claude_kernel::emulator::faults::Fault;
+use serde_json::json;
+
 use crate::support::rig::{Asks, Ran, Rig};
 
 fn streams(ran: &Ran) -> String {
@@ -78,5 +81,57 @@ async fn two_hundred_megabytes_of_output_are_shown_by_their_ends() {
             "{bytes}"
         );
         assert!(text.contains("left out …]"), "{bytes}");
+    }
+}
+
+/// What the API, a stream, a classifier, an MCP server and a cell's own arguments say (W15, S5).
+#[tokio::test]
+async fn w15_foreign_words_in_errors_and_magics_move_no_terminal() {
+    const EVIL: &str = "a\u{1b}]0;owned\u{7}b\u{1b}[31mc\u{202e}d\u{9b}2Je\u{2066}f";
+    let mut rig = Rig::start("# /.*/\n\nSaid.\n").await;
+    for (fault, cell) in [
+        (Some(json!({"kind": "status", "status": 400, "message": EVIL}).to_string()), "Say 1".to_owned()),
+        (Some(json!({"kind": "first_event", "error_type": "api_error", "message": EVIL}).to_string()), "Say 2".to_owned()),
+        (Some(json!({"kind": "error", "after_events": 2, "error_type": "api_error", "message": EVIL}).to_string()), "Say 3".to_owned()),
+        (None, format!("%fork {EVIL}")),
+        (None, format!("%thread {EVIL}")),
+        (None, format!("%model {EVIL}")),
+        (None, format!("%{EVIL}")),
+        (None, format!("%set x {EVIL}\n%vars")),
+        (None, format!("%attach {EVIL}")),
+        (None, format!("%beta add x-{EVIL}")),
+        (None, format!("%mcp add odd -- sh -c \"printf '{EVIL}' >&2; exit 3\"")),
+    ] {
+        for asks in [Asks::Console, Asks::Batch, Asks::Lab] {
+            if let Some(fault) = &fault {
+                let fault: serde_json::Value = serde_json::from_str(fault).unwrap();
+                let fault = Fault::from_json(&fault).unwrap();
+                rig.emulator.faults().add(fault).await.unwrap();
+            }
+            let ran = rig.cell_as(asks, &cell).await;
+            let told: Vec<String> = ["error", "stream", "display_data", "execute_result"]
+                .iter()
+                .flat_map(|kind| ran.iopub(kind))
+                .flat_map(texts)
+                .collect();
+            assert!(!told.is_empty(), "{cell:?}");
+            for text in told.iter().chain(&texts(ran.reply())) {
+                let odd = |c: char| {
+                    c.is_control() && c != '\n' && c != '\t'
+                        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+                };
+                assert!(!text.contains(odd), "{cell:?}: {text:?}");
+            }
+        }
+    }
+}
+
+/// Every text in a message, however deep.
+fn texts(value: &serde_json::Value) -> Vec<String> {
+    match value {
+        serde_json::Value::String(text) => vec![text.clone()],
+        serde_json::Value::Array(items) => items.iter().flat_map(texts).collect(),
+        serde_json::Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        _ => Vec::new(),
     }
 }

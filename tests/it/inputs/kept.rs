@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::listed::delete_behind_the_kernels_back;
 use super::{SCRIPT, arm, before_the_prompt, requests, uploads, write};
+use crate::journal::unsealed;
 use crate::support::rig::{Asks, Ran, Rig};
 
 /// A kernel, and where it keeps what was said.
@@ -293,7 +294,7 @@ async fn a_journal_names_no_file_that_no_upload_led_to_and_gives_none_away() {
     let path = kept.journals()[0].clone();
     let kept = kept.killed().await;
     let text = std::fs::read_to_string(&path).unwrap();
-    let mut text = text.replace("\"name\":\"b.csv\"", "\"name\":\"../b.csv\"");
+    let mut text = unsealed(&text).replace("\"name\":\"b.csv\"", "\"name\":\"../b.csv\"");
     let id = text.split("\"file_id\":\"").nth(1).unwrap();
     let id = id.split('"').next().unwrap().to_owned();
     let hostile = |change: serde_json::Value| {

@@ -6,7 +6,7 @@ use claude_kernel::config::Resume;
 use claude_kernel::kernel::journal::Options;
 use claude_kernel::kernel::journal::redact::Redactor;
 
-use super::{Place, SCRIPT, arm, crash, entries, last_request, run, shut_down, text};
+use super::{Place, SCRIPT, arm, crash, entries, last_request, run, shut_down, text, unsealed};
 use crate::support::rig::Rig;
 
 /// Makes a journal of two turns; returns the place.
@@ -85,7 +85,7 @@ async fn a_newer_version_is_refused_and_never_written() {
     ] {
         let place = two_turns().await;
         let path = place.only_journal();
-        let newer = text(&path).replacen(old, new, 1);
+        let newer = unsealed(&text(&path)).replacen(old, new, 1);
         assert!(newer.contains(new));
         std::fs::write(&path, &newer).unwrap();
         let mut rig = place.kernel().await;

@@ -3,7 +3,7 @@
 use claude_kernel::kernel::journal::read::{Unreadable, contents};
 use proptest::prelude::*;
 
-use super::{Place, SCRIPT, arm, run, shut_down, text};
+use super::{Place, SCRIPT, arm, run, shut_down, text, unsealed};
 use crate::support::rig::{Asks, Rig};
 
 /// The bytes of a journal with a cell of every kind.
@@ -100,6 +100,50 @@ async fn a_line_that_is_whole_and_not_understood_is_passed_over() {
         damaged.extend(&bytes[first..]);
         assert!(contents(&damaged).unwrap().damage.is_some(), "{damage}");
     }
+}
+
+/// One flipped bit is no other word of Claude's: its line is left out and said to be, the others stay.
+#[tokio::test]
+async fn s9_a_flipped_bit_costs_its_line_alone() {
+    let bytes = journal().await;
+    let whole = contents(&bytes).unwrap();
+    let mut start = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let mut number = 1;
+    while start < bytes.len() {
+        number += 1;
+        let length = bytes[start..]
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .unwrap();
+        for at in [start + 3, start + length / 2, start + length - 20] {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            let read = contents(&changed).unwrap();
+            let damage = read
+                .damage
+                .unwrap_or_else(|| panic!("line {number}, byte {at}"));
+            assert_eq!((damage.line, damage.more, read.torn), (number, 0, false));
+            assert!(
+                read.records.len() + 1 >= whole.records.len(),
+                "line {number}"
+            );
+            assert_eq!(read.good_bytes, bytes.len());
+        }
+        start += length + 1;
+    }
+}
+
+/// Journals of older kernels have no checksums.
+#[tokio::test]
+async fn s9_lines_without_a_checksum_are_read() {
+    let text = String::from_utf8(journal().await).unwrap();
+    let old = unsealed(&text);
+    assert!(old.len() < text.len());
+    let (old, new) = (
+        contents(old.as_bytes()).unwrap(),
+        contents(text.as_bytes()).unwrap(),
+    );
+    assert_eq!((old.damage, old.records.len()), (None, new.records.len()));
 }
 
 proptest! {

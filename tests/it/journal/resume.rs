@@ -402,7 +402,7 @@ async fn a_damaged_conversation_goes_on_in_a_copy() {
     let mut rig = place.kernel().await;
     let resumed = run(&mut rig, "%resume").await;
     assert!(
-        resumed.text().contains("damaged at line") && resumed.text().contains("1 turn"),
+        resumed.text().contains("damaged at line") && resumed.text().contains("2 turns"),
         "{}",
         resumed.text()
     );
@@ -411,6 +411,31 @@ async fn a_damaged_conversation_goes_on_in_a_copy() {
     shut_down(rig).await;
     assert_eq!(text(&path), damaged);
     assert_eq!(place.journals().len(), 2);
+}
+
+/// One flipped byte came back as `bash_code_eVecution_result`, and the next turn was refused.
+#[tokio::test]
+async fn s9_a_flipped_byte_is_left_out_and_said_and_the_next_turn_is_taken() {
+    let place = Place::new();
+    let mut rig = place.kernel().await;
+    run(&mut rig, "Say hello").await;
+    run(&mut rig, "Count").await;
+    run(&mut rig, "And again").await;
+    shut_down(rig).await;
+    let path = place.only_journal();
+    let damaged = text(&path).replace("bash_code_execution_result", "bash_code_eVecution_result");
+    assert_ne!(damaged, text(&path));
+    std::fs::write(&path, &damaged).unwrap();
+    let mut rig = place.kernel().await;
+    let resumed = run(&mut rig, "%resume").await.text();
+    assert!(
+        resumed.contains("damaged at line") && resumed.contains("2 turns"),
+        "{resumed}"
+    );
+    let ran = run(&mut rig, "Say hello").await;
+    assert!(ran.text().contains("Hello, world."), "{}", ran.text());
+    let request = last_request(&rig).await;
+    assert!(!request.contains("eVecution"), "{request}");
 }
 
 #[tokio::test]

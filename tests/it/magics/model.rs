@@ -1,6 +1,6 @@
 //! What the model in force takes: `%model`, `%effort`, `%thinking`, `%max_tokens`.
 
-use claude_kernel::anthropic::model::{Effort, MODELS};
+use claude_kernel::anthropic::model::{Effort, MODELS, ModelInfo, Models};
 use claude_kernel::cell::magic::Context;
 use claude_kernel::cell::magics::find;
 use claude_kernel::chat::params;
@@ -108,27 +108,38 @@ fn thinking_off_only_where_the_model_can() {
 
 #[test]
 fn interleaving_is_sent_only_where_it_is_needed() {
-    let old = settings_after("%model claude-opus-4-5\n%thinking show --interleaved");
+    let old = run("%model claude-opus-4-5\n%thinking show --interleaved")
+        .unwrap()
+        .0;
     assert!(old.interleaved && old.thinking == ThinkingShow::Show);
-    assert_eq!(old.derived_betas(), ["interleaved-thinking-2025-05-14"]);
+    assert_eq!(
+        old.derived_betas(&Models::default()),
+        ["interleaved-thinking-2025-05-14"]
+    );
     // Those models think when asked to, and the header is for thinking between steps.
     for source in [
         "%model haiku-4-5\n%thinking show",
         "%model claude-sonnet-4-5",
     ] {
         let settings = run(source).unwrap().0;
-        let thinking = params::thinking(&settings);
+        let thinking = params::thinking(&settings, &Models::default());
         assert_eq!(
             thinking,
             Some(json!({"type": "enabled", "budget_tokens": 16_000})),
             "{source}"
         );
-        assert!(settings.derived_betas().is_empty(), "{source}");
+        assert!(
+            settings.derived_betas(&Models::default()).is_empty(),
+            "{source}"
+        );
     }
     let short = settings_after("%model haiku-4-5\n%max_tokens 1024");
-    assert_eq!(params::thinking(&short), None);
+    assert_eq!(params::thinking(&short, &Models::default()), None);
     let off = settings_after("%model haiku-4-5\n%thinking off");
-    assert_eq!(params::thinking(&off), Some(json!({"type": "disabled"})));
+    assert_eq!(
+        params::thinking(&off, &Models::default()),
+        Some(json!({"type": "disabled"}))
+    );
     let new = warned(
         "%thinking --interleaved",
         &["`claude-opus-5-5` thinks between steps by itself: `--interleaved` sends nothing"],
@@ -158,11 +169,12 @@ fn models_by_alias_id_and_unknown() {
     let unknown = warned(
         "%model claude-opos-5-5",
         &[
-            "`claude-opos-5-5` is not in the kernel's table of 2026-11-22: it is sent as it is (did you mean `claude-opus-5-5`, `claude-opus-5` or `claude-opus-4-5`?)",
+            "`claude-opos-5-5` is not in the kernel's table of 2026-11-30: it is sent as it is (did you mean `claude-opus-5-5`, `claude-opus-5` or `claude-opus-4-5`?)",
         ],
     );
     assert_eq!(unknown.model, "claude-opos-5-5");
-    let listed = ["claude-next-9".to_owned()];
+    let listed = ModelInfo::from_raw(&json!({"id": "claude-next-9"}));
+    let listed = Models::listed(listed.into_iter().collect());
     let settings = Settings::default();
     let context = Context {
         models: &listed,
@@ -199,6 +211,7 @@ fn a_new_model_changes_what_it_does_not_take_and_says_so() {
     let after = warned(
         "%effort max\n%model claude-opus-4-5",
         &[
+            "`claude-opus-4-5` retires on 2027-01-22: `%model claude-opus-5-5` chooses its successor",
             "`claude-opus-4-5` does not take effort `max`: its default, high, holds now (it takes low, medium and high)",
         ],
     );
@@ -221,6 +234,7 @@ fn a_new_model_changes_what_it_does_not_take_and_says_so() {
     let after = warned(
         "%model claude-opus-4-5\n%thinking --interleaved\n%model opus",
         &[
+            "`claude-opus-4-5` retires on 2027-01-22: `%model claude-opus-5-5` chooses its successor",
             "`claude-opus-5-5` thinks between steps by itself: the interleaved header is no longer sent",
         ],
     );
@@ -272,6 +286,116 @@ fn max_tokens_has_the_models_cap() {
             &format!("%max_tokens {typed}"),
             &format!("`{typed}` is not a number of tokens"),
             "Write a whole number from 1, such as `%max_tokens 16000`.",
+        );
+    }
+}
+
+/// What the API says of a model wins over the table, and what a magic takes is what `%models` shows.
+#[test]
+fn w9_what_the_api_says_of_a_model_is_what_a_magic_takes() {
+    let info = |raw: serde_json::Value| ModelInfo::from_raw(&raw).unwrap();
+    let models = Models::listed(vec![
+        info(
+            json!({"id": "claude-opus-5-5", "max_tokens": 9_000, "capabilities": {
+            "effort": {"supported": true, "low": {"supported": true}, "xhigh": null},
+            "thinking": {"supported": true, "types": {"disabled": {"supported": true}, "adaptive": {"supported": true}}},
+            "compaction": {"supported": true, "summarize": {"supported": false}}}}),
+        ),
+        info(
+            json!({"id": "claude-next-9", "capabilities": {"effort": {"supported": false}, "code_execution": {"supported": true}}}),
+        ),
+        info(json!({"id": "claude-mute-9", "capabilities": null})),
+    ]);
+    let settings = Settings::default();
+    let context = Context {
+        models: &models,
+        ..Context::new(&settings)
+    };
+    let refused = |source: &str| run_in(source, &context).unwrap_err().message;
+    assert!(refused("%effort high").contains("does not take effort `high`"));
+    assert!(refused("%max_tokens 9001").contains("at most 9000 tokens"));
+    assert!(refused("%model claude-next-9\n%effort low").contains("no effort setting"));
+    run_in("%effort low\n%thinking off\n%max_tokens 9000", &context).unwrap();
+    run_in("%model claude-mute-9\n%effort max", &context).unwrap();
+    let shown = claude_kernel::cell::magics::models::list(&models, "claude-opus-5-5").plain;
+    assert!(shown.contains("9k          low"), "{shown}");
+    assert_eq!(models.abilities("claude-opus-5-5").compacts, Some(false));
+    assert!(models.abilities("claude-next-9").calls_by_code);
+    // Without a word from the API the table counts.
+    for effort in ["low", "medium", "high", "xhigh", "max"] {
+        assert!(run(&format!("%model haiku\n%effort {effort}")).is_ok());
+    }
+    let haiku = Models::default().abilities("claude-haiku-5-5");
+    assert!(haiku.system_messages && haiku.compacts == Some(true));
+}
+
+#[test]
+fn w12_fast_is_sent_to_models_that_take_it() {
+    let speed = |source: &str| {
+        let settings = run(source).unwrap().0;
+        let models = Models::default();
+        let betas = settings.derived_betas(&models);
+        (
+            params::speed(&settings, &models),
+            betas.contains(&"fast-mode-2026-02-01"),
+        )
+    };
+    assert_eq!(speed("%fast on"), (Some("fast"), false));
+    assert_eq!(speed("%fast on\n%fast off"), (None, false));
+    assert_eq!(speed("%model fable\n%fast on"), (Some("fast"), false));
+    assert_eq!(
+        speed("%model claude-opus-5\n%fast on"),
+        (Some("fast"), true)
+    );
+    refused(
+        "%model claude-opus-4-8\n%fast on",
+        "`claude-opus-4-8` has no fast mode",
+        "These have: `claude-opus-5-5`, `claude-fable-5-2` and `claude-opus-5`. Choose one with `%model`.",
+    );
+    refused(
+        "%fast 2",
+        "`%fast` does not take `2`",
+        "Write `%fast on` or `%fast off`.",
+    );
+    warned(
+        "%beta add fast-mode-2026-02-01",
+        &["the header alone makes no answer faster: `%fast on` does"],
+    );
+    let (settings, _) = run("%fast on\n%model sonnet").unwrap();
+    assert!(!settings.fast);
+}
+
+#[test]
+fn w13_a_model_that_retires_is_told_with_its_successor() {
+    warned(
+        "%model claude-opus-4-5",
+        &[
+            "`claude-opus-4-5` retires on 2027-01-22: `%model claude-opus-5-5` chooses its successor",
+        ],
+    );
+    let models = Models::default();
+    for (id, day) in [
+        ("claude-opus-4-5-20251101", "2027-01-22"),
+        ("claude-sonnet-4-5-20250929", "2026-11-30"),
+        ("claude-opus-4-20250514", "2026-06-15"),
+        ("claude-3-7-sonnet-20250219", "2026-02-19"),
+    ] {
+        let retirement = models.abilities(id).retirement.unwrap();
+        assert_eq!(retirement.day, day, "{id}");
+        assert!(retirement.successor.is_some(), "{id}");
+    }
+    let sonnet = models.abilities("claude-sonnet-4-5").retirement.unwrap();
+    assert!(sonnet.is_past("2026-11-30") && !sonnet.is_past("2026-11-29"));
+    assert_eq!(
+        sonnet.sentence("claude-sonnet-4-5", "2026-12-01"),
+        "`claude-sonnet-4-5` was retired on 2026-11-30: `%model claude-sonnet-5-5` chooses its successor."
+    );
+    for spec in MODELS {
+        let successor = spec.successor.map(|id| models.abilities(id));
+        assert!(
+            successor.is_none_or(|next| next.retirement.is_none()),
+            "{}",
+            spec.id
         );
     }
 }

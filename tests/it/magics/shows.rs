@@ -1,6 +1,6 @@
 //! What magics show, as terminals see it; and the Markdown where it must be escaped.
 
-use claude_kernel::anthropic::model::ModelInfo;
+use claude_kernel::anthropic::model::{ModelInfo, Models};
 use claude_kernel::cell::magic::{Context, Effect, TurnSummary};
 use claude_kernel::cell::magics::models;
 use claude_kernel::cell::variables::Variables;
@@ -86,6 +86,7 @@ fn the_overview() {
         %skills [add|rm NAME… | clear]                              give Claude document skills: xlsx, pptx, docx, pdf, or one of your own
         %model [NAME]                                               which model answers: a name or opus | sonnet | haiku | fable
         %models [refresh]                                           list the models, what they take and what they cost
+        %fast [on|off]                                              answer faster, for twice the price, where the model can
         %max_tokens [N|default]                                     the most tokens one answer may have, thinking included
         %system TEXT|--preset NAME|--clear                          tell Claude who it is and how to work, for all later cells
         %beta [add|rm] NAME… | clear                                send a beta header by hand; alone: what is sent
@@ -465,15 +466,15 @@ fn models_are_a_table() {
              claude-haiku-4-5  -      200k     8k          none                        1 / 5
              claude-next-9     -      ?        256k        ?                           ?
 
-        Prices are those of 2026-11-22. Effort with an asterisk is the default."#]]
-    .assert_eq(&models::list(Some(&listed), "claude-opus-5-5").plain);
-    let table = models::list(None, "claude-opus-5-5").plain;
+        Prices are those of 2026-11-30. Effort with an asterisk is the default."#]]
+    .assert_eq(&models::list(&Models::listed(listed.clone()), "claude-opus-5-5").plain);
+    let table = models::list(&Models::default(), "claude-opus-5-5").plain;
     assert!(
         table.contains("claude-sonnet-5-5") && !table.contains("mythos"),
         "{table}"
     );
     assert!(
-        table.contains("This is the kernel's own table of 2026-11-22."),
+        table.contains("This is the kernel's own table of 2026-11-30."),
         "{table}"
     );
 }
@@ -484,7 +485,7 @@ fn version_names_both() {
     assert_eq!(
         version,
         format!(
-            "claude-kernel: {}\nmodel table of: 2026-11-22",
+            "claude-kernel: {}\nmodel table of: 2026-11-30",
             env!("CARGO_PKG_VERSION")
         )
     );

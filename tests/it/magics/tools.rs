@@ -1,5 +1,6 @@
 //! What Claude may use: `%bash`, `%python`, `%tools`, `%beta`.
 
+use claude_kernel::anthropic::model::Models;
 use claude_kernel::chat::params;
 use claude_kernel::chat::settings::Languages;
 use claude_kernel::chat::tool_types::{TOOL_TYPES, is_dated, tool_entry, tool_name};
@@ -46,7 +47,7 @@ fn languages_are_instructions_until_both_are_off() {
 #[test]
 fn tools_by_word_and_by_type() {
     let types = |source: &str| {
-        params::tools(&settings_after(source))
+        params::tools(&settings_after(source), &Models::default())
             .iter()
             .map(|entry| entry["type"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
@@ -75,10 +76,11 @@ fn tools_by_word_and_by_type() {
         types("%tools code_execution_20250825\n%tools default"),
         ["code_execution_20260521"]
     );
-    let legacy = settings_after("%tools code_execution_20250522\n%beta add fast-mode-2026-02-01");
+    let legacy =
+        settings_after("%tools code_execution_20250522\n%beta add task-budgets-2026-03-13");
     assert_eq!(
-        legacy.all_betas(),
-        ["code-execution-2025-05-22", "fast-mode-2026-02-01"]
+        legacy.all_betas(&Models::default()),
+        ["code-execution-2025-05-22", "task-budgets-2026-03-13"]
     );
     assert_eq!(
         tool_entry(legacy.tool_types()[0]),
@@ -122,15 +124,15 @@ fn the_table_of_tool_types_is_sound() {
 #[test]
 fn betas_are_added_and_removed() {
     let set = settings_after(
-        "%beta add fast-mode-2026-02-01 compact-2026-09-04\n%beta fast-mode-2026-02-01",
+        "%beta add task-budgets-2026-03-13 compact-2026-09-04\n%beta task-budgets-2026-03-13",
     );
-    assert_eq!(set.betas, ["fast-mode-2026-02-01", "compact-2026-09-04"]);
+    assert_eq!(set.betas, ["task-budgets-2026-03-13", "compact-2026-09-04"]);
     assert_eq!(
-        settings_after("%beta add fast-mode-2026-02-01\n%beta rm fast-mode-2026-02-01").betas,
+        settings_after("%beta add task-budgets-2026-03-13\n%beta rm task-budgets-2026-03-13").betas,
         [""; 0]
     );
     assert_eq!(
-        settings_after("%beta add fast-mode-2026-02-01\n%beta clear").betas,
+        settings_after("%beta add task-budgets-2026-03-13\n%beta clear").betas,
         [""; 0]
     );
     warned(

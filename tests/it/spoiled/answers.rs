@@ -216,3 +216,28 @@ async fn a_key_that_no_type_has_is_left_out_once_it_is_refused() {
     assert!(!request.to_string().contains("abort_reason"), "{request}");
     assert!(request["container"].is_string());
 }
+
+/// Claude hears what was wrong with its call, not of a parameter that nobody wrote.
+#[tokio::test]
+async fn w17_a_call_that_cannot_be_read_is_told_so() {
+    for (input, told) in [
+        (r#""hello""#, "JSON, but no object"),
+        ("[1]", "JSON, but no object"),
+        ("7", "JSON, but no object"),
+    ] {
+        let odd = block(&format!(
+            r#"{{"type": "tool_use", "id": "toolu_a", "name": "mine", "input": {input}}}"#
+        ));
+        let mut rig = Rig::start(&script(&odd, "Done with it.")).await;
+        rig.cell_as(Asks::Lab, MINE).await;
+        let (_, sent) = fine(&mut rig, "Odd").await;
+        let results: Vec<String> = blocks(&sent[1])
+            .filter(|block| block["type"] == "tool_result")
+            .map(serde_json::Value::to_string)
+            .collect();
+        let results = results.concat();
+        assert!(results.contains(told), "{input}: {results}");
+        assert!(results.contains("could not be read"), "{input}: {results}");
+        assert!(!results.contains("no parameter"), "{input}: {results}");
+    }
+}

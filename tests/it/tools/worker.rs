@@ -205,7 +205,7 @@ def nothing(): pass
 def prints(): print("saved"); os.system("echo from a child"); 
 def text(): return "plain"
 def long(): return "x" * 60_000
-def odd(): return {"nan": float("nan"), "set": {2, 1}, "path": pathlib.Path("/x")}
+def odd(): return {"nan": float("nan"), "far": [float("inf"), -float("inf")], "none": None, "set": {2, 1}, "path": pathlib.Path("/x")}
 def raw(): return b"\xff\x00"
 def empty(): return b""
 def blank(): return " \n"
@@ -236,7 +236,10 @@ def file():
             "The function returned nothing; it ran without an error.",
         ),
         ("text", "plain"),
-        ("odd", r#"{"nan": null, "set": [1, 2], "path": "/x"}"#),
+        (
+            "odd",
+            r#"{"nan": NaN, "far": [Infinity, -Infinity], "none": null, "set": [1, 2], "path": "/x"}"#,
+        ),
         ("raw", "(2 bytes that are neither text nor an image.)"),
         ("empty", "(no bytes)"),
         ("blank", "(an empty text)"),

@@ -5,14 +5,13 @@ use serde_json::{Value, json};
 
 use crate::anthropic::block::Block;
 use crate::anthropic::content::Content;
-use crate::anthropic::model;
 use crate::anthropic::request::{MessageParam, Role};
 use crate::chat::conversation::order::CellKey;
 use crate::chat::conversation::{Conversations, Turn};
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 use crate::chat::turn::ask::Kind;
-use crate::chat::turn::facts::Tools;
+use crate::chat::turn::facts::Facts;
 
 use super::Sent;
 use super::sequence::summary_of;
@@ -74,21 +73,27 @@ pub fn nothing_to_sum_up(
     conversations: &Conversations,
     cell: &CellKey,
     settings: &Settings,
+    facts: &Facts,
 ) -> bool {
     let above = above(conversations, cell);
-    unsummed(conversations, settings, &above).is_empty()
+    unsummed(conversations, settings, facts, &above).is_empty()
 }
 
 /// Returns whether the turns above a cell leave little room in the model's context window or in a
 /// request.
 #[must_use]
-pub fn is_nearly_full(conversations: &Conversations, cell: &CellKey, settings: &Settings) -> bool {
+pub fn is_nearly_full(
+    conversations: &Conversations,
+    cell: &CellKey,
+    settings: &Settings,
+    facts: &Facts,
+) -> bool {
     let above = above(conversations, cell);
-    let unsummed = unsummed(conversations, settings, &above);
+    let unsummed = unsummed(conversations, settings, facts, &above);
     let tokens = unsummed
         .last()
         .map_or(0, |turn| turn.receipt.context_tokens);
-    let window = model::lookup(&settings.model).map(|spec| spec.context_tokens);
+    let window = facts.models.abilities(&settings.model).context_tokens;
     let sent = unsummed.iter().flat_map(|turn| turn.messages());
     let bytes: usize = sent.map(|message| message.content.len_bytes()).sum();
     let is_full = window.is_some_and(|window| {
@@ -107,9 +112,10 @@ fn above<'a>(conversations: &'a Conversations, cell: &CellKey) -> Vec<&'a Turn> 
 fn unsummed<'a>(
     conversations: &Conversations,
     settings: &Settings,
+    facts: &Facts,
     above: &'a [&'a Turn],
 ) -> &'a [&'a Turn] {
-    match summary_of(conversations, &settings.model, Tools::InPlace, above) {
+    match summary_of(conversations, &settings.model, facts, above) {
         Some((_, after)) => after,
         None => above,
     }

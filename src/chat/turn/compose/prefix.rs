@@ -5,7 +5,6 @@
 use serde_json::{Value, json};
 
 use crate::anthropic::content::Content;
-use crate::anthropic::model;
 use crate::chat::conversation::prefix::{Notice, Prefix};
 use crate::chat::conversation::{Conversations, Turn};
 use crate::chat::params;
@@ -38,7 +37,7 @@ impl PrefixPlan {
     ) -> Self {
         let wanted = Prefix {
             system: system_blocks(&ask.settings),
-            tools: params::tools(&ask.settings),
+            tools: params::tools(&ask.settings, &facts.models),
             instructions: instructions(&ask.settings),
         };
         let before = match ask.kind {
@@ -67,10 +66,10 @@ fn stays(
     above: &[&Turn],
 ) -> bool {
     let model = &ask.settings.model;
-    if takes_tool_changes(conversations, model, facts.tools) {
+    if takes_tool_changes(conversations, model, facts) {
         return true;
     }
-    let sent = match summary_of(conversations, model, facts.tools, above) {
+    let sent = match summary_of(conversations, model, facts, above) {
         Some((_, after)) => after,
         None => above,
     };
@@ -80,14 +79,20 @@ fn stays(
     {
         return false;
     }
-    takes_notices(model)
+    takes_notices(model, facts)
         || before.instructions == in_words(wanted, rests)
             && sent.iter().all(|turn| turn.told().is_none())
 }
 
 /// Returns whether the API takes tools that change in mid-conversation, as far as is known.
-pub(super) fn takes_tool_changes(conversations: &Conversations, model: &str, tools: Tools) -> bool {
-    tools == Tools::InPlace && takes_notices(model) && !conversations.refuses_tool_changes(model)
+pub(super) fn takes_tool_changes(
+    conversations: &Conversations,
+    model: &str,
+    facts: &Facts,
+) -> bool {
+    facts.tools == Tools::InPlace
+        && takes_notices(model, facts)
+        && !conversations.refuses_tool_changes(model)
 }
 
 /// Returns what Claude has to be told after the question so that the wanted settings and tools are
@@ -132,6 +137,6 @@ fn in_words(wanted: &Prefix, rests: bool) -> String {
     }
 }
 
-fn takes_notices(model: &str) -> bool {
-    model::lookup(model).is_some_and(|spec| spec.system_messages)
+fn takes_notices(model: &str, facts: &Facts) -> bool {
+    facts.models.abilities(model).system_messages
 }

@@ -5,13 +5,12 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::anthropic::model;
 use crate::anthropic::request::MessageParam;
 use crate::chat::conversation::digest::Digest;
 use crate::chat::conversation::{Conversations, Summary, Turn};
 use crate::chat::record::TurnId;
 use crate::chat::tool_changes;
-use crate::chat::turn::facts::{Keys, Thinking, Tools};
+use crate::chat::turn::facts::{Facts, Keys, Thinking};
 
 use super::Ground;
 use super::compaction::BETA;
@@ -59,7 +58,7 @@ impl Sequence {
         };
         let model = &ground.ask.settings.model;
         let mut turns = ground.above.as_slice();
-        let summary = summary_of(ground.conversations, model, ground.facts.tools, turns);
+        let summary = summary_of(ground.conversations, model, ground.facts, turns);
         let summary = summary.filter(|(summary, _)| summary.fits(tools));
         if let Some((summary, after)) = summary {
             sequence.add_summary(summary);
@@ -137,12 +136,12 @@ impl Sequence {
 pub(super) fn summary_of<'c, 'a>(
     conversations: &'c Conversations,
     model: &str,
-    tools: Tools,
+    facts: &Facts,
     above: &'a [&'a Turn],
 ) -> Option<(&'c Summary, &'a [&'a Turn])> {
     let summary = conversations.current().summary()?;
-    if model::lookup(model).is_some_and(|spec| !spec.compacts)
-        || !summary.tool_changes.is_empty() && !takes_tool_changes(conversations, model, tools)
+    if facts.models.abilities(model).compacts == Some(false)
+        || !summary.tool_changes.is_empty() && !takes_tool_changes(conversations, model, facts)
     {
         return None;
     }

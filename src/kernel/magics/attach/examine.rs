@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::paths::Refused;
 use crate::host::unnumbered;
 use crate::kernel::store::MAX_FILE_BYTES;
+use crate::kernel::whole;
 use crate::render::foreign;
 
 /// How much is read at once, in bytes.
@@ -32,9 +33,14 @@ pub(super) enum Kind {
     Image {
         /// Width and height in pixels, if they can be read.
         pixels: Option<(usize, usize)>,
+        /// Why the API would refuse it, as a clause.
+        fault: Option<&'static str>,
     },
     /// PDF.
-    Pdf,
+    Pdf {
+        /// Why the API would refuse it, as a clause.
+        fault: Option<&'static str>,
+    },
     /// UTF-8 throughout.
     Text,
     /// Anything else.
@@ -55,9 +61,12 @@ pub(super) struct Examined {
 impl Examined {
     /// Returns why Claude cannot see an image, as a clause; `None` when it can.
     pub(super) fn unseen(&self) -> Option<String> {
-        let Kind::Image { pixels } = self.kind else {
+        let Kind::Image { pixels, fault } = self.kind else {
             return Some("it is no PNG, JPEG, GIF or WebP image".to_owned());
         };
+        if let Some(fault) = fault {
+            return Some(fault.to_owned());
+        }
         if self.size_bytes > MAX_IMAGE_BYTES {
             return Some(format!(
                 "it has {}, and Claude sees images of up to {}",
@@ -104,9 +113,13 @@ pub(super) fn examine(path: &Path, shown: &str) -> Result<Examined, Refused> {
         Some(mime @ ("image/png" | "image/jpeg" | "image/gif" | "image/webp")) => {
             let size = imagesize::size(path).ok();
             let pixels = size.map(|size| (size.width, size.height));
-            (Kind::Image { pixels }, mime)
+            let fault = image_fault(path, read.size_bytes).map_err(unreadable)?;
+            (Kind::Image { pixels, fault }, mime)
         }
-        Some(mime @ "application/pdf") => (Kind::Pdf, mime),
+        Some(mime @ "application/pdf") => {
+            let fault = read.pdf.fault();
+            (Kind::Pdf { fault }, mime)
+        }
         _ if read.is_text => (Kind::Text, "text/plain"),
         Some(mime) => (Kind::Other, mime),
         None => (
@@ -123,6 +136,17 @@ pub(super) fn examine(path: &Path, shown: &str) -> Result<Examined, Refused> {
         size_bytes: read.size_bytes,
         sha256: read.sha256,
     })
+}
+
+/// Says why the API would refuse an image that is small enough to be shown.
+fn image_fault(path: &Path, size_bytes: u64) -> io::Result<Option<&'static str>> {
+    if size_bytes > MAX_IMAGE_BYTES {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    open(path)?.take(MAX_IMAGE_BYTES).read_to_end(&mut bytes)?;
+    let kind = imagesize::image_type(&bytes).ok();
+    Ok(kind.and_then(|kind| whole::image_fault(kind, &bytes)))
 }
 
 /// Refuses what is no plain file, is empty or is too large.
@@ -180,11 +204,13 @@ struct Read {
     is_text: bool,
     /// Enough to tell the type.
     start: Vec<u8>,
+    pdf: whole::Pdf,
 }
 
 fn read(file: &mut File) -> io::Result<Read> {
     let (mut hasher, mut size_bytes) = (Sha256::new(), 0u64);
     let (mut text, mut start) = (Text::default(), Vec::new());
+    let mut pdf = whole::Pdf::default();
     let mut piece = vec![0; PIECE];
     loop {
         let length = match file.read(&mut piece) {
@@ -199,6 +225,9 @@ fn read(file: &mut File) -> io::Result<Read> {
         if start.len() < SNIFFED {
             start.extend(bytes.iter().take(SNIFFED - start.len()));
         }
+        if start.starts_with(b"%PDF-") {
+            pdf.push(bytes);
+        }
         size_bytes += length as u64;
         if size_bytes > MAX_FILE_BYTES {
             // It grows while we read; the caller sees that it is not what it was.
@@ -211,6 +240,7 @@ fn read(file: &mut File) -> io::Result<Read> {
         sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         is_text: text.is_text(),
         start,
+        pdf,
     })
 }
 
@@ -299,10 +329,11 @@ mod tests {
         assert_eq!(
             image.kind,
             Kind::Image {
-                pixels: Some((7, 9))
+                pixels: Some((7, 9)),
+                fault: Some("it is cut off"),
             }
         );
-        assert_eq!(image.unseen(), None);
+        assert_eq!(image.unseen().as_deref(), Some("it is cut off"));
         check("a.png", b"day,net\n1,2\n", "text/plain");
         check("b.md", "# größe\n".as_bytes(), "text/plain");
         check("b.pdf", b"%PDF-1.7\n\xff\xfe", "application/pdf");
@@ -313,12 +344,18 @@ mod tests {
             "application/vnd.apache.parquet",
         );
         check("c.txt", b"\xff\xfe\0x", "application/octet-stream");
+        let locked = b"%PDF-1.7\n\xff trailer << /Encrypt 5 0 R >> %%EOF";
+        let locked = check("locked.pdf", locked, "application/pdf").kind;
+        assert!(matches!(locked, Kind::Pdf { fault: Some(why) } if why.contains("locked")));
+        let whole = b"%PDF-1.7\n\xff trailer << >> %%EOF";
+        let whole = check("whole.pdf", whole, "application/pdf").kind;
+        assert_eq!(whole, Kind::Pdf { fault: None });
         let huge = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\0\0\0\0\x01\x08\x06\0\0\0";
         assert!(
             check("huge.png", huge, "image/png")
                 .unseen()
                 .unwrap()
-                .contains("16384 × 1")
+                .contains("cut off")
         );
     }
 

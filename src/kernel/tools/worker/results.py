@@ -5,7 +5,6 @@
 import base64
 import decimal
 import io
-import math
 import mimetypes
 import os
 import sys
@@ -214,7 +213,8 @@ def jsonable(value, depth):
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
+        # NaN and Infinity are no JSON, but no number either; `null` would say that nothing was there.
+        return float(value)
     if isinstance(value, dict):
         return {str(key): jsonable(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
