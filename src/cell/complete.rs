@@ -95,7 +95,7 @@ pub fn inspect(code: &str, cursor_pos: usize, context: &Context<'_>) -> Option<S
 #[must_use]
 pub fn is_complete(code: &str) -> Completeness {
     let (magics, prompt) = match parse(code) {
-        Cell::Empty | Cell::Parameters { .. } => return Completeness::Complete,
+        Cell::Empty | Cell::Parameters(_) => return Completeness::Complete,
         Cell::Help { .. } => return Completeness::Complete,
         Cell::Turn { magics, prompt } => (magics, prompt),
     };
@@ -226,7 +226,7 @@ fn stands_in_head(above: &str) -> Option<Head> {
             let open = prompt.is_empty() && magics.iter().all(|call| call.body.is_none());
             open.then_some(Head::Later)
         }
-        Cell::Parameters { .. } => None,
+        Cell::Parameters(_) => None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! What one line of a cell may begin: a magic, a command, or a question for help. A backslash
 //! before the line makes it plain text.
 
+use super::invisible::is_blank;
+
 /// A line that may open a magic: percent signs (1 or 2), the name, the rest untrimmed.
 pub(super) fn magic_line(line: &str) -> Option<(usize, &str, &str)> {
-    let line = line.trim_start();
+    let line = line.trim_start_matches(is_blank);
     let after = line.strip_prefix('%')?;
     let (signs, after) = match after.strip_prefix('%') {
         Some(after) => (2, after),
@@ -23,7 +25,7 @@ pub(super) fn magic_line(line: &str) -> Option<(usize, &str, &str)> {
 /// `\%effort` becomes `%effort`, `\!` and `\?name` likewise; any other text stays as it is.
 #[must_use]
 pub fn unescape(text: &str) -> &str {
-    match text.trim_start().strip_prefix('\\') {
+    match text.trim_start_matches(is_blank).strip_prefix('\\') {
         Some(plain) if needs_escape(plain) => plain,
         _ => text,
     }
@@ -44,7 +46,7 @@ fn needs_escape(prompt: &str) -> bool {
 
 /// `!cmd`, but not `![image](…)` and not `!=`.
 pub(super) fn shell_command(line: &str) -> Option<&str> {
-    let command = line.trim_start().strip_prefix('!')?;
+    let command = line.trim_start_matches(is_blank).strip_prefix('!')?;
     let start = command.trim_start_matches('!').trim_start();
     start
         .starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '.' | '/' | '~' | '$'))

@@ -1,12 +1,13 @@
 //! A cell's text, taken apart: magics in its first lines, then the prompt.
 //!
 //! Never fails: what is wrong is found when a magic is applied. Nothing is lost either: apart from
-//! white space around lines, line ends (always `\n` afterwards), a byte order mark and the one
-//! escaping backslash, every character of the source is in the [`Cell`].
+//! white space and invisible characters around lines, line ends (always `\n` afterwards), a byte order
+//! mark and the one escaping backslash, every character of the source is in the [`Cell`].
 
+use super::invisible::is_blank;
 use super::line::{help_topic, magic_line, shell_command};
 use super::magics;
-use super::parameters;
+use super::parameters::{self, Parameters, Role};
 
 pub use super::call::{MagicCall, SHELL, Scope};
 pub use super::line::unescape;
@@ -18,8 +19,8 @@ pub enum Cell {
     Empty,
     /// `%name?` or `?name` and nothing else: help about `name`, `help` for a lone `?`.
     Help { topic: String },
-    /// papermill's injected cell: variables to set, nothing to send.
-    Parameters { values: Vec<(String, String)> },
+    /// A cell of parameters, such as papermill's: variables to set, nothing to send.
+    Parameters(Parameters),
     /// Magics, then a prompt (may be empty).
     Turn {
         magics: Vec<MagicCall>,
@@ -30,8 +31,14 @@ pub enum Cell {
 /// Takes a cell apart. Never fails: what is wrong is found when a magic is applied.
 #[must_use]
 pub fn parse(source: &str) -> Cell {
+    parse_as(source, Role::default())
+}
+
+/// Takes a cell apart of which more is known than its text.
+#[must_use]
+pub fn parse_as(source: &str, role: Role) -> Cell {
     let source = normalise(source);
-    let whole = source.trim();
+    let whole = source.trim_matches(is_blank);
     if whole.is_empty() {
         return Cell::Empty;
     }
@@ -40,10 +47,15 @@ pub fn parse(source: &str) -> Cell {
             topic: topic.to_owned(),
         };
     }
-    if let Some(values) = parameters::parse(whole) {
-        return Cell::Parameters { values };
+    if let Some(parameters) = parameters::headed(&source) {
+        return Cell::Parameters(parameters);
     }
-    turn(&source)
+    let cell = turn(&source);
+    let is_prompt = matches!(&cell, Cell::Turn { magics, .. } if magics.is_empty());
+    let assigned = is_prompt
+        .then(|| parameters::of_role(&source, role))
+        .flatten();
+    assigned.map_or(cell, Cell::Parameters)
 }
 
 /// Removes a byte order mark and makes every line end `\n`.
@@ -63,7 +75,7 @@ fn turn(source: &str) -> Cell {
     while !rest.is_empty() {
         let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
         number += 1;
-        if line.trim().is_empty() {
+        if line.trim_matches(is_blank).is_empty() {
             rest = after;
             continue;
         }
@@ -80,7 +92,7 @@ fn turn(source: &str) -> Cell {
             }
             break;
         };
-        let args = args.trim().to_owned();
+        let args = args.trim_matches(is_blank).to_owned();
         let takes_body = signs == 2 && args != "?" && magics::takes_body(name);
         magics.push(MagicCall {
             name: name.to_owned(),
@@ -104,8 +116,11 @@ fn turn(source: &str) -> Cell {
 /// The prompt or a body: without blank lines before it and white space after it.
 fn trim_lines(source: &str) -> &str {
     let mut lines = source.trim_end();
+    if lines.trim_matches(is_blank).is_empty() {
+        return "";
+    }
     while let Some((first, after)) = lines.split_once('\n') {
-        if !first.trim().is_empty() {
+        if !first.trim_matches(is_blank).is_empty() {
             break;
         }
         lines = after;

@@ -114,7 +114,8 @@ cell, and it is the last.
 - `@path/to/file` in a prompt, after a space or at a line's start, attaches that file, if it lies below the notebook's \
 folder, is not hidden, and is not reached by a link that leads out; `@\"my file.csv\"` for one with blanks. The output \
 names it. `%attach` takes any file you can read.
-- `{{name}}` in a prompt inserts a variable of `%set`; unknown names stay as typed.
+- `{{name}}` in a prompt inserts a variable of `%set`; a name that nobody set \
+stays as typed with a notice, and fails the cell where nobody watches. `\\{{name}}` keeps the braces.
 - Settings belong to the running kernel, in the order in which cells were run, like variables elsewhere; turns belong to \
 their cells: `%help conversation`.
 - Help is `%name?`, `?name` or `%help name`. A question mark at the end of prose is prose.

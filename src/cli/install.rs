@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Failure;
-use super::kernelspec::{Backend, Installation, Owner, owner};
+use super::kernelspec::{Backend, Installation, Installed, Owner, owner};
 use super::places::{Location, LocationArgs, Places, python_of};
 use crate::jupyter::spec::kernel_name;
 
@@ -88,14 +88,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Backend::Api
     };
     let name = spec_name(args.name.as_deref(), backend)?;
-    let env = checked_env(&args.env)?;
+    let given = checked_env(&args.env)?;
     let location = places.location(&args.location)?;
     let kernels = places.kernels_dir(&location)?;
     let dir = kernels.join(&name);
-    let replaced = match owner(&dir) {
-        Owner::Nobody => false,
-        Owner::Us(_) => true,
-        Owner::Other if args.force => true,
+    let (replaced, before) = match owner(&dir) {
+        Owner::Nobody => (false, None),
+        Owner::Us(installed) => (true, Some(installed)),
+        Owner::Other if args.force => (true, None),
         Owner::Other => {
             return Err(Failure::new(format!(
                 "`{}` holds a kernelspec that is not ours",
@@ -116,13 +116,17 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
     let binary = places.stable_binary()?;
     let python = python_for(args, &location)?;
+    let kept = Kept::of(before, args, backend, &given);
+    let mut env = kept.env.clone();
+    env.extend(given);
+    let display_name = args
+        .display_name
+        .clone()
+        .or_else(|| kept.display_name.clone());
     Installation {
         backend,
         binary: utf8(&binary)?,
-        display_name: args
-            .display_name
-            .clone()
-            .unwrap_or_else(|| backend.display_name().to_owned()),
+        display_name: display_name.unwrap_or_else(|| backend.display_name().to_owned()),
         env,
         python: python.as_deref().map(utf8).transpose()?,
     }
@@ -130,6 +134,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
 
     let verb = if replaced { "Replaced" } else { "Installed" };
     writeln!(out, "{verb} kernelspec `{name}` in {}", dir.display())?;
+    kept.tell(&name, out)?;
     if args.quiet {
         return Ok(ExitCode::SUCCESS);
     }
@@ -150,6 +155,54 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     };
     writeln!(out, "{next}")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was set when a spec was installed before, and is not set anew.
+#[derive(Debug, Default)]
+struct Kept {
+    display_name: Option<String>,
+    env: BTreeMap<String, String>,
+}
+
+impl Kept {
+    fn of(
+        before: Option<Installed>,
+        args: &Args,
+        backend: Backend,
+        given: &BTreeMap<String, String>,
+    ) -> Self {
+        let Some(mut before) = before else {
+            return Self::default();
+        };
+        before.env.retain(|name, _| !given.contains_key(name));
+        // If the other kernel was there, its usual name would be wrong for this one.
+        let is_usual = before.display_name == before.backend.display_name();
+        let is_kept = args.display_name.is_none() && !is_usual;
+        Self {
+            display_name: is_kept
+                .then_some(before.display_name)
+                .filter(|name| name != backend.display_name()),
+            env: before.env,
+        }
+    }
+
+    /// Says what was kept; of variables the names, because a value may be a secret.
+    fn tell(&self, name: &str, out: &mut dyn Write) -> std::io::Result<()> {
+        let display_name = self
+            .display_name
+            .iter()
+            .map(|it| format!("--display-name '{it}'"));
+        let env = self.env.keys().map(|name| format!("--env {name}=…"));
+        let kept: Vec<String> = display_name.chain(env).collect();
+        if kept.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "Kept from before: {}; `claude-kernel uninstall --name {name}` first to drop it",
+            kept.join(" ")
+        )
+    }
 }
 
 /// Returns the name of a kernelspec's directory: a name that Jupyter accepts, in lower case.

@@ -162,6 +162,8 @@ pub(super) struct Installed {
     pub backend: Backend,
     /// The interpreter that it names.
     pub python: Option<PathBuf>,
+    /// Variables for the kernel's process.
+    pub env: BTreeMap<String, String>,
 }
 
 /// Reads the spec in `dir`.
@@ -192,6 +194,7 @@ fn parse(bytes: &[u8]) -> Option<Installed> {
             .and_then(|at| spec.argv.get(at + 1))
             .map(PathBuf::from),
         display_name: spec.display_name,
+        env: spec.env,
     })
 }
 
@@ -295,6 +298,7 @@ mod tests {
             binary: "/bin/claude-kernel".into(),
             backend: Backend::Offline,
             python: Some("/venv/bin/python".into()),
+            env: BTreeMap::new(),
         };
         assert_eq!(owner(dir.path()), Owner::Us(expected));
         assert!(remove(dir.path()).unwrap());

@@ -7,6 +7,7 @@
 mod arguments;
 mod parent;
 mod secrets;
+mod temporary;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -128,6 +129,7 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
         tracing::info!(arguments = ?args.others, "arguments that mean nothing here are ignored");
     }
     let working_directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let moved = temporary::ensure(config.state_dir.as_deref());
     let emulator = match args.offline {
         true => Some(start_emulator(args, &environment, &working_directory).await?),
         false => None,
@@ -163,7 +165,7 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
         },
         client,
         offline: args.offline,
-        complaint: complaint(&config, problems),
+        complaint: complaint(&config, problems, moved),
         tools: Setup {
             host: tools_host,
             python: config.python.clone(),
@@ -379,18 +381,21 @@ async fn start_emulator(
     .context("cannot start the offline backend")
 }
 
-/// Returns what is wrong with the configuration; the first cell tells it.
-fn complaint(config: &Config, others: Vec<String>) -> Option<String> {
+/// Returns what is wrong with the configuration and where temporary files go instead; the first cell
+/// tells it.
+fn complaint(config: &Config, others: Vec<String>, moved: Option<String>) -> Option<String> {
     let problems: Vec<String> = config
         .problems
         .iter()
         .map(ToString::to_string)
         .chain(others)
         .collect();
-    (!problems.is_empty()).then(|| {
+    let problems = (!problems.is_empty()).then(|| {
         format!(
             "Configuration: {}. `claude-kernel doctor` says more.",
             problems.join("; ")
         )
-    })
+    });
+    let complaints: Vec<String> = problems.into_iter().chain(moved).collect();
+    (!complaints.is_empty()).then(|| complaints.join(" "))
 }

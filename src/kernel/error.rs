@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
+use crate::cell::fill::Miss;
 use crate::cell::magic::MagicError;
 use crate::chat::budget::{Limit, OverBudget};
 use crate::chat::turn::{FinishedTurn, TurnEnd};
@@ -110,6 +111,23 @@ impl CellError {
                 "Nothing was sent. Name its price in a file (the setting `prices`), choose a model of `%models`, or say `%budget off`.",
             ),
         }
+    }
+
+    /// Nothing fills a `{{name}}` of the prompt, and nobody watches.
+    #[must_use]
+    pub fn unfilled(miss: &Miss, others: usize) -> Self {
+        let Miss { path, why } = miss;
+        let others = match others {
+            0 => String::new(),
+            others => format!(" (and {others} more)"),
+        };
+        Self::new(
+            ErrorKind::Name,
+            format!("nothing fills `{{{{{path}}}}}`{others}: {why}"),
+            format!(
+                "Nothing was sent, because nobody watches this run. Set the variable with `%set`, in a cell headed `# Parameters` or with papermill's `-p`; `\\{{{{{path}}}}}` keeps the braces."
+            ),
+        )
     }
 
     /// A cell was queued after one that failed.

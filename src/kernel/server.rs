@@ -2,6 +2,7 @@
 
 pub mod actor;
 mod execute;
+mod followers;
 pub mod introspect;
 pub mod parts;
 pub mod replies;

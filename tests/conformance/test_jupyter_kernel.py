@@ -38,7 +38,7 @@ with open(os.path.join(os.environ["OUTPUT_DIR"], "dot.png"), "wb") as file:
 class ClaudeKernelTests(jupyter_kernel_test.KernelTests):
     kernel_name = "claude-offline"
     language_name = "claude-offline"
-    file_extension = ".md"
+    file_extension = ".claude"
 
     code_hello_world = "Say hello to the world"
     code_stderr = "Complain"

@@ -296,3 +296,26 @@ def test_a_log_that_cannot_be_written_is_not_the_terminals_business(start, log):
     # Something to warn of.
     client.shell_channel.socket.send_multipart([b"junk"])
     assert client.works()
+
+
+# Temporary files.
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "relative", "read-only"])
+def test_j6_an_unusable_tmpdir_is_told_and_done_without(start, tmp_path, kind):
+    folder = tmp_path / "no-tmp"
+    if kind == "file":
+        folder.write_text("")
+    if kind == "read-only":
+        # Nobody may write there, not even root.
+        folder = Path("/proc/self")
+    kernel = start(env={"TMPDIR": "no-tmp" if kind == "relative" else str(folder)})
+    client = kernel.client()
+    reply, published = client.run("Run this:\n\n```bash\necho six times seven is $((6 * 7))\n```")
+    shown = json.dumps([message["content"] for message in published])
+    assert reply["status"] == "ok", reply
+    assert "six times seven is 42" in shown
+    assert "temporary files go to the state directory" in shown
+    assert list((kernel.directory / "state/claude-kernel/tmp").iterdir())
+    _, published = client.run("%version")
+    assert "temporary" not in json.dumps([message["content"] for message in published])

@@ -30,6 +30,7 @@ mod journal;
 mod load;
 mod magics;
 mod notebooks;
+mod parameters;
 mod protocol;
 mod render;
 mod results;

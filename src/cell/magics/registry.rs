@@ -13,6 +13,7 @@ use crate::cell::call::{MagicCall, MagicError, SHELL, Scope};
 use crate::cell::effect::Effect;
 use crate::cell::line::magic_line;
 use crate::cell::magic::{self, Context, Form, Magic};
+use crate::cell::variables::text;
 use crate::cell::{help as help_text, secret, unknown};
 
 /// Every magic, in the order help lists them.
@@ -115,18 +116,18 @@ pub fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, Mag
     (magic.apply)(call, context).map_err(|error| unknown::with_meant(error, magic, call, context))
 }
 
-/// Applies papermill's injected cell.
+/// Applies a cell of parameters.
 ///
 /// # Errors
 /// When a value looks like a key or a password.
-pub fn apply_parameters(values: &[(String, String)]) -> Result<Vec<Effect>, MagicError> {
+pub fn apply_parameters(values: &[(String, Value)]) -> Result<Vec<Effect>, MagicError> {
     values
         .iter()
         .map(|(name, value)| {
-            secret::refuse_variable(name, value)?;
+            secret::refuse_variable(name, &text(value))?;
             Ok(Effect::SetVariable {
                 name: name.clone(),
-                value: Value::from(value.as_str()),
+                value: value.clone(),
             })
         })
         .collect()

@@ -17,8 +17,9 @@ pub(super) const SET: Magic = Magic {
     form: Form::Body,
     summary: "set a variable; `{{NAME}}` in a prompt inserts it",
     details: "`%set NAME VALUE` takes the rest of the line, `%%set NAME` the rest of the cell; `%set NAME` shows one. A \
-value is inserted as it is, and names nobody set stay as typed. A leading `# Parameters` cell, as papermill writes it, \
-sets variables too.",
+value is inserted as it is. A name that nobody set stays as typed with a notice; where nobody watches, the cell fails \
+and is not sent. `\\{{NAME}}` keeps the braces. A cell headed `# Parameters`, as papermill writes it, a cell of \
+assignments that is tagged `parameters`, and one that comes first where nobody watches set variables too.",
     examples: &[
         ("%set city Bergen", "one line"),
         (

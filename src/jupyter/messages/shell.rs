@@ -93,6 +93,11 @@ pub enum Payload {
         /// The line to begin at.
         start: u32,
     },
+    /// Leave, as a terminal does.
+    AskExit {
+        /// Whether the kernel goes on without the front end.
+        keepkernel: bool,
+    },
 }
 
 /// The answers to `user_expressions`, in the order in which they were asked for.

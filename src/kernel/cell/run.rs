@@ -1,10 +1,13 @@
 //! Runs a cell: its magics, the jobs that they ask for, then its turn. If the cell fails before its
 //! turn begins, it changes nothing.
 
-use crate::cell::fill;
+use serde_json::Value;
+
+use crate::cell::fill::{self, Miss};
 use crate::cell::help;
 use crate::cell::magic::{Effect, Job};
 use crate::cell::magics as cell_magics;
+use crate::cell::parameters::{Parameters, Role};
 use crate::cell::parse::{self, Cell, MagicCall};
 use crate::cell::slips::slips;
 use crate::chat::structured::Wanted;
@@ -22,6 +25,8 @@ use crate::kernel::notebook::Notebook;
 use crate::kernel::status::{self, About};
 use crate::kernel::turn::commit::{Committed, commit};
 use crate::kernel::turn::run::run as run_turn;
+
+use crate::render::renderer::DisplayMode;
 
 use super::outcome::CellEnd;
 use super::prepare::{Before, Prepared, prepare};
@@ -49,14 +54,18 @@ pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) ->
     if let Some(models) = context.state.asking.answered(context.services.host.now()) {
         context.state.models = models;
     }
-    let cell = parse::parse(&execute.code);
+    if leaves(request.message, &execute.code) {
+        let payload = Payload::AskExit { keepkernel: false };
+        return CellEnd::ok(vec![payload], String::new());
+    }
+    let cell = parse::parse_as(&execute.code, role(request.message, context));
     journal::begin(execute, resumes(&cell), context).await;
     let located = address::locate(request.message, request.notebook.take(), context).await;
     let mut end = match (located, cell) {
         (Err(stopped), _) => stopped.into(),
         (Ok(()), Cell::Empty) => CellEnd::ok(Vec::new(), String::new()),
         (Ok(()), Cell::Help { topic }) => page(&topic, request.about, context),
-        (Ok(()), Cell::Parameters { values }) => set_parameters(&values, context),
+        (Ok(()), Cell::Parameters(parameters)) => set_parameters(&parameters, context),
         (Ok(()), Cell::Turn { magics, prompt }) => {
             match turn_cell(&magics, prompt, request, context).await {
                 Ok(end) => end,
@@ -70,11 +79,19 @@ pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) ->
     end
 }
 
+/// Whether a line asks the front end to leave, as a person in a terminal types it. In a notebook,
+/// whose cells have ids, the same words are a prompt.
+fn leaves(request: &Message, code: &str) -> bool {
+    const WORDS: &[&str] = &["exit", "quit", "exit()", "quit()", "%exit", "%quit", ":q"];
+    let typed = code.trim().trim_end_matches(';').trim_end();
+    !request.metadata.contains_key("cellId") && WORDS.contains(&typed)
+}
+
 /// Whether a cell itself asks for an earlier conversation.
 fn resumes(cell: &Cell) -> bool {
     match cell {
         Cell::Turn { magics, .. } => magics.iter().any(|call| call.name == "resume"),
-        Cell::Empty | Cell::Help { .. } | Cell::Parameters { .. } => false,
+        Cell::Empty | Cell::Help { .. } | Cell::Parameters(_) => false,
     }
 }
 
@@ -95,15 +112,31 @@ fn page(topic: &str, about: &About, context: &CellContext<'_>) -> CellEnd {
     }
 }
 
-fn set_parameters(values: &[(String, String)], context: &mut CellContext<'_>) -> CellEnd {
-    match cell_magics::apply_parameters(values) {
+/// What is known of the cell that a request is about, besides its text.
+fn role(request: &Message, context: &CellContext<'_>) -> Role {
+    let tags = request.metadata.get("tags").and_then(Value::as_array);
+    let is_tag = |tag: &Value| matches!(tag.as_str(), Some("parameters" | "injected-parameters"));
+    Role {
+        is_tagged: tags.is_some_and(|tags| tags.iter().any(is_tag)),
+        is_first_unwatched: context.output.display_mode == DisplayMode::Batch
+            && context.state.conversations.last().is_none(),
+    }
+}
+
+/// Sets what a cell of parameters says. If a line of it cannot be read, the cell fails, and what
+/// the other lines say is set: a run that goes on after the error has it.
+fn set_parameters(parameters: &Parameters, context: &mut CellContext<'_>) -> CellEnd {
+    match cell_magics::apply_parameters(&parameters.values) {
         Ok(effects) => {
             for effect in effects {
                 if let Effect::SetVariable { name, value } = effect {
                     context.state.set_variable(&name, &value);
                 }
             }
-            CellEnd::ok(Vec::new(), String::new())
+            match parameters.error() {
+                None => CellEnd::ok(Vec::new(), String::new()),
+                Some(error) => CellEnd::failed(CellError::from(&error)),
+            }
         }
         Err(error) => CellEnd::failed(CellError::from(&error)),
     }
@@ -212,7 +245,7 @@ async fn draft(
     context.look_up(draft.prompt.len()).await?;
     let output = context.output;
     output.show(warnings(request.complaint.iter())).await;
-    let misses = fill::misses(&typed, &context.state.variables);
+    let misses = misses(&typed, &draft.prompt, context)?;
     let slips = slips(calls, &draft.prompt, &context.settings);
     let said = prepared.notes.iter().chain(&misses).chain(&slips);
     output.show(notes(said)).await;
@@ -236,6 +269,21 @@ async fn draft(
             .push(compact::before_prompt(context).await?.shown);
     }
     Ok((draft, true))
+}
+
+/// Says which `{{name}}` of a prompt stay as typed.
+///
+/// # Errors
+/// If there is one and nobody watches: an answer to such a prompt is paid for and of no use.
+fn misses(typed: &str, prompt: &str, context: &CellContext<'_>) -> Result<Vec<String>, CellError> {
+    let misses = fill::misses(typed, &context.state.variables);
+    let is_sent = !prompt.is_empty() && !context.is_dry;
+    match misses.as_slice() {
+        [first, others @ ..] if is_sent && context.output.display_mode == DisplayMode::Batch => {
+            Err(CellError::unfilled(first, others.len()))
+        }
+        _ => Ok(misses.iter().map(Miss::notice).collect()),
+    }
 }
 
 async fn run_jobs(

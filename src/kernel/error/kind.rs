@@ -33,6 +33,8 @@ pub enum ErrorKind {
     InvalidResult,
     /// A magic is wrong, or does not fit where it stands.
     Magic,
+    /// The prompt names a variable that nobody set.
+    Name,
     /// The person did not allow what the cell needs.
     NotAllowed,
     /// The API knows no such model or thing.
@@ -85,6 +87,7 @@ impl ErrorKind {
             Self::InvalidRequest => "InvalidRequestError",
             Self::InvalidResult => "InvalidResult",
             Self::Magic => "MagicError",
+            Self::Name => "NameError",
             Self::NotAllowed => "NotAllowed",
             Self::NotFound => "NotFoundError",
             Self::Overloaded => "OverloadedError",

@@ -1,8 +1,6 @@
 //! One `execute_request`: what is published before its cell, its reply, and, if the cell failed,
 //! what becomes of the requests that wait behind it.
 
-use std::time::Duration;
-
 use crate::jupyter::messages::iopub::ExecuteInput;
 use crate::jupyter::messages::shell::{ExecuteError, ExecuteReply};
 use crate::jupyter::request::Execute;
@@ -11,24 +9,16 @@ use crate::kernel::cell::outcome::CellEnd;
 use crate::kernel::cell::run::{self, CellRequest};
 use crate::kernel::cell::show::display_mode;
 use crate::kernel::context::{CellContext, CellOutput};
-use crate::kernel::interrupts::Leave;
+use crate::kernel::interrupts::{Leave, unless_stopped};
 use crate::kernel::status;
 
 use super::actor::Kernel;
-
-/// How long to wait, after a cell that failed at once, for the requests that were sent together
-/// with it, so that they are answered as aborted.
-const ABORT_WINDOW: Duration = Duration::from_millis(20);
-/// If a cell ran longer than this, the requests sent together with it are in the queue already.
-const AT_ONCE: Duration = Duration::from_millis(50);
+use super::followers;
 
 impl Kernel {
     pub(super) async fn execute(&mut self, request: Message) -> Option<Leave> {
         let execute = Execute::read(&request.content);
-        let (started, began) = (
-            self.services.host.now().to_rfc3339(),
-            self.services.host.elapsed(),
-        );
+        let started = self.services.host.now().to_rfc3339();
         self.replies.busy(&request.parent).await;
         if execute.store_history {
             self.state.count = self.state.count.saturating_add(1);
@@ -56,19 +46,20 @@ impl Kernel {
                 Err(ExecuteError::new(error.output(), Some(count)))
             }
         };
-        let queue = if failed && execute.stop_on_error && !execute.silent {
-            let at_once = self.services.host.elapsed().saturating_sub(began) < AT_ONCE;
-            self.queued(at_once).await
-        } else {
-            Vec::new()
-        };
+        let (mut row, mut leave) = (Vec::new(), end.leave);
+        if failed && execute.stop_on_error && !execute.silent {
+            let taking = followers::take(&mut row, &mut self.shell, &self.services.host);
+            if let Err(stopped) = unless_stopped(taking, &mut self.interrupts, &self.replies).await
+            {
+                leave = leave.or(stopped.leave);
+            }
+        }
         match reply {
             Ok(reply) => self.replies.execute_reply(&request, &reply, started).await,
             Err(reply) => self.replies.execute_error(&request, &reply, started).await,
         }
         self.replies.idle(&request.parent).await;
-        let mut leave = end.leave;
-        for message in queue {
+        for message in row {
             if message.header.msg_type == "execute_request" {
                 self.replies.abort(&message, count).await;
             } else if leave.is_none() {
@@ -76,25 +67,6 @@ impl Kernel {
             }
         }
         leave
-    }
-
-    /// Takes the requests that are queued behind a failed cell.
-    async fn queued(&mut self, at_once: bool) -> Vec<Message> {
-        let mut queue = Vec::new();
-        if at_once {
-            let mut window = self.services.host.sleep(ABORT_WINDOW);
-            loop {
-                tokio::select! {
-                    biased;
-                    Some(message) = self.shell.recv() => queue.push(message),
-                    () = &mut window => break,
-                }
-            }
-        }
-        while let Ok(message) = self.shell.try_recv() {
-            queue.push(message);
-        }
-        queue
     }
 
     async fn run_cell(&mut self, execute: &Execute, request: &Message) -> CellEnd {

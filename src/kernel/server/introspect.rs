@@ -46,7 +46,9 @@ pub fn kernel_info(offline: bool) -> KernelInfoReply {
             name,
             version,
             mimetype: "text/markdown",
-            file_extension: ".md",
+            // Exporters name a script by it. With `.md`, the script and the Markdown export of a
+            // notebook would overwrite each other; a suffix of two parts is cut by some of them.
+            file_extension: ".claude",
             pygments_lexer: "markdown",
             codemirror_mode: "markdown",
         },

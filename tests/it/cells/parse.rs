@@ -1,6 +1,7 @@
 //! `cell::parse`: the rules of a cell, the hard ones first; and properties over any text.
 
-use claude_kernel::cell::parse::{Cell, MagicCall, Scope, parse};
+use claude_kernel::cell::parameters::{Parameters, Role};
+use claude_kernel::cell::parse::{Cell, MagicCall, Scope, parse, parse_as};
 use proptest::prelude::*;
 
 /// Writes a cell in one line per part, so that expectations read at a glance.
@@ -8,11 +9,15 @@ fn written(cell: &Cell) -> String {
     match cell {
         Cell::Empty => "empty".to_owned(),
         Cell::Help { topic } => format!("help {topic}"),
-        Cell::Parameters { values } => values
-            .iter()
-            .map(|(name, value)| format!("{name} = {value:?}"))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Cell::Parameters(Parameters { values, faults }) => {
+            let values = values
+                .iter()
+                .map(|(name, value)| format!("{name} = {value}"));
+            let faults = faults
+                .iter()
+                .map(|fault| format!("fault {} [{}]", fault.line, fault.begins));
+            values.chain(faults).collect::<Vec<_>>().join("\n")
+        }
         Cell::Turn { magics, prompt } => {
             let mut lines: Vec<String> = magics.iter().map(written_call).collect();
             if !prompt.is_empty() {
@@ -163,36 +168,198 @@ fn a_question_mark_in_prose_is_prose() {
 fn parameters_of_papermill() {
     check(
         "# Parameters\nalpha = 0.6\nname = \"a \\\"b\\\" \\xe9 \\u20ac \\U0001f600\\n\"\nflags = [1, \"two\"]\nnone = None\n",
-        "alpha = \"0.6\"\nname = \"a \\\"b\\\" é € 😀\\n\"\nflags = \"[1, \\\"two\\\"]\"\nnone = \"None\"",
+        "alpha = 0.6\nname = \"a \\\"b\\\" é € 😀\\n\"\nflags = [1,\"two\"]\nnone = null",
     );
     check(
-        "# Parameters\nx=1\ncity='New York'\nquote='it'\"'\"'s'\nempty=''\nnone=\nlist=(1 2)\nraw='a\\n\nb'\n",
-        "x = \"1\"\ncity = \"New York\"\nquote = \"it's\"\nempty = \"\"\nnone = \"\"\nlist = \"(1 2)\"\nraw = \"a\\\\n\\nb\"",
+        "# Parameters\nx=1\ncity='New York'\nquote='it'\"'\"'s'\nempty=''\nnone=\nlist=(1 2 'a b')\nraw='a\\n\nb'\n",
+        "x = 1\ncity = \"New York\"\nquote = \"it's\"\nempty = \"\"\nnone = \"\"\nlist = [1,2,\"a b\"]\nraw = \"a\\\\n\\nb\"",
     );
-    check("# Parameters\nx <- 1\ns <- \"v\"", "x = \"1\"\ns = \"v\"");
+    check("# Parameters\nx <- 1\ns <- \"v\"", "x = 1\ns = \"v\"");
     check(
         "\n# Parameters\n\n# a note\nn = 5  # how many\nd = {\n    'a': 1,\n    'b': [2, 3],\n}\nr = float('inf')",
-        "n = \"5\"\nd = \"{\\n    'a': 1,\\n    'b': [2, 3],\\n}\"\nr = \"float('inf')\"",
+        "n = 5\nd = {\"a\":1,\"b\":[2,3]}\nr = \"inf\"",
     );
-    check("# Parameters\r\nx = 1\r\n", "x = \"1\"");
+    check("# Parameters\r\nx = 1\r\n", "x = 1");
 }
 
 #[test]
-fn prose_under_that_heading_is_a_prompt() {
+fn j3_nested_literals_of_python_are_values() {
+    check(
+        "# Parameters\njob = {\"city\": \"Oslo\", \"draft\": True, 'x': None, 1: ('a', -2), 'e': ()}",
+        "job = {\"city\":\"Oslo\",\"draft\":true,\"x\":null,\"1\":[\"a\",-2],\"e\":[]}",
+    );
+    check(
+        "# Parameters\na = ['\\xe9', \"\\U0001f600\", '\\ud83d\\ude00', r'\\n', '\\ud83d']",
+        "a = [\"é\",\"😀\",\"😀\",\"\\\\n\",\"\u{fffd}\"]",
+    );
+    check(
+        "# Parameters\nn = 123456789012345678901234567890\nm = [-7, 1_000, 0xff, .5, 98765432109876543210]\nf = 1.50\nt = 1, 2",
+        "n = 123456789012345678901234567890\nm = [-7,1000,255,0.5,98765432109876543210]\nf = 1.50\nfault 5 [t]",
+    );
+    check(
+        "# Parameters\ncity: str = \"Oslo\"  # where\nlong = (\n  'one '\n  'two'\n)\nm = '''a\nb'''\nd=dict(a=1)\ne = {}\ns = {1, 2}",
+        "city = \"Oslo\"\nlong = \"one two\"\nm = \"a\\nb\"\nd = \"dict(a=1)\"\ne = {}\ns = [1,2]",
+    );
+}
+
+#[test]
+fn j3_every_translator_of_papermill_is_read() {
+    let expected = "a = true\nb = [1,\"x\"]\nc = {\"k\":\"v\",\"n\":[1]}";
     for source in [
-        "# Parameters",
-        "# Parameters\nPlease explain them.",
-        "# Parameters\nx = 1\nWhat follows?",
-        "# Parameters\nx = the number of rows",
-        "# Parameters\nx == 1",
-        "# Parameters\nx = \"open",
-        "# Parameters\nx = [1, 2",
-        "# Parameters\nx = 1)",
-        "# Parameters\nx = \"bad \\ud800\"",
-        "# Parameters of the model\nx = 1",
+        "# Parameters\na = TRUE\nb = list(1, \"x\")\nc = list(\"k\" = \"v\", \"n\" = list(1))",
+        "# Parameters\na = true\nb = [1, \"x\"]\nc = Dict(\"k\" => \"v\", \"n\" => [1])",
+        "// Parameters\nval a = true\nval b = Seq(1, \"x\")\nval c = Map(\"k\" -> \"v\", \"n\" -> Seq(1))",
+        "// Parameters\nconst a = true;\nlet b = [1, 'x'];\nvar c = {k: \"v\", 'n': [1]};",
+        "// Parameters\nvar a = true;\nvar b = new [] { 1, \"x\" };\nvar c = new Dictionary<string,Object>{ { \"k\" , \"v\" }, { \"n\" , new [] { 1 } } };",
+        "(* Parameters *)\nlet a = true\nlet b = [ 1; \"x\" ]\nlet c = [ (\"k\", \"v\" :> IComparable); (\"n\", [ 1 ] :> IComparable) ] |> Map.ofList :> IComparable",
+        "# Parameters\n$a = $True\n$b = @(1, \"x\")\n$c = @{\"k\" = \"v\"\n \"n\" = @(1)}",
+        "% Parameters\na = true;\nb = {1, \"x\"};\nc = containers.Map({'k', 'n'}, {\"v\", {1}});",
     ] {
-        check(source, &format!("prompt {source:?}"));
+        check(source, expected);
     }
+    check(
+        "// Parameters\nval n = 3000000000L\nval s = \"a \\\"b\\\"\"",
+        "n = 3000000000\ns = \"a \\\"b\\\"\"",
+    );
+    check(
+        "# Parameters\n$s = \"a `\"b`\" \\xe9\"\n$n = $Null\n$i = [double]::NegativeInfinity",
+        "s = \"a \\\"b\\\" é\"\nn = null\ni = \"-inf\"",
+    );
+    check(
+        "% Parameters\ns = \"a \"\"b\"\"\";\nn = NaN;\ne = {};",
+        "s = \"a \\\"b\\\"\"\nn = \"nan\"\ne = []",
+    );
+    check(
+        "# Parameters\nx = nothing\ny = NULL\nz = NaN",
+        "x = null\ny = null\nz = \"nan\"",
+    );
+}
+
+#[test]
+fn j3_a_cell_headed_as_parameters_is_never_a_prompt() {
+    for (source, expected) in [
+        ("# Parameters", ""),
+        ("#parameters\nx = 1", "x = 1"),
+        (
+            "# Parameters\nstart-date = \"2026-01-01\"\nn = 3",
+            "start-date = \"2026-01-01\"\nn = 3",
+        ),
+        (
+            "# Parameters\nstart date = \"2026\"\nn = 3",
+            "n = 3\nfault 2 [start date]",
+        ),
+        ("\n\n# Parameters\n2x = 1\nn = 3\n", "n = 3\nfault 4 [2x]"),
+        (
+            "# Parameters\nPlease explain them.",
+            "fault 2 [Please explain them.]",
+        ),
+        (
+            "# Parameters\nx = 1\nWhat follows?",
+            "x = 1\nfault 3 [What follows?]",
+        ),
+        ("# Parameters\nx = the number of rows", "fault 2 [x]"),
+        (
+            "# Parameters\nx == 1\nx += 1\nx = y = 2",
+            "fault 2 [x]\nfault 3 [x +]\nfault 4 [x]",
+        ),
+        ("# Parameters\nx = \"open\ny = 2", "y = 2\nfault 2 [x]"),
+        ("# Parameters\nx = [1, 2\ny = 2", "y = 2\nfault 2 [x]"),
+        ("# Parameters\nx = 1)", "fault 2 [x]"),
+        ("# Parameters\nx = [[1, 2], open('f')]", "fault 2 [x]"),
+        ("# Parameters\na = 1; b = 2", "a = 1\nb = 2"),
+    ] {
+        check(source, expected);
+    }
+    let deep = format!("# Parameters\nx = {}", "[".repeat(100_000));
+    check(&deep, "fault 2 [x]");
+    check(
+        "# Parameters of the model\nx = 1",
+        "prompt \"# Parameters of the model\\nx = 1\"",
+    );
+    check("## Parameters\nx = 1", "prompt \"## Parameters\\nx = 1\"");
+}
+
+#[test]
+fn j3_the_role_of_a_cell_makes_assignments_parameters() {
+    let (tagged, first) = (
+        Role {
+            is_tagged: true,
+            ..Role::default()
+        },
+        Role {
+            is_first_unwatched: true,
+            ..Role::default()
+        },
+    );
+    let check_as = |source: &str, role: Role, expected: &str| {
+        assert_eq!(
+            written(&parse_as(source, role)),
+            expected,
+            "of {source:?} as {role:?}"
+        );
+    };
+    for role in [tagged, first] {
+        check_as(
+            "city = \"Oslo\"\nn: int = 3",
+            role,
+            "city = \"Oslo\"\nn = 3",
+        );
+        check_as("Solve: x = 5", role, "prompt \"Solve: x = 5\"");
+        check_as("What is x = 5?", role, "prompt \"What is x = 5?\"");
+        check_as("%set x 1", role, "1: set [x 1] from here");
+        check_as("Say hello", role, "prompt \"Say hello\"");
+    }
+    check_as(
+        "city = \"Oslo\"",
+        Role::default(),
+        "prompt \"city = \\\"Oslo\\\"\"",
+    );
+    check_as(
+        "x = 1\nstart date = 2",
+        tagged,
+        "x = 1\nfault 2 [start date]",
+    );
+    check_as("x = 1\nSolve it", first, "prompt \"x = 1\\nSolve it\"");
+}
+
+#[test]
+fn j11_what_nobody_sees_decides_nothing() {
+    for source in [
+        "\u{200b}",
+        "\u{2060}\n\u{feff} \u{ad}",
+        "\u{200e}\n\n\u{202a}",
+    ] {
+        check(source, "empty");
+    }
+    for invisible in [
+        "\u{200b}",
+        "\u{feff}",
+        "\u{2060}",
+        "\u{200e}",
+        "\u{ad}",
+        "\u{a0}",
+        " \u{200d} ",
+    ] {
+        check(
+            &format!("{invisible}%effort high{invisible}\n{invisible}\nHello"),
+            "1: effort [high] from here\nprompt \"Hello\"",
+        );
+        check(&format!("{invisible}%effort?{invisible}"), "help effort");
+        check(
+            &format!("%effort high\n{invisible}"),
+            "1: effort [high] from here",
+        );
+        check(
+            &format!("{invisible}# Parameters{invisible}\nx = 1"),
+            "x = 1",
+        );
+        check(&format!("{invisible}!ls"), "1: ! [ls] this cell");
+    }
+    // In the prompt itself nothing is taken away.
+    check(
+        "a\u{200b}b 👩\u{200d}👧",
+        "prompt \"a\\u{200b}b 👩\\u{200d}👧\"",
+    );
 }
 
 #[test]

@@ -161,6 +161,51 @@ fn every_flag_reaches_the_file() {
 }
 
 #[test]
+fn j13_installing_again_keeps_what_was_set_and_says_so() {
+    let machine = Machine::new();
+    let first = machine.run(&[
+        "install",
+        "--display-name",
+        "Claude EU",
+        "--env",
+        "A=1",
+        "--env",
+        "B=2",
+        "--quiet",
+    ]);
+    assert_eq!(first.code, Some(0));
+    let again = machine.run(&["install", "--env", "B=3", "--quiet"]);
+    assert_eq!(
+        again.stdout,
+        "Replaced kernelspec `claude` in $USER/claude\n\
+         Kept from before: --display-name 'Claude EU' --env A=…; `claude-kernel uninstall --name claude` first to drop it\n"
+    );
+    let spec = machine.spec(USER_KERNELS, "claude");
+    assert_eq!(spec["display_name"], "Claude EU");
+    assert_eq!(spec["env"], json!({"A": "1", "B": "3"}));
+    let renamed = machine.run(&["install", "--display-name", "Other", "--quiet"]);
+    assert!(
+        renamed
+            .stdout
+            .contains("Kept from before: --env A=… --env B=…;"),
+        "{}",
+        renamed.stdout
+    );
+    assert_eq!(
+        machine.spec(USER_KERNELS, "claude")["display_name"],
+        "Other"
+    );
+    // The other kernel does not get the usual name of this one.
+    machine.run(&["install", "--name", "x", "--quiet"]);
+    let other = machine.run(&["install", "--name", "x", "--offline", "--quiet"]);
+    assert!(!other.stdout.contains("Kept"), "{}", other.stdout);
+    assert_eq!(
+        machine.spec(USER_KERNELS, "x")["display_name"],
+        "Claude (offline)"
+    );
+}
+
+#[test]
 fn the_place_follows_jupyters_variables() {
     for (name, value, expected) in [
         ("JUPYTER_DATA_DIR", "data", "data/kernels"),

@@ -74,15 +74,16 @@ fn variables_of_one_line_and_of_many() {
 
 #[test]
 fn parameters_become_variables_that_prompts_insert() {
-    let Cell::Parameters { values } = parse("# Parameters\ncity = \"Bergen\"\nn = 3") else {
+    let Cell::Parameters(parameters) = parse("# Parameters\ncity = \"Bergen\"\nn = 3") else {
         panic!()
     };
-    let effects = apply_parameters(&values).unwrap();
-    assert_eq!(effects, [variable("city", "Bergen"), variable("n", "3")]);
-    let variables: Variables = values
-        .into_iter()
-        .map(|(name, value)| (name, json!(value)))
-        .collect();
+    let effects = apply_parameters(&parameters.values).unwrap();
+    let n = Effect::SetVariable {
+        name: "n".to_owned(),
+        value: json!(3),
+    };
+    assert_eq!(effects, [variable("city", "Bergen"), n]);
+    let variables: Variables = parameters.values.into_iter().collect();
     assert_eq!(
         fill("{{n}} facts about {{city}}, {{country}}", &variables),
         "3 facts about Bergen, {{country}}"

@@ -59,7 +59,7 @@ fn variables_named_like_secrets_are_refused() {
     ] {
         check_silent(&run(source).unwrap_err());
     }
-    let parameters = [("api_key".to_owned(), "hunter2".to_owned())];
+    let parameters = [("api_key".to_owned(), "hunter2".into())];
     check_silent(&apply_parameters(&parameters).unwrap_err());
     for source in [
         "%set token_count 12345678",

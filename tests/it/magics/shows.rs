@@ -49,16 +49,18 @@ fn help_reads_as_it_should() {
         "%help set",
         &context,
         &expect![[r#"
-        %set NAME VALUE - set a variable; {{NAME}} in a prompt inserts it
-          %set city Bergen             one line
-          %%set rubric                 several lines
-          Two points for the method,
-          one for the result.
-          %set city                    show one
-          Now: no variables.
-          %set NAME VALUE takes the rest of the line, %%set NAME the rest of the cell; %set NAME shows one.
-          A value is inserted as it is, and names nobody set stay as typed. A leading # Parameters cell, as
-          papermill writes it, sets variables too."#]],
+            %set NAME VALUE - set a variable; {{NAME}} in a prompt inserts it
+              %set city Bergen             one line
+              %%set rubric                 several lines
+              Two points for the method,
+              one for the result.
+              %set city                    show one
+              Now: no variables.
+              %set NAME VALUE takes the rest of the line, %%set NAME the rest of the cell; %set NAME shows one.
+              A value is inserted as it is. A name that nobody set stays as typed with a notice; where nobody
+              watches, the cell fails and is not sent. \{{NAME}} keeps the braces. A cell headed # Parameters,
+              as papermill writes it, a cell of assignments that is tagged parameters, and one that comes first
+              where nobody watches set variables too."#]],
     );
     let (_, effects) = run_in("%effort?\nHello", &context).unwrap();
     assert_eq!(effects, [Effect::Page(shown_in("%help effort", &context))]);

@@ -104,7 +104,7 @@ async fn h4_a_cell_that_fails_changes_nothing() {
         "%model sonnet\n%effort high\n%set who=Bob\n%thread aside",
     ] {
         let mut rig = Rig::start(SCRIPT).await;
-        at_once(&mut rig, "Work 1").await;
+        at_once(&mut rig, "%set who=Ada\nWork 1").await;
         let (_, before) = at_once(&mut rig, "Say {{who}}").await;
         let ran = rig
             .cell(&format!("{magics}\n%attach nope.csv\nSay no"))
@@ -120,7 +120,7 @@ async fn h4_a_cell_that_fails_changes_nothing() {
         assert_eq!(after["container"], before["container"], "{magics}");
         let said = |body: &Value| body["messages"].as_array().unwrap().len();
         assert_eq!(said(&after), said(&before) + 2, "{magics}");
-        assert!(after.to_string().contains("Say {{who}} again"), "{magics}");
+        assert!(after.to_string().contains("Say Ada again"), "{magics}");
     }
 }
 
