@@ -1,8 +1,8 @@
-//! A kernel's connection to its front ends: by sockets or, in tests, in memory.
+//! A kernel's connection to its front ends: through sockets or, in tests, in memory.
 //!
 //! The actor sees the Jupyter side as a [`Connection`]: three queues of requests, and one
-//! [`Outgoing`] to answer through. Messages are encoded here, on the sender's task, and leave in the
-//! order in which they were queued. Nothing here touches a socket.
+//! [`Outgoing`] that it answers through. A message is encoded in this module, on the sender's task.
+//! The messages leave in the order in which they were queued. Nothing in this module uses a socket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,22 +22,22 @@ use crate::config::KnownSecrets;
 
 pub use super::queues::{Channel, Route};
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 const COVERED: &str = "[a key, not shown]";
 
-/// The longest [`Outgoing::flush`] or [`Outgoing::close`] may take.
+/// The longest time that [`Outgoing::flush`] or [`Outgoing::close`] may take.
 const FLUSH_LIMIT: Duration = Duration::from_millis(100);
 
-/// The queues between the actor and the sockets. All bounded.
+/// The queues between the actor and the sockets. All of them are bounded.
 #[derive(Debug)]
 pub struct Connection {
     /// Requests on shell, in order.
     pub shell: mpsc::Receiver<Message>,
-    /// Requests on control, served while shell is busy.
+    /// Requests on control, which are served even while shell is busy.
     pub control: mpsc::Receiver<Message>,
     /// Replies on stdin.
     pub stdin: mpsc::Receiver<Message>,
-    /// The way back.
+    /// Sends the kernel's messages.
     pub outgoing: Outgoing,
 }
 
@@ -48,9 +48,9 @@ pub struct Connection {
 pub struct Outgoing {
     session: Arc<Session>,
     queues: Queues,
-    /// `None` in memory.
+    /// `None` if the connection is in memory.
     sockets: Option<Arc<Running>>,
-    /// What no message may hold.
+    /// The secrets that are removed from every message.
     secrets: KnownSecrets,
 }
 
@@ -68,7 +68,7 @@ impl Outgoing {
         }
     }
 
-    /// Covers these in every message from here on.
+    /// Returns the same sender, which now covers these secrets in every message.
     #[must_use]
     pub fn without(self, secrets: KnownSecrets) -> Self {
         Self { secrets, ..self }
@@ -80,15 +80,15 @@ impl Outgoing {
         &self.session
     }
 
-    /// Returns the frames of a message, without the secrets that its content may hold.
+    /// Returns the frames of a message. Secrets in its content are covered.
     fn encode<C: Serialize, M: Serialize>(&self, draft: &Draft<'_, C, M>) -> Vec<Bytes> {
         let frames = wire::encode(draft, self.session.signer());
         let has_secret = |content: &Bytes| self.secrets.are_in(content);
-        // Content is the last frame, since nothing here has buffers.
+        // The content is the last frame, since messages sent from here have no buffers.
         if self.secrets.is_empty() || !frames.last().is_some_and(has_secret) {
             return frames;
         }
-        // A text is covered before it is escaped: what is left is JSON.
+        // A secret is covered before the text is escaped, so the result is valid JSON.
         let mut content = serde_json::to_value(draft.content).unwrap_or_default();
         self.secrets.cover_value(&mut content, COVERED);
         let covered = Draft {
@@ -102,8 +102,8 @@ impl Outgoing {
         wire::encode(&covered, self.session.signer())
     }
 
-    /// Answers `request` on the channel it came by; with [`Channel::Stdin`] asks its sender. Returns
-    /// the header that was sent.
+    /// Answers `request` on the channel that it came through. If the channel is [`Channel::Stdin`],
+    /// this is a question to the sender of `request`. Returns the header that was sent.
     pub async fn reply(
         &self,
         channel: Channel,
@@ -166,8 +166,8 @@ impl Outgoing {
         }
     }
 
-    /// Completes when everything sent before has been given to the connections' writers, or after
-    /// 100 ms: a client that does not read holds its messages longer.
+    /// Completes when everything that was sent before has been given to the writers of the
+    /// connections, or after 100 ms: if a client does not read, its messages wait longer than that.
     pub async fn flush(&self) {
         if tokio::time::timeout(FLUSH_LIMIT, self.barrier())
             .await
@@ -177,8 +177,8 @@ impl Outgoing {
         }
     }
 
-    /// Flushes and closes the sockets; completes when the operating system has every byte, or after
-    /// 100 ms. Call it before the process exits: what is sent later goes nowhere.
+    /// Flushes and closes the sockets. Completes when the operating system has every byte, or after
+    /// 100 ms. Call it before the process exits: a message that is sent later is lost.
     pub async fn close(&self) {
         let sockets = self.sockets.as_deref();
         let closed = tokio::time::timeout(FLUSH_LIMIT, async {
@@ -205,7 +205,7 @@ impl Outgoing {
         let barriers = queues.map(|queue| async {
             let (done, wait) = oneshot::channel();
             send(queue, Parcel::Barrier(done)).await;
-            // A writer that is gone has nothing left to write.
+            // A writer that has ended has nothing left to write.
             wait.await.unwrap_or_default();
         });
         futures::future::join_all(barriers).await;

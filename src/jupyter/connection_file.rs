@@ -1,7 +1,7 @@
-//! The connection file: where to bind and which key to sign with.
+//! The connection file: the addresses to bind and the key to sign with.
 //!
-//! Pure: text to value, with an error that names the field, and back. Reading and writing the file
-//! is [`sockets::file`](super::sockets::file).
+//! Pure. It turns text into a value, with an error that names the field, and a value into text.
+//! [`sockets::file`](super::sockets::file) reads and writes the file.
 //!
 //! Source: jupyter_client, "Connection files"; ports may be strings (JEP 106).
 
@@ -15,22 +15,24 @@ use serde_json::{Map, Value};
 use super::json;
 use super::signature::SIGNATURE_SCHEME;
 
-/// What a connection file says.
+/// The content of a connection file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionFile {
     /// `tcp` or `ipc`.
     pub transport: Transport,
-    /// The address to bind, or for ipc the path prefix of the sockets, as [`path_of`] reads it.
+    /// The address to bind. If the transport is ipc, it is the first part of the paths of the
+    /// sockets, as [`path_of`] reads it.
     pub ip: String,
-    /// One port per socket; for ipc a suffix of its path. 0 where the kernel is to find one.
+    /// One port per socket; if the transport is ipc, it is the last part of the socket's path. If
+    /// it is 0, the kernel has to find one.
     pub ports: Ports,
-    /// The signing key; empty for unsigned messages.
+    /// The signing key; if it is empty, messages are not signed.
     pub key: Key,
-    /// Such as `hmac-sha256`; checked when the sockets are bound.
+    /// The scheme, such as `hmac-sha256`; it is checked when the sockets are bound.
     pub signature_scheme: String,
-    /// `kernel_name`, when a launcher wrote it.
+    /// `kernel_name`, if a launcher wrote it.
     pub kernel_name: Option<String>,
-    /// `jupyter_session`: the path of the notebook, when a server launched the kernel for one.
+    /// `jupyter_session`: the path of the notebook, if a server launched the kernel for one.
     pub jupyter_session: Option<PathBuf>,
 }
 
@@ -58,52 +60,52 @@ pub struct Ports {
     pub heartbeat: u16,
 }
 
-/// Where one socket is bound.
+/// The address that one socket is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// Address and port.
     Tcp(String, u16),
-    /// Path of the socket file.
+    /// The path of the socket file.
     Ipc(PathBuf),
 }
 
-/// The signing key; never shown.
+/// The signing key; its text is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Option<String>);
 
 /// What is wrong with a connection file.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionFileError {
-    /// Not JSON at all.
+    /// The text is not JSON.
     #[error("the connection file is not valid JSON: {0}")]
     NotJson(#[source] serde_json::Error),
-    /// JSON, but not an object.
+    /// The text is JSON, but not an object.
     #[error("the connection file is not a JSON object")]
     NotObject,
-    /// JEP 66.
+    /// The file is a registration file (JEP 66).
     #[error(
         "this is a registration file (it has `registration_port`): only connection files with five ports are supported"
     )]
     Registration,
-    /// CURVE keys: the client would wait for an encrypted handshake for ever.
+    /// The file has CURVE keys. The client would wait forever for an encrypted handshake.
     #[error(
         "the connection file asks for CURVE encryption (`curve_publickey`), which is not supported: set `transport_encryption` to `disabled`"
     )]
     Curve,
-    /// A needed field is missing.
+    /// A required field is missing.
     #[error("the connection file has no `{field}`")]
     Missing {
         /// The field's name.
         field: &'static str,
     },
-    /// A field holds what it cannot hold.
+    /// The value of a field is not possible.
     #[error("`{field}` in the connection file is {found}, expected {expected}")]
     Field {
         /// The field's name.
         field: &'static str,
-        /// Its value, as JSON; shortened.
+        /// Its value as JSON, shortened.
         found: String,
-        /// What belongs there.
+        /// The values that are possible.
         expected: &'static str,
     },
 }
@@ -112,7 +114,7 @@ impl ConnectionFile {
     /// Reads the text of a connection file.
     ///
     /// # Errors
-    /// Names the first field that is missing or wrong.
+    /// If a field is missing or wrong; the error names the first one.
     pub fn parse(text: &str) -> Result<Self, ConnectionFileError> {
         let map = members(text)?;
         if map.contains_key("registration_port") && !map.contains_key("shell_port") {
@@ -130,7 +132,7 @@ impl ConnectionFile {
         let ip = match (text_field(&map, "ip")?, transport) {
             (Some(ip), _) if !ip.is_empty() => ip,
             (_, Transport::Tcp) => "127.0.0.1".to_owned(),
-            // There is no default for a path: the client made it up.
+            // A path has no default, because the client chooses it.
             (_, Transport::Ipc) => return Err(ConnectionFileError::Missing { field: "ip" }),
         };
         Ok(Self {
@@ -152,17 +154,17 @@ impl ConnectionFile {
         })
     }
 
-    /// Returns whether the kernel has to find ports, and say which.
+    /// Returns whether the kernel has to find the ports, and to write them into the file.
     #[must_use]
     pub fn lacks_ports(&self) -> bool {
         self.ports.each().iter().any(|(_, port)| *port == 0)
     }
 
-    /// Returns `text`, the file as it was read, with what this value has and it lacks: ports, and where
-    /// they are.
+    /// Returns `text`, the file as it was read, with the ports of this value. If `text` lacks the
+    /// transport, the address, the key or the scheme, it is added.
     ///
     /// # Errors
-    /// When `text` is not a connection file.
+    /// If `text` is not a connection file.
     pub fn complete(&self, text: &str) -> Result<String, ConnectionFileError> {
         let mut map = members(text)?;
         let mut fill = |field: &str, value: Value| {
@@ -182,11 +184,11 @@ impl ConnectionFile {
         Ok(with_lone_surrogates(&json))
     }
 
-    /// Returns where the socket with `port` is bound.
+    /// Returns the address to bind for the socket with `port`.
     #[must_use]
     pub fn endpoint(&self, port: u16) -> Endpoint {
         match self.transport {
-            // ZeroMQ's way to say "all interfaces".
+            // In ZeroMQ, `*` means "all interfaces".
             Transport::Tcp if self.ip == "*" => Endpoint::Tcp("0.0.0.0".to_owned(), port),
             Transport::Tcp => {
                 let plain = self
@@ -201,7 +203,7 @@ impl ConnectionFile {
 }
 
 impl Transport {
-    /// Returns the name in the file.
+    /// Returns the name that the file uses.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -212,7 +214,7 @@ impl Transport {
 }
 
 impl Ports {
-    /// Returns each port with its field.
+    /// Returns each port with the name of its field.
     #[must_use]
     pub fn each(self) -> [(&'static str, u16); 5] {
         [
@@ -225,11 +227,11 @@ impl Ports {
     }
 }
 
-/// Python writes a byte of a path that is no text as half of a pair of surrogates. While the file is
-/// parsed, these bytes are characters from here on, which nobody uses.
+/// If a byte of a path is not text, Python writes it as a lone surrogate. While the file is parsed,
+/// such a byte is one of the characters that begin here; nobody uses these characters.
 const FIRST_BYTE: u32 = 0x0010_FC00;
 
-/// Returns a path whose bytes need not be text.
+/// Returns the path; its bytes need not be valid text.
 #[must_use]
 pub fn path_of(text: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
@@ -245,11 +247,11 @@ pub fn path_of(text: &str) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// Reads the members of a file, with or without a byte order mark before them.
+/// Reads the members of a file. A byte order mark at its beginning is ignored.
 fn members(text: &str) -> Result<Map<String, Value>, ConnectionFileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let as_pair = |unit: u16| match unit {
-        // Preceded by this half, it is one of the characters from `FIRST_BYTE` on.
+        // With this surrogate before it, it is one of the characters that begin at `FIRST_BYTE`.
         0xDC80..=0xDCFF => format!("\\uDBFF\\u{unit:04X}"),
         _ => "\\uFFFD".to_owned(),
     };
@@ -261,7 +263,7 @@ fn members(text: &str) -> Result<Map<String, Value>, ConnectionFileError> {
     }
 }
 
-/// Writes the characters from `FIRST_BYTE` on as Python does.
+/// Writes the characters that begin at `FIRST_BYTE` as Python does.
 fn with_lone_surrogates(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
@@ -287,19 +289,19 @@ impl fmt::Display for Endpoint {
 }
 
 impl Key {
-    /// Makes a key of its text.
+    /// Makes a key from its text.
     #[must_use]
     pub fn new(key: impl Into<String>) -> Self {
         Self(Some(key.into()))
     }
 
-    /// Returns whether the file says nothing of a key; an empty one is said.
+    /// Returns whether the file has no key; an empty key is not missing.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Returns the bytes that HMAC takes.
+    /// Returns the bytes that the HMAC uses.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default().as_bytes()
@@ -323,7 +325,7 @@ fn text_field(
     match map.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        // A key is a secret, even one of the wrong type.
+        // A key is a secret even if its type is wrong, so its value is not shown.
         Some(_) if field == "key" => Err(ConnectionFileError::Field {
             field,
             found: "not a string".to_owned(),

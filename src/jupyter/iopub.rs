@@ -1,9 +1,9 @@
-//! The only writer of iopub: a publisher (XPUB) of our own. One task owns all of it.
+//! The publisher (XPUB) of iopub, and the only writer of that channel. One task owns all of it.
 //!
-//! Every subscriber gets every message that it wants, in the order of the queue, or is disconnected:
-//! nobody misses a message in the middle. A subscriber that stops reading costs
-//! [`BACKLOG_BYTES`](subscriber::BACKLOG_BYTES) and makes the others wait for
-//! [`PATIENCE`](subscriber::PATIENCE) once. Whoever subscribes is greeted by `iopub_welcome`.
+//! Every subscriber gets every message that it wants, in the order of the queue, or it is
+//! disconnected: no subscriber misses a message and then gets later ones. If a subscriber stops
+//! reading, it costs [`BACKLOG_BYTES`](subscriber::BACKLOG_BYTES) and makes the others wait for
+//! [`PATIENCE`](subscriber::PATIENCE) once. A client that subscribes gets an `iopub_welcome`.
 //!
 //! Source: Jupyter messaging spec 5.5, "Welcome message" (JEP 65).
 
@@ -23,10 +23,10 @@ use super::sockets::listener::Listener;
 use super::zmtp;
 pub(super) use audience::Audience;
 
-/// Messages that are taken before the sockets are looked after again.
+/// How many messages are published at most before the connections are served again.
 const BATCH: usize = 32;
 
-/// Publishes what is queued, until `closing`.
+/// Publishes the messages of the queue until `closing` is cancelled.
 pub(super) async fn publish(
     listener: Listener,
     queue: mpsc::Receiver<Parcel>,
@@ -48,22 +48,22 @@ pub(super) async fn publish(
 struct Publisher {
     queue: mpsc::Receiver<Parcel>,
     audience: Audience,
-    /// Answered when every subscriber has been written what it was to get.
+    /// Answered when everything that was offered to the subscribers has been written.
     barrier: Option<oneshot::Sender<()>>,
-    /// While nothing is published because somebody is behind.
+    /// Set while a subscriber is behind, so that nothing is published.
     standing: Option<Standing>,
 }
 
-/// A time in which nothing is published.
+/// A period in which nothing is published.
 struct Standing {
-    /// Up to when it has been accounted for.
+    /// The time up to which the waiting has been counted.
     counted: Duration,
-    /// When somebody's patience may be over.
+    /// Completes when the patience with a subscriber may be over.
     alarm: Option<BoxFuture<'static, ()>>,
 }
 
 impl Publisher {
-    /// Runs until nobody is left who could publish anything.
+    /// Runs until every sender of the queue is dropped.
     async fn run(&mut self, mut listener: Listener) {
         let host = Arc::clone(self.audience.host());
         loop {
@@ -87,7 +87,7 @@ impl Publisher {
         self.barrier.is_none() && !self.audience.is_behind()
     }
 
-    /// Publishes a message, and some of those behind it.
+    /// Publishes a message, and then some more that are queued after it.
     fn take(&mut self, first: Parcel) {
         self.publish(first);
         for _ in 1..BATCH {
@@ -115,12 +115,13 @@ impl Publisher {
         if self.audience.is_drained()
             && let Some(done) = self.barrier.take()
         {
-            // Whoever asked may have stopped waiting.
+            // The caller may have stopped waiting for the answer.
             done.send(()).ok();
         }
     }
 
-    /// Counts how long somebody who is behind has kept the others waiting, and ends it.
+    /// Counts how long the subscribers that are behind have kept the others waiting, and drops
+    /// those that did so for too long.
     fn mind_the_time(&mut self) {
         let now = self.audience.host().elapsed();
         if let Some(standing) = &mut self.standing {
@@ -141,7 +142,7 @@ impl Publisher {
             .get_or_insert_with(|| self.audience.host().sleep(left));
     }
 
-    /// Completes when somebody's patience may be over.
+    /// Completes when the patience with a subscriber may be over.
     async fn alarm(standing: &mut Option<Standing>) {
         match standing
             .as_mut()
@@ -156,7 +157,7 @@ impl Publisher {
     }
 }
 
-/// Completes when whoever waits for the barrier has given it up.
+/// Completes when the caller that waits for the barrier has given up.
 async fn given_up(barrier: &mut Option<oneshot::Sender<()>>) {
     match barrier {
         Some(done) => done.closed().await,

@@ -1,12 +1,13 @@
-//! JSON as clients write it: half emojis, numbers that are none, names that are no text. Pure.
+//! JSON as clients write it: with lone surrogates, with numbers that JSON does not have (`NaN`),
+//! with names that are not text. Pure.
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Parses JSON; escapes of half an emoji become `\uFFFD`.
+/// Parses JSON; an escape of a lone surrogate (half of an emoji) becomes `\uFFFD`.
 ///
-/// Browsers write half an emoji that way, and a cell refused for it would never turn idle.
+/// Browsers do write lone surrogates. If such a cell were refused, it would never turn idle.
 pub(super) fn parse(text: &str) -> Result<Value, serde_json::Error> {
     serde_json::from_str(text).or_else(|error| {
         match replace_lone_surrogates(text, |_| "\\uFFFD".to_owned()) {
@@ -17,11 +18,11 @@ pub(super) fn parse(text: &str) -> Result<Value, serde_json::Error> {
 }
 
 /// Parses an object member by member, and leaves out the members that cannot be read. `None` if the
-/// whole is no object.
+/// text is not an object.
 pub(super) fn parse_members(text: &str) -> Option<Map<String, Value>> {
     let members = |text: &str| {
         let raw: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
-        // In the order of their names, which nothing depends on.
+        // The members come in the order of their names; nothing depends on the order.
         let read = |(name, raw): (String, Box<RawValue>)| Some((name, parse(raw.get()).ok()?));
         Some(raw.into_iter().filter_map(read).collect())
     };
@@ -32,19 +33,20 @@ pub(super) fn parse_members(text: &str) -> Option<Map<String, Value>> {
     }
 }
 
-/// Returns `text` as JSON that anybody can read, if that takes no more than replacing half emojis and
-/// numbers that are none.
+/// Returns `text` as JSON that every parser can read; lone surrogates and numbers that JSON does
+/// not have are replaced. `None` if this is not enough.
 pub(super) fn repaired(text: &str) -> Option<String> {
     let numbers = replace_non_numbers(text);
     let text = numbers.as_deref().unwrap_or(text);
     let whole = replace_lone_surrogates(text, |_| "\\uFFFD".to_owned());
     let text = whole.as_deref().unwrap_or(text);
-    // Deeper than a parser goes, or a number that does not fit, is still JSON.
+    // JSON that is nested too deeply for a parser, or has a number that is too large, is still
+    // JSON.
     let is_json = serde_json::from_str::<&RawValue>(text).is_ok();
     is_json.then(|| text.to_owned())
 }
 
-/// Replaces `\uD800`-`\uDFFF` escapes without a partner; `None` when there are none.
+/// Replaces the escapes `\uD800`-`\uDFFF` that have no partner; `None` if there are none.
 pub(super) fn replace_lone_surrogates(
     text: &str,
     replacement: impl Fn(u16) -> String,
@@ -63,7 +65,7 @@ pub(super) fn replace_lone_surrogates(
                 rest = escape.get(6..).unwrap_or_default();
                 continue;
             }
-            // Any other escape: the backslash and the character it covers.
+            // Any other escape is the backslash and the character after it.
             _ => 1 + escape.chars().nth(1).map_or(0, char::len_utf8),
         };
         let (kept, after) = escape.split_at(len.min(escape.len()));
@@ -83,12 +85,12 @@ fn code_unit(text: &str) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok()
 }
 
-/// Replaces what Python writes for numbers that JSON does not have, outside of strings, by `null`;
-/// `None` when there are none.
+/// Replaces the numbers that Python writes and JSON does not have by `null`, except in strings;
+/// `None` if there are none.
 fn replace_non_numbers(text: &str) -> Option<String> {
     let mut repaired = String::with_capacity(text.len());
     let mut changed = false;
-    // Pieces between quotes are outside and inside of strings by turns.
+    // The pieces between quotes are in turn outside and inside of a string.
     let mut is_string = false;
     let mut rest = text;
     while !rest.is_empty() {
@@ -115,7 +117,7 @@ fn replace_non_numbers(text: &str) -> Option<String> {
     changed.then_some(repaired)
 }
 
-/// Returns where the string ends that `text` begins in.
+/// Returns the position at which the string ends that is open at the beginning of `text`.
 fn string_end(text: &str) -> usize {
     let mut escaped = false;
     let end = text.bytes().position(|byte| {

@@ -1,7 +1,7 @@
-//! The front end at the other end of [`Connection::memory`]: what tests drive a kernel with.
+//! The front end at the other end of [`Connection::memory`]; tests use it to drive a kernel.
 //!
-//! No sockets, no timing: everything the kernel sends arrives in one queue, in the order it was
-//! sent, having passed the real encoder and decoder both ways.
+//! It has no sockets and no timing: everything that the kernel sends arrives in one queue, in the
+//! order in which it was sent. In both directions a message passes the real encoder and decoder.
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use super::signature::{ReplayWindow, SIGNATURE_SCHEME, Signer};
 use super::wire::{self, Draft, Message, WireError};
 use crate::host::Host;
 
-/// The key both sides sign with.
+/// The key that both sides sign with.
 const KEY: &[u8] = b"in-memory";
 
 /// A front end that is connected to one kernel.
@@ -33,14 +33,14 @@ pub struct FrontEnd {
 /// One message from the kernel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sent {
-    /// Where it came by.
+    /// The socket that the message came through.
     pub route: Route,
     /// The message; on iopub `identities` holds the topic.
     pub message: Message,
 }
 
 impl Connection {
-    /// Makes a connection without sockets, and the front end at its other end.
+    /// Makes a connection without sockets, and the front end at the other end.
     ///
     /// What either side sends is encoded, signed, verified and decoded as on the wire.
     #[must_use]
@@ -98,7 +98,7 @@ impl FrontEnd {
     /// Sends a request; returns its `msg_id`.
     ///
     /// # Errors
-    /// When `content` is not an object, or the kernel has dropped its end of the channel.
+    /// If `content` is not an object, or the kernel has dropped its end of the channel.
     pub async fn send_with(
         &mut self,
         channel: Channel,
@@ -134,12 +134,13 @@ impl FrontEnd {
     /// Receives the kernel's next message.
     ///
     /// # Errors
-    /// When the kernel has dropped its last [`Outgoing`], or sent what does not decode.
+    /// If the kernel has dropped its last [`Outgoing`], or a message of the kernel cannot be
+    /// decoded.
     pub async fn recv(&mut self) -> Result<Sent, FrontEndError> {
         loop {
             match self.sent.recv().await {
                 None => return Err(FrontEndError::KernelGone),
-                // All before it has been received.
+                // Everything that was sent before the barrier has been received.
                 Some(Parcel::Barrier(done)) => {
                     done.send(()).ok();
                 }
@@ -151,10 +152,10 @@ impl FrontEnd {
         }
     }
 
-    /// Receives what the kernel has already sent; `None` when there is nothing.
+    /// Receives a message that the kernel has already sent; `None` if there is none.
     ///
     /// # Errors
-    /// When the message does not decode.
+    /// If the message cannot be decoded.
     pub fn try_recv(&mut self) -> Result<Option<Sent>, FrontEndError> {
         loop {
             match self.sent.try_recv() {
@@ -171,13 +172,13 @@ impl FrontEnd {
     }
 }
 
-/// Why the front end has no message.
+/// Why the front end did not send or receive a message.
 #[derive(Debug, thiserror::Error)]
 pub enum FrontEndError {
     /// The kernel's end of the connection is closed.
     #[error("the kernel has closed the connection")]
     KernelGone,
-    /// A message does not decode; it would not on the wire either.
+    /// A message cannot be decoded. It could not be decoded on a real connection either.
     #[error("not a message: {0}")]
     Wire(#[from] WireError),
 }

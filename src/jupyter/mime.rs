@@ -5,19 +5,20 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A mime bundle: mime type to string (or, for JSON types, a JSON value). Keys carry no parameters.
+/// A mime bundle: from mime type to a string (or, for JSON types, a JSON value). The mime types
+/// have no parameters.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct MimeBundle(pub Map<String, Value>);
 
 impl MimeBundle {
-    /// Makes a bundle of `text/plain` only.
+    /// Makes a bundle that has only `text/plain`.
     #[must_use]
     pub fn plain(text: impl Into<String>) -> Self {
         Self::default().with("text/plain", text)
     }
 
-    /// Makes a bundle of `text/markdown` and its `text/plain` twin.
+    /// Makes a bundle of `text/markdown` and the same content as `text/plain`.
     #[must_use]
     pub fn markdown(markdown: impl Into<String>, plain: impl Into<String>) -> Self {
         Self::default()
@@ -42,11 +43,11 @@ impl MimeBundle {
 /// The content of `display_data`, `update_display_data` and `execute_result`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Display {
-    /// The representations; always with `text/plain` in a final display.
+    /// The representations. A final display always has `text/plain`.
     pub data: MimeBundle,
-    /// Output metadata; machine data goes under `claude_kernel`.
+    /// The metadata of the output; data for programs is under `claude_kernel`.
     pub metadata: Map<String, Value>,
-    /// `transient.display_id`: required for an update, unique in a kernel's life.
+    /// `transient.display_id`: an update must have it. It is unique during the life of a kernel.
     pub display_id: Option<String>,
 }
 
@@ -61,7 +62,7 @@ pub enum StreamName {
 }
 
 impl StreamName {
-    /// Returns the protocol's word.
+    /// Returns the name in the protocol.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,11 +75,11 @@ impl StreamName {
 /// The content of `error`, and of every reply with status `error`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErrorOutput {
-    /// One of the short list in `kernel::error`, such as `MagicError`.
+    /// The kind of error, one of the short list in `kernel::error`, such as `MagicError`.
     pub ename: String,
-    /// One sentence.
+    /// What happened, in one sentence.
     pub evalue: String,
-    /// A few readable lines; the last says what to do next.
+    /// A few readable lines; the last line says what to do next.
     pub traceback: Vec<String>,
 }
 
@@ -89,12 +90,12 @@ pub enum Output {
     Stream {
         /// Which stream.
         name: StreamName,
-        /// The text, as it is.
+        /// The text, unchanged.
         text: String,
     },
     /// `display_data`.
     Display(Display),
-    /// `update_display_data`; has a display id.
+    /// `update_display_data`; it always has a display id.
     Update(Display),
     /// `execute_result`; the actor adds the count.
     Result(Display),

@@ -1,8 +1,8 @@
-//! The Jupyter protocol. Knows nothing of Claude.
+//! The Jupyter protocol. Nothing in this module knows about Claude.
 //!
-//! `wire`, `signature`, `session`, `json`, `zmtp`, `messages`, `mime`, `request`, `connection_file` and `spec` are pure;
-//! `sockets` is the edge; `iopub` is the only writer of that channel; `memory` stands in for the
-//! sockets in tests.
+//! `wire`, `signature`, `session`, `json`, `zmtp`, `messages`, `mime`, `request`, `connection_file`
+//! and `spec` are pure. `sockets` is the edge. `iopub` is the only writer of the iopub channel. In
+//! tests, `memory` takes the place of the sockets.
 
 pub mod connection;
 pub mod connection_file;

@@ -1,47 +1,49 @@
-//! The queues between the actor and the sockets: what travels in them, and how long each may get.
+//! The queues between the actor and the sockets: what they carry, and how long each may be.
 //!
-//! Knows neither side, so that both can name it.
+//! This module knows neither side, so both sides can use its types.
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-/// Requests of one channel that may wait for the actor. All cells of the largest notebook fit, so
-/// that `stop_on_error` finds them queued. If the queue is full, the rest stays in the socket.
+/// How many requests of one channel may wait for the actor. All cells of the largest notebook fit,
+/// so that `stop_on_error` finds them in the queue. If the queue is full, the rest stays in the
+/// socket.
 pub(super) const REQUEST_QUEUE: usize = 4096;
 
-/// Messages that may wait for one socket's writer. If the queue is full, the actor waits.
+/// How many messages may wait for one socket's writer. If the queue is full, the actor waits.
 pub(super) const SEND_QUEUE: usize = 1024;
 
-/// Messages that may wait for the publisher of iopub. They wait here while a subscriber is behind.
-/// Some have megabytes, so they are few.
+/// How many messages may wait for the publisher of iopub. They wait in this queue while a
+/// subscriber is behind. Some have several megabytes, so only a few may wait.
 pub(super) const IOPUB_QUEUE: usize = 16;
 
-/// Which ROUTER a reply leaves by.
+/// The ROUTER that a reply leaves through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
-    /// Requests in order.
+    /// Requests that are served in order.
     Shell,
-    /// Urgent requests.
+    /// Requests that are urgent.
     Control,
-    /// The kernel's own questions.
+    /// Questions that the kernel asks.
     Stdin,
 }
 
-/// The socket that a message from the kernel leaves by.
+/// The socket that a message from the kernel leaves through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
-    /// A reply or a question, to one client.
+    /// A reply or a question, which goes to one client.
     To(Channel),
-    /// Published, to all.
+    /// A message that is published to all clients.
     Iopub,
 }
 
-/// What travels to a socket's writer.
+/// What is sent to a socket's writer.
 #[derive(Debug)]
 pub(super) enum Parcel {
     /// Encoded frames.
     Frames(Route, Vec<Bytes>),
-    /// Answered when everything that was queued before it has been written, or has had its time.
+    /// Answered when everything that was queued before it has been written, or its time limit is
+    /// over.
     Barrier(oneshot::Sender<()>),
 }
 

@@ -1,8 +1,9 @@
-//! The contents of requests, read leniently: a missing, null or odd field takes its default.
+//! The contents of requests, read leniently: if a field is missing, null or of the wrong type, it
+//! gets its default.
 //!
-//! The types of the `jupyter-protocol` crate refuse what real clients leave out (`silent`, `stop`,
-//! a negative `cursor_pos`), and a refused request is a cell that never turns idle. They serve the
-//! tests instead, as a judge of what we send.
+//! The types of the `jupyter-protocol` crate refuse what real clients send: they leave out `silent`
+//! or `stop`, or send a negative `cursor_pos`. If a request is refused, its cell never turns idle.
+//! So the tests use these types instead, to check what the kernel sends.
 
 use serde_json::Value;
 
@@ -11,15 +12,15 @@ use serde_json::Value;
 pub struct Execute {
     /// The cell's text.
     pub code: String,
-    /// No outputs, no count, no history.
+    /// If set, the cell has no outputs and no count, and is not in the history.
     pub silent: bool,
-    /// Whether the count grows; false when silent.
+    /// Whether the count grows; false if the request is silent.
     pub store_history: bool,
-    /// Name to expression, in the order sent.
+    /// Pairs of name and expression, in the order in which they were sent.
     pub user_expressions: Vec<(String, String)>,
     /// Whether the client answers `input_request`.
     pub allow_stdin: bool,
-    /// Whether an error here answers the queue with errors.
+    /// If set and this cell fails, the requests queued after it are answered with errors.
     pub stop_on_error: bool,
 }
 
@@ -58,12 +59,13 @@ impl Execute {
 pub struct Cursor {
     /// The cell's text.
     pub code: String,
-    /// In code points, as sent; may lie outside the text.
+    /// The position in code points, as it was sent; it may be outside the text.
     pub cursor_pos: usize,
 }
 
 impl Cursor {
-    /// Reads the content; a negative or missing position reads as 0, a huge one as the end.
+    /// Reads the content. If the position is negative or missing, it is 0; if it is too large, it
+    /// means the end.
     #[must_use]
     pub fn read(content: &Value) -> Self {
         let cursor_pos = content
@@ -80,42 +82,43 @@ impl Cursor {
 /// `history_request`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
-    /// Whether each entry carries its output.
+    /// Whether each entry includes its output.
     pub output: bool,
-    /// Which entries.
+    /// The entries that are wanted.
     pub access: HistoryAccess,
 }
 
 /// `hist_access_type` with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HistoryAccess {
-    /// Lines `start..stop` of a session; 0 is this one, negative counts back.
+    /// Lines `start..stop` of a session. Session 0 is the present one; a negative number counts
+    /// back.
     Range {
         /// `session`.
         session: i64,
-        /// First line.
+        /// The first line.
         start: i64,
-        /// One past the last line; `None` for all.
+        /// The line after the last one; `None` for all lines.
         stop: Option<i64>,
     },
-    /// The last `n`.
+    /// The last `n` entries.
     Tail {
-        /// How many.
+        /// How many entries.
         n: usize,
     },
-    /// Those matching a glob.
+    /// The entries that match a glob pattern.
     Search {
-        /// With `*` and `?`.
+        /// The pattern, with `*` and `?`.
         pattern: String,
-        /// Keep only the newest of equal ones.
+        /// If several entries are equal, whether only the newest is kept.
         unique: bool,
-        /// The last so many; `None` for all.
+        /// How many entries at most, the last ones; `None` for all.
         n: Option<usize>,
     },
 }
 
 impl History {
-    /// Reads the content; an unknown access type reads as an empty tail.
+    /// Reads the content. If the access type is unknown, it is a tail of no entries.
     #[must_use]
     pub fn read(content: &Value) -> Self {
         let count = content
@@ -150,7 +153,7 @@ impl History {
     }
 }
 
-/// Returns a string field, or an empty string.
+/// Returns a field that is a string; an empty string if it is not.
 #[must_use]
 pub fn text(content: &Value, name: &str) -> String {
     content
@@ -160,7 +163,7 @@ pub fn text(content: &Value, name: &str) -> String {
         .to_owned()
 }
 
-/// Returns a boolean field, or `default`.
+/// Returns a field that is a boolean; `default` if it is not.
 #[must_use]
 pub fn flag(content: &Value, name: &str, default: bool) -> bool {
     content

@@ -1,8 +1,8 @@
-//! Who the kernel is on the wire: session id, user name, signing key.
+//! The identity of the kernel in its messages: session id, user name, signing key.
 //!
-//! Pure: the time and the session's id come from the [`Host`]. Every header made here has a message
-//! id of its own. So no two messages of a process have the same signature; clients refuse a
-//! signature that repeats.
+//! Pure: the time and the session's id come from the [`Host`]. Every header made here has its own
+//! message id. So no two messages of a process have the same signature; clients refuse a signature
+//! that repeats.
 //!
 //! Source: Jupyter messaging spec 5.5, "General Message Format".
 
@@ -17,13 +17,14 @@ use crate::host::Host;
 
 /// The protocol version in every header and in `kernel_info_reply`.
 ///
-/// 5.5: subscribers of iopub are welcomed, and control answers `kernel_info_request`.
+/// With version 5.5, a new subscriber of iopub gets a welcome message, and control answers
+/// `kernel_info_request`.
 pub const PROTOCOL_VERSION: &str = "5.5";
 
 /// `username` of every message from the kernel.
 const USERNAME: &str = "kernel";
 
-/// The identity of one kernel process: front ends tell an old process from a new one by its id.
+/// The identity of one kernel process. By its id, front ends tell a new process from an old one.
 #[derive(Debug)]
 pub struct Session {
     id: String,
@@ -33,7 +34,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Makes a session with a fresh id.
+    /// Makes a session with a new id.
     #[must_use]
     pub fn new(host: Arc<dyn Host>, signer: Signer) -> Self {
         Self {
@@ -50,24 +51,24 @@ impl Session {
         &self.id
     }
 
-    /// Returns what signs and verifies this session's messages.
+    /// Returns the signer, which signs and verifies the messages of this session.
     #[must_use]
     pub fn signer(&self) -> &Signer {
         &self.signer
     }
 
-    /// Returns where the session takes its time from.
+    /// Returns the host that the session takes the time from.
     #[must_use]
     pub fn host(&self) -> &Arc<dyn Host> {
         &self.host
     }
 
-    /// Returns the JSON of a new header: a fresh `msg_id` and the date of now.
+    /// Returns the JSON of a new header, with a new `msg_id` and the present date.
     #[must_use]
     pub fn header(&self, msg_type: &str) -> String {
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
         let date = self.host.now().to_rfc3339_opts(SecondsFormat::Micros, true);
-        // `Value`'s Display is JSON: the one part that a caller chooses is escaped.
+        // `Value` is displayed as JSON, so the one part that a caller chooses is escaped.
         let msg_type = Value::from(msg_type);
         let id = &self.id;
         format!(

@@ -1,4 +1,5 @@
-//! Signatures of messages: made, checked, and refused when they repeat. Pure.
+//! Signatures of messages: they are made and checked, and a signature that repeats is refused.
+//! Pure.
 //!
 //! Source: Jupyter messaging spec 5.5, "The wire protocol"; jupyter_client, "Security".
 
@@ -11,20 +12,22 @@ use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq as _;
 
-/// The default of connection files; the schemes with SHA-1, SHA-224, SHA-384 and SHA-512 are taken too.
+/// The default of connection files. The schemes with SHA-1, SHA-224, SHA-384 and SHA-512 are
+/// accepted too.
 pub const SIGNATURE_SCHEME: &str = "hmac-sha256";
 
-/// How many signatures are remembered; jupyter_client keeps as many.
+/// How many signatures are remembered: as many as jupyter_client remembers.
 pub const REPLAY_WINDOW: usize = 65_536;
 
-/// Bytes of the longest signature, that of SHA-512.
+/// The length in bytes of the longest signature, the one of SHA-512.
 const MAX_TAG_BYTES: usize = 64;
 
-/// HMAC over the four JSON frames; with an empty key messages are neither signed nor checked.
+/// The HMAC over the four JSON frames. If the key is empty, messages are neither signed nor
+/// checked.
 #[derive(Clone)]
 pub struct Signer(Option<Keyed>);
 
-/// A key that waits for what it is to sign, for each scheme that is offered.
+/// An HMAC that has its key and is copied for each message; one variant for each scheme.
 #[derive(Clone)]
 enum Keyed {
     Sha1(Hmac<Sha1>),
@@ -37,28 +40,28 @@ enum Keyed {
 /// Why a signature is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is none, but a key is set.
+    /// The message has no signature, but a key is set.
     #[error("the message is not signed")]
     Missing,
-    /// It does not match the frames.
+    /// The signature does not match the frames.
     #[error("the signature does not match")]
     Wrong,
-    /// It was seen before.
+    /// The signature was seen before.
     #[error("the message was received before (its signature repeats)")]
     Repeated,
 }
 
-/// The signature scheme of a connection file is one that is not offered.
+/// The connection file asks for a signature scheme that is not supported.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("signature scheme `{0}` is not supported: use `hmac-sha256`")]
 pub struct UnsupportedScheme(pub String);
 
 impl Signer {
-    /// Makes the signer for a connection file's `signature_scheme` and `key`. With an empty key no
-    /// scheme is needed.
+    /// Makes the signer for the `signature_scheme` and the `key` of a connection file. If the key
+    /// is empty, the scheme is not looked at.
     ///
     /// # Errors
-    /// When `scheme` is none of `hmac-sha1`, `-sha224`, `-sha256`, `-sha384` and `-sha512`.
+    /// If `scheme` is none of `hmac-sha1`, `-sha224`, `-sha256`, `-sha384` and `-sha512`.
     pub fn new(scheme: &str, key: &[u8]) -> Result<Self, UnsupportedScheme> {
         if key.is_empty() {
             return Ok(Self(None));
@@ -83,7 +86,8 @@ impl Signer {
         Self(None)
     }
 
-    /// Returns the signature frame of the joined `signed` frames: lowercase hex, or empty.
+    /// Returns the signature frame for `signed`, the joined frames: lowercase hexadecimal, or
+    /// empty.
     #[must_use]
     pub fn sign(&self, signed: &[u8]) -> Bytes {
         let Some(keyed) = &self.0 else {
@@ -98,9 +102,9 @@ impl Signer {
         hex.into()
     }
 
-    /// Checks `signature` against the frames as they came, in constant time.
+    /// Checks `signature` against the frames as they were received, in constant time.
     ///
-    /// Returns the tag for the replay window; `None` when messages are unsigned.
+    /// Returns the tag for the replay window; `None` if messages are not signed.
     pub(super) fn verify(
         &self,
         signature: &[u8],
@@ -134,7 +138,7 @@ impl Keyed {
     }
 }
 
-/// HMAC takes a key of any length; `None` does not come.
+/// An HMAC takes a key of any length, so `None` is never returned.
 fn keyed<M: KeyInit>(key: &[u8]) -> Option<M> {
     M::new_from_slice(key).ok()
 }
@@ -160,14 +164,14 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// What the replay window remembers of a verified signature.
+/// The part of a verified signature that the replay window remembers.
 ///
-/// Eight bytes of a MAC: nobody without the key can aim at them, and a chance match among 65,536 is
-/// one in 2^48.
+/// It is eight bytes of a MAC. Without the key nobody can produce a wanted value, and the chance
+/// that a tag equals one of 65,536 others is 1 in 2^48.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Tag(u64);
 
-/// The last [`REPLAY_WINDOW`] verified signatures: a message that comes twice is refused.
+/// The last [`REPLAY_WINDOW`] verified signatures: if a message comes twice, it is refused.
 #[derive(Debug, Default)]
 pub struct ReplayWindow {
     seen: HashSet<Tag>,
@@ -178,7 +182,7 @@ impl ReplayWindow {
     /// Remembers `tag`.
     ///
     /// # Errors
-    /// If it is in the window already.
+    /// If `tag` is already in the window.
     pub(super) fn admit(&mut self, tag: Tag) -> Result<(), SignatureError> {
         if !self.seen.insert(tag) {
             return Err(SignatureError::Repeated);

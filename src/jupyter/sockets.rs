@@ -1,9 +1,11 @@
-//! The five ZeroMQ sockets: bound once, served until closed, deaf to every error.
+//! The five ZeroMQ sockets: they are bound once and served until they are closed, whatever errors
+//! occur.
 //!
-//! Edge. Shell, control and stdin are ROUTERs of the `zeromq` crate, each behind a relay that judges
-//! what peers send (`relay`); iopub and the heartbeat are sockets of our own (`iopub`, `heartbeat`).
-//! No loop ends because of what a peer does: a malformed message is logged and dropped, a peer that
-//! breaks the protocol below it is disconnected, a vanished peer is normal.
+//! Edge. Shell, control and stdin are ROUTERs of the `zeromq` crate. Each is behind a relay that
+//! checks what peers send (`relay`). Iopub and the heartbeat are sockets of this project (`iopub`,
+//! `heartbeat`). No loop ends because of what a peer does: a malformed message is logged and
+//! dropped, a peer that breaks ZMTP, the protocol below, is disconnected, and it is normal that a
+//! peer goes away.
 
 mod bind;
 pub mod file;
@@ -43,8 +45,8 @@ use serve::serve;
 pub use bind::BindError;
 
 impl Connection {
-    /// Binds the five sockets of `file`. Clients are already trying to connect, so do this before
-    /// anything slow.
+    /// Binds the five sockets of `file`. Clients are already trying to connect, so call this before
+    /// any slow work.
     ///
     /// # Errors
     /// See [`Bound::bind`] and [`Bound::serve`].
@@ -53,7 +55,8 @@ impl Connection {
     }
 }
 
-/// Five addresses that are bound. Clients can connect; they are served after [`Bound::serve`].
+/// Five addresses that are bound. Clients can connect now, but they are served only after
+/// [`Bound::serve`].
 #[derive(Debug)]
 pub struct Bound {
     session: Arc<Session>,
@@ -67,17 +70,17 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Binds the addresses of `file`. If a port is 0, one that is free is taken.
+    /// Binds the addresses of `file`. If a port is 0, a free one is taken.
     ///
     /// # Errors
-    /// If the file's key cannot be used or an address cannot be bound. If an address is in use, it is
-    /// tried again for two seconds, because a kernel that is just leaving may still hold it.
+    /// If the file's key cannot be used, or an address cannot be bound. If an address is in use, it
+    /// is tried again for two seconds, because a kernel that is shutting down may still hold it.
     pub async fn bind(file: &ConnectionFile, host: Arc<dyn Host>) -> Result<Self, BindError> {
         let signer = Signer::new(&file.signature_scheme, file.key.as_bytes())?;
         let mut binder = Binder::new(file, Arc::clone(&host));
         let mut ports = file.ports;
-        // A waiting launcher looks at the heartbeat first. Shell comes last: if a client's request gets
-        // through, the other sockets are open.
+        // A launcher that waits for the kernel checks the heartbeat first. Shell is bound last: if
+        // a client can send a request, the other sockets are open.
         let heartbeat = binder.bind("hb_port", &mut ports.heartbeat).await?;
         let iopub = binder.bind("iopub_port", &mut ports.iopub).await?;
         let stdin = binder.bind("stdin_port", &mut ports.stdin).await?;
@@ -95,13 +98,13 @@ impl Bound {
         })
     }
 
-    /// Returns the ports, of which none is 0.
+    /// Returns the ports; none of them is 0.
     #[must_use]
     pub fn ports(&self) -> Ports {
         self.ports
     }
 
-    /// Starts to serve.
+    /// Starts to serve the clients.
     ///
     /// # Errors
     /// If a ROUTER cannot be put behind its relay.
@@ -146,13 +149,13 @@ impl Bound {
     }
 }
 
-/// Starts the tasks.
+/// Starts the tasks that serve the sockets.
 struct Starter {
     host: Arc<dyn Host>,
     sockets: Running,
 }
 
-/// One ROUTER as the kernel sees it.
+/// One ROUTER, as the kernel uses it.
 struct Router {
     intake: Intake,
     requests: mpsc::Receiver<Message>,
@@ -230,7 +233,7 @@ impl Starter {
         })
     }
 
-    /// Starts to read the three ROUTERs; the sockets are complete.
+    /// Starts to read the three ROUTERs. All sockets have been started before.
     fn receive(mut self, intakes: [Intake; 3], session: &Arc<Session>) -> Running {
         let closing = self.sockets.closing.clone();
         self.sockets

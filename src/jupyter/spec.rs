@@ -1,6 +1,6 @@
-//! Kernel specs: `kernel.json` as a type, and the directories Jupyter looks for it in.
+//! Kernel specs: `kernel.json` as a type, and the directories in which Jupyter looks for it.
 //!
-//! Pure: the environment is given, nothing is read or written.
+//! Pure: the environment is an argument, and nothing is read or written.
 //!
 //! Sources: jupyter_client, "Kernel specs"; jupyter_core, "Data files" (`jupyter_path`).
 
@@ -15,32 +15,34 @@ use serde_json::{Map, Value};
 /// The file in a kernel's directory.
 pub const KERNEL_JSON: &str = "kernel.json";
 
-/// In `argv`, replaced by the path of the connection file.
+/// In `argv`, it is replaced by the path of the connection file.
 pub const CONNECTION_FILE: &str = "{connection_file}";
 
-/// In `argv`, replaced by `sys.prefix` of the Python that Jupyter runs in. Front ends with a launcher
-/// of their own leave it as it stands.
+/// In `argv`, it is replaced by the `sys.prefix` of the Python that Jupyter runs in. Front ends
+/// that have their own launcher do not replace it.
 pub const JUPYTER_PREFIX: &str = "{prefix}";
 
 /// The content of `kernel.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KernelSpec {
-    /// The command line; `argv[0]` absolute, one element `{connection_file}`.
+    /// The command line. `argv[0]` is an absolute path; one element is `{connection_file}`.
     pub argv: Vec<String>,
     /// The name that people see.
     pub display_name: String,
-    /// The language's name; front ends fall back to any kernel of the same one.
+    /// The name of the language. If a front end does not find the kernel of a notebook, it may use
+    /// any other kernel of the same language.
     pub language: String,
     /// How the kernel is interrupted.
     #[serde(default)]
     pub interrupt_mode: InterruptMode,
-    /// Variables for the process; values may hold `${NAME}`.
+    /// Environment variables for the process; values may contain `${NAME}`.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Anything else, under names of its own.
+    /// Any other data, under its own names.
     #[serde(default)]
     pub metadata: Map<String, Value>,
-    /// The protocol the kernel speaks, as known before it starts (JEP 105).
+    /// The version of the protocol that the kernel speaks, so that it is known before the start
+    /// (JEP 105).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_protocol_version: Option<String>,
 }
@@ -49,7 +51,7 @@ pub struct KernelSpec {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InterruptMode {
-    /// By SIGINT to its process group: the default of the format.
+    /// By SIGINT to its process group; this is the default of the format.
     #[default]
     Signal,
     /// By `interrupt_request` on control.
@@ -57,10 +59,10 @@ pub enum InterruptMode {
 }
 
 impl KernelSpec {
-    /// Reads a `kernel.json`; unknown keys are ignored, as Jupyter does.
+    /// Reads a `kernel.json`; unknown keys are ignored, as in Jupyter.
     ///
     /// # Errors
-    /// When it is not JSON, or lacks `argv`, `display_name` or `language`.
+    /// If the text is not JSON, or lacks `argv`, `display_name` or `language`.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
@@ -68,29 +70,30 @@ impl KernelSpec {
     /// Returns the text of the `kernel.json`.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Strings, maps of strings and a `Value`: this always serialises.
+        // Strings, maps of strings and a `Value` can always be serialised.
         let mut json = serde_json::to_string_pretty(self).unwrap_or_default();
         json.push('\n');
         json
     }
 }
 
-/// Returns the directory name for a kernel called `name`: lower case, as Jupyter installs it.
+/// Returns the directory name for a kernel called `name`: in lower case, as Jupyter installs it.
 ///
-/// `None` when Jupyter would not find a kernel of that name (only ASCII letters, digits, `-`, `.`
-/// and `_` are allowed).
+/// `None` if Jupyter would not find a kernel of that name (only ASCII letters, digits, `-`, `.` and
+/// `_` are allowed).
 #[must_use]
 pub fn kernel_name(name: &str) -> Option<String> {
     let valid = !name.is_empty()
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
-        // These pass Jupyter's pattern, but name the parent directories.
+        // A name of dots alone matches the pattern of Jupyter too, but `.` and `..` are the
+        // directory itself and its parent.
         && name.bytes().any(|byte| byte != b'.');
     valid.then(|| name.to_ascii_lowercase())
 }
 
-/// The rules of which system decide where data lives.
+/// The system whose rules say where data is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
     /// Linux and other Unixes.
@@ -115,12 +118,13 @@ impl Platform {
     }
 }
 
-/// The values of the environment that decide where kernel specs live. Empty means unset.
+/// The values of the environment that decide where kernel specs are. An empty value counts as
+/// unset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpecEnv {
     /// The user's home directory.
     pub home: Option<PathBuf>,
-    /// `JUPYTER_PATH`: a list.
+    /// `JUPYTER_PATH`: a list of directories.
     pub jupyter_path: Option<OsString>,
     /// `JUPYTER_DATA_DIR`.
     pub jupyter_data_dir: Option<PathBuf>,
@@ -141,13 +145,13 @@ pub struct SpecEnv {
 }
 
 impl SpecEnv {
-    /// Returns the prefix of the active Python environment: what `--sys-prefix` means.
+    /// Returns the prefix of the active Python environment; `--sys-prefix` means this one.
     #[must_use]
     pub fn sys_prefix(&self) -> Option<&Path> {
         set(self.virtual_env.as_ref()).or(set(self.conda_prefix.as_ref()))
     }
 
-    /// Returns the user's data directory: what `--user` means, with `kernels` inside.
+    /// Returns the user's data directory, which contains `kernels`; `--user` means this one.
     #[must_use]
     pub fn user_data_dir(&self, platform: Platform) -> Option<PathBuf> {
         if let Some(dir) = set(self.jupyter_data_dir.as_ref()) {
@@ -165,9 +169,10 @@ impl SpecEnv {
         }
     }
 
-    /// Returns the directories that hold kernels' directories, in the order Jupyter searches them.
+    /// Returns the directories that contain the directories of kernels, in the order in which
+    /// Jupyter searches them.
     ///
-    /// They need not exist. A server may run in another Python environment and search that, too.
+    /// They need not exist. A server may run in another Python environment and search that one too.
     #[must_use]
     pub fn kernel_dirs(&self, platform: Platform) -> Vec<PathBuf> {
         let mut data_dirs: Vec<PathBuf> = Vec::new();
@@ -195,7 +200,7 @@ impl SpecEnv {
         kernel_dirs
     }
 
-    /// In an environment of its own, Jupyter looks there before the user's directory.
+    /// Returns whether Jupyter looks in the Python environment before the user's directory.
     fn prefers_env(&self) -> bool {
         if let Some(choice) = self
             .jupyter_prefer_env_path
@@ -226,7 +231,7 @@ impl SpecEnv {
     }
 }
 
-/// Returns the data directory below `prefix`: what `--prefix` means, with `kernels` inside.
+/// Returns the data directory below `prefix`, which contains `kernels`; `--prefix` means this one.
 #[must_use]
 pub fn prefix_data_dir(prefix: &Path) -> PathBuf {
     prefix.join("share").join("jupyter")

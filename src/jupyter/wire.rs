@@ -1,11 +1,11 @@
-//! The wire codec: frames to message and back, signatures. Pure; no bytes can make it panic.
+//! The wire codec: frames to message and back, with signatures. Pure. No input can make it panic.
 //!
 //! `[identity…] <IDS|MSG> signature header parent_header metadata content [buffer…]`. A signature
-//! is checked against the bytes that came, and a parent header goes back as the bytes that came:
-//! nothing is verified or echoed through a second serialisation.
+//! is checked against the bytes that were received, and a parent header is sent back with the bytes
+//! that were received: neither is serialised a second time.
 //!
-//! A signed message comes from somebody who waits for an answer. So whatever is odd in it is left
-//! out where it can be, and told to the sender where it cannot.
+//! The sender of a signed message waits for an answer. So a part of the message that cannot be read
+//! is left out if this is possible; otherwise the sender is told.
 //!
 //! Source: Jupyter messaging spec 5.5, "The wire protocol".
 
@@ -20,23 +20,24 @@ use serde_json::{Map, Value};
 use super::json;
 use super::signature::{ReplayWindow, SignatureError, Signer};
 
-/// Ends the routing frames.
+/// The frame after the routing frames.
 pub const DELIMITER: &[u8] = b"<IDS|MSG>";
 
 /// The fields of a header that the kernel reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// `msg_id`; a number reads as its digits, anything else as empty.
+    /// `msg_id`. If it is a number, these are its digits; if it is anything else, this is empty.
     pub msg_id: String,
-    /// `session` of the sender; empty when the sender left it out.
+    /// `session` of the sender; empty if the sender left it out.
     pub session: String,
     /// `msg_type`, such as `execute_request`.
     pub msg_type: String,
-    /// `date`, when it parses as RFC 3339.
+    /// `date`, if it can be parsed as RFC 3339.
     pub date: Option<DateTime<Utc>>,
 }
 
-/// The header of a message as it came, spliced back unchanged as `parent_header`; `{}` for none.
+/// The header of a message as it was received. It is sent back unchanged as `parent_header`;
+/// without it, `{}` is sent.
 #[derive(Debug, Clone)]
 pub struct Parent(pub Box<RawValue>);
 
@@ -50,7 +51,7 @@ impl Parent {
     /// Reads the fields of the header.
     ///
     /// # Errors
-    /// When it is not an object with a `msg_type`.
+    /// If it is not an object with a `msg_type`.
     pub fn header(&self) -> Result<Header, WireError> {
         read_header(self.as_str())
     }
@@ -62,41 +63,43 @@ impl PartialEq for Parent {
     }
 }
 
-/// A message as received: signature checked, parts parsed.
+/// A message that was received: its signature is checked, and its parts are parsed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// All routing frames, kept for the reply.
+    /// All routing frames; the reply needs them.
     pub identities: Vec<Bytes>,
     /// The parsed header.
     pub header: Header,
-    /// The header's own bytes, for `parent_header` of everything caused by this message.
+    /// The header as it was received. It is the `parent_header` of every message that this message
+    /// causes.
     pub parent: Parent,
-    /// The message's own `parent_header`: what it answers. `None` for `{}`, as in requests.
+    /// The message's own `parent_header`: the message that it answers. `None` for `{}`, as in
+    /// requests.
     pub in_reply_to: Option<Parent>,
-    /// `metadata`, an object; without the members that cannot be read.
+    /// `metadata`, an object. Members that cannot be read are left out.
     pub metadata: Map<String, Value>,
     /// `content`, an object; empty if it cannot be read.
     pub content: Value,
-    /// Why `content` cannot be read. Such a request is not run, but answered.
+    /// Why `content` cannot be read. Such a request is answered, but not run.
     pub unreadable: Option<String>,
-    /// Raw buffers.
+    /// The raw buffers.
     pub buffers: Vec<Bytes>,
 }
 
-/// A message to send, borrowed from where its parts live.
+/// A message to send; it borrows its parts.
 #[derive(Debug, Clone, Copy)]
 pub struct Draft<'a, C: ?Sized, M: ?Sized> {
-    /// The routing frames, or on iopub the topic.
+    /// The routing frames or, on iopub, the topic.
     pub identities: &'a [Bytes],
-    /// The header's JSON, from the session.
+    /// The header's JSON, which the session made.
     pub header: &'a str,
-    /// What the message answers; `None` sends `{}`.
+    /// The header of the message that is answered; if it is `None`, `{}` is sent.
     pub parent: Option<&'a Parent>,
     /// `metadata`, an object.
     pub metadata: &'a M,
     /// `content`, an object.
     pub content: &'a C,
-    /// Raw buffers; not signed.
+    /// The raw buffers, which are not signed.
     pub buffers: &'a [Bytes],
 }
 
@@ -106,22 +109,22 @@ pub enum WireError {
     /// No frame is `<IDS|MSG>`.
     #[error("no delimiter `<IDS|MSG>` among {frames} frames")]
     NoDelimiter {
-        /// How many frames came.
+        /// How many frames were received.
         frames: usize,
     },
     /// Fewer than five frames follow the delimiter.
     #[error("{frames} frames after the delimiter, at least 5 are needed")]
     TooShort {
-        /// How many frames follow it.
+        /// How many frames follow the delimiter.
         frames: usize,
     },
     /// The signature is not accepted.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// The header is not JSON, not even with a repair.
+    /// The header is not JSON, even after a repair.
     #[error("the header is not a JSON object")]
     Header,
-    /// A header without a `msg_type`: it is not known what is asked.
+    /// The header has no `msg_type`, so it is not known what the message asks for.
     #[error("the header has no `msg_type`")]
     NoType,
 }
@@ -129,7 +132,7 @@ pub enum WireError {
 /// Turns received frames into a message; `seen` remembers its signature.
 ///
 /// # Errors
-/// When the frames are not a message, or its signature is wrong or repeats.
+/// If the frames are not a message, or the signature is wrong or repeats.
 pub fn decode(
     mut frames: Vec<Bytes>,
     signer: &Signer,
@@ -176,7 +179,7 @@ pub fn decode(
 
 /// Turns a message into signed frames.
 ///
-/// The four JSON frames are slices of one buffer, so they are signed in one go and copied never.
+/// The four JSON frames are slices of one buffer, so they are signed in one step and never copied.
 #[must_use]
 pub fn encode<C, M>(draft: &Draft<'_, C, M>, signer: &Signer) -> Vec<Bytes>
 where
@@ -209,8 +212,9 @@ where
 
 fn append_json(buffer: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let start = buffer.len();
-    // What we send always serialises (string keys, finite numbers) and a `Vec` takes every byte;
-    // should that ever change, an empty object is still a message.
+    // What the kernel sends can always be serialised (string keys, finite numbers), and a `Vec`
+    // takes every byte. If serialisation fails all the same, an empty object still makes a valid
+    // message.
     if serde_json::to_writer(&mut *buffer, value).is_err() {
         buffer.truncate(start);
         buffer.extend_from_slice(b"{}");
@@ -237,7 +241,7 @@ fn lossy(frame: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(frame)
 }
 
-/// Returns a header to send back: as it came if it is JSON, else repaired.
+/// Returns a header to send back: unchanged if it is JSON, repaired if it is not.
 fn raw(text: &str) -> Option<Parent> {
     let as_it_came = RawValue::from_string(text.to_owned()).ok();
     as_it_came
@@ -245,13 +249,15 @@ fn raw(text: &str) -> Option<Parent> {
         .map(Parent)
 }
 
-/// Returns what a message answers; `None` for `{}`, as in requests, and for what cannot be read.
+/// Returns the header of the message that is answered. `None` if it is `{}`, as in requests, or
+/// cannot be read.
 fn reply_parent(text: &str) -> Option<Parent> {
     let map = json::parse_members(text)?;
     (!map.is_empty()).then(|| raw(text))?
 }
 
-/// Reads `content`. `null`, which some clients send where `{}` is meant, is an empty object.
+/// Reads `content`. If it is `null`, which some clients send instead of `{}`, the result is an
+/// empty object.
 fn read_content(text: &str) -> Result<Map<String, Value>, String> {
     match json::parse(text) {
         Ok(Value::Object(map)) => Ok(map),

@@ -1,10 +1,10 @@
 //! ZMTP 3, the protocol below ZeroMQ sockets: bytes to frames and back. Pure.
 //!
-//! [`Guard`] looks at the bytes of a peer as they pass and refuses what is too large before anybody
-//! allocates it. [`Link`] is one connection of a socket of our own: it answers the handshake and
-//! hands out messages. [`encode`] writes a message.
+//! [`Guard`] checks the bytes of a peer while they pass, and refuses what is too large before
+//! memory is allocated for it. [`Link`] is one connection of a socket of this project: it answers
+//! the handshake and returns messages. [`encode`] writes a message.
 //!
-//! Only the mechanism NULL is spoken. Sources: ZeroMQ RFC 23 (ZMTP 3.0) and RFC 37 (ZMTP 3.1).
+//! Only the mechanism NULL is supported. Sources: ZeroMQ RFC 23 (ZMTP 3.0) and RFC 37 (ZMTP 3.1).
 
 mod command;
 mod frame;
@@ -18,31 +18,31 @@ pub use greeting::{GREETING, GREETING_BYTES};
 pub use guard::{Guard, Limits, Passed};
 pub use link::{Event, Link, SocketType};
 
-/// What a peer sent that closes its connection.
+/// Why a connection is closed: what the peer sent is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ZmtpError {
     /// The first bytes are not a greeting.
     #[error("the peer does not speak ZMTP")]
     NotZmtp,
-    /// ZMTP 1 or 2.
+    /// The peer speaks ZMTP 1 or 2.
     #[error("the peer speaks ZMTP {major}, 3 is needed")]
     Version {
         /// The major version that it offered.
         major: u8,
     },
-    /// Another security mechanism than NULL.
+    /// The peer asks for another security mechanism than NULL.
     #[error("the peer asks for another security mechanism than NULL")]
     Mechanism,
-    /// Flags of a frame that mean nothing.
+    /// The flags of a frame are not valid.
     #[error("a frame has the flags {flags:#04x}")]
     Flags {
         /// The first byte of the frame.
         flags: u8,
     },
-    /// A frame of a message where the handshake is not over.
+    /// A frame of a message came before the end of the handshake.
     #[error("a message came before READY")]
     BeforeReady,
-    /// A message, counted up to the frame that was announced last, is too long.
+    /// A message is too long, counted up to the frame that was announced last.
     #[error("a message of {bytes} bytes is announced, {limit} are allowed")]
     MessageTooLong {
         /// How long it would be.
@@ -64,13 +64,13 @@ pub enum ZmtpError {
         /// How long it may be.
         limit: u64,
     },
-    /// A command that does not parse, or is not the one that is due.
+    /// A command cannot be parsed, or another command was expected.
     #[error("a command is malformed")]
     Command,
-    /// A socket that ours cannot talk to.
+    /// The peer's socket has a type that this socket does not talk to.
     #[error("the peer's socket is of a type that this one does not talk to")]
     SocketType,
-    /// More topics than anybody needs.
+    /// The peer subscribes to too many topics.
     #[error("the peer subscribes to more than {limit} topics")]
     TooManyTopics {
         /// How many it may have.

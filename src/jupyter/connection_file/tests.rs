@@ -1,4 +1,4 @@
-//! What connection files may say.
+//! What a connection file may contain.
 
 use expect_test::{Expect, expect};
 use serde_json::json;
@@ -95,7 +95,7 @@ fn paths_may_hold_bytes_that_are_no_text() {
     assert_eq!(bytes(path), expected);
     let session = bytes(file.jupyter_session.clone().unwrap());
     assert_eq!(session, b"/home/\xe9\xff/a b.ipynb");
-    // And they are written as they were read.
+    // The paths are written as they were read.
     let written: String = file.complete(text).unwrap();
     assert!(
         written.contains(r#""/home/\udce9\udcff/a b.ipynb""#),

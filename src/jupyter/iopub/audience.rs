@@ -1,4 +1,4 @@
-//! Everybody who is connected to iopub: what they are offered is written as fast as they read it.
+//! All connections of iopub. What is offered to a subscriber is written as fast as it reads.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -21,13 +21,13 @@ use crate::jupyter::sockets::listener::{HANDSHAKE_LIMIT, MAX_CONNECTIONS, Stream
 use crate::jupyter::wire::{self, Draft};
 use crate::jupyter::zmtp::{self, ZmtpError};
 
-/// Read at a time: subscribers have little to say.
+/// How many bytes are read at a time: subscribers send little.
 const READ_BYTES: usize = 1024;
 
-/// Pieces that one write may gather.
+/// How many pieces one write may take together.
 const GATHERED: usize = 32;
 
-/// All connections. Owned by the publisher's task.
+/// All connections. The publisher's task owns them.
 pub(in crate::jupyter) struct Audience {
     connections: Vec<Connection>,
     session: Arc<Session>,
@@ -36,7 +36,7 @@ pub(in crate::jupyter) struct Audience {
 struct Connection {
     stream: Stream,
     subscriber: Subscriber,
-    /// While it has not said what it is.
+    /// Set until the handshake is over; if it completes before that, the connection is closed.
     deadline: Option<BoxFuture<'static, ()>>,
 }
 
@@ -54,7 +54,7 @@ enum Ended {
 }
 
 impl Audience {
-    /// Nobody is connected yet.
+    /// Makes an audience without connections.
     pub(in crate::jupyter) fn new(session: Arc<Session>) -> Self {
         Self {
             connections: Vec::new(),
@@ -66,7 +66,7 @@ impl Audience {
         self.session.host()
     }
 
-    /// Takes in a new connection, if there is room.
+    /// Adds a new connection, if there is room for it.
     pub(super) fn admit(&mut self, stream: Stream) {
         if self.connections.len() >= MAX_CONNECTIONS {
             tracing::warn!("iopub: refused a connection, there are {MAX_CONNECTIONS}");
@@ -79,14 +79,14 @@ impl Audience {
         });
     }
 
-    /// Queues a message for all who want it.
+    /// Queues a message for every subscriber that wants it.
     pub(super) fn offer(&mut self, topic: &[u8], pieces: &[Bytes]) {
         for connection in &mut self.connections {
             connection.subscriber.offer(topic, pieces);
         }
     }
 
-    /// Returns whether somebody has so much to read that nothing more may be offered.
+    /// Returns whether a subscriber has so much left to read that nothing more may be offered.
     pub(super) fn is_behind(&self) -> bool {
         self.behind().next().is_some()
     }
@@ -98,12 +98,14 @@ impl Audience {
         })
     }
 
-    /// Returns how long the most patience lasts with those who are behind; `None` if nobody is.
+    /// Returns how long it takes until the patience with a subscriber that is behind is over; of
+    /// several, the shortest time counts. `None` if none is behind.
     pub(super) fn patience_left(&self) -> Option<Duration> {
         self.behind().map(Subscriber::patience_left).min()
     }
 
-    /// Takes note that those who are behind kept the others waiting. Drops who did so too long.
+    /// Notes that the subscribers that are behind kept the others waiting, and drops those that did
+    /// so for too long.
     pub(super) fn kept_waiting(&mut self, time: Duration) {
         self.connections.retain_mut(|connection| {
             if !connection.subscriber.is_behind() {
@@ -118,7 +120,7 @@ impl Audience {
         });
     }
 
-    /// Completes when something changed: bytes were read or written, or a connection ended.
+    /// Completes when something has changed: bytes were read or written, or a connection ended.
     pub(super) async fn progress(&mut self) {
         poll_fn(|cx| self.poll(cx)).await;
     }
@@ -149,7 +151,7 @@ impl Audience {
 }
 
 impl Connection {
-    /// Reads and writes what can be; ready if anything was.
+    /// Reads and writes as much as is possible now; ready if any bytes were read or written.
     fn poll(&mut self, session: &Session, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         if let Some(deadline) = &mut self.deadline {
             if self.subscriber.is_ready() {
@@ -159,7 +161,7 @@ impl Connection {
             }
         }
         let read = match self.subscriber.is_behind() {
-            // What it may ask for would make its queue longer.
+            // Nothing is read from it now, because the answers would make its queue longer.
             true => Poll::Pending,
             false => self.poll_read(session, cx),
         };
@@ -179,7 +181,7 @@ impl Connection {
             return Poll::Ready(Err(Ended::Closed));
         }
         for topic in self.subscriber.receive(buffer.filled())? {
-            // A topic that is no text cannot be named in JSON.
+            // A topic that is not valid UTF-8 cannot be written in JSON.
             if let Ok(subscription) = std::str::from_utf8(&topic) {
                 let welcome = welcome(session, subscription);
                 self.subscriber.offer(&topic, &zmtp::encode(&welcome));
@@ -203,7 +205,8 @@ impl Connection {
     }
 }
 
-/// Says that what is published from now on arrives. Its topic is the subscription, so that it does.
+/// Returns the message that tells a subscriber that it gets everything published from now on. The
+/// topic of the message is the subscription, so the subscriber gets this message too.
 fn welcome(session: &Session, subscription: &str) -> Vec<Bytes> {
     let content = IopubWelcome { subscription };
     wire::encode(

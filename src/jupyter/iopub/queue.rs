@@ -1,14 +1,14 @@
-//! What is still to be written to one subscriber. Pure.
+//! The bytes that are still to be written to one subscriber. Pure.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-/// What one piece in the queue costs besides its bytes.
+/// What one piece in the queue costs in addition to its bytes.
 const PIECE_BYTES: usize = 64;
 
-/// Pieces of messages, in order; shared with the queues of the other subscribers.
+/// Pieces of messages, in order. Their bytes are shared with the queues of the other subscribers.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pieces: VecDeque<Bytes>,
@@ -24,17 +24,17 @@ impl Queue {
         }
     }
 
-    /// Returns what the queue costs.
+    /// Returns what the queue costs, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Returns whether everything is written.
+    /// Returns whether everything has been written.
     pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// Fills `slices` with what is to be written next; returns how many.
+    /// Fills `slices` with the pieces that are to be written next; returns how many there are.
     pub(super) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
         for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
@@ -44,7 +44,7 @@ impl Queue {
         filled
     }
 
-    /// Removes what was written.
+    /// Removes the bytes that were written.
     pub(super) fn advance(&mut self, mut written: usize) {
         while let Some(piece) = self.pieces.front_mut() {
             let here = written.min(piece.len());
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// However much is written at a time: every byte leaves once, in order, and is counted.
+        /// For any size of the writes, every byte leaves once, in order, and is counted.
         #[test]
         fn all_bytes_leave_in_order(
             pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..20),

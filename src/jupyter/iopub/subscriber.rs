@@ -1,5 +1,5 @@
-//! One subscriber of iopub: its topics, what it has yet to read, and how long it may be waited for.
-//! Pure.
+//! One subscriber of iopub: its topics, the bytes it has still to read, and how long the others may
+//! wait for it. Pure.
 
 use std::io::IoSlice;
 use std::time::Duration;
@@ -9,15 +9,17 @@ use bytes::Bytes;
 use super::queue::Queue;
 use crate::jupyter::zmtp::{Event, GREETING, Limits, Link, SocketType, ZmtpError};
 
-/// What a subscriber may have yet to read. Beyond it, nothing is published until it has read some,
-/// or is given up: this is what a client that does not read costs. The pieces are shared, so ten
-/// such clients cost hardly more than one.
+/// How many bytes a subscriber may have left to read. If it has more, nothing is published until it
+/// has read some or is disconnected. So this is what a client that does not read costs. The pieces
+/// are shared, so ten such clients cost hardly more than one.
 pub(super) const BACKLOG_BYTES: usize = 32 * 1024 * 1024;
 
-/// How long the others may be kept waiting for [`READ_BYTES`] by a subscriber over its backlog.
+/// If a subscriber is over its backlog, how long the others may wait until it has read
+/// [`READ_BYTES`].
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A subscriber that reads this much in [`PATIENCE`] is slow, one that does not has stopped.
+/// If a subscriber reads this much within [`PATIENCE`], it is slow; if it reads less, it has
+/// stopped.
 const READ_BYTES: usize = 1024 * 1024;
 
 /// What a subscriber may send: READY, subscriptions and pings.
@@ -27,7 +29,7 @@ const LIMITS: Limits = Limits {
     command_bytes: 4096,
 };
 
-/// Topics of one subscriber; front ends have one, the empty one.
+/// How many topics one subscriber may have. A front end has one, the empty topic.
 const MAX_TOPICS: usize = 64;
 
 /// One subscriber.
@@ -36,13 +38,14 @@ pub(super) struct Subscriber {
     link: Link,
     topics: Vec<Bytes>,
     queue: Queue,
-    /// How long the others have waited for it, and what it read, since it last read enough.
+    /// How long the others have waited for it, and how much it has read, since the last time it had
+    /// read enough.
     waited_for: Duration,
     read_bytes: usize,
 }
 
 impl Subscriber {
-    /// A peer that connected and is yet to say that it is a subscriber.
+    /// Makes a subscriber whose peer has connected and has not finished the handshake.
     pub(super) fn new() -> Self {
         let mut queue = Queue::default();
         queue.push(Bytes::from_static(&GREETING));
@@ -55,12 +58,13 @@ impl Subscriber {
         }
     }
 
-    /// Returns whether it has said what it is.
+    /// Returns whether the handshake is over.
     pub(super) fn is_ready(&self) -> bool {
         self.link.is_ready()
     }
 
-    /// Takes what it sent; returns the topics it subscribed to, also those that it had already.
+    /// Takes the bytes that the peer sent. Returns the topics it subscribed to, including those it
+    /// already had.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<Vec<Bytes>, ZmtpError> {
         self.link.receive(bytes)?;
         let mut subscribed = Vec::new();
@@ -68,7 +72,7 @@ impl Subscriber {
             match event {
                 Event::Send(bytes) => self.queue.push(bytes),
                 Event::Subscribe(topic) => {
-                    // A copy: a slice would keep alive all that came with it.
+                    // The topic is copied, because a slice would keep the whole buffer in memory.
                     let topic = Bytes::copy_from_slice(&topic);
                     if !self.topics.contains(&topic) {
                         if self.topics.len() == MAX_TOPICS {
@@ -94,22 +98,22 @@ impl Subscriber {
         }
     }
 
-    /// Returns whether everything offered was written.
+    /// Returns whether everything that was offered has been written.
     pub(super) fn is_drained(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Returns whether nothing more may be offered for now.
+    /// Returns whether nothing more may be offered at present.
     pub(super) fn is_behind(&self) -> bool {
         self.queue.bytes() > BACKLOG_BYTES
     }
 
-    /// Fills `slices` with what is to be written next; returns how many.
+    /// Fills `slices` with the pieces that are to be written next; returns how many there are.
     pub(super) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         self.queue.fill(slices)
     }
 
-    /// Takes note of what was written.
+    /// Notes how many bytes were written.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.queue.advance(bytes);
         self.read_bytes += bytes;
@@ -119,12 +123,12 @@ impl Subscriber {
         }
     }
 
-    /// Takes note of the others having waited for it.
+    /// Notes for how long the others have waited for it.
     pub(super) fn kept_waiting(&mut self, time: Duration) {
         self.waited_for += time;
     }
 
-    /// Returns how much longer the others will wait for it; zero if it is to go.
+    /// Returns how much longer the others will wait for it; zero if it is to be disconnected.
     pub(super) fn patience_left(&self) -> Duration {
         PATIENCE.saturating_sub(self.waited_for)
     }
@@ -175,12 +179,13 @@ mod tests {
             offer(&mut ready_subscriber(&[""])),
             "kernel.1.statuskernel.2.statusother"
         );
-        // Once, however many of its topics match.
+        // If several of its topics match, the message comes once.
         let mut two = ready_subscriber(&["kernel.1", "kernel."]);
         assert_eq!(offer(&mut two), "kernel.1.statuskernel.2.status");
         two.receive(b"\0\x08\0kernel.").unwrap();
         assert_eq!(offer(&mut two), "kernel.1.status");
-        // Cancelled once, though subscribed to twice: clients cancel when the last one goes.
+        // The topic was subscribed to twice and is cancelled once: a client sends the cancel when
+        // its last subscription ends.
         two.receive(b"\0\x09\x01kernel.1").unwrap();
         two.receive(b"\x04\x0f\x06CANCELkernel.1").unwrap();
         assert_eq!(offer(&mut two), "");
@@ -192,7 +197,7 @@ mod tests {
         for topic in 0..MAX_TOPICS as u8 {
             subscriber.receive(&[0, 2, 1, topic]).unwrap();
         }
-        // One that it has already is none more.
+        // A topic that it already has does not count again.
         subscriber.receive(&[0, 2, 1, 0]).unwrap();
         assert_eq!(
             subscriber.receive(&[0, 2, 1, 0xff]),
@@ -210,7 +215,7 @@ mod tests {
         }
         assert!(subscriber.is_behind());
         subscriber.kept_waiting(PATIENCE / 2);
-        // A byte at a time is not reading.
+        // A subscriber that reads one byte at a time does not read enough.
         subscriber.wrote(1);
         assert_eq!(subscriber.patience_left(), PATIENCE / 2);
         subscriber.wrote(READ_BYTES);

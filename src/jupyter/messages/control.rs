@@ -10,21 +10,21 @@ use crate::jupyter::mime::ErrorOutput;
 #[serde(tag = "status", rename = "ok")]
 pub struct InterruptReply {}
 
-/// `shutdown_reply`, the last message of a kernel.
+/// `shutdown_reply`; it is the last message of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename = "ok")]
 pub struct ShutdownReply {
-    /// As it was asked for.
+    /// The value in the request.
     pub restart: bool,
 }
 
-/// `shutdown_reply` of a kernel that stays.
+/// `shutdown_reply` of a kernel that does not shut down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename = "error")]
 pub struct ShutdownError {
-    /// As it was asked for.
+    /// The value in the request.
     pub restart: bool,
-    /// Why it stays.
+    /// Why the kernel does not shut down.
     #[serde(flatten)]
     pub error: ErrorOutput,
 }

@@ -9,87 +9,88 @@ use crate::jupyter::mime::{Display, ErrorOutput, StreamName};
 /// `status`: what the kernel is doing for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Status {
-    /// What it is doing.
+    /// The present state.
     pub execution_state: ExecutionState,
 }
 
-/// The words of `status`.
+/// The values of `execution_state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionState {
-    /// Once in a process, before anything else.
+    /// Sent once in the life of a process, before any other message.
     Starting,
-    /// A request is being served.
+    /// The kernel is serving a request.
     Busy,
-    /// Nothing of the request comes after this.
+    /// The request is finished: this is its last message on iopub.
     Idle,
 }
 
-/// `execute_input`: tells all front ends what is run.
+/// `execute_input`: tells all front ends which code is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ExecuteInput<'a> {
     /// The cell's text.
     pub code: &'a str,
-    /// Its number.
+    /// The number of the cell.
     pub execution_count: u32,
 }
 
 /// `stream`: text for standard output or standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Stream<'a> {
-    /// Which of the two.
+    /// The stream: standard output or standard error.
     pub name: StreamName,
-    /// The text, as it is.
+    /// The text, unchanged.
     pub text: &'a str,
 }
 
-/// `display_data`: an output. All three members are always there: some clients read them unasked.
+/// `display_data`: an output. All three members are always present: some clients read them without
+/// a check.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DisplayData<'a> {
     /// The representations, by mime type.
     pub data: &'a Map<String, Value>,
-    /// Output metadata.
+    /// The metadata of the output.
     pub metadata: &'a Map<String, Value>,
-    /// What a notebook does not save.
+    /// Data that is not saved in the notebook.
     pub transient: Transient<'a>,
 }
 
 /// The name under which a display can be updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Transient<'a> {
-    /// Unique in a kernel's life.
+    /// The id; it is unique during the life of a kernel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_id: Option<&'a str>,
 }
 
-/// `update_display_data`: takes the place of every display of that name.
+/// `update_display_data`: replaces every display with that id.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct UpdateDisplayData<'a>(pub DisplayData<'a>);
 
-/// `execute_result`: the output that is a cell's value.
+/// `execute_result`: the output that is the value of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ExecuteResult<'a> {
     /// The output.
     #[serde(flatten)]
     pub display: DisplayData<'a>,
-    /// The cell's number.
+    /// The number of the cell.
     pub execution_count: u32,
 }
 
-/// `comm_close`: no comm of that id exists.
+/// `comm_close`: tells a front end that there is no comm with that id.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CommClose<'a> {
-    /// As the front end named it.
+    /// The id that the front end sent.
     pub comm_id: &'a str,
-    /// Empty.
+    /// The data; always empty.
     pub data: Empty,
 }
 
-/// `iopub_welcome`: says to a new subscriber that what is published from now on arrives.
+/// `iopub_welcome`: tells a new subscriber that it gets everything published from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct IopubWelcome<'a> {
-    /// The topic that was subscribed to, mostly the empty one.
+    /// The topic that was subscribed to, usually the empty one.
     pub subscription: &'a str,
 }
 

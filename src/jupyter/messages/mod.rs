@@ -1,7 +1,9 @@
-//! What the kernel says: one type for each message, which serialises as its content. Pure.
+//! The messages that the kernel sends: one type for each, which serialises as the message's
+//! content. Pure.
 //!
-//! A reply's `status` is part of its type: what is called `…Reply` went well, and [`ErrorReply`]
-//! answers any request that did not. What is always empty is left to the serialiser.
+//! The `status` of a reply is part of its type. A type with the name `…Reply` is sent if the
+//! request succeeded; [`ErrorReply`] answers any request that failed. A member that is always empty
+//! has the type [`Empty`].
 //!
 //! Source: Jupyter messaging spec 5.5.
 
@@ -24,11 +26,11 @@ pub trait Content: Serialize {
 /// An object without members.
 pub type Empty = Map<String, Value>;
 
-/// Answers a request that failed, whatever its kind.
+/// Answers a request that failed, whatever its type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename = "error")]
 pub struct ErrorReply {
-    /// The type of the reply that the request wants.
+    /// The type of the reply that the request expects.
     #[serde(skip)]
     pub msg_type: &'static str,
     /// What went wrong.

@@ -9,7 +9,7 @@ use super::Content;
 pub struct InputRequest<'a> {
     /// The question.
     pub prompt: &'a str,
-    /// Whether the answer is not to be seen.
+    /// Whether the answer must stay hidden.
     pub password: bool,
 }
 

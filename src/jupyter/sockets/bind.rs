@@ -14,20 +14,20 @@ use crate::host::Host;
 use crate::jupyter::connection_file::{ConnectionFile, Endpoint};
 use crate::jupyter::signature::UnsupportedScheme;
 
-/// If an address is in use, it is tried again this often: for about two seconds in all. A kernel that
-/// is leaving may take so long to let go of it.
+/// How often an address that is in use is tried: for about two seconds in all. A kernel that is
+/// shutting down may hold it for as long as that.
 const BIND_ATTEMPTS: u32 = 100;
 
 /// The pause between two attempts.
 const BIND_PAUSE: Duration = Duration::from_millis(20);
 
-/// The longest path of a socket that the system takes, without the final zero.
+/// The longest path of a socket that the system accepts, without the final zero byte.
 const MAX_PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// Why the sockets could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The key of the connection file is for another scheme.
+    /// The key of the connection file is for a scheme that is not supported.
     #[error(transparent)]
     Scheme(#[from] UnsupportedScheme),
     /// The operating system refused the address.
@@ -37,10 +37,10 @@ pub enum BindError {
         name: &'static str,
         /// The address.
         endpoint: Endpoint,
-        /// Its reason.
+        /// The reason that the system gave.
         source: io::Error,
     },
-    /// The path of an ipc socket has more bytes than one may have.
+    /// The path of an ipc socket is longer than the system accepts.
     #[error(
         "the path of the socket `{}` for `{name}` has {} bytes, at most {MAX_PATH_BYTES} are possible",
         path.display(),
@@ -57,10 +57,10 @@ pub enum BindError {
     Serve {
         /// The field of the connection file, such as `shell_port`.
         name: &'static str,
-        /// Its reason.
+        /// The reason that ZeroMQ gave.
         source: ZmqError,
     },
-    /// There is no folder for the socket that the ROUTER listens on.
+    /// No folder was found for the socket that the ROUTER listens on.
     #[error("cannot make a private socket for `{name}`: {source}")]
     Private {
         /// The field of the connection file, such as `shell_port`.
@@ -75,7 +75,7 @@ pub(super) struct Binder<'a> {
     file: &'a ConnectionFile,
     host: Arc<dyn Host>,
     attempts_left: u32,
-    /// The files of the ipc transport that were made.
+    /// The socket files of the ipc transport that were made.
     pub(super) files: Vec<SocketFile>,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Binds the address that `port` stands for, and sets `port` to the one that was bound.
+    /// Binds the address for `port`, and sets `port` to the port that was bound.
     pub(super) async fn bind(
         &mut self,
         name: &'static str,
@@ -126,7 +126,8 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Returns the port to bind. If an ipc port is 0, this is the first number that has no file.
+    /// Returns the port to bind. If an ipc port is 0, this is the first number for which there is
+    /// no file.
     fn number(&self, port: u16) -> u16 {
         let is_free = |number: &u16| match self.file.endpoint(*number) {
             Endpoint::Ipc(path) => {

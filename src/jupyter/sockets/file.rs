@@ -1,4 +1,4 @@
-//! The connection file on disk: read, and written again where the kernel found the ports.
+//! The connection file on disk: it is read, and it is written again if the kernel found the ports.
 //!
 //! Edge.
 
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use crate::host::Host;
 use crate::jupyter::connection_file::{ConnectionFile, ConnectionFileError, Key};
 
-/// A connection file has a few hundred bytes.
+/// The most bytes that are read. A connection file has a few hundred bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// Why there is no connection file to bind, or none for clients to read.
+/// Why the kernel has no connection file to use, or clients have none to read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read the connection file `{}`: {source}", path.display())]
     Read {
         /// The file.
@@ -23,7 +23,7 @@ pub enum FileError {
         /// The reason.
         source: io::Error,
     },
-    /// It says nothing usable.
+    /// The content of the file cannot be used.
     #[error("cannot use the connection file `{}`: {source}", path.display())]
     Content {
         /// The file.
@@ -31,7 +31,7 @@ pub enum FileError {
         /// What is wrong.
         source: ConnectionFileError,
     },
-    /// The ports cannot be added.
+    /// The ports cannot be written into the file.
     #[error("cannot write the ports into the connection file `{}`: {source}", path.display())]
     Write {
         /// The file.
@@ -41,20 +41,20 @@ pub enum FileError {
     },
 }
 
-/// A file, and what it says.
+/// A connection file and its content.
 #[derive(Debug)]
 pub struct FoundFile {
     path: PathBuf,
     text: String,
-    /// What it says.
+    /// The content of the file.
     pub content: ConnectionFile,
 }
 
 impl FoundFile {
-    /// Reads a connection file. If it has neither ports nor a key, a key is made too.
+    /// Reads a connection file. If it lacks both ports and a key, a key is made.
     ///
     /// # Errors
-    /// Names the file, and the field that is wrong.
+    /// If the file cannot be read or used; the error names the file, and the field that is wrong.
     pub fn read(path: &Path, host: &dyn Host) -> Result<Self, FileError> {
         let mut bytes = Vec::new();
         File::open(path)
@@ -81,7 +81,7 @@ impl FoundFile {
     /// Writes the file with the ports that `content` has.
     ///
     /// # Errors
-    /// When it cannot be written: nobody would find the kernel.
+    /// If it cannot be written: no client could find the kernel.
     pub fn write(&self) -> Result<(), FileError> {
         let text = self
             .content
@@ -97,12 +97,12 @@ impl FoundFile {
     }
 }
 
-/// Writes a file as a whole: whoever waits for it never reads half of it.
+/// Writes a file as a whole, so that no reader ever sees half of it.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    // Behind a link lies the file that others read.
+    // If the path is a link, the file that it leads to is replaced.
     let path = fs::canonicalize(path)?;
     let folder = path.parent().unwrap_or(Path::new("/"));
-    // Only its owner may read it: it holds the key.
+    // Only the owner may read the file, because it contains the key.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.persist(&path)?;

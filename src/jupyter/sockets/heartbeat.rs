@@ -1,7 +1,7 @@
-//! The heartbeat: whatever a client asks comes back to it, whatever the other clients do.
+//! The heartbeat: what a client sends is sent back to it, whatever the other clients do.
 //!
-//! Edge. A REP of our own: the one of the `zeromq` crate serves its clients in turn, so that one
-//! that does not read holds up the others.
+//! Edge. This REP socket belongs to this project. The one of the `zeromq` crate serves its clients
+//! in turn, so that a client that does not read makes the others wait.
 
 use std::io;
 
@@ -20,7 +20,7 @@ const LIMITS: Limits = Limits {
     command_bytes: 4096,
 };
 
-/// Read at a time.
+/// How many bytes are read at a time.
 const READ_BYTES: usize = 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,8 @@ enum Ended {
     Zmtp(#[from] ZmtpError),
 }
 
-/// Serves one client until it leaves, or `closing`; or until `deadline`, if it is silent until then.
+/// Serves one client until it leaves or `closing` is cancelled. If the handshake is not over at
+/// `deadline`, the connection ends then.
 pub(super) async fn echo(
     stream: Stream,
     closing: CancellationToken,
@@ -74,7 +75,7 @@ async fn converse(mut stream: Stream, mut deadline: BoxFuture<'static, ()>) -> R
     }
 }
 
-/// A request's body stands behind an empty frame.
+/// Returns whether the frames are a request: its body comes after an empty frame.
 fn is_request(frames: &[Bytes]) -> bool {
     let envelope = frames.iter().position(Bytes::is_empty);
     envelope.is_some_and(|end| end + 1 < frames.len())

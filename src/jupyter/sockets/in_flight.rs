@@ -1,9 +1,9 @@
-//! Counts the messages that zeromq has taken but not yet written.
+//! Counts the messages that the `zeromq` crate has taken and not written yet.
 //!
-//! `send` of the zeromq crate returns when a message is queued, and offers no way to ask whether it
-//! left. But it holds a message's frames exactly until they are copied into a connection's write
-//! buffer, or the connection is gone. So the last frame of each message carries a guard; when no
-//! guard is left, nothing waits in any queue.
+//! `send` of the `zeromq` crate returns when a message is queued, and there is no way to ask
+//! whether it was sent. But the crate keeps the frames of a message exactly until they are copied
+//! into the write buffer of a connection, or the connection is gone. So the last frame of each
+//! message has a guard. If no guard is left, no queue holds a message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use zeromq::ZmqMessage;
 
-/// The messages of one socket that are still queued. One task may wait at a time.
+/// Counts the messages of one socket that are still queued. Only one task at a time may wait.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InFlight(Arc<Count>);
 
@@ -40,7 +40,7 @@ impl InFlight {
         ZmqMessage::try_from(frames).ok()
     }
 
-    /// Completes when no message is queued.
+    /// Completes when no message is queued any more.
     pub(super) async fn landed(&self) {
         while self.0.messages.load(Ordering::Acquire) > 0 {
             self.0.none_left.notified().await;

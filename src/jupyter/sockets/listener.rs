@@ -1,4 +1,5 @@
-//! Addresses: bound, freed of what a killed kernel left there, and accepted from.
+//! Addresses: they are bound, a socket file that a killed kernel left is removed, and connections
+//! are accepted.
 //!
 //! Edge.
 #![expect(
@@ -19,14 +20,15 @@ use tokio_util::either::Either;
 use crate::host::Host;
 use crate::jupyter::connection_file::Endpoint;
 
-/// Connections of one socket. A front end has one or two; each costs up to three file descriptors,
-/// of which a process often has 1,024.
+/// How many connections one socket may have. A front end has one or two. Each costs up to three
+/// file descriptors, and a process often has only 1,024 of them.
 pub(in crate::jupyter) const MAX_CONNECTIONS: usize = 64;
 
-/// How long a peer may take to say what it is.
+/// How long a peer may take for the handshake.
 pub(in crate::jupyter) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// After an error of `accept` that may come again at once, such as no file descriptors.
+/// The pause after an error of `accept` that may occur again at once, such as when no file
+/// descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection of either transport.
@@ -42,7 +44,7 @@ pub(in crate::jupyter) enum Listener {
 }
 
 impl Listener {
-    /// Binds an address. For ipc also returns the file that it made.
+    /// Binds an address. If it is an ipc address, also returns the file that was made.
     pub(super) fn bind(endpoint: &Endpoint) -> io::Result<(Self, Option<SocketFile>)> {
         match endpoint {
             Endpoint::Tcp(ip, port) => {
@@ -58,7 +60,7 @@ impl Listener {
         }
     }
 
-    /// Returns the port of a tcp address, whichever the system chose.
+    /// Returns the port of a tcp address, even if the system chose it.
     pub(super) fn port(&self) -> Option<u16> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
@@ -66,12 +68,12 @@ impl Listener {
         }
     }
 
-    /// Waits for the next connection; tries again after errors. Cancel-safe.
+    /// Waits for the next connection; after an error it tries again. Cancel-safe.
     pub(in crate::jupyter) async fn accept(&mut self, host: &dyn Host) -> Stream {
         loop {
             let accepted = match self {
                 Self::Tcp(listener) => listener.accept().await.and_then(|(stream, _)| {
-                    // A reply is to leave at once, whatever of the one before is acknowledged.
+                    // A reply must leave at once, even if the one before is not acknowledged yet.
                     stream.set_nodelay(true)?;
                     Ok(Either::Left(stream))
                 }),
@@ -88,7 +90,8 @@ impl Listener {
     }
 }
 
-/// Removes the socket file that a killed kernel left; one that answers is in use.
+/// Removes the socket file that a killed kernel left. If a process answers there, the file is in
+/// use and stays.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
     if !is_socket {
@@ -100,7 +103,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A socket file of ours; removed when dropped, unless it was replaced meanwhile.
+/// A socket file that this kernel made. If it is dropped, the file is removed, unless another one
+/// has replaced it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,

@@ -1,4 +1,5 @@
-//! What is to leave by one socket, in the order it was queued. Answers barriers on the way.
+//! The messages that leave through one socket, in the order in which they were queued. Answers the
+//! barriers between them.
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Hands out what comes by `queue` until `closing`.
+    /// Hands out the messages of `queue` until `closing` is cancelled.
     pub(super) fn new(queue: mpsc::Receiver<Parcel>, closing: CancellationToken) -> Self {
         Self {
             queue,
@@ -25,7 +26,7 @@ impl Outbox {
         }
     }
 
-    /// Returns the next message to send; `None` when there will be none.
+    /// Returns the next message to send; `None` if there will be no more.
     pub(super) async fn next(&mut self) -> Option<ZmqMessage> {
         loop {
             let parcel = tokio::select! {
@@ -38,7 +39,7 @@ impl Outbox {
                         () = self.closing.cancelled() => return None,
                         () = self.in_flight.landed() => {}
                     }
-                    // Whoever asked may have stopped waiting.
+                    // The caller may have stopped waiting for the answer.
                     done.send(()).ok();
                 }
                 Parcel::Frames(_, frames) => {

@@ -1,7 +1,9 @@
-//! An address that only this process can connect to: where the sockets of the `zeromq` crate listen.
+//! An address that only this process can connect to. The sockets of the `zeromq` crate listen
+//! there.
 //!
-//! Edge. A Unix socket in a folder of our own. On Linux the file is gone before anybody connects: a
-//! handle on it is enough to reach it, and a killed kernel leaves nothing.
+//! Edge. It is a Unix socket in a private folder. On Linux the file is removed before anybody
+//! connects: a handle to the socket is enough to connect, and a killed kernel leaves no file
+//! behind.
 #![expect(
     clippy::disallowed_methods,
     reason = "edge: holds a handle on its own socket"
@@ -16,23 +18,23 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::net::UnixStream;
 
-/// Tried in turn where the one that the environment names cannot be used.
+/// If the directory that the environment names cannot be used, these are tried in turn.
 const DIRECTORIES: [&str; 3] = ["/tmp", "/dev/shm", "/var/tmp"];
 
-/// How the listener is reached.
+/// How the listener can be reached.
 #[derive(Debug)]
 pub(super) enum Address {
-    /// By a handle on a socket that has no name any more.
+    /// By a handle to a socket that no longer has a name.
     #[cfg(target_os = "linux")]
     Handle(std::fs::File),
-    /// By its path, in a folder that is removed in the end.
+    /// By its path, in a folder that is removed at the end.
     Path(TempDir),
 }
 
-/// Makes a listener and says how it is reached.
+/// Makes a listener, and returns it with the address at which it can be reached.
 ///
 /// # Errors
-/// When there is no folder where a socket can be made; the error is of the last one tried.
+/// If there is no folder in which a socket can be made; the error is the one of the last folder.
 pub(super) fn listen() -> io::Result<(UnixListener, Address)> {
     let mut tried = listen_in(&std::env::temp_dir());
     for directory in DIRECTORIES {
@@ -67,7 +69,7 @@ impl Address {
             .custom_flags(nix::fcntl::OFlag::O_PATH.bits())
             .open(socket_in(&folder));
         match handle {
-            // Without `/proc` a handle leads nowhere.
+            // If there is no `/proc`, a handle cannot be used to connect.
             Ok(handle) if path_of(&handle).exists() => Self::Handle(handle),
             _ => Self::Path(folder),
         }
@@ -118,7 +120,7 @@ mod tests {
     fn a_folder_that_cannot_hold_a_socket_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         listen_in(&directory.path().join("missing")).unwrap_err();
-        // Longer than the path of a socket may be.
+        // With this folder, the path of a socket is longer than the system accepts.
         let deep = directory.path().join("d".repeat(120));
         std::fs::create_dir(&deep).unwrap();
         listen_in(&deep).unwrap_err();

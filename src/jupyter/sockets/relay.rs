@@ -1,9 +1,10 @@
-//! The guard in front of a ROUTER of the `zeromq` crate: bytes go through as they are, or not at all.
+//! The guard in front of a ROUTER of the `zeromq` crate: bytes pass unchanged or not at all.
 //!
-//! Edge. The crate makes room for a frame when it is announced, however large, and takes messages of
-//! any number of frames. So peers connect here and what they send is judged before the crate sees it.
-//! The handshake with the peer is made here too, at once: who does not finish it never reaches the
-//! crate, and who does is not kept waiting by two handshakes in a row.
+//! Edge. When a frame is announced, the crate allocates memory for it, however large it is; and it
+//! accepts messages with any number of frames. So peers connect to this relay, which checks what
+//! they send before the crate sees it. The relay also makes the handshake with the peer at once. If
+//! a peer does not finish it, it never reaches the crate; if it does, it need not wait for two
+//! handshakes, one after the other.
 
 use std::io;
 use std::sync::Arc;
@@ -21,21 +22,21 @@ use crate::jupyter::zmtp::{
     self, FrameHeader, GREETING, GREETING_BYTES, Guard, Limits, MAX_HEADER_BYTES, Passed, ZmtpError,
 };
 
-/// The kind of socket that peers find here.
+/// The type of the socket that peers see.
 const ROUTER: &str = "ROUTER";
 
-/// What a client may send. The largest request that front ends let through has about 10 MB; a
-/// message has a handful of frames, and one for each buffer of a widget.
+/// What a client may send. The largest request that front ends allow has about 10 MB. A message has
+/// a few frames, and one for each buffer of a widget.
 const LIMITS: Limits = Limits {
     message_bytes: 128 * 1024 * 1024,
     parts: 1024,
     command_bytes: 8 * 1024,
 };
 
-/// Answers to pings that wait for the end of a message.
+/// How many answers to pings may wait for the end of a message.
 const PONGS: usize = 4;
 
-/// Read at a time.
+/// How many bytes are read at a time.
 const READ_BYTES: usize = 16 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +51,9 @@ enum Ended {
     Gone,
 }
 
-/// Serves one connection. After `closing` it only goes on until the kernel's last words are written.
-/// Ends at `deadline` if the peer has not said until then what it is.
+/// Serves one connection. After `closing` is cancelled, it continues only until the last messages
+/// of the kernel are written. If the peer has not finished the handshake at `deadline`, the
+/// connection ends.
 pub(super) async fn relay(
     outside: Stream,
     inside: Arc<Address>,
@@ -83,7 +85,7 @@ pub(super) async fn relay(
     }
 }
 
-/// Passes on what goes to and fro.
+/// Passes on the bytes in both directions.
 async fn pass(
     mut inbound: Inbound,
     (to_peer, answers): (WriteHalf<Stream>, mpsc::Receiver<Bytes>),
@@ -93,7 +95,7 @@ async fn pass(
     let (from_router, to_router) = inside.connect().await?.into_split();
     let inbound = async {
         tokio::select! {
-            // The router notices that nothing more comes, writes what it has, and closes.
+            // The router sees that no more bytes will come, writes what is left, and closes.
             () = closing.cancelled() => Ok(()),
             ended = inbound.pass(to_router) => ended,
         }
@@ -110,7 +112,7 @@ async fn pass(
     }
 }
 
-/// What comes from the peer.
+/// The direction from the peer to the router.
 struct Inbound {
     from_peer: ReadHalf<Stream>,
     guard: Guard,
@@ -118,7 +120,7 @@ struct Inbound {
     taken: Taken,
 }
 
-/// What was judged, and not passed on yet.
+/// Bytes that were checked and are not passed on yet.
 struct Taken {
     messages: BytesMut,
     pongs: mpsc::Sender<Bytes>,
@@ -130,7 +132,8 @@ impl Passed for Taken {
     }
 
     fn command(&mut self, body: Bytes) {
-        // Who pings faster than it reads is answered often enough.
+        // If a peer pings faster than it reads, the queue is full and some of its pings get no
+        // answer.
         if let Some(pong) = zmtp::answer_to(body) {
             self.pongs.try_send(pong).unwrap_or_default();
         }
@@ -138,7 +141,8 @@ impl Passed for Taken {
 }
 
 impl Inbound {
-    /// Makes the handshake; what the peer said in it is still to be passed on.
+    /// Makes the handshake. The bytes that the peer sent in it are kept; they still have to be
+    /// passed on.
     async fn open(&mut self, to_peer: &mut WriteHalf<Stream>) -> Result<(), Ended> {
         let opening = [&GREETING[..], &zmtp::ready(ROUTER)].concat();
         to_peer.write_all(&opening).await?;
@@ -150,10 +154,10 @@ impl Inbound {
         Ok(())
     }
 
-    /// Passes on what the peer sends, until it has nothing more to say or says what it may not.
+    /// Passes on what the peer sends, until it closes the connection or sends what is not allowed.
     async fn pass(&mut self, mut to_router: OwnedWriteHalf) -> Result<(), Ended> {
         loop {
-            // A router that is gone may still have had something to say.
+            // A router that is gone may have left messages for the peer, so this is not an error.
             if to_router.write_all(&self.taken.messages).await.is_err() {
                 return Ok(());
             }
@@ -164,9 +168,9 @@ impl Inbound {
         }
     }
 
-    /// Reads some bytes and judges them; false at the end.
+    /// Reads some bytes and checks them; false at the end of the connection.
     async fn read(&mut self) -> Result<bool, ZmtpError> {
-        // A connection that broke is one that ended.
+        // A broken connection counts as one that has ended.
         let read = self.from_peer.read(&mut self.space).await.unwrap_or(0);
         let bytes = self.space.get(..read).unwrap_or_default();
         self.guard.sift(bytes, &mut self.taken)?;
@@ -174,8 +178,8 @@ impl Inbound {
     }
 }
 
-/// Passes on what the router sends, until it closes. If the peer is gone, the router is listened to
-/// all the same: were its words refused, it would forget what the peer had sent before.
+/// Passes on what the router sends, until it closes. If the peer is gone, what the router sends is
+/// still read: if the router could not send it, it would drop what the peer had sent before.
 async fn forward(
     mut from_router: OwnedReadHalf,
     mut to_peer: WriteHalf<Stream>,
@@ -201,14 +205,14 @@ async fn answer(
     loop {
         let bytes = tokio::select! {
             read = from_router.read(&mut space) => space.get(..read?).unwrap_or_default(),
-            // Not in the middle of a message.
+            // A pong must not be sent in the middle of a message.
             Some(pong) = answers.recv(), if said.is_between_messages() => {
                 to_peer.write_all(&pong).await?;
                 continue;
             }
         };
         if bytes.is_empty() {
-            // The peer sees the end once it has read everything.
+            // The peer sees the end of the connection after it has read everything.
             return to_peer.shutdown().await;
         }
         said.check(bytes).map_err(io::Error::other)?;
@@ -216,7 +220,8 @@ async fn answer(
     }
 }
 
-/// Reads the router's greeting and READY, which the peer has had from us.
+/// Reads the router's greeting and READY. They are not passed on, because the relay has already
+/// sent its own to the peer.
 async fn skip_handshake(from_router: &mut OwnedReadHalf) -> io::Result<()> {
     let mut greeting = [0; GREETING_BYTES];
     from_router.read_exact(&mut greeting).await?;

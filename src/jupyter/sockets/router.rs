@@ -1,6 +1,7 @@
-//! The ROUTER sockets: requests in, replies out. Deaf to every error of a peer.
+//! The ROUTER sockets: requests come in, replies go out. No error of a peer ends them.
 //!
-//! One task reads all three, so that one owner knows all signatures that were seen; one writes each.
+//! One task reads all three, so that one owner knows all signatures that were seen. Each socket has
+//! its own task that writes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +17,19 @@ use crate::jupyter::session::Session;
 use crate::jupyter::signature::ReplayWindow;
 use crate::jupyter::wire::{self, Message};
 
-/// How long one client's full queue (100,000 replies) may hold up the others before its reply is
-/// dropped.
+/// If the queue of one client is full (100,000 replies), how long it may make the others wait
+/// before its reply is dropped.
 const REPLY_LIMIT: Duration = Duration::from_secs(5);
 
-/// After an error that may come again at once.
+/// The pause after an error that may occur again at once.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
-/// One ROUTER's receiving half and the queue it fills.
+/// The receiving half of one ROUTER, and the queue that it fills.
 pub(super) struct Intake {
     channel: Channel,
     socket: RouterRecvHalf,
     requests: mpsc::Sender<Message>,
-    /// What did not fit: nothing more is read until it does.
+    /// A message for which the queue had no room. Until it fits, nothing more is read.
     held: Option<Message>,
 }
 
@@ -46,7 +47,7 @@ impl Intake {
         }
     }
 
-    /// Receives the next frames. Loses nothing when cancelled.
+    /// Receives the next frames. If it is cancelled, nothing is lost.
     async fn next(&mut self) -> Result<Vec<Bytes>, ZmqError> {
         if self.held.is_some() {
             let permit = self.requests.reserve().await;
@@ -69,7 +70,7 @@ impl Intake {
     }
 }
 
-/// Reads the three ROUTERs until `closing`.
+/// Reads the three ROUTERs until `closing` is cancelled.
 pub(super) async fn receive(
     intakes: [Intake; 3],
     session: Arc<Session>,

@@ -13,7 +13,7 @@ use zeromq::MultiPeerBackend;
 use super::listener::SocketFile;
 use crate::host::Host;
 
-/// How often [`Running::close`] looks whether the last writer is done.
+/// How often [`Running::close`] checks whether the last writer has finished.
 const CLOSE_PAUSE: Duration = Duration::from_millis(1);
 
 /// The tasks that serve the sockets. If it is dropped, they end.
@@ -22,11 +22,12 @@ pub(in crate::jupyter) struct Running {
     pub(super) host: Arc<dyn Host>,
     pub(super) tasks: JoinSet<()>,
     pub(super) closing: CancellationToken,
-    /// Each is alive as long as one of its connections still has something to write.
+    /// The writers of the ROUTERs. Each exists as long as one of its connections still has bytes to
+    /// write.
     pub(super) writing: Vec<Weak<dyn MultiPeerBackend>>,
-    /// The relays, which pass on what those connections write.
+    /// The relays, which pass on what these connections write.
     pub(super) relays: TaskTracker,
-    /// The files of the ipc transport.
+    /// The socket files of the ipc transport.
     pub(super) files: Vec<SocketFile>,
 }
 

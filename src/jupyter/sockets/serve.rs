@@ -1,4 +1,4 @@
-//! Accepts connections and gives each a task of its own, up to a number.
+//! Accepts connections, up to a limit, and gives each one its own task.
 //!
 //! Edge.
 
@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::listener::{Listener, MAX_CONNECTIONS, Stream};
 use crate::host::Host;
 
-/// Serves the connections of `listener` until `closing`; then waits for those that still have
-/// something to write. Dropping the future ends them all.
+/// Serves the connections of `listener` until `closing` is cancelled; then waits for those that
+/// still have bytes to write. If the future is dropped, all of them end.
 pub(super) async fn serve<F>(
     mut listener: Listener,
     closing: CancellationToken,

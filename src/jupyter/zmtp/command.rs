@@ -1,29 +1,29 @@
-//! Commands: READY of the handshake, subscriptions and pings of ZMTP 3.1.
+//! Commands: READY of the handshake, and the subscriptions and pings of ZMTP 3.1.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{FrameHeader, FrameKind, ZmtpError};
 
-/// The property of READY that names the kind of socket.
+/// The property of READY that names the type of socket.
 const SOCKET_TYPE: &[u8] = b"Socket-Type";
 
 /// A command of a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
-    /// The handshake, with the kind of the peer's socket.
+    /// READY: it ends the handshake and has the type of the peer's socket.
     Ready { socket_type: Bytes },
-    /// Messages of this topic are wanted.
+    /// The peer wants the messages of this topic.
     Subscribe(Bytes),
-    /// They are not wanted any more.
+    /// The peer no longer wants them.
     Cancel(Bytes),
-    /// Is anybody there? The context goes back with the answer.
+    /// The peer asks whether this side is alive. The answer must contain the context.
     Ping { context: Bytes },
-    /// Any other; it asks for nothing.
+    /// Any other command; it needs no reaction.
     Other,
 }
 
 impl Command {
-    /// Reads the body of a command's frame.
+    /// Reads the body of a command frame.
     pub(super) fn parse(mut body: Bytes) -> Result<Self, ZmtpError> {
         let name = short(&mut body)?;
         Ok(match &name[..] {
@@ -32,7 +32,7 @@ impl Command {
             },
             b"SUBSCRIBE" => Self::Subscribe(body),
             b"CANCEL" => Self::Cancel(body),
-            // Two bytes say how long the peer will wait.
+            // The first two bytes say how long the peer will wait.
             b"PING" if body.len() >= 2 => Self::Ping {
                 context: body.split_off(2),
             },
@@ -42,18 +42,18 @@ impl Command {
     }
 }
 
-/// Writes READY, which ends the handshake, for a socket of this kind, such as `ROUTER`.
+/// Writes READY, which ends the handshake, for a socket of this type, such as `ROUTER`.
 #[must_use]
 pub fn ready(socket_type: &str) -> Bytes {
     let mut body = BytesMut::new();
     put_short(&mut body, SOCKET_TYPE);
-    // The names of sockets have a few letters.
+    // The name of a socket type has only a few letters.
     body.put_u32(u32::try_from(socket_type.len()).unwrap_or_default());
     body.put_slice(socket_type.as_bytes());
     command(b"READY", &body)
 }
 
-/// Returns the answer to a command's body, if it is one that asks for an answer.
+/// Returns the answer to a command, given its body; `None` if the command needs no answer.
 #[must_use]
 pub fn answer_to(body: Bytes) -> Option<Bytes> {
     match Command::parse(body) {
@@ -79,7 +79,7 @@ fn command(name: &[u8], data: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-/// Returns the property `Socket-Type`; names of properties are the same in capitals.
+/// Returns the property `Socket-Type`. The case of a property's name does not matter.
 fn socket_type(mut properties: Bytes) -> Result<Bytes, ZmtpError> {
     while !properties.is_empty() {
         let name = short(&mut properties)?;
@@ -95,7 +95,7 @@ fn socket_type(mut properties: Bytes) -> Result<Bytes, ZmtpError> {
     Err(ZmtpError::Command)
 }
 
-/// Takes a text that is preceded by one byte with its length.
+/// Takes a text from the beginning of `bytes`; one byte before it gives its length.
 fn short(bytes: &mut Bytes) -> Result<Bytes, ZmtpError> {
     let length = take(bytes, 1)?.first().copied().unwrap_or_default();
     take(bytes, usize::from(length))
@@ -109,7 +109,7 @@ fn take(bytes: &mut Bytes, length: usize) -> Result<Bytes, ZmtpError> {
 }
 
 fn put_short(buffer: &mut BytesMut, text: &[u8]) {
-    // Names are ours, and short.
+    // The names are constants of this module, and short.
     buffer.put_u8(u8::try_from(text.len()).unwrap_or_default());
     buffer.put_slice(text);
 }

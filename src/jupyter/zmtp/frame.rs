@@ -1,4 +1,4 @@
-//! Frames: a byte of flags, a length of one byte or eight, the body.
+//! Frames: one byte of flags, a length of one or eight bytes, and the body.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -8,40 +8,41 @@ const MORE: u8 = 0b001;
 const LONG: u8 = 0b010;
 const COMMAND: u8 = 0b100;
 
-/// Bytes of the longest header.
+/// The length of the longest header, in bytes.
 pub const MAX_HEADER_BYTES: usize = 9;
 
-/// A frame of this many bytes or more is sent from where it lies; a smaller one is copied next to
-/// its neighbours, which costs less than one more buffer for the operating system to gather.
+/// If a frame has at least this many bytes, it is sent without a copy. A smaller frame is copied
+/// next to the frames around it: this costs less than one more buffer in the call to the operating
+/// system.
 const SHARED_FROM_BYTES: usize = 4096;
 
-/// What a frame is.
+/// The kind of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
-    /// A frame of a message.
+    /// A frame that belongs to a message.
     Part {
-        /// Whether the message ends with it.
+        /// Whether it is the last frame of the message.
         is_last: bool,
     },
     /// A command of the protocol itself.
     Command,
 }
 
-/// What stands before the body of a frame.
+/// The part of a frame before its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// What the frame is.
+    /// The kind of the frame.
     pub kind: FrameKind,
-    /// Bytes of its body.
+    /// The length of its body, in bytes.
     pub length: u64,
 }
 
 impl FrameHeader {
     /// Reads the header at the beginning of `bytes`; returns it and its own length. `None` if it is
-    /// not whole yet.
+    /// not complete yet.
     ///
     /// # Errors
-    /// When the flags mean nothing.
+    /// If the flags are not valid.
     pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ZmtpError> {
         let Some((&flags, rest)) = bytes.split_first() else {
             return Ok(None);
@@ -79,7 +80,7 @@ impl FrameHeader {
 }
 
 /// Writes a message of these frames: the bytes to send, in a few pieces. Large frames are shared
-/// with the caller, not copied. Without a frame there is no message and no piece.
+/// with the caller and not copied. If there are no frames, there is no message and no piece.
 #[must_use]
 pub fn encode(frames: &[Bytes]) -> Vec<Bytes> {
     let mut pieces = Vec::new();

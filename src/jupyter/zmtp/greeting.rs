@@ -1,21 +1,21 @@
-//! The greeting: the 64 bytes that either side of a connection sends first.
+//! The greeting: the first 64 bytes that each side of a connection sends.
 
 use super::ZmtpError;
 
-/// Bytes of a greeting.
+/// The length of a greeting, in bytes.
 pub const GREETING_BYTES: usize = 64;
 
-/// Where the major version stands.
+/// The position of the major version.
 const MAJOR: usize = 10;
 
-/// Where the mechanism's name begins, and where it ends at the latest.
+/// The position at which the mechanism's name begins, and the one at which it ends at the latest.
 const MECHANISM: usize = 12;
 const MECHANISM_END: usize = 32;
 
-/// The only mechanism there is here; padded with zeros on the wire.
+/// The only mechanism that is supported; on the wire, zeros follow it.
 const NULL: &[u8; 4] = b"NULL";
 
-/// Ours: ZMTP 3.1, mechanism NULL.
+/// The greeting that this side sends: ZMTP 3.1, mechanism NULL.
 pub const GREETING: [u8; GREETING_BYTES] = greeting();
 
 const fn greeting() -> [u8; GREETING_BYTES] {
@@ -30,7 +30,7 @@ const fn greeting() -> [u8; GREETING_BYTES] {
 /// Checks one byte of a peer's greeting. `at` counts from 0.
 ///
 /// # Errors
-/// When it cannot stand there.
+/// If the byte is not allowed at this position.
 pub(super) fn check_byte(at: usize, byte: u8) -> Result<(), ZmtpError> {
     match at {
         0 if byte != 0xff => Err(ZmtpError::NotZmtp),

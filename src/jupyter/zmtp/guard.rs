@@ -1,7 +1,7 @@
-//! Looks at what a peer sends as it passes, and refuses it before anybody makes room for it.
+//! Checks what a peer sends while it passes, and refuses it before memory is allocated for it.
 //!
-//! Nothing is kept but counters and the command that is coming: a frame's length is known from its
-//! header, and the header is judged when its last byte comes.
+//! Only counters and the command that is being received are kept. The length of a frame is known
+//! from its header, and the header is checked when its last byte comes.
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,36 +12,37 @@ use super::{FrameHeader, FrameKind, ZmtpError};
 /// What a peer may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one message, all its frames together.
+    /// The bytes of one message, all its frames together.
     pub message_bytes: u64,
-    /// Frames of one message.
+    /// The number of frames of one message.
     pub parts: u32,
-    /// Bytes of one command.
+    /// The bytes of one command.
     pub command_bytes: u64,
 }
 
-/// Judges the bytes of one peer, from its greeting on.
+/// Checks the bytes of one peer, beginning with its greeting.
 #[derive(Debug)]
 pub struct Guard {
     limits: Limits,
     stage: Stage,
     is_ready: bool,
-    /// Of the message that is coming.
+    /// The counters of the message that is being received.
     parts: u32,
     message_bytes: u64,
-    /// Of the command that is coming.
+    /// The command that is being received.
     command: BytesMut,
 }
 
-/// What becomes of the bytes that passed.
+/// What is done with the bytes that passed the check.
 pub trait Passed {
-    /// Bytes of the greeting, of READY or of messages, in order.
+    /// Takes bytes of the greeting, of READY or of messages, in order.
     fn bytes(&mut self, bytes: &[u8]);
-    /// The body of a command after READY: these concern the connection, not the socket behind it.
+    /// Takes the body of a command after READY. Such commands concern the connection and not the
+    /// socket behind it.
     fn command(&mut self, body: Bytes);
 }
 
-/// Nothing becomes of them.
+/// Does nothing with the bytes.
 impl Passed for () {
     fn bytes(&mut self, _: &[u8]) {}
     fn command(&mut self, _: Bytes) {}
@@ -54,7 +55,7 @@ enum Stage {
     Body { kind: FrameKind, left: u64 },
 }
 
-/// The bytes of a header that is not whole yet.
+/// The bytes of a header that is not complete yet.
 #[derive(Debug, Default)]
 struct Header {
     bytes: [u8; MAX_HEADER_BYTES],
@@ -76,7 +77,7 @@ impl Header {
 }
 
 impl Guard {
-    /// Begins before the greeting.
+    /// Makes a guard for a connection whose greeting has not come yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -89,7 +90,8 @@ impl Guard {
         }
     }
 
-    /// Begins after the handshake, with who is trusted to end its messages.
+    /// Makes a guard without limits, for a trusted peer whose handshake is over. It only follows
+    /// where messages end.
     #[must_use]
     pub fn trusting() -> Self {
         Self {
@@ -103,7 +105,7 @@ impl Guard {
         }
     }
 
-    /// Returns whether a whole message, or none, has come.
+    /// Returns whether no message is half received.
     #[must_use]
     pub fn is_between_messages(&self) -> bool {
         self.parts == 0 && matches!(&self.stage, Stage::Header(header) if header.len == 0)
@@ -115,18 +117,18 @@ impl Guard {
         self.is_ready
     }
 
-    /// Judges the next bytes. After an error the connection is to be closed.
+    /// Checks the next bytes. If it returns an error, close the connection.
     ///
     /// # Errors
-    /// Says what is too much, or not ZMTP.
+    /// If the bytes exceed a limit or are not ZMTP.
     pub fn check(&mut self, bytes: &[u8]) -> Result<(), ZmtpError> {
         self.sift(bytes, &mut ())
     }
 
-    /// Judges the next bytes, and hands on what passed.
+    /// Checks the next bytes, and hands on those that passed.
     ///
     /// # Errors
-    /// Says what is too much, or not ZMTP.
+    /// If the bytes exceed a limit or are not ZMTP.
     pub fn sift(&mut self, mut bytes: &[u8], passed: &mut impl Passed) -> Result<(), ZmtpError> {
         while let Some((&byte, rest)) = bytes.split_first() {
             bytes = match &mut self.stage {
@@ -166,12 +168,12 @@ impl Guard {
         Ok(())
     }
 
-    /// Returns whether a frame is not handed on as it comes.
+    /// Returns whether a frame is kept until it is complete and not handed on piece by piece.
     fn keeps(&self, kind: FrameKind) -> bool {
         self.is_ready && kind == FrameKind::Command
     }
 
-    /// Judges a frame by its header.
+    /// Checks a frame by its header.
     fn admit(&mut self, header: FrameHeader) -> Result<(), ZmtpError> {
         match header.kind {
             FrameKind::Command if header.length > self.limits.command_bytes => {
@@ -201,7 +203,7 @@ impl Guard {
         }
     }
 
-    /// Goes on in a body of which `left` bytes are to come.
+    /// Continues in a body of which `left` bytes are still missing.
     fn enter(&mut self, kind: FrameKind, left: u64, passed: &mut impl Passed) {
         if left > 0 {
             self.stage = Stage::Body { kind, left };

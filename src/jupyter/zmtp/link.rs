@@ -1,7 +1,7 @@
-//! One connection of a socket of our own: bytes in, events out, no I/O.
+//! One connection of a socket of this project: bytes come in, events come out, without I/O.
 //!
-//! The greeting ([`GREETING`](super::GREETING)) is sent by the caller; everything after it that the
-//! protocol wants sent comes as [`Event::Send`].
+//! The caller sends the greeting ([`GREETING`](super::GREETING)). If the protocol requires anything
+//! else to be sent, it comes as [`Event::Send`].
 
 use bytes::{Bytes, BytesMut};
 
@@ -9,17 +9,17 @@ use super::command::{self, Command};
 use super::greeting::GREETING_BYTES;
 use super::{FrameHeader, FrameKind, Guard, Limits, ZmtpError};
 
-/// The kinds of socket that are our own.
+/// The types of socket that this project implements itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SocketType {
-    /// Publishes, and hears of subscriptions.
+    /// Publishes messages, and receives subscriptions.
     Xpub,
     /// Answers requests.
     Rep,
 }
 
 impl SocketType {
-    /// Returns the name on the wire.
+    /// Returns the name that is sent in READY.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl SocketType {
         }
     }
 
-    /// Returns whether a socket of the kind `peer` may connect.
+    /// Returns whether a socket of the type `peer` may connect.
     fn talks_to(self, peer: &[u8]) -> bool {
         match self {
             Self::Xpub => matches!(peer, b"SUB" | b"XSUB"),
@@ -40,15 +40,15 @@ impl SocketType {
 /// What the bytes of a peer mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The protocol wants this sent to the peer.
+    /// The protocol requires that this is sent to the peer.
     Send(Bytes),
     /// The handshake is over.
     Ready,
-    /// The peer wants messages whose first frame begins so.
+    /// The peer wants messages whose first frame begins with this topic.
     Subscribe(Bytes),
-    /// It wants them no more.
+    /// The peer no longer wants them.
     Cancel(Bytes),
-    /// A message. An XPUB never gets one.
+    /// A message has come. An XPUB never gets this event.
     Message(Vec<Bytes>),
 }
 
@@ -57,10 +57,11 @@ pub enum Event {
 pub struct Link {
     socket: SocketType,
     guard: Guard,
-    /// What came and is not handed out yet: at most one message, and what was read behind it.
+    /// The bytes that were received and not processed yet: at most one message, and what was read
+    /// after it.
     buffer: BytesMut,
     stage: Stage,
-    /// The frames of a message whose last one is to come.
+    /// The frames of a message whose last frame has not come yet.
     parts: Vec<Bytes>,
 }
 
@@ -72,7 +73,7 @@ enum Stage {
 }
 
 impl Link {
-    /// Begins a connection on which nothing came yet.
+    /// Begins a connection on which nothing has been received yet.
     #[must_use]
     pub fn new(socket: SocketType, limits: Limits) -> Self {
         Self {
@@ -90,10 +91,10 @@ impl Link {
         self.stage == Stage::Traffic
     }
 
-    /// Takes the next bytes of the peer; [`next`](Self::next) says what they mean.
+    /// Takes the next bytes of the peer; [`next`](Self::next) returns what they mean.
     ///
     /// # Errors
-    /// When they are too much, or not ZMTP: the connection is to be closed.
+    /// If the bytes exceed a limit or are not ZMTP. Then close the connection.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<(), ZmtpError> {
         self.guard.check(bytes)?;
         self.buffer.extend_from_slice(bytes);
@@ -103,7 +104,7 @@ impl Link {
     /// Returns the next event; `None` if more bytes are needed.
     ///
     /// # Errors
-    /// When the peer breaks the protocol: the connection is to be closed.
+    /// If the peer breaks the protocol. Then close the connection.
     #[expect(
         clippy::should_implement_trait,
         reason = "fallible, and goes on after `None`"
@@ -113,7 +114,7 @@ impl Link {
             if self.buffer.len() < GREETING_BYTES {
                 return Ok(None);
             }
-            // Judged by the guard, byte by byte.
+            // The guard has already checked every byte of it.
             let _greeting = self.buffer.split_to(GREETING_BYTES);
             self.stage = Stage::Handshake;
             return Ok(Some(Event::Send(command::ready(self.socket.as_str()))));
@@ -136,7 +137,7 @@ impl Link {
         Ok(None)
     }
 
-    /// Takes the next whole frame out of the buffer.
+    /// Takes the next complete frame from the buffer.
     fn frame(&mut self) -> Result<Option<(FrameKind, Bytes)>, ZmtpError> {
         let Some((header, header_bytes)) = FrameHeader::parse(&self.buffer)? else {
             return Ok(None);
@@ -173,7 +174,8 @@ impl Link {
         })
     }
 
-    /// Says what a whole message means. ZMTP 3.0 sends subscriptions as messages of one frame.
+    /// Returns what a complete message means. In ZMTP 3.0, a subscription is a message of one
+    /// frame.
     fn message(&mut self) -> Option<Event> {
         let parts = std::mem::take(&mut self.parts);
         if self.socket != SocketType::Xpub {
