@@ -241,7 +241,9 @@ fn a_new_model_changes_what_it_does_not_take_and_says_so() {
     assert!(!after.interleaved);
     warned(
         "%model claude-sonnet-4-5",
-        &["`claude-sonnet-4-5` retires on 2026-11-30"],
+        &[
+            "`claude-sonnet-4-5` retires on 2026-11-30: `%model claude-sonnet-5-5` chooses its successor",
+        ],
     );
     // What it does take stays.
     let after = settings_after("%effort low\n%model claude-opus-5");
