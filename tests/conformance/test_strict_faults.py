@@ -96,9 +96,11 @@ def test_a_sandbox_and_thinking_that_are_refused(session):
 
 
 def test_streams_that_break(session):
-    for how in ("eof", "error", "start", "last"):
+    # Before anything came nothing broke off. The last of them has not said why it stops.
+    fails = {"eof": "StreamBroken", "error": "OverloadedError", "start": "ConnectionError", "last": "StreamBroken"}
+    for how, error in fails.items():
         session.cell("Compute at first")
-        assert session.calls(f"Breaks {how}", fails={"error": "OverloadedError"}.get(how, "StreamBroken")) == 1
+        assert session.calls(f"Breaks {how}", fails=error) == 1
         session.cell("Hello after it")
         session.cell("Compute after it")
     # In a new sandbox, whose name had not come.
