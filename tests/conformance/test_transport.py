@@ -181,7 +181,7 @@ def test_the_cell_is_known_beside_odd_metadata(kernel, client):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"[1]", b"7", b'"x"', b"{", b"\xff", b'{"code":NaN}', b'{"code":"1","n":1e999}', nested(200), nested(50_000)]
+    "content", [b"", b"[]", b"[1]", b"7", b'"x"', b"{", b"\xff", b'{"code":NaN}', b'{"code":"1","n":1e}', nested(200), nested(50_000)]
 )
 @pytest.mark.parametrize("kind", ["execute", "complete", "inspect", "is_complete", "history"])
 def test_content_that_cannot_be_read_is_answered_by_an_error(kernel, client, kind, content):
