@@ -9,6 +9,7 @@ use crate::kernel::cell::outcome::CellEnd;
 use crate::kernel::cell::run::{self, CellRequest};
 use crate::kernel::cell::show::display_mode;
 use crate::kernel::context::{CellContext, CellOutput};
+use crate::kernel::error::ErrorKind;
 use crate::kernel::interrupts::{Leave, unless_stopped};
 use crate::kernel::status;
 
@@ -32,7 +33,7 @@ impl Kernel {
             self.replies.publish(&request.parent, &content).await;
         }
         let end = self.run_cell(&execute, &request).await;
-        let failed = end.result.is_err();
+        let failed = end.result.as_ref().err().map(|error| error.kind);
         let reply = match end.result {
             Ok(payload) => Ok(ExecuteReply {
                 execution_count: count,
@@ -47,8 +48,13 @@ impl Kernel {
             }
         };
         let (mut row, mut leave) = (Vec::new(), end.leave);
-        if failed && execute.stop_on_error && !execute.silent {
-            let taking = followers::take(&mut row, &mut self.shell, &self.services.host);
+        if let Some(kind) = failed
+            && execute.stop_on_error
+            && !execute.silent
+        {
+            let was_interrupted = kind == ErrorKind::Interrupted;
+            let host = &self.services.host;
+            let taking = followers::take(&mut row, &mut self.shell, was_interrupted, host);
             if let Err(stopped) = unless_stopped(taking, &mut self.interrupts, &self.replies).await
             {
                 leave = leave.or(stopped.leave);
