@@ -248,16 +248,16 @@ fn open_word(text: &str, from: usize) -> Option<OpenKey> {
     })
 }
 
-/// Where `text` ends with a beginning of `pattern` that is not the whole of it.
+/// Where `text` ends with a beginning of `pattern` that is not the whole of it. This is asked for
+/// each piece of an answer, so only places with the first byte of `pattern` are compared.
 pub(crate) fn begun(text: &str, pattern: &str) -> Option<usize> {
+    let (text_bytes, pattern) = (text.as_bytes(), pattern.as_bytes());
     let longest = pattern.len().saturating_sub(1).min(text.len());
-    (1..=longest)
-        .rev()
-        .filter(|&length| {
-            let tail = text.as_bytes().get(text.len() - length..);
-            tail == pattern.as_bytes().get(..length)
-        })
-        .map(|length| text.len() - length)
+    let from = text.len() - longest;
+    let tail = text_bytes.get(from..)?;
+    memchr::memchr_iter(*pattern.first()?, tail)
+        .filter(|&at| tail.get(at..).is_some_and(|end| pattern.starts_with(end)))
+        .map(|at| from + at)
         .find(|&at| text.is_char_boundary(at))
 }
 
