@@ -11,24 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser import Browser, Lab, Notebook
-from notebook_runs import ROOT, Jupyter
+from browser import Notebook
+from notebook_runs import ROOT
 from playwright.sync_api import expect
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("lab")
-    lab = Lab(Jupyter(tmp_path_factory.mktemp("lab-home")), directory)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    browser = Browser()
-    yield browser
-    browser.close()
 
 
 def check_nothing_escaped(notebook: Notebook) -> None:

@@ -8,10 +8,8 @@ import json
 import os
 from pathlib import Path
 
-import pytest
-from browser import Browser, Lab, Notebook
+from browser import Notebook
 from documents import document
-from notebook_runs import Jupyter
 
 SEEDS = [int(seed) for seed in os.environ.get("CLAUDE_KERNEL_TEST_SEEDS", "1 2 3 4 5 6 7 8 9 10 11 12").split()]
 
@@ -47,22 +45,6 @@ STRUCTURE = """area => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    jupyter = Jupyter(tmp_path_factory.mktemp("lab-home"))
-    lab = Lab(jupyter, tmp_path_factory.mktemp("lab"))
-    lab.jupyter = jupyter
-    yield lab
-    lab.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    browser = Browser()
-    yield browser
-    browser.close()
-
-
 def structures(notebook: Notebook, count: int) -> list[list[str]]:
     """What each cell shows, once all of it is there."""
     found = []
@@ -73,14 +55,14 @@ def structures(notebook: Notebook, count: int) -> list[list[str]]:
     return found
 
 
-def test_an_answer_in_pieces_is_the_answer_at_once(lab, browser):
+def test_an_answer_in_pieces_is_the_answer_at_once(jupyter, lab, browser):
     texts = [document(seed) for seed in SEEDS]
     blocks = [json.dumps({"type": "text", "text": text}) for text in texts]
     script = "\n".join(f"# Say {n}.\n\n```json block\n{block}\n```\n" for n, block in enumerate(blocks))
     cells = [f"Say {n}." for n in range(len(texts))]
     live, whole = (lab.write(folder, *cells, script=script) for folder in ("live", "whole"))
     executed = lab.directory / whole
-    lab.jupyter.execute(executed, check=True)
+    jupyter.execute(executed, check=True)
     whole = str(Path(whole).with_stem("at-once"))
     executed.with_suffix(".nbconvert.ipynb").rename(lab.directory / whole)
 

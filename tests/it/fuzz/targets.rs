@@ -30,6 +30,7 @@ use serde_json::Value;
 use super::driver::Target;
 use crate::hostile::check_markdown;
 use crate::support::eaters;
+use crate::support::pieces::pieces;
 
 /// All of them.
 pub(super) const TARGETS: &[Target] = &[
@@ -455,7 +456,7 @@ fn keys(bytes: &[u8]) -> u64 {
     for size in [1, 3, 40] {
         let mut stream = Stream::new(redactor.clone());
         let mut out = String::new();
-        for piece in eaters::pieces(&text, size) {
+        for piece in pieces(&text, size) {
             out.push_str(&stream.push(piece));
         }
         out.push_str(&stream.finish());

@@ -15,6 +15,8 @@ use proptest::prelude::*;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use serde_json::json;
 
+use crate::support::pieces::{pieces, pieces_of};
+
 /// What an iopub message costs beside its content: two frames of routing, the signature, headers.
 const FRAMES_BYTES: usize = 700;
 
@@ -124,18 +126,6 @@ pub(super) fn finals(published: &[Published]) -> Vec<Display> {
 fn plain(displays: &[Display]) -> String {
     let text = |display: &Display| display.data.text("text/plain").unwrap().to_owned();
     displays.iter().map(text).collect()
-}
-
-/// Cuts a text into pieces of about `size` bytes.
-pub(super) fn pieces(text: &str, size: usize) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (piece, more) = rest.split_at(rest.ceil_char_boundary(size.min(rest.len())));
-        pieces.push(piece);
-        rest = more;
-    }
-    pieces
 }
 
 fn words(bytes: usize) -> String {
@@ -387,16 +377,7 @@ proptest! {
         sizes in prop::collection::vec(1_usize..60, 1..20),
         interval_ms in 0_u64..60,
     ) {
-        let mut deltas = Vec::new();
-        let mut rest = text.as_str();
-        for size in sizes.iter().cycle() {
-            if rest.is_empty() {
-                break;
-            }
-            let (piece, more) = rest.split_at(rest.ceil_char_boundary((*size).min(rest.len())));
-            deltas.push(piece);
-            rest = more;
-        }
+        let deltas = pieces_of(&text, &sizes);
         let interval = Duration::from_millis(interval_ms);
         let published = play(DisplayMode::Live, &deltas, interval);
         let displays = finals(&published);

@@ -9,7 +9,8 @@ use comrak::Options;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::growth::{finals, pieces, play};
+use super::growth::{finals, play};
+use crate::support::pieces::{pieces, pieces_of};
 
 /// Returns what a front end makes of Markdown, without the elements that only carry our styles.
 ///
@@ -308,16 +309,7 @@ proptest! {
         sizes in prop::collection::vec(1_usize..200, 1..20),
         interval_ms in 0_u64..60,
     ) {
-        let mut deltas = Vec::new();
-        let mut rest = text.as_str();
-        for size in sizes.iter().cycle() {
-            if rest.is_empty() {
-                break;
-            }
-            let (piece, more) = rest.split_at(rest.ceil_char_boundary((*size).min(rest.len())));
-            deltas.push(piece);
-            rest = more;
-        }
+        let deltas = pieces_of(&text, &sizes);
         let live = shown(DisplayMode::Live, &deltas, Duration::from_millis(interval_ms));
         let batch = shown(DisplayMode::Batch, &[&text], Duration::ZERO);
         let (live, batch) = (joined(&live), joined(&batch));

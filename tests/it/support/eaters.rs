@@ -30,6 +30,8 @@ use claude_kernel::render::renderer::{DisplayMode, Renderer};
 use claude_kernel::render::value;
 use serde_json::{Value, json};
 
+use super::pieces::pieces;
+
 /// A reader of text, and how many bytes it is given at most: some work in proportion to a limit of
 /// their own, which is reached early.
 pub(crate) struct Eater {
@@ -192,18 +194,6 @@ pub(crate) const FILES: &[Eater] = &[
         done(unnumbered(&text));
     }),
 ];
-
-/// Cuts a text into pieces of about `size` bytes.
-pub(crate) fn pieces(text: &str, size: usize) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (piece, more) = rest.split_at(rest.ceil_char_boundary(size.min(rest.len())));
-        pieces.push(piece);
-        rest = more;
-    }
-    pieces
-}
 
 /// Whatever came of it.
 fn done<T>(_result: T) {}
