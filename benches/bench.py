@@ -27,7 +27,8 @@ from tap import Tap
 
 ROOT = Path(__file__).resolve().parents[1]
 BINARY = Path(os.environ.get("CLAUDE_KERNEL_BIN", ROOT / "target/release/claude-kernel")).resolve()
-KEY = "bench"
+# Long enough to be looked for in all that is shown, as real keys are.
+KEY = "sk-ant-bench-0123456789abcdefghijklmnopqrstuvwxyz"
 DELTA_BYTES = 20
 # A file that a step of the sandbox makes, for the peak of memory while it is fetched.
 FILE_BYTES = 200_000_000

@@ -41,6 +41,10 @@ const SHORTEST_SECRET: usize = 6;
 /// Returns whether `text` holds what looks like an API key or a private key.
 #[must_use]
 pub fn looks_like_key(text: &str) -> bool {
+    // One of these is in every shape, and hardly ever in a piece of prose.
+    if memchr::memchr3(b'-', b'_', b'A', text.as_bytes()).is_none() {
+        return false;
+    }
     if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----") {
         return true;
     }
@@ -196,6 +200,7 @@ pub fn open_key(text: &str, from: usize) -> Option<OpenKey> {
 }
 
 fn open_private_key(text: &str, from: usize) -> Option<OpenKey> {
+    memchr::memchr(b'-', text.as_bytes())?;
     let open = |start, is_key| OpenKey {
         start,
         is_key,
@@ -225,22 +230,20 @@ fn open_word(text: &str, from: usize) -> Option<OpenKey> {
         .map_or(0, |at| text.ceil_char_boundary(at + 1))
         .max(from);
     let word = text.get(word_at..)?;
-    let whole = SHAPES.iter().filter_map(|(prefix, length)| {
-        let mut from = word_at;
-        while let Some(at) = find(text, prefix, from) {
-            from = at + prefix.len();
-            let begins = !is_inside_word(text, at);
-            if begins {
-                return Some((at, is_key_at(text, at, prefix, *length)));
-            }
-        }
-        None
-    });
-    let begun = SHAPES.iter().filter_map(|(prefix, _)| {
-        let at = begun(word, prefix)? + word_at;
-        (!is_inside_word(text, at)).then_some((at, false))
-    });
-    let (start, is_key) = whole.chain(begun).min_by_key(|(at, _)| *at)?;
+    let mut starts = word
+        .char_indices()
+        .map(|(at, _)| word_at + at)
+        .filter(|&at| !is_inside_word(text, at));
+    let (start, is_key) = starts.find_map(|start| {
+        let rest = text.get(start..)?;
+        let whole = SHAPES
+            .iter()
+            .find(|(prefix, _)| rest.starts_with(prefix))
+            .map(|(prefix, length)| is_key_at(text, start, prefix, *length));
+        let is_begun = || SHAPES.iter().any(|(prefix, _)| prefix.starts_with(rest));
+        let is_key = whole.or_else(|| is_begun().then_some(false))?;
+        Some((start, is_key))
+    })?;
     Some(OpenKey {
         start,
         is_key,
