@@ -93,7 +93,7 @@ impl Redactor {
     /// Redacts what stands behind `context`, in which no key begins.
     fn redact_behind(&self, context: &str, fresh: &str) -> String {
         let covered = self.own.cover(fresh, REDACTED);
-        if self.only_own {
+        if self.only_own || !secret::may_hold_key(&covered) {
             return covered.into_owned();
         }
         let joined = format!("{context}{covered}");
