@@ -12,6 +12,7 @@ mod lines;
 pub mod magics;
 pub mod named_file;
 pub mod notebook;
+pub mod recordings;
 mod results;
 pub mod sandbox;
 mod save;

@@ -3,3 +3,4 @@
 //! Pure, and nothing in a file is trusted: whatever is missing or odd is skipped.
 
 pub mod receipts;
+pub mod recordings;

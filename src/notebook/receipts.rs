@@ -70,6 +70,7 @@ fn entry(cell: &Value, receipt: &Map<String, Value>) -> Entry {
             .unwrap_or_default(),
         cache_miss: text("cache_miss").map(str::to_owned),
         offline: flag("offline"),
+        recorded: false,
     }
 }
 

@@ -55,10 +55,14 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
         "sandbox_ahead": receipt.standing.sandbox_ahead,
         "offline": receipt.offline,
     });
-    match value {
+    let mut map = match value {
         Value::Object(map) => map,
         _ => Map::new(),
+    };
+    if let Some(recording) = &receipt.recording {
+        map.insert("record".to_owned(), Value::clone(recording));
     }
+    map
 }
 
 /// Names the cells that Claude saw, from the top. If there are very many, names the nearest.
@@ -102,6 +106,7 @@ fn parts(receipt: &Receipt) -> Vec<String> {
         searches => parts.push(format!("{searches} searches")),
     }
     match receipt.cost_usd {
+        _ if receipt.nothing_sent => parts.push("recorded · nothing sent".to_owned()),
         // The offline backend costs nothing.
         _ if receipt.offline => {}
         Some(cost) => parts.push(format!("{least}{}", dollars(cost))),
@@ -190,6 +195,8 @@ mod tests {
             turn: 4,
             standing: Standing::default(),
             offline: false,
+            nothing_sent: false,
+            recording: None,
         }
     }
 

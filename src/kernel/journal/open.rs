@@ -56,6 +56,8 @@ pub struct Chosen {
     pub continued: Option<Box<Contents>>,
     /// Whether turns stay with the conversation that is left.
     pub left_turns: bool,
+    /// Whether the notebook has an earlier conversation on this machine.
+    pub has_earlier: bool,
 }
 
 impl Chosen {
@@ -238,6 +240,7 @@ fn refused(path: &Path, error: &Refused) -> String {
 }
 
 fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
+    let has_earlier = notice.is_some();
     let made = folder
         .create(&header(opening))
         .and_then(|opened| start(opening, opened));
@@ -270,6 +273,7 @@ fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
             notice,
             continued: None,
             left_turns: false,
+            has_earlier,
         },
     }
 }
@@ -315,6 +319,7 @@ fn continued(
         notice: Some(notice),
         continued: Some(Box::new(contents)),
         left_turns: false,
+        has_earlier: true,
     };
     match start(opening, opened) {
         Ok(writer) => Begun {

@@ -15,6 +15,7 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
 use crate::anthropic::request::MessagesRequest;
 use crate::chat::action::{Action, Input, NotSaved};
+use crate::chat::recording::play::Player;
 use crate::chat::settings::ThinkingShow;
 use crate::chat::structured::NewFile;
 use crate::chat::turn::{Activity, Origin, ToolCall, ToolResult, TurnEnd, Update};
@@ -34,6 +35,7 @@ use crate::kernel::tools::ask::{Asking, Decision, declined};
 use crate::render::renderer::{DisplayMode, Renderer};
 
 use super::fetch::Fetches;
+use super::record::with_recording;
 use super::veil::Veil;
 
 /// The work in flight for one turn.
@@ -50,6 +52,8 @@ struct InFlight {
     asking: Asking,
     /// The id of the open question.
     question: Option<String>,
+    /// The recording that answers in place of the API, if one does.
+    player: Option<Player>,
 }
 
 impl InFlight {
@@ -65,11 +69,15 @@ impl InFlight {
             running_since: None,
             asking: Asking::default(),
             question: None,
+            player: None,
         }
     }
 
     fn call(&mut self, request: MessagesRequest, services: &Services) {
         self.stream = None;
+        if let Some(player) = &mut self.player {
+            return player.call();
+        }
         let client = services.client.clone();
         self.opening = Some(Box::pin(async move { client.stream(&request).await }));
     }
@@ -169,6 +177,7 @@ pub(super) async fn drive(
         turn.number(),
         Veil::new(context.journal.secrets().clone()),
     );
+    work.player = context.playing.as_ref().map(|own| own.player.clone());
     let mut leave = None;
     let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
     loop {
@@ -219,6 +228,9 @@ pub(super) async fn drive(
                 if let Some(failed) = work.opened(opened, context.services) {
                     turn.handle(failed);
                 }
+            }
+            Some(event) = OptionFuture::from(work.player.as_mut().and_then(Player::next_event)) => {
+                turn.handle(Input::Event(event));
             }
             Some(event) = OptionFuture::from(work.stream.as_mut().map(EventStream::next)) => {
                 let input = work.streamed(event, turn, context.services);
@@ -293,6 +305,7 @@ async fn show(
     work: &mut InFlight,
     context: &mut CellContext<'_>,
 ) -> Option<Woken> {
+    let update = with_recording(update, turn, context).await;
     let now = context.services.host.elapsed();
     if let Update::Activity(Activity::Running { .. }) = &update {
         work.running_since = Some(now);
@@ -380,7 +393,11 @@ fn begin(
     let services = &*context.services;
     match action {
         Action::Wait(delay) => work.wait = Some(services.host.sleep(delay)),
-        Action::Fetch { ordinal, file_id } if is_shown => work.fetches.push(ordinal, file_id),
+        Action::Fetch { ordinal, file_id } if is_shown => {
+            let player = work.player.as_ref();
+            let recorded = player.map(|player| player.file(&file_id).cloned());
+            work.fetches.push(ordinal, file_id, recorded);
+        }
         Action::Fetch { ordinal, file_id } => turn.handle(Input::Fetched {
             ordinal,
             file_id,
@@ -389,6 +406,23 @@ fn begin(
         Action::Save(file) => work
             .saves
             .push_back(save_file(context, file, turn.number())),
+        Action::RunTool(call) if work.player.is_some() => {
+            let player = work.player.as_ref();
+            let answer = player.and_then(|player| player.tool(&call.id));
+            let result = answer.map_or_else(
+                || declined("The recording does not say what this tool answered."),
+                |answer| ToolResult {
+                    content: answer.content.clone(),
+                    is_error: answer.is_error,
+                    printed: answer.printed.clone(),
+                    elapsed: Duration::ZERO,
+                },
+            );
+            turn.handle(Input::ToolDone {
+                id: call.id,
+                result,
+            });
+        }
         Action::RunTool(call) if !services.tools.asks(&call.name) => {
             work.run(&services.tools, call);
         }

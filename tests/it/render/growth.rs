@@ -44,6 +44,8 @@ fn receipt() -> Receipt {
         turn: 1,
         standing: Standing::default(),
         offline: false,
+        nothing_sent: false,
+        recording: None,
     }
 }
 

@@ -147,6 +147,8 @@ impl Story {
                 turn: 4,
                 standing: Standing::default(),
                 offline: false,
+                nothing_sent: false,
+                recording: None,
             }),
         )
     }
