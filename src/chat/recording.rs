@@ -11,6 +11,7 @@ pub mod asked;
 pub mod coding;
 pub mod names;
 pub mod play;
+pub mod steps;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

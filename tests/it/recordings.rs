@@ -1,5 +1,6 @@
 //! Recordings of turns: what a notebook holds, answers again, and lets another kernel go on from.
 
+mod commands;
 mod elsewhere;
 mod replay;
 
