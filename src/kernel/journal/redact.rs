@@ -71,6 +71,12 @@ impl Redactor {
         }
     }
 
+    /// Returns whether no secret stands in `piece` and none may begin at its end, as far as a quick look
+    /// tells. What stands before it is `context`, in which no key begins.
+    fn is_plain(&self, context: &str, piece: &str) -> bool {
+        !self.own.may_begin_in(piece) && (self.only_own || !secret::may_begin_in(context, piece))
+    }
+
     /// Returns `at`, or where the secret begins that a cut there would take apart: one may end with
     /// what may be the beginning of another.
     fn uncut(&self, text: &str, from: usize, mut at: usize) -> usize {
@@ -148,7 +154,19 @@ impl Stream {
     }
 
     /// Takes a piece; returns what can be given out by now.
-    pub fn push(&mut self, piece: &str) -> String {
+    pub fn push<'a>(&mut self, piece: &'a str) -> Cow<'a, str> {
+        if self.skips.is_none()
+            && self.given == self.text.len()
+            && self.redactor.is_plain(&self.text, piece)
+        {
+            self.text.push_str(piece);
+            self.gave(self.text.len());
+            return Cow::Borrowed(piece);
+        }
+        Cow::Owned(self.look_through(piece))
+    }
+
+    fn look_through(&mut self, piece: &str) -> String {
         let piece = match self.skips {
             Some(goes_on) => piece.trim_start_matches(goes_on),
             None => piece,
@@ -183,12 +201,17 @@ impl Stream {
         let context = self.text.get(..self.given).unwrap_or_default();
         let fresh = self.text.get(self.given..end).unwrap_or_default();
         let out = self.redactor.redact_behind(context, fresh);
-        let fresh = self.text.get(..end).unwrap_or_default();
-        let before = fresh.char_indices().rev().take(CONTEXT).last();
+        self.gave(end);
+        out
+    }
+
+    /// Keeps the end of what was given out, as context.
+    fn gave(&mut self, end: usize) {
+        let given = self.text.get(..end).unwrap_or_default();
+        let before = given.char_indices().rev().take(CONTEXT).last();
         let from = before.map_or(0, |(at, _)| at);
         self.given = end - from;
         self.text.drain(..from);
-        out
     }
 }
 
