@@ -68,8 +68,10 @@ impl KnownSecrets {
         let mut heads: Vec<&str> = spellings.iter().map(|spelling| head(spelling)).collect();
         heads.sort_unstable();
         heads.dedup();
-        let pair = |head: &&str| head.bytes().next().zip(head.bytes().nth(1));
-        let mut pairs: Vec<(u8, u8)> = heads.iter().filter_map(pair).collect();
+        let mut pairs: Vec<(u8, u8)> = heads
+            .iter()
+            .filter_map(|head| Some((*head.as_bytes().first()?, *head.as_bytes().get(1)?)))
+            .collect();
         pairs.dedup();
         let mut firsts: Vec<u8> = pairs.iter().map(|pair| pair.0).collect();
         firsts.dedup();
