@@ -125,8 +125,6 @@ pub struct ToolResult {
     pub is_error: bool,
     /// What the tool printed, for the person alone.
     pub printed: String,
-    /// How long the call took.
-    pub elapsed: Duration,
 }
 
 /// What a turn leaves to the conversation.
@@ -240,8 +238,6 @@ pub enum Update {
         result: Block,
         /// What the tool printed.
         printed: String,
-        /// How long it took.
-        elapsed: Duration,
     },
     /// A file announced by the result block at `ordinal` is here.
     FileFetched {
