@@ -123,6 +123,8 @@ pub struct Playing {
     pub player: Player,
     /// What is known of the turn beforehand.
     pub recorded: Recorded,
+    /// How many bytes the recording takes in a notebook.
+    pub len_bytes: usize,
 }
 
 /// What a magic leaves to its cell.

@@ -90,6 +90,8 @@ pub struct Library {
     /// What was answered since the kernel started, from a recording or by Claude.
     answered: HashSet<Place>,
     session_bytes: usize,
+    /// Where the recordings of each file begin.
+    begins: Vec<usize>,
     /// How many recordings were read from files.
     read: usize,
     /// The cells that were run since the kernel started, also those that failed.
@@ -128,14 +130,23 @@ impl Library {
         self.read > 0
     }
 
+    /// Returns the recordings before one, from the same file.
+    #[must_use]
+    pub fn before(&self, at: usize) -> &[Arc<Found>] {
+        let begins = self.begins.iter().copied().chain([self.read]);
+        let begin = begins.filter(|begin| *begin <= at).max().unwrap_or(0);
+        self.known.get(begin..at).unwrap_or_default()
+    }
+
     /// Returns the recordings that were read from files.
     #[must_use]
     pub fn from_files(&self) -> &[Arc<Found>] {
         self.known.get(..self.read).unwrap_or_default()
     }
 
-    /// Takes recordings that were read from a file.
+    /// Takes recordings that were read from a file. The file that is read last is looked at first.
     pub fn read(&mut self, found: impl IntoIterator<Item = Found>) {
+        self.begins.push(self.known.len());
         self.add(found);
         self.read = self.known.len();
     }

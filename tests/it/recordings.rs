@@ -56,19 +56,6 @@ fn outputs(ran: &Ran) -> Vec<Value> {
     outputs.into_iter().map(|(_, output)| output).collect()
 }
 
-/// Outputs without the ids of the API and the time that commands took: they are others in each run.
-fn same(outputs: &[Value]) -> Vec<Value> {
-    let mut outputs = outputs.to_vec();
-    for output in &mut outputs {
-        for key in ["tool_use_id", "file_id", "file_ids", "sandbox_ms"] {
-            if let Some(data) = output["metadata"]["claude_kernel"].as_object_mut() {
-                data.remove(key);
-            }
-        }
-    }
-    outputs
-}
-
 /// A cell of a notebook.
 fn cell(id: &str, count: u64, source: &str, outputs: &[Value]) -> Value {
     json!({"cell_type": "code", "id": id, "execution_count": count, "metadata": {}, "source": source, "outputs": outputs})

@@ -23,6 +23,7 @@ pub(super) async fn begin(
         read_recordings(notebook, context).await;
         let is_headless = context.output.display_mode == DisplayMode::Batch;
         let chosen = context.journal.wake(is_headless).await;
+        context.state.library.read(chosen.recordings);
         context.state.library.adopts = !is_headless && !chosen.has_earlier;
         if let Some(contents) = chosen.continued {
             resume::adopt(context.state, context.journal, *contents);

@@ -124,6 +124,7 @@ fn playing(found: &Found, recording: Recording, mode: Replay) -> Playing {
     receipt.nothing_sent = mode != Replay::Only;
     receipt.recording = Some(Arc::new(found.coded.value()));
     Playing {
+        len_bytes: found.coded.len_bytes(),
         recorded: Recorded {
             receipt,
             digest: found.coded.id,
@@ -196,7 +197,7 @@ fn difference_above(
     cell: &CellKey,
 ) -> Option<String> {
     let above = conversations.above(cell);
-    let recorded = library.known().get(..at)?;
+    let recorded = library.before(at);
     for (index, found) in recorded.iter().enumerate() {
         let name = match found.count {
             Some(count) => format!("In [{count}] above"),

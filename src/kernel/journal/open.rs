@@ -19,6 +19,7 @@ use super::summary::{self, Summary};
 use super::writer::Writer;
 use crate::config::Resume;
 use crate::host::unnumbered;
+use crate::notebook::recordings::Found;
 
 /// Journals of a notebook that are looked at to find one in which something was said.
 const LOOKED_AT: usize = 10;
@@ -58,6 +59,8 @@ pub struct Chosen {
     pub left_turns: bool,
     /// Whether the notebook has an earlier conversation on this machine.
     pub has_earlier: bool,
+    /// The recordings of the earlier conversation.
+    pub recordings: Vec<Found>,
 }
 
 impl Chosen {
@@ -131,12 +134,14 @@ fn choose(opening: &Opening) -> Begun {
         (true, _) | (_, Resume::Off) => None,
     };
     let found = notebook.and_then(|notebook| earlier(&folder, &notebook));
+    let mut recordings = Vec::new();
     let notice = match found {
         None => None,
         Some(Err(notice)) => Some(notice),
-        Some(Ok((listed, contents))) => {
+        Some(Ok((listed, mut contents))) => {
             let why = why(opening, &contents);
             let turns = turns(&Summary::of(&contents));
+            recordings = std::mem::take(&mut contents.recordings);
             match why.map(|why| (why, folder::open(&listed.path))) {
                 None => Some(format!(
                     "An earlier conversation of this notebook has {turns}: `%resume` continues it."
@@ -149,7 +154,9 @@ fn choose(opening: &Opening) -> Begun {
             }
         }
     };
-    fresh(opening, &folder, notice)
+    let mut begun = fresh(opening, &folder, notice);
+    begun.chosen.recordings = recordings;
+    begun
 }
 
 /// Why a conversation is continued without being asked for.
@@ -274,6 +281,7 @@ fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
             continued: None,
             left_turns: false,
             has_earlier,
+            recordings: Vec::new(),
         },
     }
 }
@@ -306,11 +314,12 @@ fn start(opening: &Opening, opened: Opened) -> std::io::Result<(Writer, String)>
 
 fn continued(
     opening: &Opening,
-    contents: Contents,
+    mut contents: Contents,
     opened: Opened,
     sentence: impl Fn(&str) -> String,
 ) -> Begun {
     let summary = Summary::of(&contents);
+    let recordings = std::mem::take(&mut contents.recordings);
     let mut notice = sentence(&turns(&summary));
     if summary.is_cut_off {
         notice.push_str(" The last turn was cut off: `%last` shows what had arrived of it.");
@@ -320,6 +329,7 @@ fn continued(
         continued: Some(Box::new(contents)),
         left_turns: false,
         has_earlier: true,
+        recordings,
     };
     match start(opening, opened) {
         Ok(writer) => Begun {

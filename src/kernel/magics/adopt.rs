@@ -4,6 +4,7 @@
 //! Nothing of a recording is trusted but what it says was said: ids and sandboxes are new, thinking
 //! is left out, and files are uploaded only if their content is the recorded one.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -71,22 +72,20 @@ fn missing_above(state: &State) -> Vec<(CellKey, Arc<Found>)> {
 
 /// The recordings of files whose cells `is_meant` and have no turn in the conversation.
 fn missing(state: &State, is_meant: impl Fn(&CellKey) -> bool) -> Vec<(CellKey, Arc<Found>)> {
-    let known = state.conversations.turns();
+    let turns = state.conversations.turns();
+    let mut known: HashSet<CellKey> = turns.iter().map(|turn| turn.cell.clone()).collect();
     let mut missing: Vec<(CellKey, Arc<Found>)> = Vec::new();
-    for found in state.library.from_files() {
+    // The last recording of a cell is the one that its page shows.
+    for found in state.library.from_files().iter().rev() {
         let Some(cell) = found.cell.as_deref().map(CellKey::of_id) else {
             continue;
         };
-        let is_known = known.iter().any(|turn| turn.cell == cell)
-            || cell == state.cell
-            || state.library.ran.contains(&cell);
-        if is_known || !is_meant(&cell) {
-            continue;
+        let is_out = cell == state.cell || state.library.ran.contains(&cell);
+        if !is_out && is_meant(&cell) && known.insert(cell.clone()) {
+            missing.push((cell, Arc::clone(found)));
         }
-        // The last recording of a cell is the one that its page shows.
-        missing.retain(|(other, _)| *other != cell);
-        missing.push((cell, Arc::clone(found)));
     }
+    missing.reverse();
     missing
 }
 

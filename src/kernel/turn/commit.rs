@@ -105,7 +105,9 @@ fn keep_recording(asked: Option<&Asked>, context: &mut CellContext<'_>) {
         library.answered(asked, context.playing.is_some());
     }
     if let Some(coded) = context.recording.take() {
-        library.made(cell.as_deref(), context.output.count, coded);
+        let count = context.output.count;
+        context.journal.recording(count, cell.as_deref(), &coded);
+        library.made(cell.as_deref(), count, coded);
     }
 }
 

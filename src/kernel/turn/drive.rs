@@ -415,7 +415,6 @@ fn begin(
                     content: answer.content.clone(),
                     is_error: answer.is_error,
                     printed: answer.printed.clone(),
-                    elapsed: Duration::ZERO,
                 },
             );
             turn.handle(Input::ToolDone {

@@ -9,6 +9,8 @@ use crate::chat::turn_loop::TurnLoop;
 use crate::config::KnownSecrets;
 use crate::kernel::context::CellContext;
 use crate::kernel::journal::redact::REDACTED;
+use crate::kernel::lines::notes;
+use crate::render::foreign;
 
 /// Returns the update. If it ends a turn that is recorded, its receipt holds the recording then,
 /// and `context` has it for the library.
@@ -21,7 +23,11 @@ pub(super) async fn with_recording(
     let Update::Finished(mut receipt) = update else {
         return update;
     };
-    if context.playing.is_some() || level == Level::Off {
+    if let Some(playing) = &context.playing {
+        tell_size(playing.len_bytes, context).await;
+        return Update::Finished(receipt);
+    }
+    if level == Level::Off {
         return Update::Finished(receipt);
     }
     let Some(recording) = turn.recording() else {
@@ -32,9 +38,7 @@ pub(super) async fn with_recording(
     let coding = tokio::task::spawn_blocking(move || code(recording, level, &secrets));
     match coding.await {
         Ok(Some(coded)) => {
-            if coded.len_bytes() > LARGE_BYTES {
-                tracing::info!(bytes = coded.len_bytes(), "a recording is large");
-            }
+            tell_size(coded.len_bytes(), context).await;
             receipt.recording = Some(Arc::new(coded.value()));
             context.recording = Some(coded);
         }
@@ -42,6 +46,17 @@ pub(super) async fn with_recording(
         Err(error) => tracing::error!(%error, "an answer was not recorded"),
     }
     Update::Finished(receipt)
+}
+
+/// Says how much a recording adds to the notebook, if that is much.
+async fn tell_size(len_bytes: usize, context: &CellContext<'_>) {
+    if len_bytes > LARGE_BYTES {
+        let told = format!(
+            "The recording of this answer adds {} to the notebook. `CLAUDE_KERNEL_KEEP_RECORD=slim` leaves thinking out, `off` records nothing.",
+            foreign::size(len_bytes as u64)
+        );
+        context.output.show(notes([&told])).await;
+    }
 }
 
 fn code(mut recording: Recording, level: Level, secrets: &KnownSecrets) -> Option<Coded> {

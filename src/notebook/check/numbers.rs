@@ -191,7 +191,11 @@ fn is_inside(chars: &[(usize, char)], at: usize) -> bool {
     let digit = |at: usize| chars.get(at).is_some_and(|(_, c)| c.is_ascii_digit());
     match chars.get(at) {
         Some((_, c)) if c.is_ascii_digit() => true,
-        Some((_, '.' | ',' | '\u{202f}' | '\u{a0}' | '\'' | '_')) => digit(at + 1),
+        Some((_, '.')) => digit(at + 1),
+        // Between thousands: `1,234`, and not `65,84`.
+        Some((_, ',' | '\u{202f}' | '\u{a0}' | '\'' | '_')) => {
+            (1..=3).all(|next| digit(at + next)) && !digit(at + 4)
+        }
         _ => false,
     }
 }
@@ -306,6 +310,12 @@ mod tests {
         ] {
             assert_eq!(without(prose, source), [""; 0], "{prose}");
         }
+    }
+
+    #[test]
+    fn a_list_is_no_number() {
+        assert_eq!(without("rows [65,84,1234]", "65 84 1234"), [""; 0]);
+        assert_eq!(without("1,234,567 people", "1234567"), [""; 0]);
     }
 
     #[test]

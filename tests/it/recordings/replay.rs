@@ -1,6 +1,10 @@
 //! A recorded cell is answered again: the same bytes, nothing sent.
 
-use super::{cell, outputs, recorded, requests, run, same, save};
+use claude_kernel::config::Resume;
+use claude_kernel::jupyter::connection::Channel;
+use claude_kernel::kernel::journal::Options;
+
+use super::{cell, outputs, recorded, requests, run, save};
 use crate::support::rig::Rig;
 
 #[tokio::test]
@@ -11,8 +15,7 @@ async fn under_only_the_outputs_are_the_same_bytes_and_nothing_is_sent() {
     run(&mut rig, "s", "%replay only").await;
     let first = outputs(&run(&mut rig, "a", "Count the lines").await);
     let second = outputs(&run(&mut rig, "b", "Name the first").await);
-    assert_eq!(same(&first), same(&before[0]));
-    assert_eq!(same(&second), same(&before[1]));
+    assert_eq!([&first, &second], [&before[0], &before[1]]);
     assert_eq!(requests(&rig).await, sent);
     // The file is written again, from the recording alone.
     let table = std::fs::read_to_string(rig.files().join("table.csv")).unwrap();
@@ -31,7 +34,7 @@ async fn under_catchup_a_cell_is_answered_once_and_asked_when_it_is_run_again() 
     );
     assert_eq!(requests(&rig).await, sent);
     // All but the receipt is as it was.
-    let (now, then) = (same(&outputs(&first)), same(&before[0]));
+    let (now, then) = (outputs(&first), &before[0]);
     assert_eq!(now[..now.len() - 1], then[..then.len() - 1]);
     let cost = run(&mut rig, "c", "%cost").await;
     assert!(cost.text().contains("$0 (recorded)"), "{}", cost.text());
@@ -103,9 +106,7 @@ async fn a_recording_that_was_forged_answers_nothing() {
     let receipt = before[0].last_mut().unwrap();
     receipt["metadata"]["claude_kernel"]["record"]["id"] = other;
     save(&rig, &[cell("a", 1, "Count the lines", &before[0])]);
-    let mut rig: Rig = rig
-        .restarted(claude_kernel::kernel::journal::Options::nowhere())
-        .await;
+    let mut rig: Rig = rig.restarted(Options::nowhere()).await;
     run(&mut rig, "s", "%replay only").await;
     let miss = run(&mut rig, "a", "Count the lines").await;
     let said = miss.iopub("error")[0]["evalue"].as_str().unwrap();
@@ -114,4 +115,32 @@ async fn a_recording_that_was_forged_answers_nothing() {
 
 fn before_id(outputs: &[serde_json::Value]) -> serde_json::Value {
     outputs.last().unwrap()["metadata"]["claude_kernel"]["record"]["id"].clone()
+}
+
+#[tokio::test]
+async fn a_kernel_that_was_restarted_answers_from_its_journal_where_the_notebook_was_not_saved() {
+    let state = tempfile::tempdir().unwrap();
+    let options = || Options {
+        state_dir: Some(state.path().to_owned()),
+        notebook: Some("/n/sales.ipynb".into()),
+        resume: Resume::Ask,
+        ..Options::nowhere()
+    };
+    let mut rig = Rig::with_journal(super::SCRIPT, options()).await;
+    let before = outputs(&run(&mut rig, "a", "Count the lines").await);
+    let content = serde_json::json!({"restart": true});
+    rig.ask(Channel::Control, "shutdown_request", content).await;
+    rig.kernel.await.unwrap();
+    let mut rig = Rig::with_journal(super::SCRIPT, options()).await;
+    let ran = run(&mut rig, "a", "Count the lines").await;
+    assert!(ran.text().contains("nothing sent"), "{}", ran.text());
+    assert_eq!(requests(&rig).await, 0);
+    // The answer is the one of before; a line above says that `%resume` continues the conversation.
+    let answer = |outputs: &[serde_json::Value]| {
+        let texts = outputs.iter().map(|output| output["data"].to_string());
+        texts
+            .filter(|text| text.contains("There are"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(answer(&outputs(&ran)), answer(&before));
 }
