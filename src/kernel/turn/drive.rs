@@ -63,20 +63,20 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn new(services: &Services, turn: u32, veil: Veil) -> Self {
+    fn new(context: &CellContext<'_>, turn: u32) -> Self {
         Self {
             opening: None,
             stream: None,
             burst: 0,
             wait: None,
-            fetches: Fetches::new(services, turn),
-            veil,
+            fetches: Fetches::new(context.services, turn),
+            veil: Veil::new(context.journal.secrets().clone()),
             tools: FuturesUnordered::new(),
             saves: FuturesOrdered::new(),
             running_since: None,
             asking: Asking::default(),
             question: None,
-            player: None,
+            player: context.playing.as_ref().map(|own| own.player.clone()),
         }
     }
 
@@ -187,12 +187,7 @@ pub(super) async fn drive(
     mut renderer: Option<&mut Renderer>,
     context: &mut CellContext<'_>,
 ) -> (TurnEnd, Option<Leave>) {
-    let mut work = InFlight::new(
-        context.services,
-        turn.number(),
-        Veil::new(context.journal.secrets().clone()),
-    );
-    work.player = context.playing.as_ref().map(|own| own.player.clone());
+    let mut work = InFlight::new(context, turn.number());
     let mut leave = None;
     let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
     loop {
