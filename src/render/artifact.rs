@@ -196,6 +196,7 @@ fn image(file: &FetchedFile) -> Option<Form> {
         data,
         metadata,
         terminal: Terminal::Bundle,
+        streams: Vec::new(),
     })
 }
 

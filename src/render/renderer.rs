@@ -10,10 +10,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::screen::{Form, Screen, SlotId, Terminal, machine, note};
+use super::group::Group;
+use super::screen::{Form, Screen, SlotId, Terminal, machine, note, quiet};
 use super::sources::Sources;
 use super::status::Status;
-use super::step::Step;
 use super::thinking::Thinking;
 use super::{artifact, foreign, receipt, structured};
 use crate::anthropic::block::{Block, View};
@@ -48,7 +48,7 @@ pub struct Renderer {
     /// Code that has to run exactly as it is (`%%exec`), and whether it did.
     verbatim: Option<(Verbatim, bool)>,
     thinking: Option<Thinking>,
-    steps: Vec<(SlotId, Step)>,
+    groups: Vec<Group>,
     scripts: Scripts,
     pending_files: Vec<PendingFile>,
     saved: Vec<FetchedFile>,
@@ -89,7 +89,7 @@ impl Renderer {
             held: None,
             verbatim: None,
             thinking: None,
-            steps: Vec::new(),
+            groups: Vec::new(),
             scripts: Scripts::default(),
             pending_files: Vec::new(),
             saved: Vec::new(),
@@ -142,6 +142,7 @@ impl Renderer {
             Update::Result(result) => {
                 self.held = None;
                 self.end_answer();
+                self.end_row();
                 let place = self.screen.open();
                 self.screen.finish(place, structured::form(&result));
             }
@@ -296,10 +297,18 @@ impl Renderer {
         if let Some(text) = self.held.as_mut().map(std::mem::take)
             && !text.trim().is_empty()
         {
-            self.answer
-                .get_or_insert_default()
-                .push(&text, now, &mut self.screen);
+            self.say(&text, now);
         }
+    }
+
+    /// Takes text of the answer. A row of steps ends where the answer begins.
+    fn say(&mut self, text: &str, now: Duration) {
+        if !text.trim().is_empty() {
+            self.end_row();
+        }
+        self.answer
+            .get_or_insert_default()
+            .push(text, now, &mut self.screen);
     }
 
     fn begin_text(&mut self, block: &Block, now: Duration) {
@@ -324,9 +333,7 @@ impl Renderer {
             held.push_str(text);
             return;
         }
-        self.answer
-            .get_or_insert_default()
-            .push(text, now, &mut self.screen);
+        self.say(text, now);
     }
 
     fn end_text(&mut self, text: &str, citations: &[Value], now: Duration) {
@@ -343,9 +350,7 @@ impl Renderer {
         let marks = self.sources.cite(citations);
         self.cited = !citations.is_empty();
         if !marks.is_empty() {
-            self.answer
-                .get_or_insert_default()
-                .push(&marks, now, &mut self.screen);
+            self.say(&marks, now);
         }
     }
 
@@ -359,6 +364,9 @@ impl Renderer {
     // Thinking.
 
     fn push_thinking(&mut self, text: &str, now: Duration) {
+        if self.thinking_show == ThinkingShow::Show && !text.is_empty() {
+            self.end_row();
+        }
         let thinking = self.thinking.get_or_insert_default();
         if thinking.push(text, now, self.thinking_show, &mut self.screen) {
             self.status.clear();
@@ -367,6 +375,13 @@ impl Renderer {
 
     fn end_thinking(&mut self, whole: Option<&str>) {
         let thinking = self.thinking.take().unwrap_or_default();
+        let text = whole.unwrap_or(thinking.text());
+        if !text.trim().is_empty() && self.thinking_show != ThinkingShow::Off {
+            if let (ThinkingShow::Fold, Some(row)) = (self.thinking_show, self.row()) {
+                return row.think(text);
+            }
+            self.end_row();
+        }
         thinking.finish(whole, self.thinking_show, &mut self.screen);
     }
 
@@ -374,6 +389,7 @@ impl Renderer {
 
     fn quiet(&mut self, text: &str, kind: &str) {
         self.end_answer();
+        self.end_row();
         let place = self.screen.open();
         let plain = foreign::printable(text);
         self.screen.finish(
@@ -390,14 +406,7 @@ impl Renderer {
             self.show_held(now);
         }
         self.end_answer();
-        for index in 0..self.steps.len() {
-            if let Some((place, step)) = self.steps.get(index)
-                && step.result.is_none()
-            {
-                self.screen.finish(*place, step.form(false));
-            }
-        }
-        self.screen.hold(None);
+        self.show_steps();
         for file in std::mem::take(&mut self.pending_files) {
             let form = missing_file(&file.file_id, "the turn ended before it was fetched");
             self.screen.finish(file.place, form);
@@ -435,7 +444,7 @@ impl Renderer {
                 true => "Stopped before the answer was complete.",
                 false => "Stopped before an answer came.",
             };
-            shown.push(format!("<sub>{why}</sub>"));
+            shown.push(quiet(why));
             plain.push(format!("{why}\n"));
         }
         let place = self.screen.open();
@@ -444,6 +453,7 @@ impl Renderer {
             data: MimeBundle::markdown(shown.join("\n\n"), lines.clone()),
             metadata: machine(kernel),
             terminal: Terminal::Text(vec![(StreamName::Stdout, lines)]),
+            streams: Vec::new(),
         };
         self.screen.finish(place, form);
     }

@@ -1,6 +1,12 @@
 //! The places of a turn's outputs, and how each kind of client takes them
 //! (`docs/protocol.md#kinds-of-clients`).
 //!
+//! What a step printed is text for people in a page, and a fact for a program that runs notebooks:
+//! such a program looks for `stream` messages. So a batch client gets standard output and standard
+//! error as streams, right after the display that holds the step's code (code, then output, as in
+//! any notebook); the display holds nothing that is in the streams. A page gets one display with
+//! both. If a batch client gets a step while it runs, it gets the code, and an update with the end.
+//!
 //! Knows nothing of blocks and steps. Invariant: in the end every place that was opened holds a
 //! final form, and no client gets two copies of one.
 
@@ -22,6 +28,8 @@ pub(crate) struct Form {
     pub(crate) metadata: Map<String, Value>,
     /// What a terminal gets.
     pub(crate) terminal: Terminal,
+    /// What a batch client gets after `data`.
+    pub(crate) streams: Vec<(StreamName, String)>,
 }
 
 /// What a terminal gets of an output.
@@ -41,6 +49,7 @@ impl Form {
             data: MimeBundle::markdown(markdown, plain),
             metadata: machine(kernel),
             terminal: Terminal::Text(vec![(StreamName::Stdout, line)]),
+            streams: Vec::new(),
         }
     }
 
@@ -62,6 +71,8 @@ pub(crate) fn machine(kernel: Value) -> Map<String, Value> {
 struct Slot {
     /// Whether the client has seen it.
     shown: bool,
+    /// Batch only: the first form, until it is sent.
+    draft: Option<MimeBundle>,
     /// Batch only: the final form, until it is sent.
     form: Option<Form>,
     sent: bool,
@@ -76,8 +87,6 @@ pub(crate) struct Screen {
     /// Batch only: the places in the order of the document; `sent` says how many of them were sent.
     order: Vec<SlotId>,
     sent: usize,
-    /// Batch only: a place whose form may still change.
-    held: Option<SlotId>,
     /// Live only: the place of the status line; the next output takes it over.
     status: Option<SlotId>,
     /// Terminal only: whether the answer is being written. Whatever comes in the meantime, such as
@@ -95,7 +104,6 @@ impl Screen {
             slots: Vec::new(),
             order: Vec::new(),
             sent: 0,
-            held: None,
             status: None,
             is_talking: false,
             waiting: Vec::new(),
@@ -164,6 +172,21 @@ impl Screen {
         }
     }
 
+    /// Shows what has begun; in a terminal the caller writes its own line. A batch client gets it
+    /// once everything above has its final form, so that its streams stay at their places.
+    pub(crate) fn announce(&mut self, place: SlotId, markdown: String, plain: String) {
+        match self.client {
+            DisplayMode::Live => self.draft(place, markdown),
+            DisplayMode::Terminal => {}
+            DisplayMode::Batch => {
+                if let Some(slot) = self.slots.get_mut(place.0) {
+                    slot.draft = Some(MimeBundle::markdown(markdown, plain));
+                }
+                self.send_finished();
+            }
+        }
+    }
+
     /// Sets the final form of a place.
     pub(crate) fn finish(&mut self, place: SlotId, form: Form) {
         match self.client {
@@ -179,13 +202,6 @@ impl Screen {
                 self.send_finished();
             }
         }
-    }
-
-    /// Does not send the form of this place, because it may still change (batch only). `None` sends
-    /// it.
-    pub(crate) fn hold(&mut self, place: Option<SlotId>) {
-        self.held = place;
-        self.send_finished();
     }
 
     /// Writes a piece of the answer to a terminal. Everything else waits until
@@ -244,20 +260,29 @@ impl Screen {
 
     fn send_finished(&mut self) {
         while let Some(&place) = self.order.get(self.sent) {
-            if self.held == Some(place) {
-                return;
-            }
             let Some(slot) = self.slots.get_mut(place.0) else {
                 return;
             };
-            let Some(form) = slot.form.take() else { return };
+            let Some(form) = slot.form.take() else {
+                if let Some(draft) = slot.draft.take() {
+                    self.show(place, draft, Map::new());
+                }
+                return;
+            };
             slot.sent = true;
             self.sent += 1;
-            self.out.push(Output::Display(Display {
-                data: form.data,
-                metadata: form.metadata,
-                display_id: None,
-            }));
+            if slot.shown {
+                self.show(place, form.data, form.metadata);
+            } else if !form.data.0.is_empty() {
+                self.out.push(Output::Display(Display {
+                    data: form.data,
+                    metadata: form.metadata,
+                    display_id: None,
+                }));
+            }
+            for (name, text) in form.streams {
+                self.out.push(Output::Stream { name, text });
+            }
         }
     }
 }
@@ -269,11 +294,21 @@ pub(crate) fn fold(summary: &str, body: &str, open: bool) -> String {
     format!("<details{open}><summary>{summary}</summary>\n\n{body}\n\n</details>")
 }
 
+/// Puts Markdown, which is ours or neutralised, behind a line at its left: what stands in a fold
+/// ends where the line ends.
+pub(crate) fn boundary(body: &str) -> String {
+    let body = body.trim_end();
+    format!(
+        "<div style=\"border-left: 3px solid #cfd8dc; padding-left: 12px\">\n\n{body}\n\n</div>"
+    )
+}
+
+/// Makes a line of Markdown, which is ours or neutralised, small and pale.
+pub(crate) fn quiet(markdown: &str) -> String {
+    format!("<sub style=\"opacity: 0.6\">{markdown}</sub>")
+}
+
 /// A small quiet line.
 pub(crate) fn note(markdown: &str, plain: &str, kind: &str) -> Form {
-    Form::new(
-        format!("<sub>{markdown}</sub>"),
-        plain.to_owned(),
-        json!({ "block": kind }),
-    )
+    Form::new(quiet(markdown), plain.to_owned(), json!({ "block": kind }))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::foreign;
+use super::screen::quiet;
 use crate::chat::turn::Activity;
 
 /// If something ends sooner than this, it gets no line, because the line would only flicker.
@@ -69,13 +70,13 @@ impl Status {
                 0 | 1 => Duration::MAX,
                 _ => ends.saturating_sub(Duration::from_secs(left - 1)),
             };
-            return Some(format!("<sub>{text}, trying again in {left} s …</sub>"));
+            return Some(quiet(&format!("{text}, trying again in {left} s …")));
         }
         let seconds = now.saturating_sub(line.since).as_secs();
         line.next = line.since + Duration::from_secs(next_second(seconds));
         Some(match seconds {
-            0 => format!("<sub>{text} …</sub>"),
-            _ => format!("<sub>{text} … {}</sub>", clock(seconds)),
+            0 => quiet(&format!("{text} …")),
+            _ => quiet(&format!("{text} … {}", clock(seconds))),
         })
     }
 

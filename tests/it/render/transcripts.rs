@@ -301,32 +301,30 @@ fn a_turn_in_jupyterlab() {
              text/markdown
               <details><summary>Bash - cat missing.csv - running</summary>
 
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               <div style="font-family: monospace; margin-bottom: 1em">
 
               ```bash
               cat missing.csv
               ```
+
+              </div>
 
               </div>
 
               </details>
             618 ms display d-3
              text/markdown
-              <sub>Running bash …</sub>
+              <sub style="opacity: 0.6">Running bash …</sub>
             1118 ms update d-3
              text/markdown
-              <sub>Running bash … 1 s</sub>
+              <sub style="opacity: 0.6">Running bash … 1 s</sub>
             1823 ms update d-2
              text/markdown
               <details open><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```bash
-              cat missing.csv
-              ```
-
-              </div>
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               Standard error
 
@@ -335,6 +333,18 @@ fn a_turn_in_jupyterlab() {
               ```text
               cat: missing.csv: No such file or directory
               ```
+
+              </div>
+
+              Code
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```bash
+              cat missing.csv
+              ```
+
+              </div>
 
               </div>
 
@@ -347,7 +357,25 @@ fn a_turn_in_jupyterlab() {
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
             1850 ms update d-2
              text/markdown
+              <details><summary>2 steps · Python - Draw the revenue - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              Standard error
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              cat: missing.csv: No such file or directory
+              ```
+
+              </div>
+
+              Code
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -357,6 +385,41 @@ fn a_turn_in_jupyterlab() {
 
               </div>
 
+              </div>
+
+              </details>
+
+              <details><summary>Python - Draw the revenue - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              </div>
+
+              </details>
+            1855 ms update d-2
+             text/markdown
+              <details><summary>2 steps · Python - Draw the revenue - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               Standard error
 
               <div style="font-family: monospace; margin-bottom: 1em">
@@ -367,16 +430,23 @@ fn a_turn_in_jupyterlab() {
 
               </div>
 
-              </details>
-             text/plain
-              Bash - cat missing.csv - exit 1
+              Code
 
-              Standard error
-              cat: missing.csv: No such file or directory
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
-            1850 ms update d-3
-             text/markdown
-              <details><summary>Python - Draw the revenue - running</summary>
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```bash
+              cat missing.csv
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              <details><summary>Python - Draw the revenue - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -385,62 +455,40 @@ fn a_turn_in_jupyterlab() {
               import matplotlib
               plot('<b>$5</b>')
               ```
+
+              </div>
+
+              Output
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              </details>
+              done
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
 
               </div>
 
               </details>
             1855 ms update d-3
              text/markdown
-              <details><summary>Python - Draw the revenue - ok</summary>
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              # Draw the revenue
-              import matplotlib
-              plot('<b>$5</b>')
-              ```
-
-              </div>
-
-              Output
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```text
-              </details>
-              done
-              ```
-
-              </div>
-
-              </details>
-             text/plain
-              Python - Draw the revenue - ok
-
-              python3 - <<'EOF'
-              # Draw the revenue
-              import matplotlib
-              plot('<b>$5</b>')
-              EOF
-
-              Output
-              </details>
-              done
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
+              <sub style="opacity: 0.6">Fetching a file …</sub>
             1855 ms display d-4
              text/markdown
-              <sub>Fetching a file …</sub>
-            1855 ms display d-5
-             text/markdown
-              <sub>Fetching a file …</sub>
-            1886 ms update d-4
+              <sub style="opacity: 0.6">Fetching a file …</sub>
+            1886 ms update d-3
              image/png
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
              {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
-            1916 ms update d-5
+            1916 ms update d-4
              text/markdown
               [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
 
@@ -454,12 +502,98 @@ fn a_turn_in_jupyterlab() {
               Jan    1|2
               Feb    $5
              {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
-            1941 ms display d-6
+            1941 ms update d-2
+             text/markdown
+              <details><summary>2 steps · 1 failed and recovered</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              Standard error
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              cat: missing.csv: No such file or directory
+              ```
+
+              </div>
+
+              Code
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```bash
+              cat missing.csv
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              <details><summary>Python - Draw the revenue - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              ```
+
+              </div>
+
+              Output
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              </details>
+              done
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              </div>
+
+              </details>
+             text/plain
+              2 steps · 1 failed and recovered
+
+              Bash - cat missing.csv - exit 1
+
+              Standard error
+              cat: missing.csv: No such file or directory
+
+              Python - Draw the revenue - ok
+
+              python3 - <<'EOF'
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              EOF
+
+              Output
+              </details>
+              done
+             {"claude_kernel":{"block":"steps","steps":[{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1},{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}]}}
+            1941 ms display d-5
              text/markdown
               ### Result
 
               Revenue
-            1963 ms update d-6
+            1963 ms update d-5
              text/markdown
               ### Result
 
@@ -469,7 +603,7 @@ fn a_turn_in_jupyterlab() {
 
               Revenue is **$5** to $6.
              {"claude_kernel":{"block":"text"}}
-            1963 ms display d-7
+            1963 ms display d-6
              text/markdown
               Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
 
@@ -506,9 +640,11 @@ fn a_turn_in_nbconvert() {
              text/plain
               I look at the file first.
              {"claude_kernel":{"block":"text"}}
-            1850 ms display -
+            118 ms display d-2
              text/markdown
-              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+              <details><summary>Bash - cat missing.csv - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -518,26 +654,37 @@ fn a_turn_in_nbconvert() {
 
               </div>
 
-              Standard error
+              </div>
+
+              </details>
+             text/plain
+              Bash - cat missing.csv - running
+            1823 ms update d-2
+             text/markdown
+              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
-              ```text
-              cat: missing.csv: No such file or directory
+              ```bash
+              cat missing.csv
               ```
+
+              </div>
 
               </div>
 
               </details>
              text/plain
               Bash - cat missing.csv - exit 1
-
-              Standard error
-              cat: missing.csv: No such file or directory
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
-            1855 ms display -
+            1823 ms stderr "cat: missing.csv: No such file or directory\n"
+            1850 ms display d-3
              text/markdown
-              <details><summary>Python - Draw the revenue - ok</summary>
+              <details><summary>Python - Draw the revenue - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -549,14 +696,26 @@ fn a_turn_in_nbconvert() {
 
               </div>
 
-              Output
+              </div>
+
+              </details>
+             text/plain
+              Python - Draw the revenue - running
+            1855 ms update d-3
+             text/markdown
+              <details><summary>Python - Draw the revenue - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
-              ```text
-              </details>
-              done
+              ```python
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
               ```
+
+              </div>
 
               </div>
 
@@ -569,11 +728,8 @@ fn a_turn_in_nbconvert() {
               import matplotlib
               plot('<b>$5</b>')
               EOF
-
-              Output
-              </details>
-              done
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
+            1855 ms stdout "</details>\n\u{1b}[32mdone\u{1b}[0m\n"
             1886 ms display -
              image/png
               iVBORw0KGgoAAAAN
@@ -683,6 +839,8 @@ fn a_turn_cut_off() {
              text/markdown
               <details><summary>Python - x = 1 - running</summary>
 
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
@@ -692,10 +850,35 @@ fn a_turn_cut_off() {
 
               </div>
 
+              </div>
+
               </details>
-            57 ms display d-2
+            57 ms update d-1
              text/markdown
+              <details><summary>2 steps · Bash - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <details><summary>Python - x = 1 - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              x = 1
+              sleep(99)
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
               <details><summary>Bash - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               Output
 
@@ -707,25 +890,31 @@ fn a_turn_cut_off() {
 
               </div>
 
-              </details>
-             text/plain
-              Bash - ok
+              </div>
 
-              Output
-              stray
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
-            57 ms display d-3
+              </details>
+
+              </div>
+
+              </details>
+            57 ms display d-2
              text/markdown
-              <sub>Fetching a file …</sub>
-            558 ms display d-4
+              <sub style="opacity: 0.6">Fetching a file …</sub>
+            558 ms display d-3
              text/markdown
-              <sub>Running Python …</sub>
-            1108 ms update d-4
+              <sub style="opacity: 0.6">Running Python …</sub>
+            1108 ms update d-3
              text/markdown
-              <sub>Waiting for Claude …</sub>
+              <sub style="opacity: 0.6">Waiting for Claude …</sub>
             1658 ms update d-1
              text/markdown
+              <details><summary>2 steps</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               <details><summary>Python - x = 1 - stopped before its result</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -736,22 +925,53 @@ fn a_turn_cut_off() {
 
               </div>
 
+              </div>
+
+              </details>
+
+              <details><summary>Bash - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              Output
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              stray
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              </div>
+
               </details>
              text/plain
+              2 steps
+
               Python - x = 1 - stopped before its result
 
               x = 1
               sleep(99)
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
-            1658 ms update d-3
+
+              Bash - ok
+
+              Output
+              stray
+             {"claude_kernel":{"block":"steps","steps":[{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"},{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}]}}
+            1658 ms update d-2
              text/markdown
-              <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
+              <sub style="opacity: 0.6">A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
               A file of this step could not be saved: the turn ended before it was fetched.
              {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
-            1658 ms update d-4
+            1658 ms update d-3
              text/markdown
-              <sub>Stopped before the answer was complete.</sub>
+              <sub style="opacity: 0.6">Stopped before the answer was complete.</sub>
              text/plain
               Stopped before the answer was complete.
              {"claude_kernel":{"block":"files"}}
@@ -767,9 +987,11 @@ fn a_turn_cut_off() {
              text/plain
               Half an ans
              {"claude_kernel":{"block":"text"}}
-            1658 ms display -
+            52 ms display d-1
              text/markdown
-              <details><summary>Python - x = 1 - stopped before its result</summary>
+              <details><summary>Python - x = 1 - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -777,6 +999,28 @@ fn a_turn_cut_off() {
               x = 1
               sleep(99)
               ```
+
+              </div>
+
+              </div>
+
+              </details>
+             text/plain
+              Python - x = 1 - running
+            1658 ms update d-1
+             text/markdown
+              <details><summary>Python - x = 1 - stopped before its result</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              x = 1
+              sleep(99)
+              ```
+
+              </div>
 
               </div>
 
@@ -791,26 +1035,16 @@ fn a_turn_cut_off() {
              text/markdown
               <details><summary>Bash - ok</summary>
 
-              Output
 
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```text
-              stray
-              ```
-
-              </div>
 
               </details>
              text/plain
               Bash - ok
-
-              Output
-              stray
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
+            1658 ms stdout "stray\n"
             1658 ms display -
              text/markdown
-              <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
+              <sub style="opacity: 0.6">A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
               A file of this step could not be saved: the turn ended before it was fetched.
              {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
@@ -840,22 +1074,22 @@ fn an_early_failure_leaves_nothing() {
         &expect![[r#"
             500 ms display d-0
              text/markdown
-              <sub>Waiting for Claude …</sub>
+              <sub style="opacity: 0.6">Waiting for Claude …</sub>
             1000 ms update d-0
              text/markdown
-              <sub>Waiting for Claude … 1 s</sub>
+              <sub style="opacity: 0.6">Waiting for Claude … 1 s</sub>
             2000 ms update d-0
              text/markdown
-              <sub>Waiting for Claude … 2 s</sub>
+              <sub style="opacity: 0.6">Waiting for Claude … 2 s</sub>
             2750 ms update d-0
              text/markdown
-              <sub>Overloaded, trying again in 2 s …</sub>
+              <sub style="opacity: 0.6">Overloaded, trying again in 2 s …</sub>
             3100 ms update d-0
              text/markdown
-              <sub>Overloaded, trying again in 1 s …</sub>
+              <sub style="opacity: 0.6">Overloaded, trying again in 1 s …</sub>
             4100 ms update d-0
              text/markdown
-              <sub>Stopped before an answer came.</sub>
+              <sub style="opacity: 0.6">Stopped before an answer came.</sub>
              text/plain
               Stopped before an answer came.
              {"claude_kernel":{"block":"files"}}
@@ -918,15 +1152,38 @@ fn every_kind_of_step() {
         story,
         DisplayMode::Batch,
         &expect![[r#"
-            31 ms display -
+            26 ms display d-0
              text/markdown
-              <details><summary>Editor - create /w/fit.py - created</summary>
+              <details><summary>Editor - create /w/fit.py - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
               print('fit')
               ```
+
+              </div>
+
+              </div>
+
+              </details>
+             text/plain
+              Editor - create /w/fit.py - running
+            31 ms update d-0
+             text/markdown
+              <details><summary>Editor - create /w/fit.py - created</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              print('fit')
+              ```
+
+              </div>
 
               </div>
 
@@ -937,9 +1194,11 @@ fn every_kind_of_step() {
               create /w/fit.py
               print('fit')
              {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t1"}}
-            63 ms display -
+            58 ms display d-1
              text/markdown
-              <details><summary>Python - print('fit') - ok</summary>
+              <details><summary>Python - print('fit') - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -959,13 +1218,34 @@ fn every_kind_of_step() {
 
               </div>
 
-              Output
+              </div>
+
+              </details>
+             text/plain
+              Python - print('fit') - running
+            63 ms update d-1
+             text/markdown
+              <details><summary>Python - print('fit') - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
-              ```text
-              fit
+              ```python
+              print('fit')
               ```
+
+              </div>
+
+              Shell
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```bash
+              cd /w && python3 fit.py
+              ```
+
+              </div>
 
               </div>
 
@@ -974,13 +1254,33 @@ fn every_kind_of_step() {
               Python - print('fit') - ok
 
               cd /w && python3 fit.py
-
-              Output
-              fit
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"t2","exit_code":0}}
-            95 ms display -
+            63 ms stdout "fit\n"
+            90 ms display d-2
+             text/markdown
+              <details><summary>Editor - edit /w/fit.py - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```diff
+              -fit
+              +fat
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+             text/plain
+              Editor - edit /w/fit.py - running
+            95 ms update d-2
              text/markdown
               <details><summary>Editor - edit /w/fit.py - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               At line 1
 
@@ -992,6 +1292,8 @@ fn every_kind_of_step() {
               -print('fit')
               +print('fat')
               ```
+
+              </div>
 
               </div>
 
@@ -1009,13 +1311,26 @@ fn every_kind_of_step() {
               -print('fit')
               +print('fat')
              {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t3"}}
-            154 ms display -
+            122 ms display d-3
              text/markdown
-              <details><summary>Editor - view /w/none - <b>failed</b></summary>
+              <details><summary>Editor - view /w/none - running</summary>
+
+
+
+              </details>
+             text/plain
+              Editor - view /w/none - running
+            127 ms update d-3
+             text/markdown
+              <details open><summary>Editor - view /w/none - <b>failed</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               The tool failed: file_not_found (no &#60;such&#62; file)
 
               There is no such file in the sandbox.
+
+              </div>
 
               </details>
              text/plain
@@ -1025,9 +1340,11 @@ fn every_kind_of_step() {
 
               There is no such file in the sandbox.
              {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t4"}}
-            186 ms display -
+            154 ms display d-4
              text/markdown
-              <details><summary>Python - while True: pass - <b>failed</b></summary>
+              <details><summary>Python - while True: pass - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -1037,9 +1354,32 @@ fn every_kind_of_step() {
 
               </div>
 
+              </div>
+
+              </details>
+             text/plain
+              Python - while True: pass - running
+            159 ms update d-4
+             text/markdown
+              <details open><summary>Python - while True: pass - <b>failed</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               The tool failed: execution_time_exceeded
 
               It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
+
+              Code
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              while True: pass
+              ```
+
+              </div>
+
+              </div>
 
               </details>
              text/plain
@@ -1049,9 +1389,30 @@ fn every_kind_of_step() {
 
               It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
              {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t5"}}
-            191 ms display -
+            186 ms display d-5
+             text/markdown
+              <details><summary>Python - search() - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              search()
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+             text/plain
+              Python - search() - running
+            191 ms update d-5
              text/markdown
               <details><summary>Python - search() - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -1063,19 +1424,33 @@ fn every_kind_of_step() {
 
               The output is encrypted: the API shows it to Claude only.
 
+              </div>
+
               </details>
              text/plain
               Python - search() - ok
 
               The output is encrypted: the API shows it to Claude only.
              {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t6","exit_code":0}}
-            223 ms display -
+            218 ms display d-6
+             text/markdown
+              <details><summary>Web search - anomaly detection - running</summary>
+
+
+
+              </details>
+             text/plain
+              Web search - anomaly detection - running
+            223 ms update d-6
              text/markdown
               <details><summary>Web search - anomaly detection - 2 results</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               1. [A &#91;title&#93;(javascript:1)](https://e.x/a?b=%281%29&amp;c=2)
               2. Evil
 
+              </div>
 
               </details>
              text/plain
@@ -1084,13 +1459,26 @@ fn every_kind_of_step() {
               1. A [title](javascript:1) <https://e.x/a?b=(1)&c=2>
               2. Evil <javascript:alert(1)>
              {"claude_kernel":{"block":"step","tool":"web_search","tool_use_id":"t7"}}
-            282 ms display -
+            250 ms display d-7
              text/markdown
-              <details><summary>Web fetch - https://e.x - <b>failed</b></summary>
+              <details><summary>Web fetch - https://e.x - running</summary>
+
+
+
+              </details>
+             text/plain
+              Web fetch - https://e.x - running
+            255 ms update d-7
+             text/markdown
+              <details open><summary>Web fetch - https://e.x - <b>failed</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               The tool failed: url_not_accessible
 
               The page could not be reached.
+
+              </div>
 
               </details>
              text/plain
@@ -1100,11 +1488,24 @@ fn every_kind_of_step() {
 
               The page could not be reached.
              {"claude_kernel":{"block":"step","tool":"web_fetch","tool_use_id":"t8"}}
-            287 ms display -
+            282 ms display d-8
+             text/markdown
+              <details><summary>Tool search - weather - running</summary>
+
+
+
+              </details>
+             text/plain
+              Tool search - weather - running
+            287 ms update d-8
              text/markdown
               <details><summary>Tool search - weather - ok</summary>
 
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               Found: forecast
+
+              </div>
 
               </details>
              text/plain
@@ -1114,13 +1515,13 @@ fn every_kind_of_step() {
              {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25","tool_use_id":"t9"}}
             293 ms display -
              text/markdown
-              <sub>A block of kind hologram, which this version cannot show.</sub>
+              <sub style="opacity: 0.6">A block of kind hologram, which this version cannot show.</sub>
              text/plain
               A block of kind hologram, which this version cannot show.
              {"claude_kernel":{"block":"unknown"}}
             299 ms display -
              text/markdown
-              <sub>claude-sonnet-5-5 went on where claude-opus-5-5 stopped.</sub>
+              <sub style="opacity: 0.6">claude-sonnet-5-5 went on where claude-opus-5-5 stopped.</sub>
              text/plain
               claude-sonnet-5-5 went on where claude-opus-5-5 stopped.
              {"claude_kernel":{"block":"fallback"}}
@@ -1354,7 +1755,7 @@ fn files_are_shown_by_what_they_are() {
              {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2,"sha256":"","step":0}}
             241 ms display -
              text/markdown
-              <sub>A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
+              <sub style="opacity: 0.6">A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
              text/plain
               A file of this step could not be saved: it is gone <b>.
              {"claude_kernel":{"block":"file","file_id":"f9","error":"it is gone <b>"}}
