@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answer::Answer;
 use super::group::Group;
-use super::screen::{Form, Screen, SlotId, Terminal, machine, note, quiet};
+use super::receipt::{Files, ShownReceipt};
+use super::screen::{Screen, SlotId, note, quiet};
 use super::sources::Sources;
 use super::status::Status;
 use super::thinking::Thinking;
@@ -23,7 +24,7 @@ use crate::chat::settings::ThinkingShow;
 use crate::chat::turn::{Activity, FetchedFile, Update};
 use crate::chat::verbatim::Verbatim;
 use crate::chat::wrapped_python::Scripts;
-use crate::jupyter::mime::{MimeBundle, Output, StreamName};
+use crate::jupyter::mime::{Output, StreamName};
 
 mod steps;
 
@@ -59,6 +60,8 @@ pub struct Renderer {
     growing: Option<usize>,
     /// Whether anything of an answer came.
     has_begun: bool,
+    /// The receipt, once it is on the screen.
+    shown: Option<ShownReceipt>,
 }
 
 /// The text block that is growing.
@@ -97,6 +100,7 @@ impl Renderer {
             done: BTreeSet::new(),
             growing: None,
             has_begun: false,
+            shown: None,
         }
     }
 
@@ -420,22 +424,14 @@ impl Renderer {
 
     /// Shows the last output: the files, then the receipt.
     fn close(&mut self, receipt: Option<&Receipt>) {
-        let (mut shown, mut plain) = (Vec::new(), Vec::new());
+        let mut files = Files::default();
         if !self.saved.is_empty() {
             let lines: Vec<String> = self.saved.iter().map(artifact::line).collect();
-            shown.push(format!("Files: {}", lines.join(" · ")));
+            files.markdown = quiet(&format!("Files: {}", lines.join(" · ")));
             let lines: Vec<String> = self.saved.iter().map(artifact::plain_line).collect();
-            plain.push(format!("Files: {}\n", lines.join(" · ")));
+            files.plain = format!("Files: {}\n", lines.join(" · "));
         }
-        let kernel = match receipt {
-            Some(receipt) => {
-                shown.push(receipt::markdown(receipt));
-                plain.push(format!("{}\n", receipt::plain(receipt)));
-                Value::Object(receipt::metadata(receipt))
-            }
-            None => json!({ "block": "files" }),
-        };
-        if shown.is_empty() {
+        if files.markdown.is_empty() && receipt.is_none() {
             // A status line must not stay. An error follows and says why.
             if !self.screen.has_status() {
                 return;
@@ -444,17 +440,20 @@ impl Renderer {
                 true => "Stopped before the answer was complete.",
                 false => "Stopped before an answer came.",
             };
-            shown.push(quiet(why));
-            plain.push(format!("{why}\n"));
+            files.markdown = quiet(why);
+            files.plain = format!("{why}\n");
         }
         let place = self.screen.open();
-        let lines = plain.concat();
-        let form = Form {
-            data: MimeBundle::markdown(shown.join("\n\n"), lines.clone()),
-            metadata: machine(kernel),
-            terminal: Terminal::Text(vec![(StreamName::Stdout, lines)]),
-            streams: Vec::new(),
-        };
-        self.screen.finish(place, form);
+        let form = receipt::form(&files, receipt, None);
+        let display_id = self.screen.finish_changeable(place, form);
+        if let (Some(display_id), Some(receipt)) = (display_id, receipt) {
+            self.shown = Some(ShownReceipt::new(display_id, files, receipt.clone()));
+        }
+    }
+
+    /// Returns the receipt that is on the screen, if the front end can be told to change it.
+    #[must_use]
+    pub fn into_receipt(self) -> Option<ShownReceipt> {
+        self.shown
     }
 }

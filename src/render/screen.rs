@@ -76,6 +76,8 @@ struct Slot {
     /// Batch only: the final form, until it is sent.
     form: Option<Form>,
     sent: bool,
+    /// Batch only: whether the output has an id although it has its final form.
+    is_changeable: bool,
 }
 
 /// All places of a turn.
@@ -204,6 +206,20 @@ impl Screen {
         }
     }
 
+    /// Sets the final form of a place, and returns the id by which it can be changed later; `None`
+    /// in a terminal.
+    pub(crate) fn finish_changeable(&mut self, place: SlotId, form: Form) -> Option<String> {
+        if let Some(slot) = self.slots.get_mut(place.0) {
+            slot.is_changeable = true;
+        }
+        self.finish(place, form);
+        (self.client != DisplayMode::Terminal).then(|| self.id(place))
+    }
+
+    fn id(&self, place: SlotId) -> String {
+        format!("{}-{}", self.prefix, place.0)
+    }
+
     /// Writes a piece of the answer to a terminal. Everything else waits until
     /// [`pause`](Self::pause).
     pub(crate) fn talk(&mut self, text: String) {
@@ -242,13 +258,14 @@ impl Screen {
     }
 
     fn show(&mut self, place: SlotId, data: MimeBundle, metadata: Map<String, Value>) {
+        let id = self.id(place);
         let Some(slot) = self.slots.get_mut(place.0) else {
             return;
         };
         let display = Display {
             data,
             metadata,
-            display_id: Some(format!("{}-{}", self.prefix, place.0)),
+            display_id: Some(id),
         };
         self.out.push(if slot.shown {
             Output::Update(display)
@@ -271,7 +288,7 @@ impl Screen {
             };
             slot.sent = true;
             self.sent += 1;
-            if slot.shown {
+            if slot.shown || slot.is_changeable {
                 self.show(place, form.data, form.metadata);
             } else if !form.data.0.is_empty() {
                 self.out.push(Output::Display(Display {

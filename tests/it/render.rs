@@ -5,5 +5,6 @@ mod growth;
 mod hygiene;
 mod late_files;
 mod marks;
+mod steps;
 mod transcripts;
 mod whole;

@@ -78,7 +78,7 @@ const ANTHROPIC_EDGES: &[&str] = &[
 const MAX_LINES: usize = 500;
 const LONG_FILES: &[(&str, usize)] = &[
     // Whole transcripts as snapshots.
-    ("tests/it/render/transcripts.rs", 1500),
+    ("tests/it/render/transcripts.rs", 1400),
 ];
 
 fn root() -> &'static Path {

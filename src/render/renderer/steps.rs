@@ -224,13 +224,17 @@ impl Renderer {
 
     pub(super) fn file(&mut self, file: FetchedFile, now: Duration) {
         let place = self.file_place(&file.file_id);
-        self.screen.finish(place, artifact::form(&file));
-        // From here on only the step's name is needed, and a turn may have many steps.
-        self.saved.push(FetchedFile {
-            bytes: None,
-            start: Bytes::new(),
-            ..file
-        });
+        let form = artifact::form(&file);
+        // A file is named once: by its own output, or else in the last line. In a terminal a
+        // picture is its name.
+        if !artifact::is_named(&form) && self.screen.client() != DisplayMode::Terminal {
+            self.saved.push(FetchedFile {
+                bytes: None,
+                start: Bytes::new(),
+                ..file
+            });
+        }
+        self.screen.finish(place, form);
         self.wait(now);
     }
 

@@ -42,6 +42,7 @@ fn receipt() -> Receipt {
         sandbox_ms: 0,
         context_tokens: 0,
         turn: 1,
+        count: 0,
         standing: Standing::default(),
         offline: false,
     }

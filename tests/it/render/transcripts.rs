@@ -46,7 +46,7 @@ impl Story {
     }
 
     /// A block that streams in `deltas`, 20 ms apart, and ends as `whole`.
-    fn block(mut self, start: Value, deltas: Vec<Delta>, whole: Value) -> Self {
+    pub(super) fn block(mut self, start: Value, deltas: Vec<Delta>, whole: Value) -> Self {
         let ordinal = self.ordinal;
         self.ordinal += 1;
         let block = Block::from_raw(start);
@@ -58,7 +58,7 @@ impl Story {
         self.then(1, Update::BlockFinished { ordinal, block })
     }
 
-    fn text(self, pieces: &[&str]) -> Self {
+    pub(super) fn text(self, pieces: &[&str]) -> Self {
         let start = json!({"type": "text", "text": "", "citations": null});
         let whole = json!({"type": "text", "text": pieces.concat(), "citations": null});
         let deltas = pieces.iter().map(|piece| Delta::Text((*piece).to_owned()));
@@ -66,7 +66,7 @@ impl Story {
             .block(start, deltas.collect(), whole)
     }
 
-    fn thinking(self, pieces: &[&str]) -> Self {
+    pub(super) fn thinking(self, pieces: &[&str]) -> Self {
         let block = |text: String| json!({"type": "thinking", "thinking": text, "signature": "s"});
         let deltas = pieces
             .iter()
@@ -87,7 +87,7 @@ impl Story {
         )
     }
 
-    fn result(self, block: Value) -> Self {
+    pub(super) fn result(self, block: Value) -> Self {
         self.block(block.clone(), Vec::new(), block)
     }
 
@@ -145,6 +145,7 @@ impl Story {
                 sandbox_ms: 0,
                 context_tokens: 0,
                 turn: 4,
+                count: 0,
                 standing: Standing::default(),
                 offline: false,
             }),
@@ -152,7 +153,11 @@ impl Story {
     }
 
     /// Plays the story, waking the renderer whenever it asks, and prints what is published.
-    fn play(self, client: DisplayMode, thinking: ThinkingShow) -> Vec<(Duration, Output)> {
+    pub(super) fn play(
+        self,
+        client: DisplayMode,
+        thinking: ThinkingShow,
+    ) -> Vec<(Duration, Output)> {
         let mut renderer = Renderer::new(client, thinking, "d".to_owned());
         let mut now = Duration::ZERO;
         let mut published = Vec::new();
@@ -172,7 +177,7 @@ impl Story {
 }
 
 /// Prints outputs one below the other; long base64 shortened.
-fn print(published: &[(Duration, Output)]) -> String {
+pub(super) fn print(published: &[(Duration, Output)]) -> String {
     let display = |word: &str, display: &Display| {
         let id = display.display_id.as_deref().unwrap_or("-");
         let mut text = format!("{word} {id}\n");
@@ -490,7 +495,7 @@ fn a_turn_in_jupyterlab() {
              {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms update d-4
              text/markdown
-              [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
+              <sub style="opacity: 0.6">[a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns</sub>
 
               | month | &#60;b&#62;revenue |
               | --- | --- |
@@ -605,12 +610,12 @@ fn a_turn_in_jupyterlab() {
              {"claude_kernel":{"block":"text"}}
             1963 ms display d-6
              text/markdown
-              Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
+              <sub style="opacity: 0.6">Files: [revenue.png](claude_files/revenue.png) (70 B)</sub>
 
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+              <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
-              Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+              Files: claude_files/revenue.png (70 B)
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
              {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
@@ -738,7 +743,7 @@ fn a_turn_in_nbconvert() {
              {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms display -
              text/markdown
-              [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
+              <sub style="opacity: 0.6">[a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns</sub>
 
               | month | &#60;b&#62;revenue |
               | --- | --- |
@@ -760,14 +765,14 @@ fn a_turn_in_nbconvert() {
 
               Revenue is **$5** to $6.
              {"claude_kernel":{"block":"text"}}
-            1963 ms display -
+            1963 ms display d-7
              text/markdown
-              Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
+              <sub style="opacity: 0.6">Files: [revenue.png](claude_files/revenue.png) (70 B)</sub>
 
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+              <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
-              Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+              Files: claude_files/revenue.png (70 B)
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
              {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
@@ -797,7 +802,7 @@ fn a_turn_in_a_terminal() {
             1916 ms stdout "claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns\nmonth  <b>revenue\nJan    1|2\nFeb    $5\n"
             1941 ms stdout "## Result\n\nRevenue "
             1963 ms stdout "is **$5** to $6.\n"
-            1963 ms stdout "Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)\nopus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4\n"
+            1963 ms stdout "opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041\n"
         "###]],
     );
 }
@@ -1098,444 +1103,6 @@ fn an_early_failure_leaves_nothing() {
 }
 
 #[test]
-fn the_last_failed_step_is_open() {
-    let story = || {
-        Story::new()
-            .call(
-                "toolu_1",
-                "bash_code_execution",
-                &json!({"command": "false"}),
-            )
-            .bash_result("toolu_1", "", "", 1, &[])
-            .text(&["It failed."])
-            .finished()
-    };
-    for client in [DisplayMode::Live, DisplayMode::Batch] {
-        let published = story().play(client, ThinkingShow::Fold);
-        let text = print(&published);
-        assert!(
-            text.contains("<details open><summary>Bash - false - <b>exit 1</b></summary>"),
-            "{text}"
-        );
-    }
-}
-
-#[test]
-fn every_kind_of_step() {
-    let editor = "text_editor_code_execution";
-    let edited = |id: &str, content: Value| json!({"type": "text_editor_code_execution_tool_result", "tool_use_id": id, "content": content});
-    let story = Story::new()
-        .call("t1", editor, &json!({"command": "create", "path": "/w/fit.py", "file_text": "print('fit')\n"}))
-        .result(edited("t1", json!({"type": "text_editor_code_execution_create_result", "is_file_update": false})))
-        .call("t2", "bash_code_execution", &json!({"command": "cd /w && python3 fit.py"}))
-        .bash_result("t2", "fit\n", "", 0, &[])
-        .call("t3", editor, &json!({"command": "str_replace", "path": "/w/fit.py", "old_str": "fit", "new_str": "fat"}))
-        .result(edited("t3", json!({"type": "text_editor_code_execution_str_replace_result", "old_start": 1, "old_lines": 1, "new_start": 1, "new_lines": 1, "lines": ["-print('fit')", "+print('fat')"]})))
-        .call("t4", editor, &json!({"command": "view", "path": "/w/none"}))
-        .result(edited("t4", json!({"type": "text_editor_code_execution_tool_result_error", "error_code": "file_not_found", "error_message": "no <such> file"})))
-        .call("t5", "code_execution", &json!({"code": "while True: pass"}))
-        .result(json!({"type": "code_execution_tool_result", "tool_use_id": "t5", "content": {"type": "code_execution_tool_result_error", "error_code": "execution_time_exceeded"}}))
-        .call("t6", "code_execution", &json!({"code": "search()"}))
-        .result(json!({"type": "code_execution_tool_result", "tool_use_id": "t6", "content": {"type": "encrypted_code_execution_result", "encrypted_stdout": "x", "stderr": "", "return_code": 0, "content": []}}))
-        .call("t7", "web_search", &json!({"query": "anomaly detection"}))
-        .result(json!({"type": "web_search_tool_result", "tool_use_id": "t7", "content": [
-            {"type": "web_search_result", "url": "https://e.x/a?b=(1)&c=2", "title": "A [title](javascript:1)", "encrypted_content": "x"},
-            {"type": "web_search_result", "url": "javascript:alert(1)", "title": "Evil", "encrypted_content": "x"}]}))
-        .call("t8", "web_fetch", &json!({"url": "https://e.x"}))
-        .result(json!({"type": "web_fetch_tool_result", "tool_use_id": "t8", "content": {"type": "web_fetch_tool_result_error", "error_code": "url_not_accessible"}}))
-        .call("t9", "tool_search_tool_bm25", &json!({"query": "weather"}))
-        .result(json!({"type": "tool_search_tool_result", "tool_use_id": "t9", "content": {"type": "tool_search_tool_search_result", "tool_references": [{"type": "tool_reference", "tool_name": "forecast"}]}}))
-        .result(json!({"type": "hologram", "beam": 1}))
-        .result(json!({"type": "fallback", "from": {"model": "claude-opus-5-5"}, "to": {"model": "claude-sonnet-5-5"}}))
-        .finished();
-    check(
-        story,
-        DisplayMode::Batch,
-        &expect![[r#"
-            26 ms display d-0
-             text/markdown
-              <details><summary>Editor - create /w/fit.py - running</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              print('fit')
-              ```
-
-              </div>
-
-              </div>
-
-              </details>
-             text/plain
-              Editor - create /w/fit.py - running
-            31 ms update d-0
-             text/markdown
-              <details><summary>Editor - create /w/fit.py - created</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              print('fit')
-              ```
-
-              </div>
-
-              </div>
-
-              </details>
-             text/plain
-              Editor - create /w/fit.py - created
-
-              create /w/fit.py
-              print('fit')
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t1"}}
-            58 ms display d-1
-             text/markdown
-              <details><summary>Python - print('fit') - running</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              print('fit')
-              ```
-
-              </div>
-
-              Shell
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```bash
-              cd /w && python3 fit.py
-              ```
-
-              </div>
-
-              </div>
-
-              </details>
-             text/plain
-              Python - print('fit') - running
-            63 ms update d-1
-             text/markdown
-              <details><summary>Python - print('fit') - ok</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              print('fit')
-              ```
-
-              </div>
-
-              Shell
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```bash
-              cd /w && python3 fit.py
-              ```
-
-              </div>
-
-              </div>
-
-              </details>
-             text/plain
-              Python - print('fit') - ok
-
-              cd /w && python3 fit.py
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"t2","exit_code":0}}
-            63 ms stdout "fit\n"
-            90 ms display d-2
-             text/markdown
-              <details><summary>Editor - edit /w/fit.py - running</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```diff
-              -fit
-              +fat
-              ```
-
-              </div>
-
-              </div>
-
-              </details>
-             text/plain
-              Editor - edit /w/fit.py - running
-            95 ms update d-2
-             text/markdown
-              <details><summary>Editor - edit /w/fit.py - ok</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              At line 1
-
-              Change
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```diff
-              -print('fit')
-              +print('fat')
-              ```
-
-              </div>
-
-              </div>
-
-              </details>
-             text/plain
-              Editor - edit /w/fit.py - ok
-
-              str_replace /w/fit.py
-              -fit
-              +fat
-
-              At line 1
-
-              Change
-              -print('fit')
-              +print('fat')
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t3"}}
-            122 ms display d-3
-             text/markdown
-              <details><summary>Editor - view /w/none - running</summary>
-
-
-
-              </details>
-             text/plain
-              Editor - view /w/none - running
-            127 ms update d-3
-             text/markdown
-              <details open><summary>Editor - view /w/none - <b>failed</b></summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              The tool failed: file_not_found (no &#60;such&#62; file)
-
-              There is no such file in the sandbox.
-
-              </div>
-
-              </details>
-             text/plain
-              Editor - view /w/none - failed
-
-              The tool failed: file_not_found (no <such> file)
-
-              There is no such file in the sandbox.
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t4"}}
-            154 ms display d-4
-             text/markdown
-              <details><summary>Python - while True: pass - running</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              while True: pass
-              ```
-
-              </div>
-
-              </div>
-
-              </details>
-             text/plain
-              Python - while True: pass - running
-            159 ms update d-4
-             text/markdown
-              <details open><summary>Python - while True: pass - <b>failed</b></summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              The tool failed: execution_time_exceeded
-
-              It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
-
-              Code
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              while True: pass
-              ```
-
-              </div>
-
-              </div>
-
-              </details>
-             text/plain
-              Python - while True: pass - failed
-
-              The tool failed: execution_time_exceeded
-
-              It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t5"}}
-            186 ms display d-5
-             text/markdown
-              <details><summary>Python - search() - running</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              search()
-              ```
-
-              </div>
-
-              </div>
-
-              </details>
-             text/plain
-              Python - search() - running
-            191 ms update d-5
-             text/markdown
-              <details><summary>Python - search() - ok</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              search()
-              ```
-
-              </div>
-
-              The output is encrypted: the API shows it to Claude only.
-
-              </div>
-
-              </details>
-             text/plain
-              Python - search() - ok
-
-              The output is encrypted: the API shows it to Claude only.
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t6","exit_code":0}}
-            218 ms display d-6
-             text/markdown
-              <details><summary>Web search - anomaly detection - running</summary>
-
-
-
-              </details>
-             text/plain
-              Web search - anomaly detection - running
-            223 ms update d-6
-             text/markdown
-              <details><summary>Web search - anomaly detection - 2 results</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              1. [A &#91;title&#93;(javascript:1)](https://e.x/a?b=%281%29&amp;c=2)
-              2. Evil
-
-              </div>
-
-              </details>
-             text/plain
-              Web search - anomaly detection - 2 results
-
-              1. A [title](javascript:1) <https://e.x/a?b=(1)&c=2>
-              2. Evil <javascript:alert(1)>
-             {"claude_kernel":{"block":"step","tool":"web_search","tool_use_id":"t7"}}
-            250 ms display d-7
-             text/markdown
-              <details><summary>Web fetch - https://e.x - running</summary>
-
-
-
-              </details>
-             text/plain
-              Web fetch - https://e.x - running
-            255 ms update d-7
-             text/markdown
-              <details open><summary>Web fetch - https://e.x - <b>failed</b></summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              The tool failed: url_not_accessible
-
-              The page could not be reached.
-
-              </div>
-
-              </details>
-             text/plain
-              Web fetch - https://e.x - failed
-
-              The tool failed: url_not_accessible
-
-              The page could not be reached.
-             {"claude_kernel":{"block":"step","tool":"web_fetch","tool_use_id":"t8"}}
-            282 ms display d-8
-             text/markdown
-              <details><summary>Tool search - weather - running</summary>
-
-
-
-              </details>
-             text/plain
-              Tool search - weather - running
-            287 ms update d-8
-             text/markdown
-              <details><summary>Tool search - weather - ok</summary>
-
-              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
-
-              Found: forecast
-
-              </div>
-
-              </details>
-             text/plain
-              Tool search - weather - ok
-
-              Found: forecast
-             {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25","tool_use_id":"t9"}}
-            293 ms display -
-             text/markdown
-              <sub style="opacity: 0.6">A block of kind hologram, which this version cannot show.</sub>
-             text/plain
-              A block of kind hologram, which this version cannot show.
-             {"claude_kernel":{"block":"unknown"}}
-            299 ms display -
-             text/markdown
-              <sub style="opacity: 0.6">claude-sonnet-5-5 went on where claude-opus-5-5 stopped.</sub>
-             text/plain
-              claude-sonnet-5-5 went on where claude-opus-5-5 stopped.
-             {"claude_kernel":{"block":"fallback"}}
-            301 ms display -
-             text/markdown
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
-             text/plain
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
-        "#]],
-    );
-}
-
-#[test]
 fn cited_text_is_one_answer_with_sources() {
     let cite = |url: &str, title: &str| json!({"type": "web_search_result_location", "url": url, "title": title, "cited_text": "c", "encrypted_index": "x"});
     let text = |text: &str, citations: Value| json!({"type": "text", "text": text, "citations": citations});
@@ -1584,11 +1151,11 @@ fn cited_text_is_one_answer_with_sources() {
               1. First <https://a.x/1>
               2. Second <b> <https://b.x/(2)>
              {"claude_kernel":{"block":"sources"}}
-            99 ms display -
+            99 ms display d-2
              text/markdown
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+              <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
              {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
@@ -1655,19 +1222,19 @@ fn files_are_shown_by_what_they_are() {
              text/markdown
               ![plot.svg](claude_files/plot.svg)
 
-              [plot.svg](claude_files/plot.svg) (46 B)
+              <sub style="opacity: 0.6">[plot.svg](claude_files/plot.svg) (46 B)</sub>
              text/plain
               claude_files/plot.svg (46 B)
              {"claude_kernel":{"block":"file","file_id":"f1","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46,"sha256":"","step":0}}
             60 ms display -
              text/markdown
-              [page.html](claude_files/page.html) (25 B) - not shown here, because a web page can run scripts
+              <sub style="opacity: 0.6">[page.html](claude_files/page.html) (25 B) - not shown here, because a web page can run scripts</sub>
              text/plain
               claude_files/page.html (25 B) - not shown here, because a web page can run scripts
              {"claude_kernel":{"block":"file","file_id":"f2","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25,"sha256":"","step":0}}
             90 ms display -
              text/markdown
-              [fake.png](claude_files/fake.png) (8 B)
+              <sub style="opacity: 0.6">[fake.png](claude_files/fake.png) (8 B)</sub>
              text/plain
               claude_files/fake.png (8 B)
              {"claude_kernel":{"block":"file","file_id":"f3","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8,"sha256":"","step":0}}
@@ -1708,7 +1275,7 @@ fn files_are_shown_by_what_they_are() {
              {"claude_kernel":{"block":"file","file_id":"f4","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37,"sha256":"","step":0}}
             150 ms display -
              text/markdown
-              [model.pkl](claude_files/model.pkl) (2 B)
+              <sub style="opacity: 0.6">[model.pkl](claude_files/model.pkl) (2 B)</sub>
              text/plain
               claude_files/model.pkl (2 B)
              {"claude_kernel":{"block":"file","file_id":"f5","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2,"sha256":"","step":0}}
@@ -1737,7 +1304,7 @@ fn files_are_shown_by_what_they_are() {
              {"claude_kernel":{"block":"file","file_id":"f6","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13,"sha256":"","step":0}}
             210 ms display -
              text/markdown
-              [wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns
+              <sub style="opacity: 0.6">[wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns</sub>
 
               | a | b | c | d | e | f | g | h | … |
               | --: | --: | --: | --: | --: | --: | --: | --: | --- |
@@ -1749,7 +1316,7 @@ fn files_are_shown_by_what_they_are() {
              {"claude_kernel":{"block":"file","file_id":"f7","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36,"sha256":"","step":0}}
             240 ms display -
              text/markdown
-              [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
+              <sub style="opacity: 0.6">[evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)</sub>
              text/plain
               claude_files/evil[U+202E]gnp.exe (2 B)
              {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2,"sha256":"","step":0}}
@@ -1759,14 +1326,11 @@ fn files_are_shown_by_what_they_are() {
              text/plain
               A file of this step could not be saved: it is gone <b>.
              {"claude_kernel":{"block":"file","file_id":"f9","error":"it is gone <b>"}}
-            242 ms display -
+            242 ms display d-9
              text/markdown
-              Files: [plot.svg](claude_files/plot.svg) (46 B) · [page.html](claude_files/page.html) (25 B) · [fake.png](claude_files/fake.png) (8 B) · [data.json](claude_files/data.json) (37 B) · [model.pkl](claude_files/model.pkl) (2 B) · [notes.txt](claude_files/notes.txt) (13 B) · [wide.tsv](claude_files/wide.tsv) (36 B) · [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
-
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+              <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
-              Files: claude_files/plot.svg (46 B) · claude_files/page.html (25 B) · claude_files/fake.png (8 B) · claude_files/data.json (37 B) · claude_files/model.pkl (2 B) · claude_files/notes.txt (13 B) · claude_files/wide.tsv (36 B) · claude_files/evil[U+202E]gnp.exe (2 B)
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
              {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
