@@ -36,7 +36,7 @@ impl Renderer {
             id: id.to_owned(),
             tool: Tool::describe(name, input, &mut self.scripts),
             result: None,
-            ran: None,
+            printed: None,
             bare,
         };
         let (running, plain) = (step.running(), step.running_plain());
@@ -118,7 +118,7 @@ impl Renderer {
                 name,
                 id: id.to_owned(),
                 result: None,
-                ran: None,
+                printed: None,
                 bare: false,
             });
         }
@@ -170,18 +170,12 @@ impl Renderer {
     }
 
     /// Shows the answer of a tool of this machine, with what it printed and the images it made.
-    pub(super) fn end_tool(
-        &mut self,
-        id: &str,
-        result: &Block,
-        ran: (String, Duration),
-        now: Duration,
-    ) {
-        let mut ran = Some(ran);
+    pub(super) fn end_tool(&mut self, id: &str, result: &Block, printed: String, now: Duration) {
+        let mut printed = Some(printed);
         let place = self.groups.iter_mut().rev().find_map(|row| {
             let place = row.place;
             let step = row.waiting(id)?;
-            step.ran = ran.take();
+            step.printed = printed.take();
             Some((place, step.name.clone()))
         });
         self.end_step(id, result, now);
@@ -240,7 +234,7 @@ impl Renderer {
 
     pub(super) fn file_failed(&mut self, file_id: &str, why: &str, now: Duration) {
         let place = self.file_place(file_id);
-        self.screen.finish(place, missing_file(file_id, why));
+        self.screen.finish(place, missing_file(why));
         self.wait(now);
     }
 
@@ -260,9 +254,9 @@ impl Renderer {
 }
 
 /// Takes the place of a file that did not come.
-pub(super) fn missing_file(file_id: &str, why: &str) -> Form {
+pub(super) fn missing_file(why: &str) -> Form {
     let text = format!("A file of this step could not be saved: {why}.");
     let mut form = note(&foreign::inline(&text), &format!("{text}\n"), "file");
-    form.metadata = machine(json!({ "block": "file", "file_id": file_id, "error": why }));
+    form.metadata = machine(json!({ "block": "file", "error": why }));
     form
 }

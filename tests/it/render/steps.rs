@@ -103,7 +103,7 @@ fn every_kind_of_step() {
 
               create /w/fit.py
               print('fit')
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t1"}}
+             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution"}}
             58 ms display d-1
              text/markdown
               <details><summary>Python - print('fit') - running</summary>
@@ -164,7 +164,7 @@ fn every_kind_of_step() {
               Python - print('fit') - ok
 
               cd /w && python3 fit.py
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"t2","exit_code":0}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
             63 ms stdout "fit\n"
             90 ms display d-2
              text/markdown
@@ -220,7 +220,7 @@ fn every_kind_of_step() {
               Change
               -print('fit')
               +print('fat')
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t3"}}
+             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution"}}
             122 ms display d-3
              text/markdown
               <details><summary>Editor - view /w/none - running</summary>
@@ -249,7 +249,7 @@ fn every_kind_of_step() {
               The tool failed: file_not_found (no <such> file)
 
               There is no such file in the sandbox.
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t4"}}
+             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution"}}
             154 ms display d-4
              text/markdown
               <details><summary>Python - while True: pass - running</summary>
@@ -298,7 +298,7 @@ fn every_kind_of_step() {
               The tool failed: execution_time_exceeded
 
               It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t5"}}
+             {"claude_kernel":{"block":"step","tool":"code_execution"}}
             186 ms display d-5
              text/markdown
               <details><summary>Python - search() - running</summary>
@@ -341,7 +341,7 @@ fn every_kind_of_step() {
               Python - search() - ok
 
               The output is encrypted: the API shows it to Claude only.
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t6","exit_code":0}}
+             {"claude_kernel":{"block":"step","tool":"code_execution","exit_code":0}}
             218 ms display d-6
              text/markdown
               <details><summary>Web search - anomaly detection - running</summary>
@@ -368,7 +368,7 @@ fn every_kind_of_step() {
 
               1. A [title](javascript:1) <https://e.x/a?b=(1)&c=2>
               2. Evil <javascript:alert(1)>
-             {"claude_kernel":{"block":"step","tool":"web_search","tool_use_id":"t7"}}
+             {"claude_kernel":{"block":"step","tool":"web_search"}}
             250 ms display d-7
              text/markdown
               <details><summary>Web fetch - https://e.x - running</summary>
@@ -397,7 +397,7 @@ fn every_kind_of_step() {
               The tool failed: url_not_accessible
 
               The page could not be reached.
-             {"claude_kernel":{"block":"step","tool":"web_fetch","tool_use_id":"t8"}}
+             {"claude_kernel":{"block":"step","tool":"web_fetch"}}
             282 ms display d-8
              text/markdown
               <details><summary>Tool search - weather - running</summary>
@@ -422,7 +422,7 @@ fn every_kind_of_step() {
               Tool search - weather - ok
 
               Found: forecast
-             {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25","tool_use_id":"t9"}}
+             {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25"}}
             293 ms display -
              text/markdown
               <sub style="opacity: 0.6">A block of kind hologram, which this version cannot show.</sub>
@@ -440,7 +440,7 @@ fn every_kind_of_step() {
               <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }

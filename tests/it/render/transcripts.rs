@@ -359,7 +359,7 @@ fn a_turn_in_jupyterlab() {
 
               Standard error
               cat: missing.csv: No such file or directory
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":1}}
             1850 ms update d-2
              text/markdown
               <details><summary>2 steps · Python - Draw the revenue - running</summary>
@@ -492,7 +492,7 @@ fn a_turn_in_jupyterlab() {
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
-             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms update d-4
              text/markdown
               <sub style="opacity: 0.6">[a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns</sub>
@@ -506,7 +506,7 @@ fn a_turn_in_jupyterlab() {
               month  <b>revenue
               Jan    1|2
               Feb    $5
-             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
             1941 ms update d-2
              text/markdown
               <details><summary>2 steps · 1 failed and recovered</summary>
@@ -592,7 +592,7 @@ fn a_turn_in_jupyterlab() {
               Output
               </details>
               done
-             {"claude_kernel":{"block":"steps","steps":[{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1},{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}]}}
+             {"claude_kernel":{"block":"steps","steps":[{"block":"step","tool":"bash_code_execution","exit_code":1},{"block":"step","tool":"bash_code_execution","exit_code":0}]}}
             1941 ms display d-5
              text/markdown
               ### Result
@@ -616,7 +616,7 @@ fn a_turn_in_jupyterlab() {
              text/plain
               Files: claude_files/revenue.png (70 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -683,7 +683,7 @@ fn a_turn_in_nbconvert() {
               </details>
              text/plain
               Bash - cat missing.csv - exit 1
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":1}}
             1823 ms stderr "cat: missing.csv: No such file or directory\n"
             1850 ms display d-3
              text/markdown
@@ -733,14 +733,14 @@ fn a_turn_in_nbconvert() {
               import matplotlib
               plot('<b>$5</b>')
               EOF
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
             1855 ms stdout "</details>\n\u{1b}[32mdone\u{1b}[0m\n"
             1886 ms display -
              image/png
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
-             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms display -
              text/markdown
               <sub style="opacity: 0.6">[a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns</sub>
@@ -754,7 +754,7 @@ fn a_turn_in_nbconvert() {
               month  <b>revenue
               Jan    1|2
               Feb    $5
-             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
             1963 ms display -
              text/markdown
               ### Result
@@ -773,7 +773,7 @@ fn a_turn_in_nbconvert() {
              text/plain
               Files: claude_files/revenue.png (70 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -798,7 +798,7 @@ fn a_turn_in_a_terminal() {
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
-             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms stdout "claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns\nmonth  <b>revenue\nJan    1|2\nFeb    $5\n"
             1941 ms stdout "## Result\n\nRevenue "
             1963 ms stdout "is **$5** to $6.\n"
@@ -967,13 +967,13 @@ fn a_turn_cut_off() {
 
               Output
               stray
-             {"claude_kernel":{"block":"steps","steps":[{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"},{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}]}}
+             {"claude_kernel":{"block":"steps","steps":[{"block":"step","tool":"code_execution"},{"block":"step","tool":"bash_code_execution","exit_code":0}]}}
             1658 ms update d-2
              text/markdown
               <sub style="opacity: 0.6">A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
               A file of this step could not be saved: the turn ended before it was fetched.
-             {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
+             {"claude_kernel":{"block":"file","error":"the turn ended before it was fetched"}}
             1658 ms update d-3
              text/markdown
               <sub style="opacity: 0.6">Stopped before the answer was complete.</sub>
@@ -1035,7 +1035,7 @@ fn a_turn_cut_off() {
 
               x = 1
               sleep(99)
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
+             {"claude_kernel":{"block":"step","tool":"code_execution"}}
             1658 ms display -
              text/markdown
               <details><summary>Bash - ok</summary>
@@ -1045,14 +1045,14 @@ fn a_turn_cut_off() {
               </details>
              text/plain
               Bash - ok
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
             1658 ms stdout "stray\n"
             1658 ms display -
              text/markdown
               <sub style="opacity: 0.6">A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
               A file of this step could not be saved: the turn ended before it was fetched.
-             {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
+             {"claude_kernel":{"block":"file","error":"the turn ended before it was fetched"}}
         "#]],
     );
 }
@@ -1156,7 +1156,7 @@ fn cited_text_is_one_answer_with_sources() {
               <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -1225,19 +1225,19 @@ fn files_are_shown_by_what_they_are() {
               <sub style="opacity: 0.6">[plot.svg](claude_files/plot.svg) (46 B)</sub>
              text/plain
               claude_files/plot.svg (46 B)
-             {"claude_kernel":{"block":"file","file_id":"f1","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46,"sha256":"","step":0}}
             60 ms display -
              text/markdown
               <sub style="opacity: 0.6">[page.html](claude_files/page.html) (25 B) - not shown here, because a web page can run scripts</sub>
              text/plain
               claude_files/page.html (25 B) - not shown here, because a web page can run scripts
-             {"claude_kernel":{"block":"file","file_id":"f2","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25,"sha256":"","step":0}}
             90 ms display -
              text/markdown
               <sub style="opacity: 0.6">[fake.png](claude_files/fake.png) (8 B)</sub>
              text/plain
               claude_files/fake.png (8 B)
-             {"claude_kernel":{"block":"file","file_id":"f3","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8,"sha256":"","step":0}}
             120 ms display -
              text/markdown
               <details><summary>data.json (37 B)</summary>
@@ -1272,13 +1272,13 @@ fn files_are_shown_by_what_they_are() {
                 ],
                 "a": null
               }
-             {"claude_kernel":{"block":"file","file_id":"f4","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37,"sha256":"","step":0}}
             150 ms display -
              text/markdown
               <sub style="opacity: 0.6">[model.pkl](claude_files/model.pkl) (2 B)</sub>
              text/plain
               claude_files/model.pkl (2 B)
-             {"claude_kernel":{"block":"file","file_id":"f5","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2,"sha256":"","step":0}}
             180 ms display -
              text/markdown
               <details><summary>notes.txt (13 B)</summary>
@@ -1301,7 +1301,7 @@ fn files_are_shown_by_what_they_are() {
               line
               ```
               <b>
-             {"claude_kernel":{"block":"file","file_id":"f6","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13,"sha256":"","step":0}}
             210 ms display -
              text/markdown
               <sub style="opacity: 0.6">[wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns</sub>
@@ -1313,25 +1313,25 @@ fn files_are_shown_by_what_they_are() {
               claude_files/wide.tsv (36 B) - 1 row, 9 columns
               a  b  c  d  e  f  g  h  …
               1  2  3  4  5  6  7  8  …
-             {"claude_kernel":{"block":"file","file_id":"f7","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36,"sha256":"","step":0}}
             240 ms display -
              text/markdown
               <sub style="opacity: 0.6">[evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)</sub>
              text/plain
               claude_files/evil[U+202E]gnp.exe (2 B)
-             {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2,"sha256":"","step":0}}
             241 ms display -
              text/markdown
               <sub style="opacity: 0.6">A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
              text/plain
               A file of this step could not be saved: it is gone <b>.
-             {"claude_kernel":{"block":"file","file_id":"f9","error":"it is gone <b>"}}
+             {"claude_kernel":{"block":"file","error":"it is gone <b>"}}
             242 ms display d-9
              text/markdown
               <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
