@@ -443,3 +443,91 @@ def test_the_checks_see_what_does_escape(lab, browser):
             check_outputs_are_harmless(notebook)
         notebook.page.goto(f"{lab.url}/api")
         assert notebook.left_for == [f"{lab.url}/api"]
+
+
+STEPS = """
+# Mend it.
+
+> It may fail at first.
+
+```bash
+# Read the missing file
+cat missing.csv
+```
+
+> I make one.
+
+```python
+# Make the file
+import os
+rows = [(day, day * day) for day in range(1, 13)]
+with open("squares.csv", "w") as table:
+    table.write("day,square\\n")
+    for day, square in rows:
+        table.write(f"{day},{square}\\n")
+total = sum(square for _, square in rows)
+largest = max(square for _, square in rows)
+print("rows", len(rows))
+print("total", total)
+print("largest", largest)
+assert total == 650
+assert largest == 144
+```
+
+```bash
+# Look at it
+head -3 squares.csv
+```
+
+The sum of the squares is **650**.
+
+# Which is the largest?
+
+The largest is 144.
+
+# /.*/
+
+Something else.
+"""
+
+
+def test_an_answer_begins_with_the_answer_and_says_when_it_no_longer_holds(lab, browser):
+    name = lab.write("steps", "Mend it.", "Which is the largest?", "%undo", "%reset", "%undo", script=STEPS)
+    with browser.open(lab, name) as notebook:
+        notebook.run_cell(0)
+        notebook.run_cell(1)
+        # Steps in a row are one closed fold: what can be read is its title, the answer and the receipt.
+        lines = [line for line in notebook.text(0).splitlines() if line.strip()]
+        assert lines[-3:] == ["3 steps · 1 failed and recovered", "The sum of the squares is 650.", "offline · effort medium · 3 runs"]
+        row = notebook.output(0).locator("details", has_text="3 steps").first
+        row.locator("summary").first.click()
+        expect(row.get_by_text("Bash - Read the missing file - exit 1")).to_be_visible()
+        row.get_by_text("Bash - Read the missing file - exit 1").click()
+        expect(row.get_by_text("No such file or directory").first).to_be_visible()
+        row.get_by_text("Python - Make the file - ok").click()
+        expect(row.get_by_text("largest 144")).to_be_visible()
+        expect(row.get_by_text("import os")).not_to_be_visible()
+        row.get_by_text("lines of code").click()
+        expect(row.get_by_text("import os")).to_be_visible()
+        assert row.locator("details").count() >= 4, "three steps, and the code of the long one"
+        edge = row.locator("div[style]").first.evaluate("element => getComputedStyle(element).borderLeftWidth")
+        assert edge == "3px"
+        receipt = notebook.output(1).locator("sub").last
+        assert receipt.evaluate("element => getComputedStyle(element).opacity") == "0.6"
+
+        # The first cell runs again: the second says so in its own receipt, and no longer when it has run again.
+        notebook.run_cell(0)
+        expect(notebook.output(1)).to_contain_text("stale: In [3] above changed; run this cell again")
+        notebook.screenshot(ROOT / "target/browser/steps.png")
+        notebook.reload()
+        expect(notebook.output(1)).to_contain_text("stale: In [3] above changed; run this cell again")
+        notebook.run_cell(1)
+        expect(notebook.output(1)).not_to_contain_text("stale")
+        notebook.run_cell(2)
+        expect(notebook.output(1)).to_contain_text("taken back by In [5]: Claude no longer sees this answer")
+        notebook.run_cell(3)
+        expect(notebook.output(3)).to_contain_text("%undo takes this back")
+        notebook.run_cell(4)
+        expect(notebook.output(4)).to_contain_text("The reset is taken back")
+        check_nothing_escaped(notebook)
+        check_console_is_clean(notebook)
