@@ -85,7 +85,7 @@ impl Renderer {
         Self {
             screen: Screen::new(client, display_prefix),
             thinking_show: thinking,
-            status: Status::default(),
+            status: Status::new(client),
             answer: None,
             cited: false,
             text: TextBlock::default(),
@@ -166,11 +166,14 @@ impl Renderer {
         if let Some(answer) = &mut self.answer {
             answer.tick(now, &mut self.screen);
         }
-        if self.screen.client() == DisplayMode::Live
+        if self.screen.client() != DisplayMode::Batch
             && let Some(line) = self.status.tick(now)
         {
-            self.end_answer();
-            self.screen.status(line);
+            // Text that may go on is not ended by a line below it.
+            if !line.is_below_text {
+                self.end_answer();
+            }
+            self.screen.status(&line.text);
         }
         self.screen.take()
     }
@@ -186,7 +189,7 @@ impl Renderer {
         let status = self
             .status
             .deadline()
-            .filter(|_| client == DisplayMode::Live);
+            .filter(|_| client != DisplayMode::Batch);
         [answer, status].into_iter().flatten().min()
     }
 
@@ -212,7 +215,7 @@ impl Renderer {
     fn started(&mut self, ordinal: usize, block: &Block, now: Duration) {
         match block.view() {
             View::Text { text, .. } => {
-                self.text_began();
+                self.text_began(now);
                 self.begin_text(block, now);
                 self.push_text(text, now);
             }
@@ -235,7 +238,7 @@ impl Renderer {
         }
         match delta {
             Delta::Text(text) => {
-                self.text_began();
+                self.text_began(now);
                 self.push_text(&text, now);
             }
             Delta::Thinking(text) => self.push_thinking(&text, now),
@@ -288,9 +291,10 @@ impl Renderer {
     // Text.
 
     /// Notes that text is coming, unless it is held back. Text that grows needs no status line.
-    fn text_began(&mut self) {
+    fn text_began(&mut self, now: Duration) {
         if self.held.is_none() {
-            self.status.clear();
+            self.status.text_came(now);
+            self.screen.blank_status();
         }
     }
 

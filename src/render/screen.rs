@@ -13,6 +13,7 @@
 use serde_json::{Map, Value, json};
 
 use super::display_mode::DisplayMode;
+use super::foreign;
 use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
 
 /// The place of one output.
@@ -91,6 +92,10 @@ pub(crate) struct Screen {
     sent: usize,
     /// Live only: the place of the status line; the next output takes it over.
     status: Option<SlotId>,
+    /// Live only: whether the status line is empty.
+    is_blank: bool,
+    /// Terminal only: how many characters the status line has.
+    erased_by: usize,
     /// Terminal only: whether the answer is being written. Whatever comes in the meantime, such as
     /// a file, waits, because it would stand in the middle of a sentence.
     is_talking: bool,
@@ -107,6 +112,8 @@ impl Screen {
             order: Vec::new(),
             sent: 0,
             status: None,
+            is_blank: false,
+            erased_by: 0,
             is_talking: false,
             waiting: Vec::new(),
             out: Vec::new(),
@@ -152,12 +159,51 @@ impl Screen {
         SlotId(self.slots.len() - 1)
     }
 
-    /// Shows the status line, in its own place at the end.
-    pub(crate) fn status(&mut self, markdown: String) {
-        if self.client == DisplayMode::Live {
-            let place = self.open();
-            self.draft(place, markdown);
-            self.status = Some(place);
+    /// Shows the status line: in its own place at the end, or in a terminal behind what is there.
+    pub(crate) fn status(&mut self, text: &str) {
+        match self.client {
+            DisplayMode::Live => {
+                let place = self.open();
+                self.draft(place, quiet(&foreign::inline(text)));
+                self.status = Some(place);
+                self.is_blank = false;
+            }
+            DisplayMode::Terminal => {
+                let line = match self.is_talking {
+                    true => format!(" [{text}]"),
+                    false => format!("[{text}]"),
+                };
+                self.erase();
+                self.erased_by = line.chars().count();
+                self.out.push(Output::Stream {
+                    name: StreamName::Stdout,
+                    text: line,
+                });
+            }
+            DisplayMode::Batch => {}
+        }
+    }
+
+    /// Empties the status line, because text above it goes on. Its place stays, for what comes next.
+    pub(crate) fn blank_status(&mut self) {
+        if let Some(place) = self.status
+            && !std::mem::replace(&mut self.is_blank, true)
+        {
+            self.draft(place, String::new());
+        }
+    }
+
+    /// Takes the status line from a terminal, character by character: it may stand in the middle of
+    /// a line.
+    fn erase(&mut self) {
+        let count = std::mem::take(&mut self.erased_by);
+        if count > 0 {
+            let back = "\u{8}".repeat(count);
+            let text = format!("{back}{}{back}", " ".repeat(count));
+            self.out.push(Output::Stream {
+                name: StreamName::Stdout,
+                text,
+            });
         }
     }
 
@@ -242,17 +288,21 @@ impl Screen {
                     self.stream(name, text);
                 }
             }
-            Terminal::Bundle => self.out.push(Output::Display(Display {
-                data: form.data,
-                metadata: form.metadata,
-                display_id: None,
-            })),
+            Terminal::Bundle => {
+                self.erase();
+                self.out.push(Output::Display(Display {
+                    data: form.data,
+                    metadata: form.metadata,
+                    display_id: None,
+                }));
+            }
         }
     }
 
     /// Writes to a terminal's stream.
     pub(crate) fn stream(&mut self, name: StreamName, text: String) {
         if self.client == DisplayMode::Terminal && !text.is_empty() {
+            self.erase();
             self.out.push(Output::Stream { name, text });
         }
     }

@@ -457,6 +457,7 @@ def test_v17_tools_in_code(runs):
     calls = [step for step in visits.steps if "Tool fetch_visits" in step]
     assert [f"month={month} - ok</summary>" in call for month, call in enumerate(calls, 1)] == [True] * 6
     # The tables went into the sandbox, not into the conversation.
-    usage = re.search(r"([\d.]+)k in", visits.markdown)
-    assert float(usage.group(1)) < 40, usage.group(0)
+    receipts = [output.metadata["claude_kernel"] for output in visits.node.outputs if "data" in output]
+    usage = next(data["usage"] for data in receipts if data["block"] == "receipt")
+    assert sum(tokens for name, tokens in usage.items() if "input" in name) < 40_000, usage
     assert "fetch_visits(month: integer)" in run.cell("list").markdown

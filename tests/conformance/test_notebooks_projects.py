@@ -173,7 +173,7 @@ def test_v18_the_bytes_of_the_file(runs):
     run = runs["v18-own-file"]
     path = run.directory / "data/sales_data.csv"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    attached = run.cell("analyse").markdown.splitlines()[0]
+    attached = next(line for line in run.cell("analyse").markdown.splitlines() if "sales_data.csv" in line)
     assert "`data/sales_data.csv`" in attached and digest[:12] in attached
 
     raw = pd.read_csv(path, dtype=str, keep_default_na=False)

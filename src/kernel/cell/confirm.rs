@@ -44,6 +44,9 @@ pub(super) fn settings(calls: &[&MagicCall], model: &str) -> Option<String> {
         let known = BACK.iter().find(|(name, _)| *name == magic.name);
         let how = match magic.name {
             "model" => Some(format!("%model {model}")),
+            "bash" | "python" if matches!(call.args.trim(), "" | "on") => {
+                Some(format!("%{} off", magic.name))
+            }
             _ => known.map(|(_, how)| (*how).to_owned()),
         };
         back.extend(
