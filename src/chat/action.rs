@@ -22,6 +22,8 @@ pub struct Terms {
     pub allowance: Option<Allowance>,
     /// Whether the offline backend answers.
     pub offline: bool,
+    /// The execution count of the cell.
+    pub count: u32,
 }
 
 /// Why a file is not in the folder.

@@ -35,6 +35,7 @@ impl TurnLoop {
             sandbox_ms: self.sandbox_ms,
             context_tokens: self.context_tokens,
             turn: self.sent.number,
+            count: self.terms.count,
             standing: self.sent.standing.clone(),
             offline: self.terms.offline,
             model,
