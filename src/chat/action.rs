@@ -24,6 +24,8 @@ pub struct Terms {
     pub allowance: Option<Allowance>,
     /// Whether the offline backend answers.
     pub offline: bool,
+    /// The execution count of the cell.
+    pub count: u32,
     /// The recording that answers, if one does.
     pub recorded: Option<Box<Recorded>>,
 }

@@ -52,6 +52,8 @@ pub struct Receipt {
     pub context_tokens: u64,
     /// 1-based number of the turn in the conversation, from the top.
     pub turn: u32,
+    /// The execution count of the cell: the n of its `In [n]`; 0 when not known.
+    pub count: u32,
     /// Where it stands among the others.
     #[serde(default)]
     pub standing: Standing,

@@ -70,6 +70,11 @@ pub enum Record {
         /// The conversation.
         thread: String,
     },
+    /// The reset of a conversation was taken back.
+    Restored {
+        /// The conversation.
+        thread: String,
+    },
     /// All conversations were forgotten.
     ResetAll,
     /// A conversation works in another sandbox from here on.
@@ -147,6 +152,7 @@ const KINDS: &[&str] = &[
     "forked",
     "detached",
     "reset",
+    "restored",
     "reset_all",
     "container",
     "compacted",
@@ -310,6 +316,7 @@ mod tests {
             r#"{"forked":{"name":"aside","from":"main","turns":[1,2]}}"#,
             r#"{"detached":{"cells":[{"document":"x"},{"run":4}]}}"#,
             r#"{"reset":{"thread":"main"}}"#,
+            r#"{"restored":{"thread":"main"}}"#,
             r#""reset_all""#,
             r#"{"container":{"thread":"main","id":null}}"#,
             r#"{"compacted":{"thread":"main","message":{"role":"assistant","content":[]},"turns":[]}}"#,

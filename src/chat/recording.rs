@@ -185,6 +185,8 @@ impl Recorder {
         let saw = std::mem::take(&mut receipt.standing.saw);
         // How long commands ran is another time in each run, and nothing shows it.
         receipt.sandbox_ms = 0;
+        // Where the cell is numbered is a matter of the run.
+        receipt.count = 0;
         Recording {
             asked: asked.clone(),
             prompt: prompt.to_owned(),

@@ -1,6 +1,7 @@
 //! One cell, from its text to its end.
 
 pub mod address;
+mod confirm;
 mod dry;
 mod journal;
 pub mod outcome;

@@ -10,6 +10,7 @@ pub mod journal;
 pub mod known_models;
 mod lines;
 pub mod magics;
+pub mod marks;
 pub mod named_file;
 pub mod notebook;
 pub mod recordings;

@@ -24,6 +24,7 @@ use crate::config::Config;
 use super::history_entry::HistoryEntry;
 use super::inputs::Inputs;
 use super::known_models::Asking;
+use super::marks::Marks;
 use super::named_file;
 use super::recordings::{Library, Restored};
 use super::sandbox::Sandboxes;
@@ -74,6 +75,8 @@ pub struct State {
     pub asking: Asking,
     /// The models whose retirement the person was told of.
     pub told_retirements: Vec<String>,
+    /// The receipts on the screen.
+    pub marks: Marks,
     /// Where settings were last set: (magic, execution count of its cell).
     pub set_in: Vec<(String, u32)>,
     /// Recordings of answers.
@@ -108,6 +111,7 @@ impl State {
             models: Models::default(),
             asking: Asking::default(),
             told_retirements: Vec::new(),
+            marks: Marks::default(),
             set_in: Vec::new(),
             library: Library::default(),
             restored: Restored::default(),
@@ -213,6 +217,7 @@ impl State {
                 answer: Arc::clone(&turn.answer),
                 model: turn.receipt.model.clone(),
                 cost_usd: turn.receipt.cost_usd.filter(|_| !turn.receipt.offline),
+                count: turn.receipt.count,
                 is_stale,
                 is_cut: turn.cut.is_some(),
             })
@@ -226,6 +231,7 @@ impl State {
         all.map(|thread| ThreadSummary {
             name: thread.name.clone(),
             turns: thread.len(),
+            forgotten: thread.forgotten_turns(),
         })
         .collect()
     }

@@ -18,7 +18,10 @@ impl TurnLoop {
     #[must_use]
     pub fn receipt(&self) -> Receipt {
         if let Some(recorded) = &self.terms.recorded {
-            return recorded.receipt.clone();
+            return Receipt {
+                count: self.terms.count,
+                ..recorded.receipt.clone()
+            };
         }
         let spent = self.spending.so_far();
         let model = self
@@ -39,6 +42,7 @@ impl TurnLoop {
             sandbox_ms: self.sandbox_ms,
             context_tokens: self.context_tokens,
             turn: self.sent.number,
+            count: self.terms.count,
             standing: self.sent.standing.clone(),
             offline: self.terms.offline,
             nothing_sent: false,

@@ -21,6 +21,7 @@ use crate::kernel::error::CellError;
 use crate::kernel::interrupts::Stopped;
 use crate::kernel::lines::{notes, warnings};
 use crate::kernel::magics::{self, adopt, attach, compact, exec, replay, tools};
+use crate::kernel::marks::Cause;
 use crate::kernel::notebook::Notebook;
 use crate::kernel::status::{self, About};
 use crate::kernel::turn::commit::{Committed, commit, retirement};
@@ -62,6 +63,11 @@ pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) ->
     let notebook = request.notebook.as_deref();
     journal::begin(execute, resumes(&cell), notebook, context).await;
     let located = address::locate(request.message, request.notebook.take(), context).await;
+    if !execute.silent {
+        let cell = context.state.cell.clone();
+        context.state.marks.forget(&cell);
+        mark_receipts(Cause::Notebook, context).await;
+    }
     let mut end = match (located, cell) {
         (Err(stopped), _) => stopped.into(),
         (Ok(()), Cell::Empty) => CellEnd::ok(Vec::new(), String::new()),
@@ -74,10 +80,22 @@ pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) ->
             }
         }
     };
+    if !execute.silent {
+        mark_receipts(Cause::Cell(context.output.count), context).await;
+    }
     let output = std::mem::take(&mut end.output);
     let left = journal::end(execute, output, context).await;
     end.leave = end.leave.or(left);
     end
+}
+
+/// Lets the receipts on the screen say what has become of their answers.
+async fn mark_receipts(cause: Cause, context: &mut CellContext<'_>) {
+    let state = &mut *context.state;
+    let changed = state
+        .marks
+        .changed(&state.conversations, &state.cell, cause);
+    context.output.show(changed).await;
 }
 
 /// Whether a line asks the front end to leave, as a person in a terminal types it. In a notebook,

@@ -91,14 +91,14 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
         .skip(hidden)
         .map(|turn| {
             vec![
-                Part::text(&turn.number.to_string()),
+                Part::text(&turn.label()),
                 Part::code(&clip(&turn.prompt, CLIP)),
                 Part::code(&clip(&turn.answer, CLIP)),
             ]
         })
         .collect();
     if !rows.is_empty() {
-        shown = shown.table(&["turn", "prompt", "answer"], &rows);
+        shown = shown.table(&["cell", "prompt", "answer"], &rows);
     }
     for partial in partial_turns.iter().filter(|partial| !partial.is_empty()) {
         let texts: Vec<String> = partial.shown().into_iter().map(|(_, text)| text).collect();

@@ -3,6 +3,7 @@
 use crate::anthropic::error::ApiError;
 use crate::chat::input::Attachment;
 use crate::chat::recording::asked::Asked;
+use crate::chat::turn::ask::Kind;
 use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::kernel::context::CellContext;
 use crate::kernel::error::CellError;
@@ -70,6 +71,12 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
         context.state.restored.stay(ended.container.as_deref());
     }
     keep_recording(ended.ask.asked.as_ref(), context);
+    if let (Kind::Cell, Some(_), Some(shown)) = (ended.ask.kind, &kept, ended.shown) {
+        let state = &mut *context.state;
+        state
+            .marks
+            .add(&ended.ask.cell, &state.conversations, shown);
+    }
     save::end_turn(context, error.is_none());
     if error.is_none() {
         let saving = context.journal.safe();

@@ -110,11 +110,11 @@ impl InFlight {
 
     /// Returns what the stream brought as an input of the turn.
     /// Returns an event whose bytes are here, unless everything else is to get its turn first.
-    fn ready(&mut self) -> Option<Result<StreamEvent, ApiError>> {
+    fn ready(&mut self, turn: &mut TurnLoop, services: &Services) -> Option<Input> {
         let stream = self.stream.as_mut().filter(|_| self.burst < BURST);
         let event = stream.and_then(EventStream::next_ready);
         self.burst = event.as_ref().map_or(0, |_| self.burst + 1);
-        event
+        event.map(|event| self.streamed(Some(event), turn, services))
     }
 
     fn streamed(
@@ -216,8 +216,7 @@ pub(super) async fn drive(
             context.interrupts.forget_replies();
             work.question = context.output.ask(prompt).await;
         }
-        if let Some(event) = work.ready() {
-            let input = work.streamed(Some(event), turn, context.services);
+        if let Some(input) = work.ready(turn, context.services) {
             turn.handle(input);
             continue;
         }

@@ -14,6 +14,7 @@ use crate::kernel::context::CellContext;
 use crate::kernel::interrupts::{Leave, Stopped};
 use crate::kernel::lines::notes;
 use crate::kernel::save;
+use crate::render::receipt::ShownReceipt;
 use crate::render::renderer::Renderer;
 
 use super::{budget, drive, restore, reupload};
@@ -32,6 +33,8 @@ pub struct Ended {
     pub container: Option<String>,
     /// Whether the request referred to files.
     pub has_files: bool,
+    /// The receipt that is on the screen, if the front end can be told to change it.
+    pub shown: Option<ShownReceipt>,
     /// Set when the kernel was told to leave meanwhile.
     pub leave: Option<Leave>,
 }
@@ -70,6 +73,7 @@ pub async fn run(
         container: turn.container().map(str::to_owned),
         ask: turn.into_ask(),
         has_files,
+        shown: renderer.and_then(Renderer::into_receipt),
         leave,
     })
 }
@@ -115,6 +119,7 @@ async fn admit(
             .playing
             .as_ref()
             .map(|playing| Box::new(playing.recorded.clone())),
+        count: context.output.count,
     };
     Ok((composed, facts, terms))
 }

@@ -100,7 +100,7 @@ fn the_overview() {
         %vars                                                       show the variables
         %history [-n N|all] [--json]                                show the turns of this conversation
         %last                                                       show the last answer again, such as after the page was reloaded
-        %undo                                                       take back the last turn
+        %undo                                                       take back the last turn, or a %reset
         %stale                                                      show the turns that no longer saw what stands above them
         %rerun stale                                                print the prompts to run again, in order
         %thread [NAME]                                              talk in another conversation from here on; alone: list them
@@ -319,19 +319,19 @@ fn history_is_a_table() {
         "%history",
         &context,
         &expect![[r#"
-        turn  prompt                                                        answer                             cost
-        1     Count | the `primes`                                          There are **25** | <b>primes</b>.  $0.041
-        2     Thanks $5 and $6                                                                                 -
-        3     A long prompt that goes on and on until nobody wants to rea…  Done.                              $1.500"#]],
+            cell  prompt                                                        answer                             cost
+            -     Count | the `primes`                                          There are **25** | <b>primes</b>.  $0.041
+            -     Thanks $5 and $6                                                                                 -
+            -     A long prompt that goes on and on until nobody wants to rea…  Done.                              $1.500"#]],
     );
     check(
         "%hist 1",
         &context,
         &expect![[r#"
-        turn  prompt                                                        answer  cost
-        3     A long prompt that goes on and on until nobody wants to rea…  Done.   $1.500
+            cell  prompt                                                        answer  cost
+            -     A long prompt that goes on and on until nobody wants to rea…  Done.   $1.500
 
-        2 earlier: %history all shows them."#]],
+            2 earlier: %history all shows them."#]],
     );
     check(
         "%history",
@@ -343,11 +343,11 @@ fn history_is_a_table() {
         panic!()
     };
     expect![[r#"
-        | turn | prompt | answer | cost |
+        | cell | prompt | answer | cost |
         | --- | --- | --- | --- |
-        | 1 | `` Count \| the `primes` `` | `There are **25** \| <b>primes</b>.` | <span>&#36;</span>0.041 |
-        | 2 | `Thanks $5 and $6` |  | - |
-        | 3 | `A long prompt that goes on and on until nobody wants to rea…` | `Done.` | <span>&#36;</span>1.500 |"#]].assert_eq(markdown);
+        | - | `` Count \| the `primes` `` | `There are **25** \| <b>primes</b>.` | <span>&#36;</span>0.041 |
+        | - | `Thanks $5 and $6` |  | - |
+        | - | `A long prompt that goes on and on until nobody wants to rea…` | `Done.` | <span>&#36;</span>1.500 |"#]].assert_eq(markdown);
     for bad in ["0", "-1", "some"] {
         super::refused(
             &format!("%history {bad}"),

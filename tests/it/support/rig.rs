@@ -385,11 +385,16 @@ impl Ran {
             match sent.message.header.msg_type.as_str() {
                 "stream" => shown.push((None, content["text"].as_str().unwrap().to_owned())),
                 "display_data" | "execute_result" => shown.push((id, plain())),
+                // The receipt of an earlier cell says what has become of its answer.
+                "update_display_data"
+                    if content["metadata"]["claude_kernel"]["mark"].is_string() => {}
                 "update_display_data" => match shown
                     .iter_mut()
                     .find(|(known, _)| known.is_some() && *known == id)
                 {
                     Some((_, text)) => *text = plain(),
+                    // The receipt of an earlier cell says what has become of its answer.
+                    None if content["metadata"]["claude_kernel"]["block"] == "receipt" => {}
                     None => panic!("an update for a display that was never shown: {content}"),
                 },
                 "error" => shown.push((
