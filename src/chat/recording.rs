@@ -41,6 +41,9 @@ pub struct Recording {
     pub asked: Asked,
     /// The prompt, with variables filled in.
     pub prompt: String,
+    /// What the person was told before the first request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
     /// The answers, one for each request of the turn.
     pub calls: Vec<Call>,
     /// What tools of the person's machine answered.
@@ -190,6 +193,7 @@ impl Recorder {
         Recording {
             asked: asked.clone(),
             prompt: prompt.to_owned(),
+            told: Vec::new(),
             calls: self.calls.clone(),
             tools: self.tools.clone(),
             files: self.files.clone(),

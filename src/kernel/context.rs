@@ -112,6 +112,8 @@ pub struct CellContext<'a> {
     pub asked: Option<Asked>,
     /// The recording that answers the cell, if one does: nothing is sent then.
     pub playing: Option<Playing>,
+    /// What the person was told before the first request, which is recorded too.
+    pub told: Vec<String>,
     /// The recording of the cell's turn, once it is over.
     pub recording: Option<Coded>,
 }

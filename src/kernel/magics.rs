@@ -16,14 +16,24 @@ pub mod tools;
 use crate::cell::magic::Job;
 use crate::cell::magics::files::FilesJob;
 
+use crate::chat::settings::Replay;
+
 use super::context::{CellContext, Outcome};
 use super::interrupts::Stopped;
+use super::lines::notes;
 
 /// Does one job.
 ///
 /// # Errors
 /// When the job cannot be done or was stopped. Then the cell sends nothing.
 pub async fn run(job: Job, context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
+    if context.settings.replay == Replay::Only
+        && let Some(skipped) = skipped(&job)
+    {
+        let told = format!("`%replay only` sends nothing, so {skipped}.");
+        context.output.show(notes([&told])).await;
+        return Ok(Outcome::default());
+    }
     match job {
         Job::ListModels => models::list(context).await,
         Job::Continue => continue_::prompt(context),
@@ -40,5 +50,20 @@ pub async fn run(job: Job, context: &mut CellContext<'_>) -> Result<Outcome, Sto
         Job::Files(FilesJob::Remove { name, local }) => files::remove(&name, local, context).await,
         Job::ShowLast => show_last::show(context).await,
         Job::Tools(job) => tools::run(job, context).await,
+    }
+}
+
+/// What of a job that asks the API is left undone where only recordings answer, as a clause.
+fn skipped(job: &Job) -> Option<&'static str> {
+    match job {
+        Job::Compact { .. } => Some("the conversation is not summed up"),
+        Job::Replay => Some("the steps are not run again"),
+        Job::ListModels
+        | Job::Files(_)
+        | Job::ShowLast
+        | Job::Resume(_)
+        | Job::Tools(_)
+        | Job::Packages(_)
+        | Job::Continue => None,
     }
 }

@@ -166,6 +166,7 @@ mod tests {
                 Vec::new(),
             ),
             prompt: "2 + 2?".to_owned(),
+            told: Vec::new(),
             calls: vec![Call {
                 model: Some("claude-opus-5-5".to_owned()),
                 stop: [("stop_reason".to_owned(), json!("end_turn"))]

@@ -10,6 +10,7 @@ use crate::cell::magics as cell_magics;
 use crate::cell::parameters::{Parameters, Role};
 use crate::cell::parse::{self, Cell, MagicCall};
 use crate::cell::slips::slips;
+use crate::chat::settings::Replay;
 use crate::chat::structured::Wanted;
 use crate::chat::turn::ask::{Ask, Kind};
 use crate::chat::verbatim::Verbatim;
@@ -269,7 +270,9 @@ async fn draft(
     let misses = misses(&typed, &draft.prompt, context)?;
     let slips = slips(calls, &draft.prompt, &context.settings);
     let chooses = calls.iter().any(|call| call.name == "model");
-    let retires = match chooses || !draft.prompt.is_empty() {
+    // What was recorded is shown as it was, whatever is true today.
+    let is_replay = context.settings.replay == Replay::Only;
+    let retires = match (chooses || !draft.prompt.is_empty()) && !is_replay {
         true => retirement(context),
         false => None,
     };

@@ -99,6 +99,7 @@ impl Kernel {
             replay: None,
             asked: None,
             playing: None,
+            told: Vec::new(),
             recording: None,
         };
         let request = CellRequest {

@@ -30,9 +30,10 @@ pub(super) async fn with_recording(
     if level == Level::Off {
         return Update::Finished(receipt);
     }
-    let Some(recording) = turn.recording() else {
+    let Some(mut recording) = turn.recording() else {
         return Update::Finished(receipt);
     };
+    recording.told.clone_from(&context.told);
     let secrets = context.journal.secrets().clone();
     // A long answer takes a while to be written as JSON, deflated and encoded.
     let coding = tokio::task::spawn_blocking(move || code(recording, level, &secrets));

@@ -54,9 +54,7 @@ pub async fn run(
     let has_files = !composed.files.is_empty();
     if ask.kind == Kind::Cell {
         save::begin_turn(context, &ask, &composed.sent);
-        if context.playing.is_none() {
-            say_what_goes_again(&composed, context).await;
-        }
+        say_what_goes_again(&composed, context).await;
     }
     let mut renderer = renderer(&ask, context);
     let began = context.services.host.now();
@@ -125,15 +123,19 @@ async fn admit(
 }
 
 /// Says which files are uploaded to the sandbox again, and what the API reads again without its
-/// cache.
-async fn say_what_goes_again(composed: &Composed, context: &CellContext<'_>) {
+/// cache. If a recording answers, says what was said then.
+async fn say_what_goes_again(composed: &Composed, context: &mut CellContext<'_>) {
+    if let Some(playing) = &context.playing {
+        let told = &playing.player.recording().told;
+        return context.output.show(notes(told)).await;
+    }
     let files = context
         .state
         .inputs
         .sentence_of_files_again(&composed.files_again);
     let reread = composed.reread.map(|reread| reread.sentence());
-    let told: Vec<String> = files.into_iter().chain(reread).collect();
-    context.output.show(notes(told.iter())).await;
+    context.told = files.into_iter().chain(reread).collect();
+    context.output.show(notes(&context.told)).await;
 }
 
 /// Makes the renderer that shows the turn; `None` for a turn that is shown nowhere.

@@ -1,8 +1,11 @@
 //! A recorded cell is answered again: the same bytes, nothing sent.
 
+use claude_kernel::chat::recording::Recording;
+use claude_kernel::chat::recording::coding::Coded;
 use claude_kernel::config::Resume;
 use claude_kernel::jupyter::connection::Channel;
 use claude_kernel::kernel::journal::Options;
+use serde_json::{Value, json};
 
 use super::{cell, outputs, recorded, requests, run, save};
 use crate::support::rig::Rig;
@@ -16,6 +19,12 @@ async fn under_only_the_outputs_are_the_same_bytes_and_nothing_is_sent() {
     let first = outputs(&run(&mut rig, "a", "Count the lines").await);
     let second = outputs(&run(&mut rig, "b", "Name the first").await);
     assert_eq!([&first, &second], [&before[0], &before[1]]);
+    let summed = run(&mut rig, "t", "%compact").await;
+    assert!(
+        summed.text().contains("the conversation is not summed up"),
+        "{}",
+        summed.text()
+    );
     assert_eq!(requests(&rig).await, sent);
     // The file is written again, from the recording alone.
     let table = std::fs::read_to_string(rig.files().join("table.csv")).unwrap();
@@ -143,4 +152,71 @@ async fn a_kernel_that_was_restarted_answers_from_its_journal_where_the_notebook
             .collect::<Vec<_>>()
     };
     assert_eq!(answer(&outputs(&ran)), answer(&before));
+}
+
+/// Changes what a recording says, as somebody does who knows how its digests are made.
+fn forged(outputs: &mut [Value], change: impl FnOnce(&mut Recording)) {
+    let record = &mut outputs.last_mut().unwrap()["metadata"]["claude_kernel"]["record"];
+    let mut recording = Coded::read(record).unwrap().recording().unwrap();
+    change(&mut recording);
+    *record = Coded::of(&recording).unwrap().value();
+}
+
+#[tokio::test]
+async fn a_recorded_name_that_leads_outside_stays_in_the_folder_and_false_content_is_left_out() {
+    let (rig, mut before) = recorded().await;
+    std::fs::remove_dir_all(rig.files()).unwrap();
+    forged(&mut before[0], |recording| {
+        recording.files[0].name = "../../evil.csv".to_owned();
+        let mut other = recording.files[0].clone();
+        other.id = "file_r2".to_owned();
+        other.name = "/tmp/other.csv".to_owned();
+        other.content = Some("AAAA".to_owned());
+        recording.files.push(other);
+        let is_result = |block: &&mut Value| block["tool_use_id"].is_string();
+        let mut blocks = recording.calls[0].blocks.iter_mut();
+        let result = blocks.find(is_result).unwrap();
+        let files = result["content"]["content"].as_array_mut().unwrap();
+        files.push(json!({"type": "bash_code_execution_output", "file_id": "file_r2"}));
+    });
+    save(&rig, &[cell("a", 1, "Count the lines", &before[0])]);
+    let mut rig = rig.restarted(Options::nowhere()).await;
+    let ran = run(&mut rig, "a", "Count the lines").await;
+    assert!(ran.text().contains("nothing sent"), "{}", ran.text());
+    let entries = std::fs::read_dir(rig.files()).unwrap();
+    let names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert!(names[0].ends_with("evil.csv"), "{names:?}");
+    let above = rig.directory.path().parent().unwrap();
+    assert!(!above.join("evil.csv").exists() && !rig.directory.path().join("evil.csv").exists());
+    assert!(
+        ran.text().contains("the recording holds only its name"),
+        "{}",
+        ran.text()
+    );
+}
+
+#[tokio::test]
+async fn a_recorded_answer_of_a_stranger_is_neutralised_as_any_answer_is() {
+    let (rig, mut before) = recorded().await;
+    forged(&mut before[0], |recording| {
+        let text = recording.calls[0].blocks.last_mut().unwrap();
+        text["text"] = json!("<script>alert(1)</script> <img src=x onerror=alert(2)>");
+    });
+    save(&rig, &[cell("a", 1, "Count the lines", &before[0])]);
+    let mut rig = rig.restarted(Options::nowhere()).await;
+    let shown = outputs(&run(&mut rig, "a", "Count the lines").await);
+    let markdown: Vec<&str> = shown
+        .iter()
+        .filter_map(|output| output["data"]["text/markdown"].as_str())
+        .collect();
+    let page = markdown.concat();
+    assert!(page.contains("alert(1)"), "{page}");
+    assert!(
+        !page.contains("<script") && !page.contains("<img"),
+        "{page}"
+    );
 }
