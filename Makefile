@@ -22,7 +22,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # How long `make fuzz` feeds each target, in seconds.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test fuzz soak bench clean release rust-toolchain chromium
+.PHONY: help demo test fuzz soak bench labextension clean release rust-toolchain chromium
 
 help:
 	@echo "make demo    build, install into .venv, run notebooks/quickstart.ipynb offline, print the page's path"
@@ -30,6 +30,7 @@ help:
 	@echo "make fuzz    random input for everything that reads bytes from outside, FUZZ_SECONDS=60 each"
 	@echo "make soak    what attacks in bulk do to a release build: memory, silence, deaths"
 	@echo "make bench   the benchmark beside ipykernel and the Python SDK"
+	@echo "make labextension  build the JupyterLab extension from jupyterlab/, to be committed (needs Node 20+)"
 	@echo "make clean   remove what the above made"
 
 # Named by hand rather than found: what a person must have that we do not bring.
@@ -101,5 +102,12 @@ soak: release $(VENV)/.test
 bench: release $(VENV)/.test
 	@CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" benches/bench.py
 
+# Nobody who builds, installs or tests the kernel needs Node: what this writes is committed, and a test
+# says when it is behind its sources.
+labextension:
+	@command -v npm >/dev/null || { echo "make: no \`npm\`: install Node 20 or newer (Debian: sudo apt-get install nodejs npm)" >&2; exit 1; }
+	@cd jupyterlab && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+	@git status --short -- kernelspec/data/share/jupyter/labextensions
+
 clean:
-	@rm -rf "$(CARGO_TARGET_DIR)" "$(VENV)" demo
+	@rm -rf "$(CARGO_TARGET_DIR)" "$(VENV)" demo jupyterlab/node_modules jupyterlab/lib

@@ -30,20 +30,29 @@ const OWNER_KEY: &str = "claude_kernel";
 /// The name of the binary. A spec of the wheel has no absolute path and is recognised by this name.
 const BINARY: &str = "claude-kernel";
 
-const LOGOS: [(&str, &[u8]); 3] = [
-    (
-        "logo-svg.svg",
-        include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-svg.svg"),
-    ),
-    (
-        "logo-64x64.png",
-        include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-64x64.png"),
-    ),
-    (
-        "logo-32x32.png",
-        include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-32x32.png"),
-    ),
-];
+/// The logos' names and bytes; the launcher shows the two kernels side by side.
+type Logos = [(&'static str, &'static [u8]); 3];
+
+macro_rules! logos {
+    ($kernel:literal) => {
+        [
+            logos!($kernel, "logo-svg.svg"),
+            logos!($kernel, "logo-64x64.png"),
+            logos!($kernel, "logo-32x32.png"),
+        ]
+    };
+    ($kernel:literal, $file:literal) => {
+        (
+            $file,
+            include_bytes!(concat!(
+                "../../kernelspec/data/share/jupyter/kernels/",
+                $kernel,
+                "/",
+                $file
+            )),
+        )
+    };
+}
 
 /// Which of the two kernels a spec starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +79,13 @@ impl Backend {
         match self {
             Self::Api => "Claude",
             Self::Offline => "Claude (offline)",
+        }
+    }
+
+    fn logos(self) -> Logos {
+        match self {
+            Self::Api => logos!("claude"),
+            Self::Offline => logos!("claude-offline"),
         }
     }
 }
@@ -132,7 +148,7 @@ impl Installation {
             }
         };
         fs::create_dir_all(dir).map_err(failed)?;
-        for (name, bytes) in LOGOS {
+        for (name, bytes) in self.backend.logos() {
             write_whole(&dir.join(name), bytes).map_err(failed)?;
         }
         let json = self.spec().to_json();
@@ -208,7 +224,8 @@ pub(super) fn remove(dir: &Path) -> io::Result<bool> {
         return Ok(true);
     }
     // `kernel.json` goes first: if a later step fails, what is left is no kernel any more.
-    for name in std::iter::once(KERNEL_JSON).chain(LOGOS.iter().map(|(name, _)| *name)) {
+    let logos = Backend::Api.logos();
+    for name in std::iter::once(KERNEL_JSON).chain(logos.iter().map(|(name, _)| *name)) {
         match fs::remove_file(dir.join(name)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
@@ -223,7 +240,7 @@ pub(super) fn remove(dir: &Path) -> io::Result<bool> {
 
 /// Replaces `path` by a new file. A reader sees either the old file or the new one. Links are not
 /// followed.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".claude-kernel-")
@@ -322,7 +339,7 @@ mod tests {
             };
             let text = fs::read_to_string(dir.join(KERNEL_JSON)).unwrap();
             assert_eq!(text, spec.spec().to_json());
-            for (name, bytes) in LOGOS {
+            for (name, bytes) in backend.logos() {
                 assert_eq!(fs::read(dir.join(name)).unwrap(), bytes, "{name}");
             }
         }

@@ -9,6 +9,7 @@ pub mod conversations;
 pub mod cost;
 pub mod doctor;
 pub mod emulate;
+mod extras;
 mod failure;
 pub mod install;
 mod kernelspec;
