@@ -22,7 +22,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # How long `make fuzz` feeds each target, in seconds.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test fuzz soak bench labextension clean release rust-toolchain chromium
+.PHONY: help demo test fuzz soak bench labextension notebooks clean release rust-toolchain chromium
 
 help:
 	@echo "make demo    build, install into .venv, run notebooks/quickstart.ipynb offline, print the page's path"
@@ -30,6 +30,7 @@ help:
 	@echo "make fuzz    random input for everything that reads bytes from outside, FUZZ_SECONDS=60 each"
 	@echo "make soak    what attacks in bulk do to a release build: memory, silence, deaths"
 	@echo "make bench   the benchmark beside ipykernel and the Python SDK"
+	@echo "make notebooks  run the notebooks offline and keep what they show, to be committed"
 	@echo "make labextension  build the JupyterLab extension from jupyterlab/, to be committed (needs Node 20+)"
 	@echo "make clean   remove what the above made"
 
@@ -74,9 +75,11 @@ demo: release $(VENV)/.demo
 	@"$(RELEASE)" install --prefix "$(VENV)" --offline --quiet
 	@rm -rf demo && mkdir demo && cp -r notebooks/*.ipynb notebooks/*.claude.md notebooks/data demo/
 	@cd demo && JUPYTER_PREFER_ENV_PATH=1 "$(VENV)/bin/jupyter" nbconvert --to html --execute quickstart.ipynb \
-		--ExecutePreprocessor.kernel_name=claude-offline --log-level=ERROR
+		--template claude --ExecutePreprocessor.kernel_name=claude-offline --log-level=ERROR
 	@echo "The quickstart, run offline, as a page:"
 	@echo "$(PAGE)"
+	@echo "To run it cell by cell in JupyterLab, also offline:"
+	@echo ".venv/bin/jupyter lab$$([ "$$(id -u)" = 0 ] && echo ' --allow-root' || true) demo/quickstart.ipynb"
 
 # One debug binary serves the Rust tests and the judges.
 test: rust-toolchain chromium $(VENV)/.test
@@ -101,6 +104,11 @@ soak: release $(VENV)/.test
 
 bench: release $(VENV)/.test
 	@CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" benches/bench.py
+
+# On the debug binary: what is shown does not depend on it, and `make test` has built it. NAMES="v01-shell" makes one.
+notebooks: rust-toolchain $(VENV)/.test
+	@cargo build --locked
+	@CLAUDE_KERNEL_BIN="$(DEBUG)" "$(VENV)/bin/python" notebooks/make.py $(NAMES)
 
 # Nobody who builds, installs or tests the kernel needs Node: what this writes is committed, and a test
 # says when it is behind its sources.

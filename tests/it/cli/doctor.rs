@@ -58,7 +58,7 @@ fn a_bare_machine_is_told_how_to_start_and_that_is_no_failure() {
                            do: `claude-kernel install`, or `claude-kernel install --offline`
         ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
+        warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
     "#]],
     );
 }
@@ -105,7 +105,7 @@ fn a_dead_binary_and_a_hidden_kernelspec_are_found() {
             ok    extras       nbconvert template `claude` in $T/home/.local/share/jupyter/nbconvert/templates/claude
             ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
             ok    log          $T/home/.local/state/claude-kernel/kernel.log
-            warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
+            warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
         "#]],
     );
 }
@@ -138,7 +138,7 @@ fn jupyter_itself_is_asked_where_it_looks() {
                            do: `claude-kernel install`, or `claude-kernel install --offline`
         ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
+        warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
     "#]],
     );
     super::install::script(&bin.join("jupyter"), "echo broken");
@@ -153,7 +153,7 @@ fn jupyter_itself_is_asked_where_it_looks() {
             ok    extras       nbconvert template `claude` in $T/home/.local/share/jupyter/nbconvert/templates/claude
             ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
             ok    log          $T/home/.local/state/claude-kernel/kernel.log
-            warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
+            warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
         "#]],
     );
 }
@@ -178,7 +178,7 @@ fn a_broken_configuration_is_explained() {
         warn  config       $T/config.toml: there is no key `modle`; is it `model`?
                            do: correct it; until then the default holds
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
+        warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
     "#]],
     );
 }
