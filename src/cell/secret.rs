@@ -63,6 +63,33 @@ pub fn may_hold_key(text: &str) -> bool {
     memchr::memchr3(b'-', b'_', b'A', text.as_bytes()).is_some()
 }
 
+/// Returns whether a key may stand in `piece`, or begin at its end. What stands before it is `context`,
+/// in which no key begins. It is quick, and true for some pieces without any.
+#[must_use]
+pub fn may_begin_in(context: &str, piece: &str) -> bool {
+    if may_hold_key(piece) {
+        return true;
+    }
+    let word_at = piece
+        .bytes()
+        .rposition(|byte| !byte.is_ascii_alphanumeric())
+        .map_or(0, |at| at + 1);
+    let Some(first) = piece.as_bytes().get(word_at) else {
+        return false;
+    };
+    let before = match word_at {
+        0 => context.bytes().next_back(),
+        at => piece.as_bytes().get(at - 1).copied(),
+    };
+    // What stands behind a backslash may be a line end.
+    if before == Some(b'\\') {
+        return true;
+    }
+    let is_inside = word_at == 0 && is_inside_word(context, context.len());
+    let mut shapes = SHAPES.iter();
+    !is_inside && shapes.any(|(prefix, _)| prefix.as_bytes().first() == Some(first))
+}
+
 /// Whether the prefix at `at` begins a word, and enough of a key follows it.
 fn is_key_at(text: &str, at: usize, prefix: &str, length: usize) -> bool {
     let follows = text.get(at + prefix.len()..).is_some_and(|after| {

@@ -124,8 +124,6 @@ pub struct ToolResult {
     pub is_error: bool,
     /// What the tool printed, for the person alone.
     pub printed: String,
-    /// How long the call took.
-    pub elapsed: Duration,
 }
 
 /// What a turn leaves to the conversation.
@@ -233,8 +231,6 @@ pub enum Update {
         result: Block,
         /// What the tool printed.
         printed: String,
-        /// How long it took.
-        elapsed: Duration,
     },
     /// A file announced by the result block at `ordinal` is here.
     FileFetched {

@@ -116,6 +116,5 @@ fn object(name: Option<&String>, turns: usize, totals: &Totals) -> Value {
         "cost_usd": totals.cost_usd,
         "at_least": totals.at_least,
         "turns_of_unknown_price": totals.unknown,
-        "sandbox_ms": totals.sandbox_ms,
     })
 }

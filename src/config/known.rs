@@ -30,6 +30,10 @@ struct Known {
     spellings: Vec<String>,
     /// How they begin, each once.
     heads: Vec<Finder<'static>>,
+    /// Their first two bytes, each pair once.
+    pairs: Vec<(u8, u8)>,
+    /// The first bytes of these, each once.
+    firsts: Vec<u8>,
 }
 
 impl fmt::Debug for KnownSecrets {
@@ -64,10 +68,19 @@ impl KnownSecrets {
         let mut heads: Vec<&str> = spellings.iter().map(|spelling| head(spelling)).collect();
         heads.sort_unstable();
         heads.dedup();
+        let mut pairs: Vec<(u8, u8)> = heads
+            .iter()
+            .filter_map(|head| Some((*head.as_bytes().first()?, *head.as_bytes().get(1)?)))
+            .collect();
+        pairs.dedup();
+        let mut firsts: Vec<u8> = pairs.iter().map(|pair| pair.0).collect();
+        firsts.dedup();
         let heads = heads.iter().map(|head| Finder::new(head).into_owned());
         Self(Arc::new(Known {
             heads: heads.collect(),
             spellings,
+            pairs,
+            firsts,
         }))
     }
 
@@ -87,6 +100,27 @@ impl KnownSecrets {
     pub fn are_in(&self, text: impl AsRef<[u8]>) -> bool {
         let mut heads = self.0.heads.iter();
         heads.any(|head| head.find(text.as_ref()).is_some())
+    }
+
+    /// Returns whether one of them may stand in `text`, or begin at its end. It is quick, and true for
+    /// some texts without any.
+    #[must_use]
+    pub fn may_begin_in(&self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let begins = |at: usize| {
+            let first = bytes.get(at);
+            let second = bytes.get(at + 1);
+            second.is_none_or(|second| {
+                first.is_some_and(|first| self.0.pairs.contains(&(*first, *second)))
+            })
+        };
+        match *self.0.firsts.as_slice() {
+            [] => false,
+            [a] => memchr::memchr_iter(a, bytes).any(begins),
+            [a, b] => memchr::memchr2_iter(a, b, bytes).any(begins),
+            [a, b, c] => memchr::memchr3_iter(a, b, c, bytes).any(begins),
+            _ => true,
+        }
     }
 
     /// Returns `text` with `instead` in the place of each, as far as it goes.
@@ -322,6 +356,20 @@ mod tests {
         );
         let quoted = format!("{} {}", json!(key), json!(json!(key).to_string()));
         assert_eq!(known.cover(&quoted, "…"), r#""…" "\"…\"""#);
+    }
+
+    #[test]
+    fn where_one_may_begin_is_told_quickly() {
+        let known = KnownSecrets::new([Secret::new("sk-ant-0123456789")]);
+        for text in ["a risk", "this", "sk-ant-0123456789", "s"] {
+            assert!(known.may_begin_in(text), "{text}");
+        }
+        for text in ["", "a sentence", "system"] {
+            assert!(!known.may_begin_in(text), "{text}");
+        }
+        assert!(!KnownSecrets::default().may_begin_in("sk-ant-0123456789"));
+        let many = ["alpha-1", "beta-22", "gamma-3", "delta-4"].map(Secret::new);
+        assert!(KnownSecrets::new(many).may_begin_in("no first byte here is asked for"));
     }
 
     #[test]

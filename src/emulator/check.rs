@@ -20,6 +20,7 @@ use serde_json::Value;
 use super::error::ApiError;
 use super::headers::Version;
 use super::message::text;
+use super::models::Fast;
 use super::request::Request;
 
 /// The most messages in one request.
@@ -67,7 +68,12 @@ fn model(request: &Request) -> Result<(), ApiError> {
             model.max_tokens, model.id
         )));
     }
-    if request.speed == "fast" && !model.fast {
+    let is_fast = match model.fast {
+        Fast::No => false,
+        Fast::Yes => true,
+        Fast::WithHeader => request.beta("fast-mode-2026-02-01"),
+    };
+    if request.speed == "fast" && !is_fast {
         return Err(ApiError::invalid(format!(
             "speed: 'fast' is not supported by {}",
             model.id

@@ -41,8 +41,17 @@ pub(super) struct Model {
     pub(super) refuses_prefill: bool,
     /// Has the REPL of `code_execution_20260120` and later.
     repl: bool,
-    /// Takes `speed: "fast"`.
-    pub(super) fast: bool,
+    /// Takes `speed: "fast"` (`docs/protocol.md#fast-mode`).
+    pub(super) fast: Fast,
+}
+
+/// When a model takes `speed: "fast"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fast {
+    No,
+    Yes,
+    /// Only beside the beta header.
+    WithHeader,
 }
 
 /// How a model takes `thinking` (`docs/protocol.md#thinking`).
@@ -108,7 +117,7 @@ const CURRENT: Model = Model {
     min_cacheable: 512,
     refuses_prefill: true,
     repl: true,
-    fast: false,
+    fast: Fast::No,
 };
 
 const SONNET_46: Model = Model {
@@ -173,7 +182,7 @@ const MODELS: &[Model] = &[
         line: "fable",
         refuses_forced_tools: true,
         checks_prefix: true,
-        fast: true,
+        fast: Fast::Yes,
         ..CURRENT
     },
     Model {
@@ -203,7 +212,7 @@ const MODELS: &[Model] = &[
         default_effort: "medium",
         refuses_forced_tools: true,
         checks_prefix: true,
-        fast: true,
+        fast: Fast::Yes,
         ..CURRENT
     },
     Model {
@@ -220,7 +229,7 @@ const MODELS: &[Model] = &[
         display_name: "Claude Opus 5",
         created: "2026-07-24",
         thinking: TO_HIGH,
-        fast: true,
+        fast: Fast::WithHeader,
         ..CURRENT
     },
     Model {

@@ -221,8 +221,6 @@ impl Tools {
     /// Runs one call. Dropping the future stops it.
     #[must_use]
     pub fn run(&self, call: ToolCall) -> BoxFuture<'static, ToolResult> {
-        let host = Arc::clone(&self.setup.host);
-        let began = host.elapsed();
         let work = self.answer(call);
         Box::pin(async move {
             let Answer {
@@ -234,7 +232,6 @@ impl Tools {
                 content: plain(admit::admit(content)),
                 is_error,
                 printed,
-                elapsed: host.elapsed().saturating_sub(began),
             }
         })
     }

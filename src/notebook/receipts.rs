@@ -64,10 +64,8 @@ fn entry(cell: &Value, receipt: &Map<String, Value>) -> Entry {
         },
         cost_usd: cost_usd.filter(|usd| (0.0..MOST_USD).contains(usd)),
         at_least: flag("at_least"),
-        sandbox_ms: receipt
-            .get("sandbox_ms")
-            .and_then(Value::as_u64)
-            .unwrap_or_default(),
+        // Times are not in a notebook: two runs of it would differ.
+        sandbox_ms: 0,
         cache_miss: text("cache_miss").map(str::to_owned),
         offline: flag("offline"),
     }

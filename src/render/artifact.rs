@@ -139,7 +139,6 @@ fn link(file: &FetchedFile) -> String {
 fn machine_data(file: &FetchedFile) -> Value {
     json!({
         "block": "file",
-        "file_id": file.file_id,
         "path": file.relative_path,
         "mime_type": file.mime_type,
         "size_bytes": file.size_bytes,

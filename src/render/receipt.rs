@@ -28,7 +28,8 @@ pub fn markdown(receipt: &Receipt) -> String {
     format!("<sub>{}</sub>", parts.join(" · "))
 }
 
-/// Returns the numbers of the receipt, for output metadata under `claude_kernel`.
+/// Returns the numbers of the receipt, for output metadata under `claude_kernel`. They are the same in
+/// each run that went the same way: no ids, no times.
 #[must_use]
 pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
     let usage = &receipt.usage;
@@ -45,10 +46,9 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
             "web_search_requests": usage.web_searches,
         },
         "runs": receipt.runs,
-        "cost_usd": receipt.cost_usd,
+        "cost_usd": receipt.cost_usd.map(|usd| if receipt.offline { 0.0 } else { in_file(usd) }),
         "at_least": receipt.at_least,
         "cache_miss": receipt.cache_miss,
-        "sandbox_ms": receipt.sandbox_ms,
         "turn": receipt.turn,
         "saw": saw(&receipt.standing.saw),
         "stale": receipt.standing.stale,
@@ -151,6 +151,11 @@ fn tokens(count: u64) -> String {
         9_950..999_500 => format!("{:.0}k", value / 1e3),
         _ => format!("{:.1}M", value / 1e6),
     }
+}
+
+/// Rounds to a hundredth of a cent, so that no digit is there that only arithmetic made.
+fn in_file(cost_usd: f64) -> f64 {
+    (cost_usd * 1e4).round() / 1e4
 }
 
 fn dollars(cost_usd: f64) -> String {

@@ -134,9 +134,8 @@ impl Renderer {
                 id,
                 result,
                 printed,
-                elapsed,
                 ..
-            } => self.end_tool(&id, &result, (printed, elapsed), now),
+            } => self.end_tool(&id, &result, printed, now),
             Update::FileFetched { file, .. } => self.file(file, now),
             Update::FileFailed { file_id, why, .. } => self.file_failed(&file_id, &why, now),
             Update::Result(result) => {
@@ -399,7 +398,7 @@ impl Renderer {
         }
         self.screen.hold(None);
         for file in std::mem::take(&mut self.pending_files) {
-            let form = missing_file(&file.file_id, "the turn ended before it was fetched");
+            let form = missing_file("the turn ended before it was fetched");
             self.screen.finish(file.place, form);
         }
         if let Some(form) = self.sources.form() {

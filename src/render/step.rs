@@ -3,8 +3,6 @@
 //! Words, never colour alone, say whether the step worked. The fold shows a part of the output;
 //! `text/plain` has the exact call and the output.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 
 use super::foreign;
@@ -34,8 +32,8 @@ pub(crate) struct Step {
     pub(crate) tool: Tool,
     /// The result block, once it has come.
     pub(crate) result: Option<Block>,
-    /// What a tool of this machine printed, and how long it ran.
-    pub(crate) ran: Option<(String, Duration)>,
+    /// What a tool of this machine printed.
+    pub(crate) printed: Option<String>,
     /// Whether only the output is shown, because the code stands in the cell.
     pub(crate) bare: bool,
 }
@@ -81,7 +79,6 @@ impl Step {
                 failed: false,
                 sections: Vec::new(),
                 exit_code: None,
-                file_ids: Vec::new(),
             },
         };
         report.sections.extend(self.printed());
@@ -96,15 +93,8 @@ impl Step {
         let mut kernel = Map::new();
         kernel.insert("block".to_owned(), json!("step"));
         kernel.insert("tool".to_owned(), json!(self.name));
-        kernel.insert("tool_use_id".to_owned(), json!(self.id));
         if let Some(code) = report.exit_code {
             kernel.insert("exit_code".to_owned(), json!(code));
-        }
-        if let Some((_, elapsed)) = &self.ran {
-            kernel.insert("elapsed_s".to_owned(), json!(elapsed.as_secs_f64()));
-        }
-        if !report.file_ids.is_empty() {
-            kernel.insert("file_ids".to_owned(), json!(report.file_ids));
         }
         Form {
             data: MimeBundle::markdown(markdown, plain),
@@ -114,7 +104,7 @@ impl Step {
     }
 
     fn printed(&self) -> Option<Section> {
-        let (printed, _) = self.ran.as_ref()?;
+        let printed = self.printed.as_ref()?;
         (!printed.trim().is_empty()).then(|| Section::Fence {
             word: "Printed",
             language: "text",

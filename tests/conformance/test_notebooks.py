@@ -378,8 +378,15 @@ def test_a_changed_seed_changes_the_answer(runs, jupyter):
 def test_a_second_run_gives_the_same_notebook(runs, jupyter):
     once = runs["v09-charts"]
     again = Run.of(jupyter, runs.copy("again") / "v09-charts.ipynb")
-    seen = [[[output.data for output in cell.node.outputs] for cell in run.code_cells()] for run in (once, again)]
+    seen = [[cell.node.outputs for cell in run.code_cells()] for run in (once, again)]
     assert seen[0] == seen[1]
+    costs = [
+        output.metadata.claude_kernel.cost_usd
+        for outputs in seen[0]
+        for output in outputs
+        if output.get("metadata", {}).get("claude_kernel", {}).get("block") == "receipt"
+    ]
+    assert costs and not any(costs), "what is played here costs nothing"
 
 
 def test_quickstart_page(runs, jupyter):

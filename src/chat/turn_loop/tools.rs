@@ -54,7 +54,6 @@ impl TurnLoop {
             id,
             result: block,
             printed: result.printed.clone(),
-            elapsed: result.elapsed,
         });
         if self.tools.iter().any(|(_, answer)| answer.is_none()) {
             return;

@@ -71,9 +71,14 @@ impl Redactor {
         }
     }
 
-    /// Returns `at`, or where the secret begins that a cut there would take apart: one may end with
-    /// what may be the beginning of another.
-    fn uncut(&self, text: &str, from: usize, mut at: usize) -> usize {
+    /// Returns whether no secret stands in `piece` and none may begin at its end, as far as a quick look
+    /// tells. What stands before it is `context`, in which no key begins.
+    fn is_plain(&self, context: &str, piece: &str) -> bool {
+        !self.own.may_begin_in(piece) && (self.only_own || !secret::may_begin_in(context, piece))
+    }
+
+    /// Returns `at`, or where the secret begins that a cut there would take apart.
+    fn uncut(&self, text: &str, from: usize, at: usize) -> usize {
         if at >= text.len() {
             return at;
         }
@@ -84,10 +89,7 @@ impl Redactor {
         let fresh = text.get(from..).unwrap_or_default();
         let own = self.own.places(fresh).into_iter();
         places.extend(own.map(|(start, end)| (from + start, from + end)));
-        while let Some((start, _)) = places.iter().find(|(s, e)| *s < at && at < *e) {
-            at = *start;
-        }
-        at
+        outside(&places, at)
     }
 
     /// Redacts what stands behind `context`, in which no key begins.
@@ -101,13 +103,18 @@ impl Redactor {
         redacted.get(context.len()..).unwrap_or_default().to_owned()
     }
 
+    /// Where `text` ends with what may be the beginning of an own secret.
+    fn own_begun(&self, text: &str) -> Option<usize> {
+        let spellings = self.own.spellings();
+        let begun = spellings.filter_map(|spelling| secret::begun(text, spelling));
+        begun.min()
+    }
+
     /// Returns what `text` ends with that may be a secret of which the rest is to come.
     /// It begins at or behind `from`.
     fn open(&self, text: &str, from: usize) -> Option<OpenKey> {
         let fresh = text.get(from..)?;
-        let own = self.own.spellings();
-        let own = own.filter_map(|spelling| secret::begun(fresh, spelling));
-        let own = own.min().map(|start| OpenKey {
+        let own = self.own_begun(fresh).map(|start| OpenKey {
             start: from + start,
             is_key: false,
             goes_on: |_| false,
@@ -122,6 +129,15 @@ impl Redactor {
             (_, shaped) => shaped,
         }
     }
+}
+
+/// Returns `at`, or where the first of these places begins that it is in: one may end with what may
+/// be the beginning of another.
+fn outside(places: &[(usize, usize)], mut at: usize) -> usize {
+    while let Some((start, _)) = places.iter().find(|(start, end)| *start < at && at < *end) {
+        at = *start;
+    }
+    at
 }
 
 /// Text that comes in pieces. What it gives out holds no key, also where one came in two pieces.
@@ -148,7 +164,19 @@ impl Stream {
     }
 
     /// Takes a piece; returns what can be given out by now.
-    pub fn push(&mut self, piece: &str) -> String {
+    pub fn push<'a>(&mut self, piece: &'a str) -> Cow<'a, str> {
+        if self.skips.is_none()
+            && self.given == self.text.len()
+            && self.redactor.is_plain(&self.text, piece)
+        {
+            self.text.push_str(piece);
+            self.gave(self.text.len());
+            return Cow::Borrowed(piece);
+        }
+        Cow::Owned(self.look_through(piece))
+    }
+
+    fn look_through(&mut self, piece: &str) -> String {
         let piece = match self.skips {
             Some(goes_on) => piece.trim_start_matches(goes_on),
             None => piece,
@@ -158,6 +186,7 @@ impl Stream {
         }
         self.skips = None;
         self.text.push_str(piece);
+        self.cover_own();
         let open = self.redactor.open(&self.text, self.given);
         let held_from = open.map_or(self.text.len(), |open| open.start);
         let held_from = self.redactor.uncut(&self.text, self.given, held_from);
@@ -172,6 +201,19 @@ impl Stream {
         out
     }
 
+    /// Covers the own secrets that are whole. It comes first: a key that stands right behind one is
+    /// then no part of a word.
+    fn cover_own(&mut self) {
+        let fresh = self.text.get(self.given..).unwrap_or_default();
+        let begun = self.redactor.own_begun(fresh).unwrap_or(fresh.len());
+        let end = outside(&self.redactor.own.places(fresh), begun);
+        let whole = fresh.get(..end).unwrap_or_default();
+        if let Cow::Owned(covered) = self.redactor.own.cover(whole, REDACTED) {
+            let place = self.given..self.given + end;
+            self.text.replace_range(place, &covered);
+        }
+    }
+
     /// Returns what was held back: nothing follows.
     pub fn finish(&mut self) -> String {
         self.skips = None;
@@ -183,12 +225,17 @@ impl Stream {
         let context = self.text.get(..self.given).unwrap_or_default();
         let fresh = self.text.get(self.given..end).unwrap_or_default();
         let out = self.redactor.redact_behind(context, fresh);
-        let fresh = self.text.get(..end).unwrap_or_default();
-        let before = fresh.char_indices().rev().take(CONTEXT).last();
+        self.gave(end);
+        out
+    }
+
+    /// Keeps the end of what was given out, as context.
+    fn gave(&mut self, end: usize) {
+        let given = self.text.get(..end).unwrap_or_default();
+        let before = given.char_indices().rev().take(CONTEXT).last();
         let from = before.map_or(0, |(at, _)| at);
         self.given = end - from;
         self.text.drain(..from);
-        out
     }
 }
 
@@ -225,6 +272,12 @@ mod tests {
             "risk-ant-eater1 and sk-ant and sk-a and -----BEGIN CERTIFICATE-----\nabc".to_owned(),
             format!("{} sk-ant-", "sk-ant-".repeat(100)),
             "x ghp_aaaaaaaaaaaaaaaaaa-----BEGIN of it".to_owned(),
+            // A key is no part of a word, but of what a secret was.
+            format!(
+                "{OWN}ghp_ghp_ghp_ghp_ghp34567 {}ghp_ghp_ghp_ghp_ghp34567",
+                &OWN[..17]
+            ),
+            format!("{}{KEY} {OWN}{KEY}", &OWN[..17]),
         ] {
             let whole = redactor.redact(&text).into_owned();
             assert!(

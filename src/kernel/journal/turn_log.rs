@@ -5,6 +5,7 @@
 //! held back. Bytes are linear in what was shown: a delta is written once, and a block of text that its deltas
 //! give whole is not written again.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -194,11 +195,11 @@ impl TurnLog {
     /// Gives out what was held back: the block does not grow any more.
     fn stop_growing(&mut self) {
         if let Some((at, kind, mut stream)) = self.growing.take() {
-            self.push_delta(at, kind, stream.finish());
+            self.push_delta(at, kind, Cow::Owned(stream.finish()));
         }
     }
 
-    fn push_delta(&mut self, at: usize, kind: Kind, piece: String) {
+    fn push_delta(&mut self, at: usize, kind: Kind, piece: Cow<'_, str>) {
         if piece.is_empty() {
             return;
         }
@@ -213,7 +214,7 @@ impl TurnLog {
                 turn: self.turn,
                 at,
                 kind,
-                text: piece,
+                text: piece.into_owned(),
             }),
         }
     }

@@ -57,7 +57,6 @@ fn updates(turn: &Turn, store: &Store) -> Vec<Update> {
                     id,
                     result: block,
                     printed: String::new(),
-                    elapsed: std::time::Duration::ZERO,
                 });
                 continue;
             }

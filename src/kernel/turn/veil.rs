@@ -4,6 +4,7 @@
 //! A secret may come in pieces, each in a message of its own. So text that may be the beginning of
 //! one is held back until the next piece says what it is. The conversation itself keeps what came.
 
+use std::borrow::Cow;
 use std::mem::{Discriminant, discriminant};
 
 use serde_json::Value;
@@ -85,7 +86,10 @@ impl Veil {
             kind,
             stream: Stream::new(Redactor::of_own(self.secrets.clone())),
         });
-        let text = growing.stream.push(&text);
+        let text = match growing.stream.push(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(covered) => covered,
+        };
         updates.extend(growing.piece(text));
         updates
     }
@@ -112,13 +116,11 @@ impl Veil {
                 id,
                 result,
                 printed,
-                elapsed,
             } => Update::ToolFinished {
                 ordinal,
                 id,
                 result: self.block(result),
                 printed: self.text(&printed),
-                elapsed,
             },
             Update::FileFailed {
                 ordinal,

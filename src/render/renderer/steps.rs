@@ -37,7 +37,7 @@ impl Renderer {
             id: id.to_owned(),
             tool: Tool::describe(name, input, &mut self.scripts),
             result: None,
-            ran: None,
+            printed: None,
             bare,
         };
         let place = self.screen.open();
@@ -70,7 +70,7 @@ impl Renderer {
                 name,
                 id: id.to_owned(),
                 result: None,
-                ran: None,
+                printed: None,
                 bare: false,
             };
             let place = self.screen.open();
@@ -104,20 +104,14 @@ impl Renderer {
     }
 
     /// Shows the answer of a tool of this machine, with what it printed and the images it made.
-    pub(super) fn end_tool(
-        &mut self,
-        id: &str,
-        result: &Block,
-        ran: (String, Duration),
-        now: Duration,
-    ) {
+    pub(super) fn end_tool(&mut self, id: &str, result: &Block, printed: String, now: Duration) {
         let index = self
             .steps
             .iter()
             .rposition(|(_, step)| step.id == id && step.result.is_none());
         let step = index.and_then(|index| self.steps.get_mut(index));
         let place = step.map(|(place, step)| {
-            step.ran = Some(ran);
+            step.printed = Some(printed);
             (*place, step.name.clone())
         });
         self.end_step(id, result, now);
@@ -173,7 +167,7 @@ impl Renderer {
 
     pub(super) fn file_failed(&mut self, file_id: &str, why: &str, now: Duration) {
         let place = self.file_place(file_id);
-        self.screen.finish(place, missing_file(file_id, why));
+        self.screen.finish(place, missing_file(why));
         self.wait(now);
     }
 
@@ -193,9 +187,9 @@ impl Renderer {
 }
 
 /// Takes the place of a file that did not come.
-pub(super) fn missing_file(file_id: &str, why: &str) -> Form {
+pub(super) fn missing_file(why: &str) -> Form {
     let text = format!("A file of this step could not be saved: {why}.");
     let mut form = note(&foreign::inline(&text), &format!("{text}\n"), "file");
-    form.metadata = machine(json!({ "block": "file", "file_id": file_id, "error": why }));
+    form.metadata = machine(json!({ "block": "file", "error": why }));
     form
 }

@@ -22,7 +22,6 @@ pub(super) struct Report {
     pub(super) failed: bool,
     pub(super) sections: Vec<Section>,
     pub(super) exit_code: Option<i64>,
-    pub(super) file_ids: Vec<String>,
 }
 
 /// A part of what a result says.
@@ -67,7 +66,6 @@ fn success(sections: Vec<Section>, status: &str) -> Report {
         failed: false,
         sections,
         exit_code: None,
-        file_ids: Vec::new(),
     }
 }
 
@@ -100,7 +98,6 @@ fn executed(result: &Executed<'_>) -> Report {
         failed,
         sections,
         exit_code: Some(result.return_code),
-        file_ids: result.file_ids.iter().map(|&id| id.to_owned()).collect(),
     }
 }
 

@@ -347,3 +347,18 @@ async fn counting_takes_no_more_than_it_needs() {
         );
     }
 }
+
+#[tokio::test]
+async fn w12_fast_answers_need_a_header_on_some_models_and_are_none_on_others() {
+    let backend = Backend::start().await;
+    let fast = |model: &str| ask(json!({"model": model, "speed": "fast"}));
+    let header = "fast-mode-2026-02-01";
+    let newest = vec![fast("claude-opus-5-5"), fast("claude-fable-5-2")];
+    check_accepted(&backend, "", newest).await;
+    check_accepted(&backend, header, vec![fast("claude-opus-5")]).await;
+    let told = "speed: 'fast' is not supported by";
+    check_refused(&backend, "", vec![(fast("claude-opus-5"), told)]).await;
+    for beta in ["", header] {
+        check_refused(&backend, beta, vec![(fast("claude-opus-4-8"), told)]).await;
+    }
+}

@@ -384,7 +384,6 @@ fn drive(
                     let result = ToolResult {
                         content: json!("done"),
                         is_error: false,
-                        elapsed: std::time::Duration::ZERO,
                         printed: String::new(),
                     };
                     let id = call.id;

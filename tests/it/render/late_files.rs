@@ -64,7 +64,7 @@ fn a_file_that_comes_while_a_terminal_is_written_to_waits_for_the_end_of_the_tex
           iVBORw0KGgoAAAAN
          text/plain
           revenue.png (1 x 1 pixels, claude_files/revenue.png)
-         {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
+         {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
         1999 ms stdout "claude_files/a.txt (2 B)\n"
         1999 ms stdout "Files: claude_files/revenue.png (70 B) · claude_files/a.txt (2 B)\nopus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4\n"
     "#]],
@@ -109,7 +109,7 @@ fn a_file_that_comes_late_leaves_the_sentence_whole() {
           Bash - draw - ok
 
           No output
-         {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":0,"file_ids":["file_1","file_2"]}}
+         {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
         31 ms display d-1
          text/markdown
           <sub>Fetching a file …</sub>
@@ -124,7 +124,7 @@ fn a_file_that_comes_late_leaves_the_sentence_whole() {
           iVBORw0KGgoAAAAN
          text/plain
           revenue.png (1 x 1 pixels, claude_files/revenue.png)
-         {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
+         {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
         97 ms update d-2
          text/markdown
           <details><summary>a.txt (2 B)</summary>
@@ -143,7 +143,7 @@ fn a_file_that_comes_late_leaves_the_sentence_whole() {
          text/plain
           claude_files/a.txt (2 B)
           a
-         {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a.txt","mime_type":"text/plain","size_bytes":2,"sha256":"","step":0}}
+         {"claude_kernel":{"block":"file","path":"claude_files/a.txt","mime_type":"text/plain","size_bytes":2,"sha256":"","step":0}}
         1999 ms update d-3
          text/markdown
           It costs <span>&#36;</span>5.
@@ -158,7 +158,7 @@ fn a_file_that_comes_late_leaves_the_sentence_whole() {
          text/plain
           Files: claude_files/revenue.png (70 B) · claude_files/a.txt (2 B)
           opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-         {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+         {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
     "#]],
     );
 }

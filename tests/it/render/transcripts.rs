@@ -344,7 +344,7 @@ fn a_turn_in_jupyterlab() {
 
               Standard error
               cat: missing.csv: No such file or directory
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":1}}
             1850 ms update d-2
              text/markdown
               <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
@@ -373,7 +373,7 @@ fn a_turn_in_jupyterlab() {
 
               Standard error
               cat: missing.csv: No such file or directory
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":1}}
             1850 ms update d-3
              text/markdown
               <details><summary>Python - Draw the revenue - running</summary>
@@ -427,7 +427,7 @@ fn a_turn_in_jupyterlab() {
               Output
               </details>
               done
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
             1855 ms display d-4
              text/markdown
               <sub>Fetching a file …</sub>
@@ -439,7 +439,7 @@ fn a_turn_in_jupyterlab() {
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
-             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms update d-5
              text/markdown
               [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
@@ -453,7 +453,7 @@ fn a_turn_in_jupyterlab() {
               month  <b>revenue
               Jan    1|2
               Feb    $5
-             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
             1941 ms display d-6
              text/markdown
               ### Result
@@ -477,7 +477,7 @@ fn a_turn_in_jupyterlab() {
              text/plain
               Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -534,7 +534,7 @@ fn a_turn_in_nbconvert() {
 
               Standard error
               cat: missing.csv: No such file or directory
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_1","exit_code":1}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":1}}
             1855 ms display -
              text/markdown
               <details><summary>Python - Draw the revenue - ok</summary>
@@ -573,13 +573,13 @@ fn a_turn_in_nbconvert() {
               Output
               </details>
               done
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_2","exit_code":0,"file_ids":["file_1","file_2"]}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
             1886 ms display -
              image/png
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
-             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms display -
              text/markdown
               [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
@@ -593,7 +593,7 @@ fn a_turn_in_nbconvert() {
               month  <b>revenue
               Jan    1|2
               Feb    $5
-             {"claude_kernel":{"block":"file","file_id":"file_2","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
             1963 ms display -
              text/markdown
               ### Result
@@ -612,7 +612,7 @@ fn a_turn_in_nbconvert() {
              text/plain
               Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -637,7 +637,7 @@ fn a_turn_in_a_terminal() {
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
-             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","file_id":"file_1","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
+             {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms stdout "claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns\nmonth  <b>revenue\nJan    1|2\nFeb    $5\n"
             1941 ms stdout "## Result\n\nRevenue "
             1963 ms stdout "is **$5** to $6.\n"
@@ -713,7 +713,7 @@ fn a_turn_cut_off() {
 
               Output
               stray
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
             57 ms display d-3
              text/markdown
               <sub>Fetching a file …</sub>
@@ -742,13 +742,13 @@ fn a_turn_cut_off() {
 
               x = 1
               sleep(99)
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
+             {"claude_kernel":{"block":"step","tool":"code_execution"}}
             1658 ms update d-3
              text/markdown
               <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
               A file of this step could not be saved: the turn ended before it was fetched.
-             {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
+             {"claude_kernel":{"block":"file","error":"the turn ended before it was fetched"}}
             1658 ms update d-4
              text/markdown
               <sub>Stopped before the answer was complete.</sub>
@@ -786,7 +786,7 @@ fn a_turn_cut_off() {
 
               x = 1
               sleep(99)
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"toolu_1"}}
+             {"claude_kernel":{"block":"step","tool":"code_execution"}}
             1658 ms display -
              text/markdown
               <details><summary>Bash - ok</summary>
@@ -807,13 +807,13 @@ fn a_turn_cut_off() {
 
               Output
               stray
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"toolu_0","exit_code":0,"file_ids":["file_9"]}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
             1658 ms display -
              text/markdown
               <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
               A file of this step could not be saved: the turn ended before it was fetched.
-             {"claude_kernel":{"block":"file","file_id":"file_9","error":"the turn ended before it was fetched"}}
+             {"claude_kernel":{"block":"file","error":"the turn ended before it was fetched"}}
         "#]],
     );
 }
@@ -936,7 +936,7 @@ fn every_kind_of_step() {
 
               create /w/fit.py
               print('fit')
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t1"}}
+             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution"}}
             63 ms display -
              text/markdown
               <details><summary>Python - print('fit') - ok</summary>
@@ -977,7 +977,7 @@ fn every_kind_of_step() {
 
               Output
               fit
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","tool_use_id":"t2","exit_code":0}}
+             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
             95 ms display -
              text/markdown
               <details><summary>Editor - edit /w/fit.py - ok</summary>
@@ -1008,7 +1008,7 @@ fn every_kind_of_step() {
               Change
               -print('fit')
               +print('fat')
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t3"}}
+             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution"}}
             154 ms display -
              text/markdown
               <details><summary>Editor - view /w/none - <b>failed</b></summary>
@@ -1024,7 +1024,7 @@ fn every_kind_of_step() {
               The tool failed: file_not_found (no <such> file)
 
               There is no such file in the sandbox.
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution","tool_use_id":"t4"}}
+             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution"}}
             186 ms display -
              text/markdown
               <details><summary>Python - while True: pass - <b>failed</b></summary>
@@ -1048,7 +1048,7 @@ fn every_kind_of_step() {
               The tool failed: execution_time_exceeded
 
               It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t5"}}
+             {"claude_kernel":{"block":"step","tool":"code_execution"}}
             191 ms display -
              text/markdown
               <details><summary>Python - search() - ok</summary>
@@ -1068,7 +1068,7 @@ fn every_kind_of_step() {
               Python - search() - ok
 
               The output is encrypted: the API shows it to Claude only.
-             {"claude_kernel":{"block":"step","tool":"code_execution","tool_use_id":"t6","exit_code":0}}
+             {"claude_kernel":{"block":"step","tool":"code_execution","exit_code":0}}
             223 ms display -
              text/markdown
               <details><summary>Web search - anomaly detection - 2 results</summary>
@@ -1083,7 +1083,7 @@ fn every_kind_of_step() {
 
               1. A [title](javascript:1) <https://e.x/a?b=(1)&c=2>
               2. Evil <javascript:alert(1)>
-             {"claude_kernel":{"block":"step","tool":"web_search","tool_use_id":"t7"}}
+             {"claude_kernel":{"block":"step","tool":"web_search"}}
             282 ms display -
              text/markdown
               <details><summary>Web fetch - https://e.x - <b>failed</b></summary>
@@ -1099,7 +1099,7 @@ fn every_kind_of_step() {
               The tool failed: url_not_accessible
 
               The page could not be reached.
-             {"claude_kernel":{"block":"step","tool":"web_fetch","tool_use_id":"t8"}}
+             {"claude_kernel":{"block":"step","tool":"web_fetch"}}
             287 ms display -
              text/markdown
               <details><summary>Tool search - weather - ok</summary>
@@ -1111,7 +1111,7 @@ fn every_kind_of_step() {
               Tool search - weather - ok
 
               Found: forecast
-             {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25","tool_use_id":"t9"}}
+             {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25"}}
             293 ms display -
              text/markdown
               <sub>A block of kind hologram, which this version cannot show.</sub>
@@ -1129,7 +1129,7 @@ fn every_kind_of_step() {
               <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
              text/plain
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -1188,7 +1188,7 @@ fn cited_text_is_one_answer_with_sources() {
               <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
              text/plain
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -1257,19 +1257,19 @@ fn files_are_shown_by_what_they_are() {
               [plot.svg](claude_files/plot.svg) (46 B)
              text/plain
               claude_files/plot.svg (46 B)
-             {"claude_kernel":{"block":"file","file_id":"f1","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46,"sha256":"","step":0}}
             60 ms display -
              text/markdown
               [page.html](claude_files/page.html) (25 B) - not shown here, because a web page can run scripts
              text/plain
               claude_files/page.html (25 B) - not shown here, because a web page can run scripts
-             {"claude_kernel":{"block":"file","file_id":"f2","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25,"sha256":"","step":0}}
             90 ms display -
              text/markdown
               [fake.png](claude_files/fake.png) (8 B)
              text/plain
               claude_files/fake.png (8 B)
-             {"claude_kernel":{"block":"file","file_id":"f3","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8,"sha256":"","step":0}}
             120 ms display -
              text/markdown
               <details><summary>data.json (37 B)</summary>
@@ -1304,13 +1304,13 @@ fn files_are_shown_by_what_they_are() {
                 ],
                 "a": null
               }
-             {"claude_kernel":{"block":"file","file_id":"f4","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37,"sha256":"","step":0}}
             150 ms display -
              text/markdown
               [model.pkl](claude_files/model.pkl) (2 B)
              text/plain
               claude_files/model.pkl (2 B)
-             {"claude_kernel":{"block":"file","file_id":"f5","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2,"sha256":"","step":0}}
             180 ms display -
              text/markdown
               <details><summary>notes.txt (13 B)</summary>
@@ -1333,7 +1333,7 @@ fn files_are_shown_by_what_they_are() {
               line
               ```
               <b>
-             {"claude_kernel":{"block":"file","file_id":"f6","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13,"sha256":"","step":0}}
             210 ms display -
              text/markdown
               [wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns
@@ -1345,19 +1345,19 @@ fn files_are_shown_by_what_they_are() {
               claude_files/wide.tsv (36 B) - 1 row, 9 columns
               a  b  c  d  e  f  g  h  …
               1  2  3  4  5  6  7  8  …
-             {"claude_kernel":{"block":"file","file_id":"f7","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36,"sha256":"","step":0}}
             240 ms display -
              text/markdown
               [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
              text/plain
               claude_files/evil[U+202E]gnp.exe (2 B)
-             {"claude_kernel":{"block":"file","file_id":"f8","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2,"sha256":"","step":0}}
+             {"claude_kernel":{"block":"file","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2,"sha256":"","step":0}}
             241 ms display -
              text/markdown
               <sub>A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
              text/plain
               A file of this step could not be saved: it is gone <b>.
-             {"claude_kernel":{"block":"file","file_id":"f9","error":"it is gone <b>"}}
+             {"claude_kernel":{"block":"file","error":"it is gone <b>"}}
             242 ms display -
              text/markdown
               Files: [plot.svg](claude_files/plot.svg) (46 B) · [page.html](claude_files/page.html) (25 B) · [fake.png](claude_files/fake.png) (8 B) · [data.json](claude_files/data.json) (37 B) · [model.pkl](claude_files/model.pkl) (2 B) · [notes.txt](claude_files/notes.txt) (13 B) · [wide.tsv](claude_files/wide.tsv) (36 B) · [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
@@ -1366,7 +1366,7 @@ fn files_are_shown_by_what_they_are() {
              text/plain
               Files: claude_files/plot.svg (46 B) · claude_files/page.html (25 B) · claude_files/fake.png (8 B) · claude_files/data.json (37 B) · claude_files/model.pkl (2 B) · claude_files/notes.txt (13 B) · claude_files/wide.tsv (36 B) · claude_files/evil[U+202E]gnp.exe (2 B)
               opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"sandbox_ms":0,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
+             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
