@@ -22,7 +22,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # How long `make fuzz` feeds each target, in seconds.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test fuzz soak bench labextension notebooks clean release rust-toolchain chromium
+.PHONY: help demo test fuzz soak bench labextension notebooks vscode clean release rust-toolchain chromium
 
 help:
 	@echo "make demo    build, install into .venv, run notebooks/quickstart.ipynb offline, print the page's path"
@@ -32,6 +32,7 @@ help:
 	@echo "make bench   the benchmark beside ipykernel and the Python SDK"
 	@echo "make notebooks  run the notebooks offline and keep what they show, to be committed"
 	@echo "make labextension  build the JupyterLab extension from jupyterlab/, to be committed (needs Node 20+)"
+	@echo "make vscode  pack editors/vscode as an extension for VS Code, into target/"
 	@echo "make clean   remove what the above made"
 
 # Named by hand rather than found: what a person must have that we do not bring.
@@ -116,6 +117,10 @@ labextension:
 	@command -v npm >/dev/null || { echo "make: no \`npm\`: install Node 20 or newer (Debian: sudo apt-get install nodejs npm)" >&2; exit 1; }
 	@cd jupyterlab && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 	@git status --short -- kernelspec/data/share/jupyter/labextensions
+
+vscode:
+	@mkdir -p "$(CARGO_TARGET_DIR)"
+	@"$(PYTHON)" editors/vscode/pack.py "$(CARGO_TARGET_DIR)"
 
 clean:
 	@rm -rf "$(CARGO_TARGET_DIR)" "$(VENV)" demo jupyterlab/node_modules jupyterlab/lib
