@@ -3,13 +3,16 @@ import { CodeCell } from '@jupyterlab/cells';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { Widget } from '@lumino/widgets';
 
-import { costOf, costText, isStale } from './receipts';
+import { Mark, costOf, costText, markOf } from './receipts';
 
 /** The `language_info.name` of our kernels. */
 export const LANGUAGES = ['claude', 'claude-offline'];
 /** An answer grows many times a second; marks may be this late. */
 const DELAY_MS = 150;
-const STALE = 'This answer is stale: a cell above has changed since. Run the cell again.';
+const MARKS: Record<Mark, string> = {
+  stale: 'This answer is stale: a cell above has changed since. Run the cell again.',
+  undone: 'This answer was taken back: Claude does not see it. Run the cell again to have one.'
+};
 
 /** Whether the notebook's kernel, or the one it was saved with, is ours. */
 export function isOurs(panel: NotebookPanel): boolean {
@@ -64,7 +67,7 @@ export class CostWidget extends Widget {
           this.watched.add(cell.model);
           cell.model.outputs.changed.connect(this.later);
         }
-        mark(cell, ours && isStale(cell.model));
+        mark(cell, ours ? markOf(cell.model) : null);
       }
     }
     const cost = costOf(this.panel.content.widgets.map(cell => cell.model));
@@ -77,13 +80,16 @@ export class CostWidget extends Widget {
   }
 }
 
-function mark(cell: CodeCell, stale: boolean): void {
-  if (cell.hasClass('ck-stale') === stale) {
+function mark(cell: CodeCell, mark: Mark | null): void {
+  const prompt = cell.node.querySelector<HTMLElement>('.jp-InputPrompt');
+  if (!prompt || (prompt.dataset.ckMark ?? null) === mark) {
     return;
   }
-  cell.toggleClass('ck-stale', stale);
-  const prompt = cell.node.querySelector<HTMLElement>('.jp-InputPrompt');
-  if (prompt) {
-    prompt.title = stale ? STALE : '';
+  cell.toggleClass('ck-marked', mark !== null);
+  prompt.title = mark ? MARKS[mark] : '';
+  if (mark) {
+    prompt.dataset.ckMark = mark;
+  } else {
+    delete prompt.dataset.ckMark;
   }
 }

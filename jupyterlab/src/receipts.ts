@@ -26,9 +26,17 @@ function receiptsOf(cell: ICellModel): Record<string, unknown>[] {
   return found;
 }
 
-/** Whether the cell's answer no longer fits what stands above it. */
-export function isStale(cell: ICellModel): boolean {
-  return receiptsOf(cell).some(receipt => receipt.stale === true);
+/** What has become of the cell's answer since it was given. */
+export type Mark = 'stale' | 'undone';
+
+/** Says whether the cell's answer no longer fits what stands above it, or was taken back. */
+export function markOf(cell: ICellModel): Mark | null {
+  for (const receipt of receiptsOf(cell)) {
+    if (receipt.mark === 'stale' || receipt.mark === 'undone') {
+      return receipt.mark;
+    }
+  }
+  return null;
 }
 
 /** Sums up what the answers below these cells cost. */

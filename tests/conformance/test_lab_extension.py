@@ -92,15 +92,17 @@ def test_prompts_wrap_and_what_is_no_prose_is_coloured(lab, browser):
 
 
 def test_stale_cells_are_marked_in_the_margin(lab, browser):
-    name = write_answered(lab, "marked", "claude-offline", [receipt(offline=True)], [receipt(offline=True, stale=True)])
+    name = write_answered(lab, "marked", "claude-offline", [receipt(offline=True)], [receipt(offline=True, mark="stale")], [receipt(offline=True, mark="undone")])
     with browser.open(lab, name) as notebook:
-        expect(notebook.page.locator(".jp-CodeCell.ck-stale")).to_have_count(1)
+        expect(notebook.page.locator(".jp-CodeCell.ck-marked")).to_have_count(2)
         prompt = notebook.cell(1).locator(".jp-InputPrompt")
         expect(prompt).to_have_attribute("title", "This answer is stale: a cell above has changed since. Run the cell again.")
         assert prompt.evaluate("prompt => getComputedStyle(prompt, '::after').content") == '"stale"'
+        undone = notebook.cell(2).locator(".jp-InputPrompt")
+        assert undone.evaluate("prompt => getComputedStyle(prompt, '::after').content") == '"undone"'
         # A new answer takes the mark away.
         notebook.run_cell(1)
-        expect(notebook.page.locator(".jp-CodeCell.ck-stale")).to_have_count(0)
+        expect(notebook.page.locator(".jp-CodeCell.ck-marked")).to_have_count(1)
         expect(prompt).to_have_attribute("title", "")
         check_console_is_clean(notebook)
 
@@ -128,7 +130,7 @@ def test_the_notebooks_cost_stands_beside_the_kernels_name(lab, browser, receipt
 
 
 def test_notebooks_of_other_kernels_are_left_alone(lab, browser):
-    name = write_answered(lab, "python", "python3", [receipt(stale=True)])
+    name = write_answered(lab, "python", "python3", [receipt(mark="stale")])
     path = lab.directory / name
     notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -138,7 +140,7 @@ def test_notebooks_of_other_kernels_are_left_alone(lab, browser):
         expect(notebook.page.locator("#jp-main-statusbar")).to_contain_text("Python 3")
         expect(notebook.cell(0).locator(".cm-line span").first).to_be_visible()
         assert not is_wrapped(notebook, 0)
-        expect(notebook.page.locator(".ck-stale, .ck-magic")).to_have_count(0)
+        expect(notebook.page.locator(".ck-marked, .ck-magic")).to_have_count(0)
         expect(notebook.page.locator(".ck-cost")).to_be_hidden()
         check_console_is_clean(notebook)
 

@@ -61,7 +61,7 @@ def test_prompts_are_words_and_receipts_are_small(quickstart, convert, page):
     assert page.locator(".ck-prompt").evaluate_all("all => all.every(it => it.scrollWidth <= it.clientWidth + 1)")
     page.set_viewport_size({"width": 900, "height": 1200})
     sizes = page.locator(".ck-receipt sub").evaluate_all("all => all.map(it => parseFloat(getComputedStyle(it).fontSize))")
-    assert len(sizes) == len(prompts) and max(sizes) <= 12
+    assert len(sizes) >= len(prompts) and max(sizes) <= 12
 
 
 def test_folds_are_open_in_print_and_only_there(quickstart, convert, page):
