@@ -22,7 +22,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # How long `make fuzz` feeds each target, in seconds.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test fuzz soak bench labextension notebooks vscode clean release rust-toolchain chromium
+.PHONY: help demo test fuzz soak bench labextension notebooks pictures vscode clean release rust-toolchain chromium
 
 help:
 	@echo "make demo    build, install into .venv, run notebooks/quickstart.ipynb offline, print the page's path"
@@ -31,6 +31,7 @@ help:
 	@echo "make soak    what attacks in bulk do to a release build: memory, silence, deaths"
 	@echo "make bench   the benchmark beside ipykernel and the Python SDK"
 	@echo "make notebooks  run the notebooks offline and keep what they show, to be committed"
+	@echo "make pictures  take the pictures of the README from real pages, to be committed"
 	@echo "make labextension  build the JupyterLab extension from jupyterlab/, to be committed (needs Node 20+)"
 	@echo "make vscode  pack editors/vscode as an extension for VS Code, into target/"
 	@echo "make clean   remove what the above made"
@@ -110,6 +111,10 @@ bench: release $(VENV)/.test
 notebooks: rust-toolchain $(VENV)/.test
 	@cargo build --locked
 	@CLAUDE_KERNEL_BIN="$(DEBUG)" "$(VENV)/bin/python" notebooks/make.py $(NAMES)
+
+pictures: rust-toolchain chromium $(VENV)/.test
+	@cargo build --locked
+	@CLAUDE_KERNEL_BIN="$(DEBUG)" "$(VENV)/bin/python" docs/pictures/make.py
 
 # Nobody who builds, installs or tests the kernel needs Node: what this writes is committed, and a test
 # says when it is behind its sources.

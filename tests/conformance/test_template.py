@@ -50,6 +50,7 @@ def font(page: Page, selector: str) -> str:
 
 def test_prompts_are_words_and_receipts_are_small(quickstart, convert, page):
     page.goto(convert(quickstart, "html"))
+    expect(page.locator(".reveal")).to_have_count(0)
     prompts = [cell for cell in quickstart.code_cells() if cell.is_prompt]
     expect(page.locator(".ck-words")).to_have_count(len(prompts))
     shown = " ".join(page.locator(".ck-words").first.inner_text().split())
