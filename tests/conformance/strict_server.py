@@ -40,6 +40,8 @@ class Strict:
         self.ids = "msg"
         # How streams are written: see `strict_wire`.
         self.style = "plain"
+        # What the list of models says, and how often it was asked for.
+        self.models, self.listings = [], 0
         strict = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -84,7 +86,10 @@ class Strict:
             file = self.judge.fetched(http.path)
         where, _, query = http.path.partition("?")
         if where == "/v1/models":
-            return self.json(http, {"data": [], "has_more": False, "first_id": None, "last_id": None})
+            self.listings += 1
+            ids = [model["id"] for model in self.models]
+            ends = {"first_id": ids[0], "last_id": ids[-1]} if ids else {"first_id": None, "last_id": None}
+            return self.json(http, {"data": self.models, "has_more": False} | ends)
         if where == "/v1/files":
             asked = [part.partition("=")[2] for part in query.split("&") if part.startswith("ids")]
             files = [file for id, file in self.judge.files.items() if (not asked or id in asked) and id not in self.judge.gone_files]

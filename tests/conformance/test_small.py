@@ -1,12 +1,14 @@
 """Small faults of the process, each of a kind: signals, few files, queues at the end, children that leave (S10)."""
 
 import os
+import shutil
 import signal
+import subprocess
 import time
 
 import psutil
 import pytest
-from kernel_process import LIMIT_S, KernelProcess, gone
+from kernel_process import BINARY, LIMIT_S, KernelProcess, gone
 
 BUSY = "Wait for me.\n\n```bash\nsleep 300\n```"
 
@@ -111,3 +113,15 @@ def cmdline(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def test_without_proc_the_doctor_says_what_helps(tmp_path):
+    """The advice to install again never helped."""
+    hidden = 'umount -l /proc && exec "$0" doctor'
+    launcher = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c"]
+    if shutil.which("unshare") is None or subprocess.run([*launcher, "umount -l /proc"], capture_output=True).returncode:
+        pytest.skip("`/proc` cannot be hidden here")
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    told = subprocess.run([*launcher, hidden, str(BINARY)], capture_output=True, text=True, env=home, timeout=LIMIT_S).stdout
+    assert "cannot run code" in told and "mount `/proc`" in told, told
+    assert "reinstall" not in told

@@ -52,16 +52,11 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
     let changes = fit(&mut settings, context.models);
     let abilities = context.models.abilities(&settings.model);
     let model = &settings.model;
-    // Whether the day has come is said by the API, and after an answer by the kernel.
-    let retires = abilities.retirement.map(|retirement| {
-        let sentence = retirement.sentence(model, "");
-        sentence.trim_end_matches('.').to_owned()
-    });
     let gated = abilities
         .gated
         .then(|| format!("`{model}` answers only accounts that Anthropic approved for it"));
     let mut effects = vec![put(settings)];
-    let warnings = doubt.into_iter().chain(retires).chain(gated).chain(changes);
+    let warnings = doubt.into_iter().chain(gated).chain(changes);
     effects.extend(warnings.map(Effect::Warn));
     Ok(effects)
 }

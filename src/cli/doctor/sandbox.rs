@@ -1,7 +1,7 @@
 //! What the offline backend gives to code on this machine: how well the code is confined, and which
 //! Python it gets. Both are tried in a real container.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Finding;
@@ -131,9 +131,13 @@ async fn python_of(sandbox: &Sandbox) -> Finding {
 }
 
 fn unusable(why: &str) -> Finding {
-    Finding::fail(
-        "sandbox",
-        format!("the offline backend cannot run code: {why}"),
-        "reinstall claude-kernel; if it stays, look into the log with CLAUDE_KERNEL_LOG=debug",
-    )
+    // Without `/proc` a Linux process finds neither its own program nor those of its commands.
+    let advice = match cfg!(target_os = "linux") && !Path::new("/proc/self").exists() {
+        true => "mount `/proc`: `mount -t proc proc /proc`, or start the container with it",
+        false => {
+            "reinstall claude-kernel; if it stays, look into the log with CLAUDE_KERNEL_LOG=debug"
+        }
+    };
+    let text = format!("the offline backend cannot run code: {why}");
+    Finding::fail("sandbox", text, advice)
 }

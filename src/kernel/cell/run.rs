@@ -23,7 +23,7 @@ use crate::kernel::lines::{notes, warnings};
 use crate::kernel::magics::{self, attach, compact, exec, replay, tools};
 use crate::kernel::notebook::Notebook;
 use crate::kernel::status::{self, About};
-use crate::kernel::turn::commit::{Committed, commit};
+use crate::kernel::turn::commit::{Committed, commit, retirement};
 use crate::kernel::turn::run::run as run_turn;
 
 use crate::render::renderer::DisplayMode;
@@ -247,7 +247,13 @@ async fn draft(
     output.show(warnings(request.complaint.iter())).await;
     let misses = misses(&typed, &draft.prompt, context)?;
     let slips = slips(calls, &draft.prompt, &context.settings);
-    let said = prepared.notes.iter().chain(&misses).chain(&slips);
+    let chooses = calls.iter().any(|call| call.name == "model");
+    let retires = match chooses || !draft.prompt.is_empty() {
+        true => retirement(context),
+        false => None,
+    };
+    let said = prepared.notes.iter().chain(&retires);
+    let said = said.chain(&misses).chain(&slips);
     output.show(notes(said)).await;
     output.show(shows(&prepared, draft.prompt.is_empty())).await;
     run_jobs(std::mem::take(&mut prepared.jobs), &mut draft, context).await?;

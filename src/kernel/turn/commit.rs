@@ -6,7 +6,7 @@ use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::kernel::context::CellContext;
 use crate::kernel::error::CellError;
 use crate::kernel::interrupts::{Leave, unless_stopped};
-use crate::kernel::lines::{notes, warnings};
+use crate::kernel::lines::warnings;
 use crate::kernel::magics::{compact, exec, replay};
 use crate::kernel::{results, save};
 
@@ -64,10 +64,6 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
         let verdict = replay::verdict(replay, &blocks);
         context.output.show(warnings(verdict.iter())).await;
     }
-    if error.is_none() {
-        let retires = retirement(&ended.ask.settings.model, context);
-        context.output.show(notes(retires.iter())).await;
-    }
     record(kept.as_deref(), ended.container.as_deref(), context);
     save::end_turn(context, error.is_none());
     if error.is_none() {
@@ -112,9 +108,10 @@ fn suspect_attachments(attachments: &[Attachment], shown: &mut CellError) {
     ));
 }
 
-/// Says once that a model retires.
-fn retirement(model: &str, context: &mut CellContext<'_>) -> Option<String> {
+/// Says once that the model of this cell retires.
+pub fn retirement(context: &mut CellContext<'_>) -> Option<String> {
     let today = today(context);
+    let model = &context.settings.model;
     let state = &mut *context.state;
     let retirement = state.models.abilities(model).retirement?;
     if state.told_retirements.iter().any(|told| told == model) {

@@ -369,12 +369,6 @@ fn w12_fast_is_sent_to_models_that_take_it() {
 
 #[test]
 fn w13_a_model_that_retires_is_told_with_its_successor() {
-    warned(
-        "%model claude-opus-4-5",
-        &[
-            "`claude-opus-4-5` retires on 2027-01-22: `%model claude-opus-5-5` chooses its successor",
-        ],
-    );
     let models = Models::default();
     for (id, day) in [
         ("claude-opus-4-5-20251101", "2027-01-22"),
