@@ -16,7 +16,7 @@ use serde_json::{Map, json};
 use super::Failure;
 use crate::host::unnumbered;
 use crate::jupyter::spec::{
-    CONNECTION_FILE, InterruptMode, JUPYTER_PREFIX, KERNEL_JSON, KernelSpec,
+    CONNECTION_FILE, InterruptMode, JUPYTER_PREFIX, KERNEL_JSON, KernelSpec, RESOURCE_DIR,
 };
 
 /// The protocol version that a launcher may count on before the kernel runs. A running kernel
@@ -28,6 +28,8 @@ const PROTOCOL_VERSION: &str = "5.4";
 const OWNER_KEY: &str = "claude_kernel";
 
 /// The name of the binary. A spec of the wheel has no absolute path and is recognised by this name.
+/// It names the binary from its own directory, because the environment of a Jupyter that a service
+/// starts need not be on `PATH`.
 const BINARY: &str = "claude-kernel";
 
 /// The logos' names and bytes; the launcher shows the two kernels side by side.
@@ -186,11 +188,27 @@ pub(super) struct Installed {
 pub(super) fn owner(dir: &Path) -> Owner {
     let file = dir.join(KERNEL_JSON);
     match fs::read(&file) {
-        Ok(bytes) => parse(&bytes).map_or(Owner::Other, Owner::Us),
+        Ok(bytes) => parse(&bytes).map_or(Owner::Other, |mut installed| {
+            installed.binary = resolved(&installed.binary, dir);
+            Owner::Us(installed)
+        }),
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => Owner::Nobody,
         Err(e) if e.kind() == io::ErrorKind::NotFound && !file.is_symlink() => Owner::Nobody,
         Err(_) => Owner::Other,
     }
+}
+
+/// Returns the program that Jupyter starts for a spec in `dir`.
+fn resolved(binary: &Path, dir: &Path) -> PathBuf {
+    let Ok(inner) = binary.strip_prefix(RESOURCE_DIR) else {
+        return binary.to_owned();
+    };
+    let (mut path, mut ups) = (dir.to_owned(), inner.components().peekable());
+    while ups.next_if_eq(&std::path::Component::ParentDir).is_some() {
+        path.pop();
+    }
+    path.extend(ups);
+    path
 }
 
 fn parse(bytes: &[u8]) -> Option<Installed> {
@@ -322,6 +340,21 @@ mod tests {
         assert_eq!(owner(dir.path()), Owner::Nobody);
     }
 
+    #[test]
+    fn e1_the_wheels_binary_is_found_from_its_own_directory() {
+        let prefix = tempfile::tempdir().unwrap();
+        let dir = prefix.path().join("share/jupyter/kernels/claude");
+        fs::create_dir_all(&dir).unwrap();
+        let wheels = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("kernelspec/data/share/jupyter/kernels/claude")
+            .join(KERNEL_JSON);
+        fs::copy(wheels, dir.join(KERNEL_JSON)).unwrap();
+        let Owner::Us(installed) = owner(&dir) else {
+            panic!("the wheel's spec is ours");
+        };
+        assert_eq!(installed.binary, prefix.path().join("bin").join(BINARY));
+    }
+
     /// The wheel contains the files themselves, not the code that writes them. They must be equal
     /// to what the code writes.
     #[test]
@@ -332,7 +365,7 @@ mod tests {
                 .join(backend.language());
             let spec = Installation {
                 backend,
-                binary: BINARY.to_owned(),
+                binary: format!("{RESOURCE_DIR}/../../../../bin/{BINARY}"),
                 display_name: backend.display_name().to_owned(),
                 env: BTreeMap::new(),
                 python: None,

@@ -42,6 +42,11 @@ def test_stored_notebook_is_clean(name):
         assert cell.source.strip() == cell.source
 
 
+def test_the_readme_names_every_notebook():
+    named = re.findall(r"^\| \[(\S+)\]\(notebooks/\1\.ipynb\) \|", (NOTEBOOKS.parent / "README.md").read_text(), re.MULTILINE)
+    assert sorted(named) == NAMES
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_run_is_well_formed(runs, name):
     run = runs[name]
