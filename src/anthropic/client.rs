@@ -315,28 +315,48 @@ impl EventStream {
                     reason: error.to_string(),
                 }),
             };
-            let parsed = match parsed {
-                // Only the last frame is missing: the answer itself is whole.
-                Err(_) if self.has_stopped => Ok((StreamEvent::MessageStop, false)),
-                // The last event was cut in the middle.
-                Err(_) if self.has_ended => Err(no_end()),
-                other => other,
-            };
-            self.has_stopped |= matches!(&parsed, Ok((event, _)) if event.stops());
-            return Some(match parsed {
-                Ok((StreamEvent::Error { error }, _)) => self.fail(error),
-                Ok((event, is_marked)) => {
-                    self.is_complete = event == StreamEvent::MessageStop;
-                    let (before, event) = self.joiner.join(event, is_marked);
-                    self.read_ahead.extend(before);
-                    self.read_ahead.extend(event.in_pieces());
-                    match self.read_ahead.pop_front() {
-                        Some(event) => Ok(event),
-                        None => continue,
-                    }
+            if let Some(next) = self.parsed(parsed) {
+                return Some(next);
+            }
+        }
+    }
+
+    /// Returns the next event if its bytes are here. `None` says that [`next`](Self::next) is to be
+    /// asked.
+    pub fn next_ready(&mut self) -> Option<Result<StreamEvent, ApiError>> {
+        if self.is_complete || self.response.is_none() || !self.read_ahead.is_empty() {
+            return None;
+        }
+        let parsed = read(&self.decoder.next_event().ok()??);
+        self.parsed(parsed)
+    }
+
+    /// Takes what was read of an event; returns what follows from it, if anything does yet.
+    fn parsed(
+        &mut self,
+        parsed: Result<(StreamEvent, bool), ApiError>,
+    ) -> Option<Result<StreamEvent, ApiError>> {
+        let parsed = match parsed {
+            // Only the last frame is missing: the answer itself is whole.
+            Err(_) if self.has_stopped => Ok((StreamEvent::MessageStop, false)),
+            // The last event was cut in the middle.
+            Err(_) if self.has_ended => Err(no_end()),
+            other => other,
+        };
+        self.has_stopped |= matches!(&parsed, Ok((event, _)) if event.stops());
+        match parsed {
+            Ok((StreamEvent::Error { error }, _)) => Some(self.fail(error)),
+            Ok((event, is_marked)) => {
+                self.is_complete = event == StreamEvent::MessageStop;
+                let (before, event) = self.joiner.join(event, is_marked);
+                if before.is_none() && event.is_one_piece() {
+                    return Some(Ok(event));
                 }
-                Err(error) => self.fail(error),
-            });
+                self.read_ahead.extend(before);
+                self.read_ahead.extend(event.in_pieces());
+                self.read_ahead.pop_front().map(Ok)
+            }
+            Err(error) => Some(self.fail(error)),
         }
     }
 

@@ -93,6 +93,15 @@ impl StreamEvent {
         reason.is_some_and(Value::is_string)
     }
 
+    /// Whether no text in it is longer than one is to be.
+    #[must_use]
+    pub fn is_one_piece(&self) -> bool {
+        match self {
+            Self::BlockDelta { delta, .. } => delta.len_bytes() <= MAX_PIECE_BYTES,
+            _ => true,
+        }
+    }
+
     /// Returns the same as several events, if a text in it is longer than one is to be.
     #[must_use]
     pub fn in_pieces(self) -> Vec<Self> {

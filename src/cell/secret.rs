@@ -74,9 +74,10 @@ pub fn may_begin_in(context: &str, piece: &str) -> bool {
         .bytes()
         .rposition(|byte| !byte.is_ascii_alphanumeric())
         .map_or(0, |at| at + 1);
-    let Some(first) = piece.as_bytes().get(word_at) else {
+    let word = piece.get(word_at..).unwrap_or_default();
+    if word.is_empty() {
         return false;
-    };
+    }
     let before = match word_at {
         0 => context.bytes().next_back(),
         at => piece.as_bytes().get(at - 1).copied(),
@@ -86,8 +87,8 @@ pub fn may_begin_in(context: &str, piece: &str) -> bool {
         return true;
     }
     let is_inside = word_at == 0 && is_inside_word(context, context.len());
-    let mut shapes = SHAPES.iter();
-    !is_inside && shapes.any(|(prefix, _)| prefix.as_bytes().first() == Some(first))
+    // The word has none of the characters of which one is in every shape: it is at most a beginning.
+    !is_inside && SHAPES.iter().any(|(prefix, _)| prefix.starts_with(word))
 }
 
 /// Whether the prefix at `at` begins a word, and enough of a key follows it.

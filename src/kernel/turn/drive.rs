@@ -36,10 +36,16 @@ use crate::render::renderer::{DisplayMode, Renderer};
 use super::fetch::Fetches;
 use super::veil::Veil;
 
+/// So many events whose bytes are here are taken before everything else gets its turn. A long text comes in
+/// pieces, which are taken one by one.
+const BURST: usize = 16;
+
 /// The work in flight for one turn.
 struct InFlight {
     opening: Option<BoxFuture<'static, Result<EventStream, ApiError>>>,
     stream: Option<EventStream>,
+    /// How many of its events were taken in a row.
+    burst: usize,
     wait: Option<BoxFuture<'static, ()>>,
     fetches: Fetches,
     veil: Veil,
@@ -57,6 +63,7 @@ impl InFlight {
         Self {
             opening: None,
             stream: None,
+            burst: 0,
             wait: None,
             fetches: Fetches::new(services, turn),
             veil,
@@ -94,6 +101,14 @@ impl InFlight {
     }
 
     /// Returns what the stream brought as an input of the turn.
+    /// Returns an event whose bytes are here, unless everything else is to get its turn first.
+    fn ready(&mut self) -> Option<Result<StreamEvent, ApiError>> {
+        let stream = self.stream.as_mut().filter(|_| self.burst < BURST);
+        let event = stream.and_then(EventStream::next_ready);
+        self.burst = event.as_ref().map_or(0, |_| self.burst + 1);
+        event
+    }
+
     fn streamed(
         &mut self,
         event: Option<Result<StreamEvent, ApiError>>,
@@ -196,6 +211,11 @@ pub(super) async fn drive(
         if let Some(prompt) = work.asking.question() {
             context.interrupts.forget_replies();
             work.question = context.output.ask(prompt).await;
+        }
+        if let Some(event) = work.ready() {
+            let input = work.streamed(Some(event), turn, context.services);
+            turn.handle(input);
+            continue;
         }
         let host = context.services.host.as_ref();
         let drawn = renderer.as_deref().and_then(Renderer::deadline);
