@@ -22,7 +22,7 @@ use crate::anthropic::request::MessageParam;
 use super::record::{Record, TurnId, TurnRecord};
 use super::settings::Settings;
 use super::tool_changes;
-use digest::chain_hash;
+use digest::{Digest, chain_hash};
 use order::{CellKey, CellPosition, Order};
 use prefix::Prefix;
 
@@ -293,6 +293,13 @@ impl Conversations {
         self.standing(|other| other < position)
     }
 
+    /// Returns the digest of what was asked and answered above a cell.
+    #[must_use]
+    pub fn digest_above(&self, cell: &CellKey) -> Digest {
+        let above = self.above(cell).into_iter();
+        above.fold(Digest::default(), |above, turn| above.then(turn.recording))
+    }
+
     /// Returns how many turns stand below a cell.
     #[must_use]
     pub fn count_below(&self, cell: &CellKey) -> usize {
@@ -397,7 +404,7 @@ impl Conversations {
             return;
         };
         thread.set_container(record.container.clone());
-        if record.receipt.runs > 0 {
+        if record.receipt.runs > 0 && record.played.is_none() {
             thread.in_sandbox.insert(record.cell.clone());
         }
         if let Some(prefix) = &record.prefix {

@@ -1,6 +1,9 @@
 //! What a turn took, and where it stands: the receipt under an answer, as it is shown and kept.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::anthropic::model::Effort;
 
@@ -56,6 +59,12 @@ pub struct Receipt {
     pub standing: Standing,
     /// Whether the offline backend answered.
     pub offline: bool,
+    /// Whether nothing was sent for it, because a recording answered, and the receipt says so.
+    #[serde(skip)]
+    pub nothing_sent: bool,
+    /// The recording of the turn, as the metadata of the receipt holds it.
+    #[serde(skip)]
+    pub recording: Option<Arc<Value>>,
 }
 
 /// Where a turn stands among the others.

@@ -210,10 +210,26 @@ pub struct TurnRecord {
     /// Earlier turns whose thinking was not sent with this turn. They have lost it for good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stripped: Vec<TurnId>,
+    /// The digest of what was asked and answered, by which recordings are found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Digest>,
+    /// The files that a recording made, if one answered: its sandbox is not that of this
+    /// conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub played: Option<Vec<Artifact>>,
     /// The model for which the API refused changes of tools. From here on, changed tools are sent
     /// to it in `tools`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_tool_changes: Option<String>,
+}
+
+/// A file that a turn made, in the folder of the notebook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
 }
 
 /// A record that cannot be read.

@@ -13,6 +13,7 @@ pub mod magics;
 pub mod marks;
 pub mod named_file;
 pub mod notebook;
+pub mod recordings;
 mod results;
 pub mod sandbox;
 mod save;

@@ -125,10 +125,14 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
         "sandbox_ahead": receipt.standing.sandbox_ahead,
         "offline": receipt.offline,
     });
-    match value {
+    let mut map = match value {
         Value::Object(map) => map,
         _ => Map::new(),
+    };
+    if let Some(recording) = &receipt.recording {
+        map.insert("record".to_owned(), Value::clone(recording));
     }
+    map
 }
 
 /// Names the cells that Claude saw, from the top. If there are very many, names the nearest.
@@ -167,6 +171,8 @@ fn parts(receipt: &Receipt) -> Vec<String> {
         searches => parts.push(format!("{searches} searches")),
     }
     match receipt.cost_usd {
+        _ if receipt.nothing_sent => parts.push("recorded · nothing sent".to_owned()),
+        // The offline backend costs nothing.
         _ if receipt.offline => {}
         Some(cost) if receipt.at_least => parts.push(format!("at least {}", dollars(cost))),
         Some(cost) => parts.push(dollars(cost)),
@@ -275,6 +281,8 @@ mod tests {
             count: 0,
             standing: Standing::default(),
             offline: false,
+            nothing_sent: false,
+            recording: None,
         }
     }
 

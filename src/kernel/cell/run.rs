@@ -20,7 +20,7 @@ use crate::kernel::context::CellContext;
 use crate::kernel::error::CellError;
 use crate::kernel::interrupts::Stopped;
 use crate::kernel::lines::{notes, warnings};
-use crate::kernel::magics::{self, attach, compact, exec, replay, tools};
+use crate::kernel::magics::{self, adopt, attach, compact, exec, replay, tools};
 use crate::kernel::marks::Cause;
 use crate::kernel::notebook::Notebook;
 use crate::kernel::status::{self, About};
@@ -32,7 +32,7 @@ use crate::render::renderer::DisplayMode;
 use super::outcome::CellEnd;
 use super::prepare::{Before, Prepared, prepare};
 use super::show::shows;
-use super::{address, dry, journal};
+use super::{address, dry, journal, recorded};
 
 /// What a cell is run with.
 #[derive(Debug)]
@@ -60,7 +60,8 @@ pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) ->
         return CellEnd::ok(vec![payload], String::new());
     }
     let cell = parse::parse_as(&execute.code, role(request.message, context));
-    journal::begin(execute, resumes(&cell), context).await;
+    let notebook = request.notebook.as_deref();
+    journal::begin(execute, resumes(&cell), notebook, context).await;
     let located = address::locate(request.message, request.notebook.take(), context).await;
     if !execute.silent {
         let cell = context.state.cell.clone();
@@ -210,7 +211,9 @@ async fn turn_cell(
     }
     let line = ask.prompt.clone();
     let now = context.services.host.now();
-    context.state.asking.refresh(&context.services.client, now);
+    if context.playing.is_none() {
+        context.state.asking.refresh(&context.services.client, now);
+    }
     let ended = run_turn(ask, &line, context).await?;
     let Committed {
         error,
@@ -279,6 +282,18 @@ async fn draft(
     context.look_up(typed.len()).await?;
     attach::mentioned(&typed, context).await?;
     context.look_up(typed.len()).await?;
+    if !draft.prompt.is_empty() {
+        adopt::above(context).await?;
+    }
+    recorded::look_for(&draft.prompt, draft.wanted.as_ref(), context).await?;
+    if context.playing.is_none() {
+        prepare_to_ask(&mut draft, context).await?;
+    }
+    Ok((draft, true))
+}
+
+/// Does what has to be done before Claude is asked, and not where a recording answers.
+async fn prepare_to_ask(draft: &mut Draft, context: &mut CellContext<'_>) -> Result<(), Stopped> {
     exec::send(draft.verbatim.as_ref(), context).await?;
     tools::refresh(context).await?;
     if !draft.prompt.is_empty()
@@ -292,7 +307,7 @@ async fn draft(
             .shown
             .push(compact::before_prompt(context).await?.shown);
     }
-    Ok((draft, true))
+    Ok(())
 }
 
 /// Says which `{{name}}` of a prompt stay as typed.
@@ -342,7 +357,9 @@ fn ask(
         attachments,
         wanted,
         verbatim,
+        asked: context.asked.take().filter(|_| context.replay.is_none()),
         replay: context.replay.take(),
+        restored: None,
         kind: Kind::Cell,
     }
 }

@@ -106,6 +106,8 @@ fn the_overview() {
         %thread [NAME]                                              talk in another conversation from here on; alone: list them
         %fork NAME                                                  go on in a new conversation that begins with the turns above this cell
         %resume [list|ID]                                           go on with an earlier conversation of this notebook, or with any other
+        %replay [catchup|always|only|off]                           answer a cell from its recording, with nothing sent and nothing billed
+        %%fresh                                                     ask this cell anew, also if its answer is recorded
         %continue                                                   go on where the answer above was cut off
         %compact [auto|off|INSTRUCTIONS]                            put a summary in the place of the conversation above
         %reset [chat|sandbox [--replay]|files|all]                  forget the conversation, the sandbox, or everything
@@ -123,6 +125,7 @@ fn the_overview() {
         %help limits        what Claude's sandbox has and has not, what stays, what never to send
         %help keys          where the API key belongs
         %help conversation  what Claude sees, and what running a cell again does
+        %help share         recorded answers: open, run again, check and go on with a notebook
         %help schemas       how to write what %%json shall answer with
         %help own-tools     your own tools: which Python runs them, what they may return, what they may do
         %help offline       the kernel that needs no key"#]].assert_eq(&shown("%help"));

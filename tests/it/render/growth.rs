@@ -45,6 +45,8 @@ fn receipt() -> Receipt {
         count: 0,
         standing: Standing::default(),
         offline: false,
+        nothing_sent: false,
+        recording: None,
     }
 }
 

@@ -148,6 +148,8 @@ impl Story {
                 count: 0,
                 standing: Standing::default(),
                 offline: false,
+                nothing_sent: false,
+                recording: None,
             }),
         )
     }
