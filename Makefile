@@ -22,7 +22,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # How long `make fuzz` feeds each target, in seconds.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test fuzz soak bench clean release rust-toolchain chromium
+.PHONY: help demo test fuzz soak bench labextension notebooks pictures vscode clean release rust-toolchain chromium
 
 help:
 	@echo "make demo    build, install into .venv, run notebooks/quickstart.ipynb offline, print the page's path"
@@ -30,6 +30,10 @@ help:
 	@echo "make fuzz    random input for everything that reads bytes from outside, FUZZ_SECONDS=60 each"
 	@echo "make soak    what attacks in bulk do to a release build: memory, silence, deaths"
 	@echo "make bench   the benchmark beside ipykernel and the Python SDK"
+	@echo "make notebooks  run the notebooks offline and keep what they show, to be committed"
+	@echo "make pictures  take the pictures of the README from real pages, to be committed"
+	@echo "make labextension  build the JupyterLab extension from jupyterlab/, to be committed (needs Node 20+)"
+	@echo "make vscode  pack editors/vscode as an extension for VS Code, into target/"
 	@echo "make clean   remove what the above made"
 
 # Named by hand rather than found: what a person must have that we do not bring.
@@ -73,9 +77,11 @@ demo: release $(VENV)/.demo
 	@"$(RELEASE)" install --prefix "$(VENV)" --offline --quiet
 	@rm -rf demo && mkdir demo && cp -r notebooks/*.ipynb notebooks/*.claude.md notebooks/data demo/
 	@cd demo && JUPYTER_PREFER_ENV_PATH=1 "$(VENV)/bin/jupyter" nbconvert --to html --execute quickstart.ipynb \
-		--ExecutePreprocessor.kernel_name=claude-offline --log-level=ERROR
+		--template claude --ExecutePreprocessor.kernel_name=claude-offline --log-level=ERROR
 	@echo "The quickstart, run offline, as a page:"
 	@echo "$(PAGE)"
+	@echo "To run it cell by cell in JupyterLab, also offline:"
+	@echo ".venv/bin/jupyter lab$$([ "$$(id -u)" = 0 ] && echo ' --allow-root' || true) demo/quickstart.ipynb"
 
 # One debug binary serves the Rust tests and the judges.
 test: rust-toolchain chromium $(VENV)/.test
@@ -101,5 +107,25 @@ soak: release $(VENV)/.test
 bench: release $(VENV)/.test
 	@CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" benches/bench.py
 
+# On the debug binary: what is shown does not depend on it, and `make test` has built it. NAMES="v01-shell" makes one.
+notebooks: rust-toolchain $(VENV)/.test
+	@cargo build --locked
+	@CLAUDE_KERNEL_BIN="$(DEBUG)" "$(VENV)/bin/python" notebooks/make.py $(NAMES)
+
+pictures: rust-toolchain chromium $(VENV)/.test
+	@cargo build --locked
+	@CLAUDE_KERNEL_BIN="$(DEBUG)" "$(VENV)/bin/python" docs/pictures/make.py
+
+# Nobody who builds, installs or tests the kernel needs Node: what this writes is committed, and a test
+# says when it is behind its sources.
+labextension:
+	@command -v npm >/dev/null || { echo "make: no \`npm\`: install Node 20 or newer (Debian: sudo apt-get install nodejs npm)" >&2; exit 1; }
+	@cd jupyterlab && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+	@git status --short -- kernelspec/data/share/jupyter/labextensions
+
+vscode:
+	@mkdir -p "$(CARGO_TARGET_DIR)"
+	@"$(PYTHON)" editors/vscode/pack.py "$(CARGO_TARGET_DIR)"
+
 clean:
-	@rm -rf "$(CARGO_TARGET_DIR)" "$(VENV)" demo
+	@rm -rf "$(CARGO_TARGET_DIR)" "$(VENV)" demo jupyterlab/node_modules jupyterlab/lib

@@ -24,8 +24,8 @@ const RENEW_AHEAD_S: i64 = 120;
 const NEEDED_LIFE_S: i64 = 30;
 
 /// The hint if no credentials were found.
-const HOW_TO_GET_GOING: &str = "set `ANTHROPIC_API_KEY` to an API key and start the kernel again, \
-     or run `claude-kernel install --offline` for the kernel that needs no key";
+const HOW_TO_GET_GOING: &str = "without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install \
+     --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again";
 
 /// What one call is sent with.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! `claude-kernel install`: writes a kernelspec to where Jupyter finds it.
 //!
-//! The flags are those of ipykernel's installer. A spec that is not ours is replaced only if a flag
+//! With it come the [`super::extras`]. The flags are those of ipykernel's installer. A spec that is not ours is replaced only if a flag
 //! says so. A secret is never written into a spec, because everybody can read kernelspecs.
 
 use std::collections::BTreeMap;
@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Failure;
+use super::extras::{EXTRAS, Standing};
 use super::kernelspec::{Backend, Installation, Installed, Owner, owner};
 use super::places::{Location, LocationArgs, Places, python_of};
+use crate::host::unnumbered;
 use crate::jupyter::spec::kernel_name;
 
 /// Arguments of `install`.
@@ -135,12 +137,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let verb = if replaced { "Replaced" } else { "Installed" };
     writeln!(out, "{verb} kernelspec `{name}` in {}", dir.display())?;
     kept.tell(&name, out)?;
+    let beside = write_extras(&kernels);
     if args.quiet {
         return Ok(ExitCode::SUCCESS);
     }
     writeln!(out, "It starts {}", binary.display())?;
     if let Some(python) = &python {
         writeln!(out, "Python in its sandbox: {}", python.display())?;
+    }
+    for line in beside {
+        writeln!(out, "{line}")?;
     }
     shadow_note(&places, &kernels, &name, out)?;
     let next = match backend {
@@ -155,6 +161,24 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     };
     writeln!(out, "{next}")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what makes other programs show notebooks of ours better, and says so, one line each.
+/// A kernel runs without it: if it cannot be written, that is said and no failure.
+fn write_extras(kernels: &Path) -> Vec<String> {
+    let Some(data) = kernels.parent() else {
+        return Vec::new();
+    };
+    let line = |extra: &super::extras::Extra| {
+        let dir = extra.dir(data);
+        let (name, dir) = (extra.name, dir.display());
+        match extra.write(data) {
+            Ok(Standing::Foreign) => format!("Note: {dir} is not ours, so there is no {name}"),
+            Ok(_) => format!("With it: {name} in {dir}"),
+            Err(e) => format!("Note: no {name}: cannot write `{dir}`: {}", unnumbered(&e)),
+        }
+    };
+    EXTRAS.iter().map(line).collect()
 }
 
 /// What was set when a spec was installed before, and is not set anew.

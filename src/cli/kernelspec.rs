@@ -16,7 +16,7 @@ use serde_json::{Map, json};
 use super::Failure;
 use crate::host::unnumbered;
 use crate::jupyter::spec::{
-    CONNECTION_FILE, InterruptMode, JUPYTER_PREFIX, KERNEL_JSON, KernelSpec,
+    CONNECTION_FILE, InterruptMode, JUPYTER_PREFIX, KERNEL_JSON, KernelSpec, RESOURCE_DIR,
 };
 
 /// The protocol version that a launcher may count on before the kernel runs. A running kernel
@@ -28,22 +28,33 @@ const PROTOCOL_VERSION: &str = "5.4";
 const OWNER_KEY: &str = "claude_kernel";
 
 /// The name of the binary. A spec of the wheel has no absolute path and is recognised by this name.
+/// It names the binary from its own directory, because the environment of a Jupyter that a service
+/// starts need not be on `PATH`.
 const BINARY: &str = "claude-kernel";
 
-const LOGOS: [(&str, &[u8]); 3] = [
-    (
-        "logo-svg.svg",
-        include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-svg.svg"),
-    ),
-    (
-        "logo-64x64.png",
-        include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-64x64.png"),
-    ),
-    (
-        "logo-32x32.png",
-        include_bytes!("../../kernelspec/data/share/jupyter/kernels/claude/logo-32x32.png"),
-    ),
-];
+/// The logos' names and bytes; the launcher shows the two kernels side by side.
+type Logos = [(&'static str, &'static [u8]); 3];
+
+macro_rules! logos {
+    ($kernel:literal) => {
+        [
+            logos!($kernel, "logo-svg.svg"),
+            logos!($kernel, "logo-64x64.png"),
+            logos!($kernel, "logo-32x32.png"),
+        ]
+    };
+    ($kernel:literal, $file:literal) => {
+        (
+            $file,
+            include_bytes!(concat!(
+                "../../kernelspec/data/share/jupyter/kernels/",
+                $kernel,
+                "/",
+                $file
+            )),
+        )
+    };
+}
 
 /// Which of the two kernels a spec starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +81,13 @@ impl Backend {
         match self {
             Self::Api => "Claude",
             Self::Offline => "Claude (offline)",
+        }
+    }
+
+    fn logos(self) -> Logos {
+        match self {
+            Self::Api => logos!("claude"),
+            Self::Offline => logos!("claude-offline"),
         }
     }
 }
@@ -132,7 +150,7 @@ impl Installation {
             }
         };
         fs::create_dir_all(dir).map_err(failed)?;
-        for (name, bytes) in LOGOS {
+        for (name, bytes) in self.backend.logos() {
             write_whole(&dir.join(name), bytes).map_err(failed)?;
         }
         let json = self.spec().to_json();
@@ -170,11 +188,27 @@ pub(super) struct Installed {
 pub(super) fn owner(dir: &Path) -> Owner {
     let file = dir.join(KERNEL_JSON);
     match fs::read(&file) {
-        Ok(bytes) => parse(&bytes).map_or(Owner::Other, Owner::Us),
+        Ok(bytes) => parse(&bytes).map_or(Owner::Other, |mut installed| {
+            installed.binary = resolved(&installed.binary, dir);
+            Owner::Us(installed)
+        }),
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => Owner::Nobody,
         Err(e) if e.kind() == io::ErrorKind::NotFound && !file.is_symlink() => Owner::Nobody,
         Err(_) => Owner::Other,
     }
+}
+
+/// Returns the program that Jupyter starts for a spec in `dir`.
+fn resolved(binary: &Path, dir: &Path) -> PathBuf {
+    let Ok(inner) = binary.strip_prefix(RESOURCE_DIR) else {
+        return binary.to_owned();
+    };
+    let (mut path, mut ups) = (dir.to_owned(), inner.components().peekable());
+    while ups.next_if_eq(&std::path::Component::ParentDir).is_some() {
+        path.pop();
+    }
+    path.extend(ups);
+    path
 }
 
 fn parse(bytes: &[u8]) -> Option<Installed> {
@@ -208,7 +242,8 @@ pub(super) fn remove(dir: &Path) -> io::Result<bool> {
         return Ok(true);
     }
     // `kernel.json` goes first: if a later step fails, what is left is no kernel any more.
-    for name in std::iter::once(KERNEL_JSON).chain(LOGOS.iter().map(|(name, _)| *name)) {
+    let logos = Backend::Api.logos();
+    for name in std::iter::once(KERNEL_JSON).chain(logos.iter().map(|(name, _)| *name)) {
         match fs::remove_file(dir.join(name)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
@@ -223,7 +258,7 @@ pub(super) fn remove(dir: &Path) -> io::Result<bool> {
 
 /// Replaces `path` by a new file. A reader sees either the old file or the new one. Links are not
 /// followed.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".claude-kernel-")
@@ -305,6 +340,21 @@ mod tests {
         assert_eq!(owner(dir.path()), Owner::Nobody);
     }
 
+    #[test]
+    fn e1_the_wheels_binary_is_found_from_its_own_directory() {
+        let prefix = tempfile::tempdir().unwrap();
+        let dir = prefix.path().join("share/jupyter/kernels/claude");
+        fs::create_dir_all(&dir).unwrap();
+        let wheels = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("kernelspec/data/share/jupyter/kernels/claude")
+            .join(KERNEL_JSON);
+        fs::copy(wheels, dir.join(KERNEL_JSON)).unwrap();
+        let Owner::Us(installed) = owner(&dir) else {
+            panic!("the wheel's spec is ours");
+        };
+        assert_eq!(installed.binary, prefix.path().join("bin").join(BINARY));
+    }
+
     /// The wheel contains the files themselves, not the code that writes them. They must be equal
     /// to what the code writes.
     #[test]
@@ -315,14 +365,14 @@ mod tests {
                 .join(backend.language());
             let spec = Installation {
                 backend,
-                binary: BINARY.to_owned(),
+                binary: format!("{RESOURCE_DIR}/../../../../bin/{BINARY}"),
                 display_name: backend.display_name().to_owned(),
                 env: BTreeMap::new(),
                 python: None,
             };
             let text = fs::read_to_string(dir.join(KERNEL_JSON)).unwrap();
             assert_eq!(text, spec.spec().to_json());
-            for (name, bytes) in LOGOS {
+            for (name, bytes) in backend.logos() {
                 assert_eq!(fs::read(dir.join(name)).unwrap(), bytes, "{name}");
             }
         }

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::extras::{EXTRAS, Extra, Standing};
 use super::kernelspec::{Backend, Installed, Owner, owner};
 use super::places::{Places, is_executable};
 
@@ -76,7 +77,57 @@ pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             writeln!(out, "  warn    {}: {}", complaint.text, complaint.advice)?;
         }
     }
+    for beside in beside(&found) {
+        writeln!(out, "{}", beside.text())?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What stands beside our kernelspecs in one of Jupyter's data directories.
+#[derive(Debug)]
+pub(super) struct Beside {
+    /// What it is.
+    pub extra: Extra,
+    /// Where it is, or would be.
+    pub dir: PathBuf,
+    /// What is there.
+    pub standing: Standing,
+}
+
+impl Beside {
+    /// Says in one line what is there and what to do.
+    pub(super) fn text(&self) -> String {
+        let Extra { name, without, .. } = self.extra;
+        let dir = self.dir.display();
+        match self.standing {
+            Standing::Current => format!("{name} in {dir}"),
+            Standing::Missing => {
+                format!("no {name} in {dir} ({without}): `claude-kernel install` adds it")
+            }
+            Standing::OtherVersion => {
+                format!("{name} in {dir} is another version's: run `claude-kernel install` again")
+            }
+            Standing::Foreign => format!("{dir} is not ours, so there is no {name} ({without})"),
+        }
+    }
+}
+
+/// Looks at what stands beside each of these kernelspecs, each place once.
+pub(super) fn beside(found: &[Found]) -> Vec<Beside> {
+    let mut seen = Vec::new();
+    for data in found.iter().filter_map(|f| f.dir.parent()?.parent()) {
+        if !seen.contains(&data) {
+            seen.push(data);
+        }
+    }
+    let each = |data: &Path| {
+        EXTRAS.map(|extra| Beside {
+            dir: extra.dir(data),
+            standing: extra.standing(data),
+            extra,
+        })
+    };
+    seen.into_iter().flat_map(each).collect()
 }
 
 /// Finds all our kernelspecs below `dirs`, which are in the order in which Jupyter searches them.

@@ -11,6 +11,7 @@ pub mod cost;
 pub mod doctor;
 pub mod emulate;
 pub mod export;
+mod extras;
 mod failure;
 pub mod install;
 mod kernelspec;

@@ -1,4 +1,5 @@
-//! `claude-kernel uninstall`: removes a kernelspec that we wrote, and nothing else.
+//! `claude-kernel uninstall`: removes a kernelspec that we wrote, and with the last one what was
+//! installed beside it; nothing else.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,8 +7,10 @@ use std::process::ExitCode;
 use crate::host::unnumbered;
 
 use super::Failure;
+use super::extras::EXTRAS;
 use super::install::spec_name;
 use super::kernelspec::{Backend, Owner, owner, remove};
+use super::list::find;
 use super::places::{LocationArgs, Places};
 
 /// Arguments of `uninstall`.
@@ -36,7 +39,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     };
     let name = spec_name(args.name.as_deref(), backend)?;
     let location = places.location(&args.location)?;
-    let dir = places.kernels_dir(&location)?.join(&name);
+    let kernels = places.kernels_dir(&location)?;
+    let dir = kernels.join(&name);
     match owner(&dir) {
         Owner::Nobody => {
             return Err(Failure::new(format!("there is no kernelspec at `{}`", dir.display()))
@@ -67,6 +71,23 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     writeln!(out, "Removed kernelspec `{name}` from {}", dir.display())?;
     if !emptied {
         writeln!(out, "Files that are not ours were left there")?;
+    }
+    if find(&places, std::slice::from_ref(&kernels)).is_empty()
+        && let Some(data) = kernels.parent()
+    {
+        for extra in EXTRAS {
+            let dir = extra.dir(data);
+            match extra.remove(data) {
+                Ok(true) => writeln!(out, "Removed the {} from {}", extra.name, dir.display())?,
+                Ok(false) => {}
+                Err(e) => writeln!(
+                    out,
+                    "Note: cannot remove `{}`: {}",
+                    dir.display(),
+                    unnumbered(&e)
+                )?,
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

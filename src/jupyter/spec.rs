@@ -18,6 +18,9 @@ pub const KERNEL_JSON: &str = "kernel.json";
 /// In `argv`, it is replaced by the path of the connection file.
 pub const CONNECTION_FILE: &str = "{connection_file}";
 
+/// In `argv`, it is replaced by the kernel's own directory, where its `kernel.json` is.
+pub const RESOURCE_DIR: &str = "{resource_dir}";
+
 /// In `argv`, it is replaced by the `sys.prefix` of the Python that Jupyter runs in. Front ends
 /// that have their own launcher do not replace it.
 pub const JUPYTER_PREFIX: &str = "{prefix}";

@@ -165,6 +165,24 @@ def request_shown(cell: Cell) -> dict:
     return json.loads(re.search(r"```json\n(.*?)\n```", cell.markdown, re.DOTALL)[1])
 
 
+def looks(notebook: nbformat.NotebookNode) -> list:
+    """How a notebook's answers look, whatever machine they were made on: which outputs, built of what, without numbers."""
+    seen = []
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        seen.append((cell.source, bool(cell.execution_count)))
+        for output in cell.outputs:
+            data = output.get("data", {})
+            kind = output.get("metadata", {}).get("claude_kernel", {}).get("block")
+            markdown = data.get("text/markdown", "")
+            tags = re.sub(r"\d+", "0", " ".join(re.findall(r"<[^<>]+>", markdown)))
+            # What stands there once for all answers is compared as it is; prose depends on what the machine has.
+            line = re.sub(r"[\d.]+k?", "0", markdown) if kind == "receipt" else ""
+            seen.append((output.output_type, kind, sorted(data), tags, line))
+    return seen
+
+
 class Runs:
     """Every notebook, executed at most once; the next one runs while the tests look at this one."""
 
@@ -175,11 +193,17 @@ class Runs:
         self.started: dict[str, Future] = {}
 
     def copy(self, label: str) -> Path:
-        """A fresh copy of the notebooks, their scripts and their data, nothing else."""
+        """A fresh copy of the notebooks without their outputs, their scripts and their data, nothing else."""
         directory = self.home / label
         directory.mkdir()
-        for path in (*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("*.claude.md")):
+        for path in NOTEBOOKS.glob("*.claude.md"):
             shutil.copy(path, directory)
+        for path in NOTEBOOKS.glob("*.ipynb"):
+            notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+            for cell in notebook.cells:
+                if cell.cell_type == "code":
+                    cell.outputs, cell.execution_count = [], None
+            nbformat.write(notebook, directory / path.name)
         shutil.copytree(NOTEBOOKS / "data", directory / "data")
         return directory
 

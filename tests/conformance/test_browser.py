@@ -7,6 +7,7 @@ JupyterLab, which shows their HTML as it is, so this is where a hostile answer w
 import base64
 import json
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -421,6 +422,24 @@ def test_a_mistyped_magic_says_what_was_meant(lab, browser):
         expect(notebook.output(1)).to_contain_text("medium")
         check_nothing_escaped(notebook)
         check_console_is_clean(notebook)
+
+
+def test_u1_the_first_cell_a_visitor_runs_is_answered(lab, browser):
+    folder = lab.directory / "visited"
+    folder.mkdir()
+    for name in ("quickstart.ipynb", "quickstart.claude.md"):
+        shutil.copy(ROOT / "notebooks" / name, folder)
+    # Opened as it is: nobody picks a kernel.
+    with browser.open(lab, "visited/quickstart.ipynb") as notebook:
+        notebook.run_cell(0)
+        expect(notebook.output(0)).to_contain_text("You write a prompt")
+        expect(notebook.page.locator(ERROR)).to_have_count(0)
+        expect(notebook.page.locator("#jp-main-statusbar")).to_contain_text("Claude (offline)")
+
+    with browser.open(lab, lab.write("keyless", "Hello", kernel="claude")) as notebook:
+        notebook.menu("Run", "Run All Cells")
+        error = notebook.output(0).locator(ERROR)
+        expect(error).to_have_text(re.compile(r"AuthenticationError: no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude \(offline\)"))
 
 
 def test_the_checks_see_what_does_escape(lab, browser):

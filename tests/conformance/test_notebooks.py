@@ -32,13 +32,19 @@ def test_stored_notebook_is_clean(name):
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=nbformat.NO_CONVERT)
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    assert notebook.metadata.kernelspec == {"name": "claude", "display_name": "Claude", "language": "claude"}
-    assert notebook.metadata.language_info.name == "claude"
+    # Whoever opens it needs no key, and pays nothing without having said so.
+    assert notebook.metadata.kernelspec == {"name": "claude-offline", "display_name": "Claude (offline)", "language": "claude-offline"}
+    assert notebook.metadata.language_info.name == "claude-offline"
     assert "widgets" not in notebook.metadata
     assert notebook.cells[0].cell_type == "markdown"
     for cell in notebook.cells:
         assert cell.cell_type == "markdown" or (not cell.outputs and cell.execution_count is None)
         assert cell.source.strip() == cell.source
+
+
+def test_the_readme_names_every_notebook():
+    named = re.findall(r"^\| \[(\S+)\]\(notebooks/\1\.ipynb\) \|", (NOTEBOOKS.parent / "README.md").read_text(), re.MULTILINE)
+    assert sorted(named) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,8 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from kernel_process import BINARY, KEY, LIMIT_S, Client, KernelProcess, environment, gone
+from notebook_runs import ROOT, RUN_TIMEOUT_S
 
 # The kernel looks for its parent this often.
 PARENT_S = 1.25
@@ -319,3 +321,18 @@ def test_j6_an_unusable_tmpdir_is_told_and_done_without(start, tmp_path, kind):
     assert list((kernel.directory / "state/claude-kernel/tmp").iterdir())
     _, published = client.run("%version")
     assert "temporary" not in json.dumps([message["content"] for message in published])
+
+
+def test_e1_the_wheels_kernel_starts_though_its_environment_is_not_on_path(jupyter, tmp_path):
+    prefix = tmp_path / "environment"
+    # As the wheel is unpacked: shared data and the binary, below one prefix.
+    shutil.copytree(ROOT / "kernelspec/data/share", prefix / "share")
+    (prefix / "bin").mkdir()
+    (prefix / "bin/claude-kernel").symlink_to(BINARY)
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%version")]), tmp_path / "one.ipynb")
+    command = [sys.executable, "-m", "nbconvert", "one.ipynb", "--to", "markdown", "--execute", "--stdout"]
+    env = jupyter.env | {"JUPYTER_PATH": str(prefix / "share/jupyter"), "PATH": "/usr/bin:/bin"}
+    options = ["--ExecutePreprocessor.kernel_name=claude-offline"]
+    done = subprocess.run([*command, *options], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=RUN_TIMEOUT_S)
+    assert done.returncode == 0, done.stderr
+    assert "claude-kernel" in done.stdout

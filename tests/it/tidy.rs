@@ -9,6 +9,7 @@ mod figures;
 mod guide;
 mod house;
 mod imports;
+mod labextension;
 mod readme;
 mod repository;
 mod sources;

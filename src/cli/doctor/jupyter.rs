@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::Command;
 
+use super::super::extras::Standing;
 use super::super::kernelspec::Backend;
-use super::super::list::{Found, find};
+use super::super::list::{Beside, Found, beside, find};
 use super::super::places::Places;
 use super::Finding;
 
@@ -50,6 +51,7 @@ pub(super) async fn check(places: &Places) -> Installed {
     let dirs = asked.unwrap_or_else(|| computed.clone());
     let found = find(places, &dirs);
     findings.extend(found.iter().flat_map(describe));
+    findings.extend(beside(&found).iter().map(describe_beside));
     for unseen in find(places, &computed) {
         if !found.iter().any(|f| f.dir == unseen.dir) {
             findings.push(Finding::warn(
@@ -107,6 +109,24 @@ fn describe(found: &Found) -> Vec<Finding> {
             }
         })
         .collect()
+}
+
+/// Without it a notebook runs all the same: only what is there and old is a warning.
+fn describe_beside(beside: &Beside) -> Finding {
+    match beside.standing {
+        Standing::OtherVersion => Finding::warn(
+            "extras",
+            format!(
+                "the {} in {} is another version's",
+                beside.extra.name,
+                beside.dir.display()
+            ),
+            "`claude-kernel install` again, with the same flags",
+        ),
+        Standing::Current | Standing::Missing | Standing::Foreign => {
+            Finding::ok("extras", beside.text())
+        }
+    }
 }
 
 /// Returns the `kernels` directories that this `jupyter` searches, in its order.

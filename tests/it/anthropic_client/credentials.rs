@@ -107,7 +107,7 @@ fn sources_are_asked_in_order() {
 
 #[test]
 fn nothing_at_all_says_how_to_get_going() {
-    expect!["no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key"]
+    expect!["no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again"]
     .assert_eq(&Home::new().shown(&[]));
     let nobody = Credentials::find(None, &Environment::default(), NOW).unwrap_err();
     assert_eq!(nobody.to_string(), Home::new().shown(&[]));

@@ -58,7 +58,7 @@ fn a_bare_machine_is_told_how_to_start_and_that_is_no_failure() {
                            do: `claude-kernel install`, or `claude-kernel install --offline`
         ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
+        warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
     "#]],
     );
 }
@@ -92,17 +92,21 @@ fn a_dead_binary_and_a_hidden_kernelspec_are_found() {
     check(
         &machine.run(&["doctor"]),
         &expect![[r#"
-        exit Some(1)
-        warn  jupyter      there is no `jupyter` on PATH; the usual directories were looked at
-                           do: activate the environment that has Jupyter, or install one: `pip install jupyterlab`
-        fail  kernelspec   `claude` in $T/first/kernels/claude: `/gone/claude-kernel` is not there
-                           do: run `claude-kernel install` again, with the same flags
-        warn  kernelspec   `claude` in $USER/claude: hidden by $T/first/kernels/claude, which Jupyter finds first
-                           do: remove one of them, or give one another `--name`
-        ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
-        ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
-    "#]],
+            exit Some(1)
+            warn  jupyter      there is no `jupyter` on PATH; the usual directories were looked at
+                               do: activate the environment that has Jupyter, or install one: `pip install jupyterlab`
+            fail  kernelspec   `claude` in $T/first/kernels/claude: `/gone/claude-kernel` is not there
+                               do: run `claude-kernel install` again, with the same flags
+            warn  kernelspec   `claude` in $USER/claude: hidden by $T/first/kernels/claude, which Jupyter finds first
+                               do: remove one of them, or give one another `--name`
+            ok    extras       no JupyterLab extension in $T/first/labextensions/claude-kernel (prompts do not wrap): `claude-kernel install` adds it
+            ok    extras       no nbconvert template `claude` in $T/first/nbconvert/templates/claude (pages show prompts as code): `claude-kernel install` adds it
+            ok    extras       JupyterLab extension in $T/home/.local/share/jupyter/labextensions/claude-kernel
+            ok    extras       nbconvert template `claude` in $T/home/.local/share/jupyter/nbconvert/templates/claude
+            ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
+            ok    log          $T/home/.local/state/claude-kernel/kernel.log
+            warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
+        "#]],
     );
 }
 
@@ -134,21 +138,23 @@ fn jupyter_itself_is_asked_where_it_looks() {
                            do: `claude-kernel install`, or `claude-kernel install --offline`
         ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
+        warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
     "#]],
     );
     super::install::script(&bin.join("jupyter"), "echo broken");
     check(
         &machine.run(&["doctor"]),
         &expect![[r#"
-        exit Some(0)
-        warn  jupyter      `$T/bin/jupyter --paths --json` gave no answer
-                           do: run it by hand; the usual directories were looked at instead
-        ok    kernelspec   `claude` in $USER/claude starts $BIN
-        ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
-        ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
-    "#]],
+            exit Some(0)
+            warn  jupyter      `$T/bin/jupyter --paths --json` gave no answer
+                               do: run it by hand; the usual directories were looked at instead
+            ok    kernelspec   `claude` in $USER/claude starts $BIN
+            ok    extras       JupyterLab extension in $T/home/.local/share/jupyter/labextensions/claude-kernel
+            ok    extras       nbconvert template `claude` in $T/home/.local/share/jupyter/nbconvert/templates/claude
+            ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
+            ok    log          $T/home/.local/state/claude-kernel/kernel.log
+            warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
+        "#]],
     );
 }
 
@@ -172,7 +178,7 @@ fn a_broken_configuration_is_explained() {
         warn  config       $T/config.toml: there is no key `modle`; is it `model`?
                            do: correct it; until then the default holds
         ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: set `ANTHROPIC_API_KEY` to an API key and start the kernel again, or run `claude-kernel install --offline` for the kernel that needs no key
+        warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
     "#]],
     );
 }

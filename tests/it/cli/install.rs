@@ -28,6 +28,8 @@ fn a_user_installs_looks_and_uninstalls() {
         &expect![[r#"
             Installed kernelspec `claude` in $USER/claude
             It starts $BIN
+            With it: JupyterLab extension in $T/home/.local/share/jupyter/labextensions/claude-kernel
+            With it: nbconvert template `claude` in $T/home/.local/share/jupyter/nbconvert/templates/claude
             Next: set ANTHROPIC_API_KEY where you start Jupyter, open a notebook and pick `Claude`.
             `claude-kernel doctor` checks the rest.
         "#]],
@@ -48,26 +50,32 @@ fn a_user_installs_looks_and_uninstalls() {
     machine.check(
         &["list"],
         &expect![[r#"
-        claude  "Claude"  (Claude API)
-          spec    $USER/claude
-          binary  $BIN
-          ok
-    "#]],
+            claude  "Claude"  (Claude API)
+              spec    $USER/claude
+              binary  $BIN
+              ok
+            JupyterLab extension in $T/home/.local/share/jupyter/labextensions/claude-kernel
+            nbconvert template `claude` in $T/home/.local/share/jupyter/nbconvert/templates/claude
+        "#]],
     );
     machine.check(
         &["install", "--user"],
         &expect![[r#"
-        Replaced kernelspec `claude` in $USER/claude
-        It starts $BIN
-        Next: set ANTHROPIC_API_KEY where you start Jupyter, open a notebook and pick `Claude`.
-        `claude-kernel doctor` checks the rest.
-    "#]],
+            Replaced kernelspec `claude` in $USER/claude
+            It starts $BIN
+            With it: JupyterLab extension in $T/home/.local/share/jupyter/labextensions/claude-kernel
+            With it: nbconvert template `claude` in $T/home/.local/share/jupyter/nbconvert/templates/claude
+            Next: set ANTHROPIC_API_KEY where you start Jupyter, open a notebook and pick `Claude`.
+            `claude-kernel doctor` checks the rest.
+        "#]],
     );
     machine.check(
         &["uninstall"],
         &expect![[r#"
-        Removed kernelspec `claude` from $USER/claude
-    "#]],
+            Removed kernelspec `claude` from $USER/claude
+            Removed the JupyterLab extension from $T/home/.local/share/jupyter/labextensions/claude-kernel
+            Removed the nbconvert template `claude` from $T/home/.local/share/jupyter/nbconvert/templates/claude
+        "#]],
     );
     assert!(machine.names(USER_KERNELS).is_empty());
     machine.check(
@@ -93,6 +101,8 @@ fn the_offline_kernel_has_a_language_of_its_own_and_its_prefixs_python() {
             Installed kernelspec `claude-offline` in $T/env/share/jupyter/kernels/claude-offline
             It starts $BIN
             Python in its sandbox: $T/env/bin/python
+            With it: JupyterLab extension in $T/env/share/jupyter/labextensions/claude-kernel
+            With it: nbconvert template `claude` in $T/env/share/jupyter/nbconvert/templates/claude
             Next: open a notebook and pick `Claude (offline)`. It answers from scripts and runs the
             code in your prompts; no model is called. `claude-kernel doctor` checks the sandbox.
         "#]],
@@ -116,6 +126,8 @@ fn the_offline_kernel_has_a_language_of_its_own_and_its_prefixs_python() {
         &["uninstall", "--offline", "--prefix", "env"],
         &expect![[r#"
             Removed kernelspec `claude-offline` from $T/env/share/jupyter/kernels/claude-offline
+            Removed the JupyterLab extension from $T/env/share/jupyter/labextensions/claude-kernel
+            Removed the nbconvert template `claude` from $T/env/share/jupyter/nbconvert/templates/claude
         "#]],
     );
 }
@@ -325,9 +337,11 @@ fn what_is_not_ours_is_neither_replaced_nor_removed() {
     machine.check(
         &["uninstall"],
         &expect![[r#"
-        Removed kernelspec `claude` from $USER/claude
-        Files that are not ours were left there
-    "#]],
+            Removed kernelspec `claude` from $USER/claude
+            Files that are not ours were left there
+            Removed the JupyterLab extension from $T/home/.local/share/jupyter/labextensions/claude-kernel
+            Removed the nbconvert template `claude` from $T/home/.local/share/jupyter/nbconvert/templates/claude
+        "#]],
     );
     assert_eq!(
         machine.names(&format!("{USER_KERNELS}/claude")),
@@ -371,17 +385,23 @@ fn list_tells_what_jupyter_would_trip_over() {
               spec    $USER/claude
               binary  $BIN
               warn    hidden by $T/first/kernels/claude, which Jupyter finds first: remove one of them, or give one another `--name`
+            no JupyterLab extension in $T/first/labextensions/claude-kernel (prompts do not wrap): `claude-kernel install` adds it
+            no nbconvert template `claude` in $T/first/nbconvert/templates/claude (pages show prompts as code): `claude-kernel install` adds it
+            JupyterLab extension in $T/home/.local/share/jupyter/labextensions/claude-kernel
+            nbconvert template `claude` in $T/home/.local/share/jupyter/nbconvert/templates/claude
         "#]],
     );
     machine.check(
         &["install"],
         &expect![[r#"
-        Replaced kernelspec `claude` in $USER/claude
-        It starts $BIN
-        Note: Jupyter finds $T/first/kernels/claude first; remove it or use another `--name`
-        Next: set ANTHROPIC_API_KEY where you start Jupyter, open a notebook and pick `Claude`.
-        `claude-kernel doctor` checks the rest.
-    "#]],
+            Replaced kernelspec `claude` in $USER/claude
+            It starts $BIN
+            With it: JupyterLab extension in $T/home/.local/share/jupyter/labextensions/claude-kernel
+            With it: nbconvert template `claude` in $T/home/.local/share/jupyter/nbconvert/templates/claude
+            Note: Jupyter finds $T/first/kernels/claude first; remove it or use another `--name`
+            Next: set ANTHROPIC_API_KEY where you start Jupyter, open a notebook and pick `Claude`.
+            `claude-kernel doctor` checks the rest.
+        "#]],
     );
 }
 
