@@ -55,8 +55,10 @@ pub fn complete(code: &str, cursor_pos: usize, context: &Context<'_>) -> Complet
         ),
         CursorContext::Elsewhere => ("", Vec::new()),
     };
-    let typed = word.to_lowercase();
-    matches.retain(|candidate| candidate.text.to_lowercase().starts_with(&typed));
+    // A name completes with one sign or two: `%js` is on the way to `%%json`.
+    let bare = |text: &str| text.trim_start_matches('%').to_lowercase();
+    let typed = bare(word);
+    matches.retain(|candidate| bare(&candidate.text).starts_with(&typed));
     Completion {
         matches,
         cursor_start: cursor_end.saturating_sub(word.chars().count()),

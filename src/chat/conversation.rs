@@ -45,7 +45,7 @@ pub struct Conversation {
     summary: Option<Summary>,
     last_message_id: Option<String>,
     /// What it was before it was reset.
-    forgotten: Option<Box<Conversation>>,
+    forgotten: Option<Box<Self>>,
 }
 
 /// A message that stands for some turns of a conversation, as long as these are its first turns.

@@ -3,7 +3,7 @@
 use claude_kernel::chat::turn::Origin;
 use claude_kernel::jupyter::connection::Channel;
 use claude_kernel::kernel::store::{Artifact, Store};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::rig::{Asks, Rig, arm};
@@ -95,16 +95,18 @@ async fn every_file_is_found_again_with_the_code_that_made_it() {
     // The first file comes last, and still has the name to itself.
     arm(&rig, "slow_start ms=150 path=/content").await;
     let ran = rig.cell("Make two of a name").await;
-    // The first step was shown while it ran; the second was over before it could be.
-    let (updated, shown) = (ran.iopub("update_display_data"), ran.iopub("display_data"));
-    let steps: Vec<Value> = updated
-        .iter()
-        .chain(&shown)
-        .map(|content| content["metadata"]["claude_kernel"].clone())
-        .filter(|data| data["block"] == "step")
-        .collect();
     let known = artifacts(&rig);
     assert_eq!(known.len(), 2, "{known:?}");
+    // The ids stand in the next request, not in the notebook.
+    rig.cell("Say hello").await;
+    let bodies = crate::support::rig::asked(&rig).await;
+    let messages = bodies.last().unwrap()["messages"].as_array().unwrap();
+    let calls: Vec<String> = messages
+        .iter()
+        .flat_map(|message| message["content"].as_array().cloned().unwrap_or_default())
+        .filter(|block| block["type"] == "server_tool_use")
+        .map(|block| block["id"].as_str().unwrap().to_owned())
+        .collect();
     for (at, (name, content, title, code)) in [
         ("a.txt", "one\n", "The first one", "# The first one\necho one > \"$OUTPUT_DIR/a.txt\""),
         (
@@ -124,7 +126,7 @@ async fn every_file_is_found_again_with_the_code_that_made_it() {
         let origin = Origin {
             turn: 2,
             step: u32::try_from(at).unwrap() + 1,
-            tool_use_id: steps[at]["tool_use_id"].as_str().unwrap().to_owned(),
+            tool_use_id: calls[at].clone(),
             title: title.to_owned(),
             code_sha256: artifact.origin.code_sha256.clone(),
         };
@@ -147,7 +149,7 @@ async fn every_file_is_found_again_with_the_code_that_made_it() {
         .collect();
     assert_eq!(paths, ["claude_files/a.txt", "claude_files/a-2.txt"]);
     assert_eq!(entries(&rig), [".index.jsonl", "a-2.txt", "a.txt"]);
-    assert!(artifacts(&rig).iter().all(|file| file.origin.turn == 3));
+    assert!(artifacts(&rig).iter().all(|file| file.origin.turn == 4));
 }
 
 #[tokio::test]

@@ -183,7 +183,7 @@ async fn after_an_interrupt_at_any_event_the_backend_takes_the_next_request() {
             let ran = interrupt(&mut rig, &cell).await;
             stopped += 1;
             assert!(
-                ran.text().contains("billed"),
+                ran.transcript().contains("billed"),
                 "{name}: {}",
                 ran.transcript()
             );

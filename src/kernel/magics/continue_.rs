@@ -21,7 +21,7 @@ pub(super) fn prompt(context: &CellContext<'_>) -> Result<Outcome, Stopped> {
     let Some(cut) = last.cut else {
         return Err(refusal(
             "the answer above this cell is whole: there is nothing to continue",
-            "Ask for more in your own words.",
+            "Ask for more in your own words. If a cell below it was stopped before anything of its answer could be kept, run that cell again.",
         ));
     };
     Ok(Outcome {

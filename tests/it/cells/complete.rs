@@ -58,7 +58,10 @@ fn names_of_magics() {
     check("%%eff", "%%eff", &["%%effort"]);
     check("%bash\n\n%mod", "%mod", &["%model", "%models"]);
     check("%%mod", "%%mod", &["%%model"]);
-    check("%d", "%d", &[]);
+    // One sign is on the way to two (U12).
+    check("%d", "%d", &["%%dry"]);
+    check("%js", "%js", &["%%json"]);
+    check("%exe", "%exe", &["%%exec"]);
     check("%%d", "%%d", &["%%dry"]);
     check("😀\n%eff", "", &[]);
     check("Hello\n%eff", "", &[]);
