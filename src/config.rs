@@ -188,6 +188,12 @@ pub struct Config {
     pub save_file_bytes: u64,
     /// Whether an earlier conversation is continued by itself.
     pub resume: Resume,
+    /// When cells are answered from recordings; one of the four names.
+    pub replay: Option<String>,
+    /// A file with recordings to answer from.
+    pub record: Option<PathBuf>,
+    /// How much of an answer is recorded in the notebook; one of the three names.
+    pub keep_record: Option<String>,
     /// The size the journal of a conversation may reach, in bytes.
     pub journal_max_bytes: u64,
     /// How many days a conversation is kept that nobody goes on with; 0 for ever.
@@ -230,6 +236,9 @@ impl Config {
             show_file_bytes: 10_000_000,
             save_file_bytes: 500_000_000,
             resume: Resume::Ask,
+            replay: None,
+            record: None,
+            keep_record: None,
             journal_max_bytes: 200_000_000,
             journal_keep_days: 180,
             python: None,

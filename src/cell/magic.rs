@@ -174,12 +174,25 @@ pub struct TurnSummary {
     pub answer: Arc<str>,
     /// The model that answered.
     pub model: String,
+    /// The execution count of the cell; 0 when not known.
+    pub count: u32,
     /// US dollars, if they are known and were spent.
     pub cost_usd: Option<f64>,
     /// Whether the turn is stale: the turns above its cell are not those that it saw.
     pub is_stale: bool,
     /// Whether the answer stops in the middle.
     pub is_cut: bool,
+}
+
+impl TurnSummary {
+    /// Returns how a person finds the turn: `In [3]`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self.count {
+            0 => "-".to_owned(),
+            count => format!("In [{count}]"),
+        }
+    }
 }
 
 /// A conversation, as magics read it.
@@ -189,4 +202,6 @@ pub struct ThreadSummary {
     pub name: String,
     /// How many turns it has.
     pub turns: usize,
+    /// How many turns it had before a reset that can be taken back.
+    pub forgotten: Option<usize>,
 }

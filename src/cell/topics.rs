@@ -37,6 +37,11 @@ pub(super) const TOPICS: &[Topic] = &[
         text: CONVERSATION,
     },
     Topic {
+        name: "share",
+        summary: "recorded answers: open, run again, check and go on with a notebook",
+        text: SHARE,
+    },
+    Topic {
         name: "schemas",
         summary: "how to write what `%%json` shall answer with",
         text: SCHEMAS,
@@ -52,6 +57,24 @@ pub(super) const TOPICS: &[Topic] = &[
         text: OFFLINE,
     },
 ];
+
+const SHARE: &str = "\
+### Recorded answers
+
+A saved notebook holds, under each answer, a recording of what was asked and what came: blocks, code, output, small files. \
+It holds no key, no ids and no paths. So a notebook can be opened, run again and checked without a key.
+
+- `%replay catchup` (the default) answers a cell from its recording the first time after the kernel started, `always` every \
+time, `only` too and fails where there is none, `off` asks. `%%fresh` asks one cell anew. Nothing is sent for a recorded answer, \
+and its receipt says so.
+- A cell is recorded if it asks the same, with the same files and settings, below the same answers. `ReplayMiss` says what changed.
+- A notebook that was copied, renamed or received goes on with its answers: what stands above a cell, Claude sees. Files that \
+steps above made go from `claude_files/` into the new sandbox. Thinking and ids of another account are left out.
+- `CLAUDE_KERNEL_RECORD=FILE` answers from another notebook or a file that `claude-kernel record` wrote, \
+`CLAUDE_KERNEL_KEEP_RECORD=slim` records no thinking, `off` nothing.
+
+On the command line: `claude-kernel export` makes an ordinary notebook or script of the code, `check` holds the prose against the \
+outputs, `verify` runs the code again and compares, `scrub` removes what is nobody else's business.";
 
 const SCHEMAS: &str = "\
 ### Schemas

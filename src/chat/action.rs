@@ -10,6 +10,8 @@ use crate::anthropic::model::Prices;
 use crate::anthropic::request::MessagesRequest;
 
 use super::budget::Allowance;
+use super::conversation::digest::Digest;
+use super::receipt::Receipt;
 use super::structured::NewFile;
 use super::turn::{FetchedFile, ToolCall, ToolResult, TurnEnd, Update};
 
@@ -22,6 +24,19 @@ pub struct Terms {
     pub allowance: Option<Allowance>,
     /// Whether the offline backend answers.
     pub offline: bool,
+    /// The execution count of the cell.
+    pub count: u32,
+    /// The recording that answers, if one does.
+    pub recorded: Option<Box<Recorded>>,
+}
+
+/// What is known beforehand of a turn that a recording answers.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its receipt.
+    pub receipt: Receipt,
+    /// The digest of what was asked and answered.
+    pub digest: Digest,
 }
 
 /// Why a file is not in the folder.

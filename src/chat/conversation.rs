@@ -9,6 +9,7 @@
 pub mod digest;
 pub mod order;
 pub mod prefix;
+mod reset;
 mod turn;
 
 use std::collections::HashSet;
@@ -21,7 +22,7 @@ use crate::anthropic::request::MessageParam;
 use super::record::{Record, TurnId, TurnRecord};
 use super::settings::Settings;
 use super::tool_changes;
-use digest::chain_hash;
+use digest::{Digest, chain_hash};
 use order::{CellKey, CellPosition, Order};
 use prefix::Prefix;
 
@@ -43,6 +44,8 @@ pub struct Conversation {
     prefix: Option<Prefix>,
     summary: Option<Summary>,
     last_message_id: Option<String>,
+    /// What it was before it was reset.
+    forgotten: Option<Box<Conversation>>,
 }
 
 /// A message that stands for some turns of a conversation, as long as these are its first turns.
@@ -85,6 +88,7 @@ impl Conversation {
             prefix: None,
             summary: None,
             last_message_id: None,
+            forgotten: None,
         }
     }
 
@@ -190,15 +194,8 @@ impl Conversations {
             Record::Thread { name } => self.switch(&name),
             Record::Forked { name, from, turns } => self.fork_into(&name, &from, &turns),
             Record::Detached { cells } => self.order.detach(cells),
-            Record::Reset { thread } => {
-                if let Some(thread) = self.find_mut(&thread) {
-                    let container = thread.container.take();
-                    *thread = Conversation {
-                        container,
-                        ..Conversation::new(&thread.name)
-                    };
-                }
-            }
+            Record::Reset { thread } => self.reset(&thread),
+            Record::Restored { thread } => self.restore(&thread),
             Record::ResetAll => {
                 *self = Self {
                     order: std::mem::take(&mut self.order),
@@ -296,6 +293,13 @@ impl Conversations {
         self.standing(|other| other < position)
     }
 
+    /// Returns the digest of what was asked and answered above a cell.
+    #[must_use]
+    pub fn digest_above(&self, cell: &CellKey) -> Digest {
+        let above = self.above(cell).into_iter();
+        above.fold(Digest::default(), |above, turn| above.then(turn.recording))
+    }
+
     /// Returns how many turns stand below a cell.
     #[must_use]
     pub fn count_below(&self, cell: &CellKey) -> usize {
@@ -330,15 +334,6 @@ impl Conversations {
     #[must_use]
     pub fn last(&self) -> Option<&Arc<Turn>> {
         self.turns().into_iter().max_by_key(|turn| turn.id)
-    }
-
-    /// Returns the record that takes back the last turn, if there is a turn.
-    #[must_use]
-    pub fn undo(&self) -> Option<Record> {
-        Some(Record::Undone {
-            thread: self.current.name.clone(),
-            turn: self.last()?.id,
-        })
     }
 
     /// Returns the record that makes a new conversation of the turns above a cell.
@@ -409,7 +404,7 @@ impl Conversations {
             return;
         };
         thread.set_container(record.container.clone());
-        if record.receipt.runs > 0 {
+        if record.receipt.runs > 0 && record.played.is_none() {
             thread.in_sandbox.insert(record.cell.clone());
         }
         if let Some(prefix) = &record.prefix {

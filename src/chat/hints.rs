@@ -19,9 +19,10 @@ const INSTALL: &str = "Nothing can be installed in the sandbox: `%packages` list
 const DISK: &str = "The sandbox has 5 GiB of disk: ask Claude to remove what is no longer needed, or begin a new one with `%reset sandbox`.";
 const OUTPUT: &str = "A file the step made is too large to be delivered: ask Claude to compress it or to write a part of it.";
 
-/// Returns the hint for a step, if it failed for a reason that has one.
+/// Returns the hint for a step, if it failed for a reason that has one. `offline` says that the step
+/// ran on this machine, in the person's own Python.
 #[must_use]
-pub fn hint(outcome: &Result<Executed<'_>, ToolError<'_>>) -> Option<String> {
+pub fn hint(outcome: &Result<Executed<'_>, ToolError<'_>>, offline: bool) -> Option<String> {
     let executed = match outcome {
         Ok(executed) => executed,
         Err(error) => {
@@ -44,8 +45,12 @@ pub fn hint(outcome: &Result<Executed<'_>, ToolError<'_>>) -> Option<String> {
         return Some(INSTALL.to_owned());
     }
     if let Some(module) = printed.iter().find_map(|text| missing_module(text)) {
-        let instead = packages::instead(module)
-            .map_or_else(|| "`%packages` lists what it has".to_owned(), str::to_owned);
+        let known = packages::instead(module);
+        if offline {
+            return Some(missing_offline(module, known));
+        }
+        let instead =
+            known.map_or_else(|| "`%packages` lists what it has".to_owned(), str::to_owned);
         return Some(format!(
             "`{module}` is not in the sandbox, and nothing can be installed there: {instead}."
         ));
@@ -66,6 +71,20 @@ pub fn hint(outcome: &Result<Executed<'_>, ToolError<'_>>) -> Option<String> {
         return None;
     };
     Some(hint.to_owned())
+}
+
+/// Says how to get a module that the offline kernel's Python lacks.
+fn missing_offline(module: &str, instead: Option<&str>) -> String {
+    let mut text = format!(
+        "`{module}` is not in the Python that the offline kernel runs: install it there, or name \
+         another one with `claude-kernel install --offline --python PATH`."
+    );
+    if let Some(instead) = instead {
+        text.push_str(&format!(
+            " Claude's own sandbox does not have it either: {instead}."
+        ));
+    }
+    text
 }
 
 /// How programs say that there is no network.
@@ -108,7 +127,7 @@ mod tests {
             return_code,
             file_ids: Vec::new(),
         });
-        let hint = hint(&outcome);
+        let hint = hint(&outcome, false);
         match expected {
             Some(expected) => assert!(
                 hint.as_deref().is_some_and(|hint| hint.contains(expected)),
@@ -174,6 +193,28 @@ mod tests {
             code: "execution_time_exceeded",
             message: None,
         };
-        assert!(hint(&Err(time)).unwrap().contains("time limit"));
+        assert!(hint(&Err(time), false).unwrap().contains("time limit"));
+    }
+
+    /// Offline a module can be installed, and nobody may be told otherwise (U10).
+    #[test]
+    fn u10_offline_a_missing_module_can_be_installed() {
+        let check = |module: &str, expected: &str| {
+            let stderr = format!("ModuleNotFoundError: No module named '{module}'");
+            let outcome = Ok(Executed {
+                stdout: Some(""),
+                stderr: &stderr,
+                return_code: 1,
+                file_ids: Vec::new(),
+            });
+            let hint = hint(&outcome, true).unwrap();
+            assert!(hint.contains(expected), "{hint}");
+            assert!(
+                hint.contains("install it there") && !hint.contains("nothing can"),
+                "{hint}"
+            );
+        };
+        check("numpy", "`numpy` is not in the Python");
+        check("plotly", "does not have it either: `matplotlib`");
     }
 }

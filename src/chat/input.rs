@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::conversation::digest::Digest;
+
 /// Longest id and declared type that are taken from a journal, in bytes.
 const LONGEST: usize = 200;
 /// Longest name (`docs/protocol.md#file-names`), in characters.
@@ -75,6 +77,22 @@ pub struct Attachment {
 /// The first part of the id of a file that is not uploaded, because its cell only shows its
 /// request.
 pub const PLANNED: &str = "file_of_";
+
+/// The first part of the id of a file that is uploaded when it is needed: a recording may answer,
+/// and then it is never sent.
+const LOCAL: &str = "file_local_";
+
+/// Returns the id of a file that is not uploaded yet.
+#[must_use]
+pub fn local_id(name: &str, sha256: &str) -> String {
+    format!("{LOCAL}{}", Digest::of_parts([name, sha256]).short())
+}
+
+/// Returns whether an id is that of a file that is not uploaded yet.
+#[must_use]
+pub fn is_local(file_id: &str) -> bool {
+    file_id.starts_with(LOCAL)
+}
 
 impl Attachment {
     /// Makes the attachment of a file that is not uploaded, because its cell only shows its

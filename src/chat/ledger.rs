@@ -32,6 +32,9 @@ pub struct Entry {
     pub cache_miss: Option<String>,
     /// Whether the offline backend answered, so that nothing was bought.
     pub offline: bool,
+    /// Whether a recording answered, so that nothing was sent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recorded: bool,
 }
 
 /// Everything spent by a notebook, oldest first.

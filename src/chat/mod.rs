@@ -13,6 +13,7 @@ pub mod presets;
 pub mod prompt;
 pub mod receipt;
 pub mod record;
+pub mod recording;
 pub mod replay;
 pub mod schema;
 pub mod settings;

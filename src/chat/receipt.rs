@@ -1,6 +1,9 @@
 //! What a turn took, and where it stands: the receipt under an answer, as it is shown and kept.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::anthropic::model::Effort;
 
@@ -49,11 +52,19 @@ pub struct Receipt {
     pub context_tokens: u64,
     /// 1-based number of the turn in the conversation, from the top.
     pub turn: u32,
+    /// The execution count of the cell: the n of its `In [n]`; 0 when not known.
+    pub count: u32,
     /// Where it stands among the others.
     #[serde(default)]
     pub standing: Standing,
     /// Whether the offline backend answered.
     pub offline: bool,
+    /// Whether nothing was sent for it, because a recording answered, and the receipt says so.
+    #[serde(skip)]
+    pub nothing_sent: bool,
+    /// The recording of the turn, as the metadata of the receipt holds it.
+    #[serde(skip)]
+    pub recording: Option<Arc<Value>>,
 }
 
 /// Where a turn stands among the others.

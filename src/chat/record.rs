@@ -70,6 +70,11 @@ pub enum Record {
         /// The conversation.
         thread: String,
     },
+    /// The reset of a conversation was taken back.
+    Restored {
+        /// The conversation.
+        thread: String,
+    },
     /// All conversations were forgotten.
     ResetAll,
     /// A conversation works in another sandbox from here on.
@@ -147,6 +152,7 @@ const KINDS: &[&str] = &[
     "forked",
     "detached",
     "reset",
+    "restored",
     "reset_all",
     "container",
     "compacted",
@@ -204,10 +210,26 @@ pub struct TurnRecord {
     /// Earlier turns whose thinking was not sent with this turn. They have lost it for good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stripped: Vec<TurnId>,
+    /// The digest of what was asked and answered, by which recordings are found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Digest>,
+    /// The files that a recording made, if one answered: its sandbox is not that of this
+    /// conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub played: Option<Vec<Artifact>>,
     /// The model for which the API refused changes of tools. From here on, changed tools are sent
     /// to it in `tools`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_tool_changes: Option<String>,
+}
+
+/// A file that a turn made, in the folder of the notebook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
 }
 
 /// A record that cannot be read.
@@ -294,6 +316,7 @@ mod tests {
             r#"{"forked":{"name":"aside","from":"main","turns":[1,2]}}"#,
             r#"{"detached":{"cells":[{"document":"x"},{"run":4}]}}"#,
             r#"{"reset":{"thread":"main"}}"#,
+            r#"{"restored":{"thread":"main"}}"#,
             r#""reset_all""#,
             r#"{"container":{"thread":"main","id":null}}"#,
             r#"{"compacted":{"thread":"main","message":{"role":"assistant","content":[]},"turns":[]}}"#,

@@ -70,6 +70,47 @@ pub enum ThinkingShow {
     Off,
 }
 
+/// `%replay`: when a cell is answered from its recording instead of by Claude.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Replay {
+    /// The first time since the kernel started.
+    #[default]
+    Catchup,
+    /// Whenever there is a recording.
+    Always,
+    /// Always, and a cell without a recording fails.
+    Only,
+    /// Only where nobody could answer, because there are no credentials.
+    Off,
+    /// Never (`%%fresh`).
+    #[serde(skip)]
+    Fresh,
+}
+
+impl Replay {
+    /// The values that can be set, in order.
+    pub const ALL: [Self; 4] = [Self::Catchup, Self::Always, Self::Only, Self::Off];
+
+    /// Returns the value's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Catchup => "catchup",
+            Self::Always => "always",
+            Self::Only => "only",
+            Self::Off => "off",
+            Self::Fresh => "fresh",
+        }
+    }
+
+    /// Reads a value that can be set.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|value| value.name() == text)
+    }
+}
+
 /// Everything a magic can set that a request depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -108,6 +149,8 @@ pub struct Settings {
     pub format: Option<Value>,
     /// Entries of `tools` that run on this machine, in order.
     pub client_tools: Vec<Value>,
+    /// When cells are answered from their recordings.
+    pub replay: Replay,
 }
 
 impl Default for Settings {
@@ -133,6 +176,7 @@ impl Default for Settings {
             betas: Vec::new(),
             format: None,
             client_tools: Vec::new(),
+            replay: Replay::default(),
         }
     }
 }

@@ -11,9 +11,10 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::event::Delta;
 
 use super::budget::Limit;
+use super::conversation::digest::Digest;
 use super::history::Said;
 use super::receipt::{Cut, Receipt};
-use super::record::Record;
+use super::record::{Artifact, Record};
 use super::structured::Structured;
 use compose::{Brought, Sent};
 
@@ -145,19 +146,25 @@ pub struct FinishedTurn {
     pub cut: Option<Cut>,
     /// The structured result, if the cell wanted one.
     pub result: Option<Structured>,
+    /// The digest of what was asked and answered, if the turn is recorded.
+    pub digest: Option<Digest>,
+    /// The files that a played recording made; `None` if the turn was asked.
+    pub played: Option<Vec<Artifact>>,
 }
 
 impl FinishedTurn {
     /// Returns the turn's record; `None` if nothing followed the question.
     #[must_use]
     pub fn record(&self) -> Option<Record> {
-        let record = self.sent.record(Brought {
+        let mut record = self.sent.record(Brought {
             answers: &self.messages,
             cut: self.cut,
             receipt: self.receipt.clone(),
             message_id: self.message_id.clone(),
             container: self.container.clone(),
         });
+        record.recording = self.digest;
+        record.played.clone_from(&self.played);
         (!record.answers.is_empty()).then(|| Record::Turn(Box::new(record)))
     }
 }

@@ -21,6 +21,7 @@ use super::conversation::Conversations;
 
 use super::history::{self, Said};
 use super::receipt::Cut;
+use super::recording::Recorder;
 use super::spending::Spending;
 use super::structured::Structured;
 use super::turn::ask::Ask;
@@ -31,6 +32,7 @@ use repair::Repairs;
 
 mod end;
 mod money;
+mod recording;
 mod repair;
 mod results;
 mod stream;
@@ -121,6 +123,7 @@ pub struct TurnLoop {
     cut: Option<Cut>,
     result: Option<Structured>,
     pending_saves: usize,
+    recorder: Recorder,
 }
 
 impl TurnLoop {
@@ -158,6 +161,7 @@ impl TurnLoop {
             cut: None,
             result: None,
             pending_saves: 0,
+            recorder: Recorder::default(),
             sent: first.sent.clone(),
             max_tokens: first.request.max_tokens,
             suspects: repair::Suspects::of(&first),
@@ -295,6 +299,7 @@ impl TurnLoop {
 
     fn message_stopped(&mut self) {
         let message = std::mem::take(&mut self.accumulator).into_message();
+        self.recorder.answered(&message);
         let expires = message.container().and_then(|known| known.expires_at);
         self.sandbox_expires = expires.map(str::to_owned).or(self.sandbox_expires.take());
         let usage = message.usage();
@@ -382,6 +387,7 @@ impl TurnLoop {
 
     fn fetched(&mut self, ordinal: usize, file_id: String, result: Result<FetchedFile, NotSaved>) {
         self.pending_fetches = self.pending_fetches.saturating_sub(1);
+        self.record_file(&file_id, &result);
         match result {
             Ok(file) => self.show(Update::FileFetched { ordinal, file }),
             Err(NotSaved { why }) => {

@@ -4,21 +4,27 @@
 //! hint that says what to do next, an exit code. Results go to stdout, failures to stderr. If a
 //! reader closes the pipe early, that is not an error.
 
+pub mod check;
 pub mod completions;
 pub mod conversations;
 pub mod cost;
 pub mod doctor;
 pub mod emulate;
+pub mod export;
 mod extras;
 mod failure;
 pub mod install;
 mod kernelspec;
 pub mod list;
 mod logging;
+mod notebook_file;
 mod places;
+pub mod record;
 pub mod run;
 pub mod sandbox_exec;
+pub mod scrub;
 pub mod uninstall;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -81,6 +87,16 @@ enum Command {
     Run(run::Args),
     /// Sum up what saved notebooks cost
     Cost(cost::Args),
+    /// Make an ordinary notebook or script of a saved one: its code, without a model
+    Export(export::Args),
+    /// Hold what saved notebooks claim against their recordings; runs nothing
+    Check(check::Args),
+    /// Run a notebook's code again and compare what comes with what it shows
+    Verify(verify::Args),
+    /// Remove from a notebook what is nobody else's business
+    Scrub(scrub::Args),
+    /// Write the recordings of a notebook into a file of their own
+    Record(record::Args),
     /// List, show and remove the conversations that are kept on this machine
     Conversations(conversations::Args),
     /// Check Jupyter, credentials, network and sandbox, and say what to do
@@ -113,6 +129,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Emulate(args) => emulate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::run(&args),
         Command::Cost(args) => cost::run(&args, &mut io::stdout()),
+        Command::Export(args) => export::run(&args, &mut io::stdout()),
+        Command::Check(args) => check::run(&args, &mut io::stdout()),
+        Command::Verify(args) => verify::run(&args, &mut io::stdout()),
+        Command::Scrub(args) => scrub::run(&args, &mut io::stdout()),
+        Command::Record(args) => record::run(&args, &mut io::stdout()),
         Command::Doctor(args) => doctor::run(&args, &mut io::stdout()),
         Command::Conversations(args) => conversations::run(&args, &mut io::stdout()),
         Command::Completions(args) => completions::run(&args, Cli::command(), &mut io::stdout()),

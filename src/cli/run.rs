@@ -34,6 +34,7 @@ use crate::kernel::interrupts::Signal;
 use crate::kernel::journal;
 use crate::kernel::journal::redact::Redactor;
 use crate::kernel::notebook::Notebook;
+use crate::kernel::recordings;
 use crate::kernel::server::actor::Kernel;
 use crate::kernel::server::parts::Parts;
 use crate::kernel::state::Initial;
@@ -164,6 +165,7 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
             ..journal_options(args, &config, &environment, &file, &working_directory)
         },
         client,
+        recordings: recordings::Options::read(&config),
         offline: args.offline,
         complaint: complaint(&config, problems, moved),
         tools: Setup {

@@ -175,6 +175,41 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "replay",
+        default: "catchup",
+        help: "when a cell is answered from its recording: catchup (the first time after a start), always, only (a cell without one fails) or off",
+        set: |config, value| {
+            let value = word(value)?;
+            if !["catchup", "always", "only", "off"].contains(&value.as_str()) {
+                return Err(ValueError::NoneOf("one of catchup, always, only, off"));
+            }
+            config.replay = Some(value);
+            Ok(())
+        },
+    },
+    Key {
+        name: "record",
+        default: "the notebook alone",
+        help: "a file with recorded answers beside those of the notebook: another notebook, or one that `claude-kernel record` wrote",
+        set: |config, value| {
+            config.record = Some(config.path(value)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "keep_record",
+        default: "full",
+        help: "how much of an answer is recorded in the notebook: full, slim (without thinking) or off",
+        set: |config, value| {
+            let value = word(value)?;
+            if !["full", "slim", "off"].contains(&value.as_str()) {
+                return Err(ValueError::NoneOf("one of full, slim, off"));
+            }
+            config.keep_record = Some(value);
+            Ok(())
+        },
+    },
+    Key {
         name: "python",
         default: "that of the environment Jupyter runs in, else the active one, else the first `python3`",
         help: "the interpreter that runs Python tools (`%%tool`)",

@@ -7,9 +7,13 @@ use serde_json::Value;
 
 use crate::anthropic::client::Client;
 use crate::cell::shown::Shown;
+use crate::chat::action::Recorded;
 use crate::chat::input::Attachment;
+use crate::chat::recording::asked::Asked;
+use crate::chat::recording::coding::Coded;
+use crate::chat::recording::play::Player;
 use crate::chat::replay::Replay;
-use crate::chat::settings::Settings;
+use crate::chat::settings::{Replay as ReplayMode, Settings};
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
 use crate::jupyter::messages::shell::Payload;
@@ -104,6 +108,23 @@ pub struct CellContext<'a> {
     pub attachments: Vec<Attachment>,
     /// The earlier steps that this cell runs again, if it runs any.
     pub replay: Option<Replay>,
+    /// What the cell asks, by digests, if it asks anything.
+    pub asked: Option<Asked>,
+    /// The recording that answers the cell, if one does: nothing is sent then.
+    pub playing: Option<Playing>,
+    /// The recording of the cell's turn, once it is over.
+    pub recording: Option<Coded>,
+}
+
+/// A recording that answers a cell.
+#[derive(Debug, Clone)]
+pub struct Playing {
+    /// Plays it.
+    pub player: Player,
+    /// What is known of the turn beforehand.
+    pub recorded: Recorded,
+    /// How many bytes the recording takes in a notebook.
+    pub len_bytes: usize,
 }
 
 /// What a magic leaves to its cell.
@@ -125,6 +146,19 @@ impl CellContext<'_> {
     pub async fn look_up(&mut self, bytes: usize) -> Result<(), Stopped> {
         let host = Arc::clone(&self.services.host);
         look_up(bytes, host.as_ref(), self.interrupts, self.output.replies).await
+    }
+
+    /// Returns whether files that the cell attaches are uploaded only when Claude is asked: a
+    /// recording may answer.
+    #[must_use]
+    pub fn defers_uploads(&self) -> bool {
+        let has_recordings = self.state.library.has_read();
+        match self.settings.replay {
+            ReplayMode::Only => true,
+            ReplayMode::Catchup | ReplayMode::Always => has_recordings,
+            ReplayMode::Off => has_recordings && self.services.client.credentials_origin().is_err(),
+            ReplayMode::Fresh => false,
+        }
     }
 
     /// Returns which files this cell may read.

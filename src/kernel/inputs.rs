@@ -249,8 +249,9 @@ impl Inputs {
         Some(format!("{what} to Claude's new sandbox, too."))
     }
 
-    /// The name of a file, if it is known.
-    fn name_of(&self, file_id: &str) -> Option<&str> {
+    /// Returns the name of a file, if it is known.
+    #[must_use]
+    pub fn name_of(&self, file_id: &str) -> Option<&str> {
         let mut known = self.uploaded.iter();
         let known = known.find(|input| input.file_id == file_id);
         known.map(|input| input.name.as_str())
@@ -268,7 +269,9 @@ impl Inputs {
                 input.turns.push(number);
             }
         }
-        let Some(container) = &turn.container else {
+        // The files of a recording went to another sandbox.
+        let container = turn.container.as_ref();
+        let Some(container) = container.filter(|_| turn.played.is_none()) else {
             return;
         };
         self.watch(container);

@@ -29,6 +29,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::chat::record::Record;
+use crate::chat::recording::coding::Coded;
 use crate::chat::turn::Update;
 use crate::config::{KnownSecrets, Resume};
 use crate::host::{Host, unnumbered};
@@ -365,6 +366,16 @@ impl Journal {
         self.push(&rest);
         self.push_records(records);
         self.push(&end);
+        self.hand_over();
+    }
+
+    /// The cell `count` left a recording of its answer.
+    pub fn recording(&mut self, count: u32, cell: Option<&str>, coded: &Coded) {
+        self.write(&Entry::Recording {
+            line: count,
+            cell: cell.map(str::to_owned),
+            record: coded.value(),
+        });
         self.hand_over();
     }
 

@@ -7,12 +7,13 @@ use serde_json::{Map, json};
 
 use crate::jupyter::mime::{Display, MimeBundle, Output};
 use crate::render::foreign;
+use crate::render::screen::quiet;
 
 /// Small quiet lines, one below the other. They say what was done, and nobody has to act.
 pub(in crate::kernel) fn notes<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<Output> {
     let form = |text: &String| {
         let text = sentence(text);
-        (format!("<sub>{}</sub>", foreign::spoken(&text)), text)
+        (quiet(&foreign::spoken(&text)), text)
     };
     said("note", texts.into_iter().map(form).collect())
 }

@@ -1,5 +1,6 @@
 //! The jobs of magics, done before the prompt of their cell is sent. Each kind of job has a file.
 
+pub mod adopt;
 pub mod attach;
 pub mod compact;
 mod continue_;

@@ -56,6 +56,12 @@ impl Notebook {
         (is_notebook && path.is_absolute()).then(|| Self::at(path.to_owned()))
     }
 
+    /// Returns where the file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the ids of the cells from top to bottom, if the file was saved since the last time.
     /// A file that cannot be read leaves the order as it was.
     pub fn saved_order(&mut self) -> Option<Vec<String>> {

@@ -37,6 +37,7 @@ pub(super) fn begin_turn(context: &mut CellContext<'_>, ask: &Ask, sent: &Sent) 
         // The API has not told the costs yet.
         at_least: true,
         turn: sent.number,
+        count: context.output.count,
         standing: sent.standing.clone(),
         offline: context.services.offline,
         ..Receipt::default()

@@ -16,7 +16,7 @@ use crate::chat::conversation::order::CellKey;
 use crate::chat::input::Gone;
 use crate::chat::ledger::{Entry, Ledger};
 use crate::chat::record::Record;
-use crate::chat::settings::Settings;
+use crate::chat::settings::{Replay, Settings};
 use crate::chat::turn::Origin;
 use crate::chat::turn::facts::{Diagnostics, Facts, Keys, Sandbox};
 use crate::config::Config;
@@ -24,7 +24,9 @@ use crate::config::Config;
 use super::history_entry::HistoryEntry;
 use super::inputs::Inputs;
 use super::known_models::Asking;
+use super::marks::Marks;
 use super::named_file;
+use super::recordings::{Library, Restored};
 use super::sandbox::Sandboxes;
 
 /// The kernel's memory.
@@ -73,8 +75,14 @@ pub struct State {
     pub asking: Asking,
     /// The models whose retirement the person was told of.
     pub told_retirements: Vec<String>,
+    /// The receipts on the screen.
+    pub marks: Marks,
     /// Where settings were last set: (magic, execution count of its cell).
     pub set_in: Vec<(String, u32)>,
+    /// Recordings of answers.
+    pub library: Library,
+    /// The recorded turns whose files the sandbox has.
+    pub restored: Restored,
 }
 
 impl State {
@@ -103,7 +111,10 @@ impl State {
             models: Models::default(),
             asking: Asking::default(),
             told_retirements: Vec::new(),
+            marks: Marks::default(),
             set_in: Vec::new(),
+            library: Library::default(),
+            restored: Restored::default(),
         }
     }
 
@@ -123,7 +134,11 @@ impl State {
                     self.variables.set(name, value);
                 }
             }
-            Record::ResetAll => self.variables.clear(),
+            Record::Reset { .. } => self.library.adopts = false,
+            Record::ResetAll => {
+                self.variables.clear();
+                self.library.adopts = false;
+            }
             Record::Input { input, waits } => self.inputs.known(input, *waits),
             Record::InputGone { file_id, again } => self.inputs.known_gone(&Gone {
                 file_id: file_id.clone(),
@@ -202,6 +217,7 @@ impl State {
                 answer: Arc::clone(&turn.answer),
                 model: turn.receipt.model.clone(),
                 cost_usd: turn.receipt.cost_usd.filter(|_| !turn.receipt.offline),
+                count: turn.receipt.count,
                 is_stale,
                 is_cut: turn.cut.is_some(),
             })
@@ -215,6 +231,7 @@ impl State {
         all.map(|thread| ThreadSummary {
             name: thread.name.clone(),
             turns: thread.len(),
+            forgotten: thread.forgotten_turns(),
         })
         .collect()
     }
@@ -299,6 +316,11 @@ fn settings(config: &Config) -> Settings {
     }
     settings.max_tokens = config.max_tokens.unwrap_or(settings.max_tokens);
     settings.auto_compact = config.auto_compact;
+    settings.replay = config
+        .replay
+        .as_deref()
+        .and_then(Replay::parse)
+        .unwrap_or_default();
     settings.effort = config.effort.as_deref().and_then(Effort::parse);
     settings
 }

@@ -54,6 +54,10 @@ pub fn lines(
         ("turns", conversations.turns().len().to_string()),
         ("saved", journal.describe()),
         ("cost", cost),
+        (
+            "replay",
+            state.library.describe(state.settings.replay.name()),
+        ),
         ("sandbox", sandbox),
     ]
     .map(|(label, value)| (label.to_owned(), value))

@@ -13,6 +13,7 @@
 mod error;
 mod index;
 mod name;
+mod recorded;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

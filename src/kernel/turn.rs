@@ -5,6 +5,8 @@ pub mod commit;
 mod drive;
 mod fetch;
 pub mod hidden;
+mod record;
+mod restore;
 mod reupload;
 pub mod run;
 pub mod veil;

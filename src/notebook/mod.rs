@@ -2,4 +2,9 @@
 //!
 //! Pure, and nothing in a file is trusted: whatever is missing or odd is skipped.
 
+pub mod check;
+pub mod export;
 pub mod receipts;
+pub mod recordings;
+pub mod scrub;
+pub mod verify;

@@ -68,6 +68,7 @@ fn entry(cell: &Value, receipt: &Map<String, Value>) -> Entry {
         sandbox_ms: 0,
         cache_miss: text("cache_miss").map(str::to_owned),
         offline: flag("offline"),
+        recorded: false,
     }
 }
 

@@ -13,7 +13,7 @@ use super::encoding::decoded;
 use super::foreign;
 use super::image_size::shown_size;
 use super::number;
-use super::screen::{Form, Terminal, machine};
+use super::screen::{Form, Terminal, machine, quiet};
 use super::table::{self, Table};
 use super::tool::language_of;
 use crate::chat::turn::FetchedFile;
@@ -62,7 +62,7 @@ pub(crate) fn form(file: &FetchedFile) -> Form {
     };
     shown.unwrap_or_else(|| {
         Form::new(
-            line(file),
+            quiet(&line(file)),
             format!("{}\n", plain_line(file)),
             machine_data(file),
         )
@@ -113,6 +113,12 @@ fn kind_of(file: &FetchedFile) -> Kind {
         }
         _ => Kind::Other,
     }
+}
+
+/// Whether an output names its file; a picture does not.
+pub(crate) fn is_named(form: &Form) -> bool {
+    let types = &mut form.data.0.keys();
+    !types.any(|mime| mime.starts_with("image/"))
 }
 
 /// Returns one line: the name as a relative link, and the size.
@@ -195,6 +201,7 @@ fn image(file: &FetchedFile) -> Option<Form> {
         data,
         metadata,
         terminal: Terminal::Bundle,
+        streams: Vec::new(),
     })
 }
 
@@ -205,7 +212,7 @@ fn svg(file: &FetchedFile) -> Option<Form> {
     }
     let target = foreign::relative_link(&file.relative_path)?;
     let name = foreign::inline(&file.name);
-    let markdown = format!("![{name}]({target})\n\n{}", line(file));
+    let markdown = format!("![{name}]({target})\n\n{}", quiet(&line(file)));
     Some(Form::new(
         markdown,
         format!("{}\n", plain_line(file)),
@@ -216,7 +223,7 @@ fn svg(file: &FetchedFile) -> Option<Form> {
 /// One line with a remark.
 fn noted(file: &FetchedFile, remark: &str) -> Form {
     Form::new(
-        format!("{} - {}", line(file), foreign::inline(remark)),
+        quiet(&format!("{} - {}", line(file), foreign::inline(remark))),
         format!("{} - {remark}\n", plain_line(file)),
         machine_data(file),
     )
@@ -228,9 +235,8 @@ fn rows(file: &FetchedFile, table: &Table) -> Form {
     let (markdown, plain) = table.shown();
     Form::new(
         format!(
-            "{} - {}\n\n{markdown}",
-            line(file),
-            foreign::inline(&summary)
+            "{}\n\n{markdown}",
+            quiet(&format!("{} - {}", line(file), foreign::inline(&summary)))
         ),
         format!("{} - {summary}\n{plain}", plain_line(file)),
         machine_data(file),

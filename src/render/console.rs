@@ -201,13 +201,17 @@ pub(crate) fn excerpt(text: &str, head: usize, tail: usize) -> String {
 /// the text.
 pub(crate) fn coloured_excerpt(text: &str, head: usize, tail: usize) -> String {
     let mut out = lines_of(text, head, tail, coloured);
+    end_colours(&mut out);
+    out
+}
+
+fn end_colours(out: &mut String) {
     if let Some(at) = out.rfind("\u{1b}[")
         && out.get(at..).is_some_and(|rest| !rest.starts_with(RESET))
     {
         let end = out.trim_end_matches('\n').len();
         out.insert_str(end, RESET);
     }
-    out
 }
 
 fn lines_of(text: &str, head: usize, tail: usize, show: fn(&str) -> Cow<'_, str>) -> String {
@@ -267,11 +271,26 @@ fn visible_end(text: &str, max_chars: usize) -> usize {
 /// Returns an output for `text/plain`: the whole, or, if it is too long, the first and the last
 /// part of it.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    whole(text, printable)
+}
+
+/// Does the same as [`plain`] and keeps colours, for a `stream` message. Both the last colour and
+/// the last line end with the text.
+pub(crate) fn coloured_whole(text: &str) -> String {
+    let mut out = whole(text, coloured).into_owned();
+    end_colours(&mut out);
+    if !out.is_empty() && !out.ends_with('\n') {
+        out.push('\n');
+    }
+    out
+}
+
+fn whole(text: &str, show: fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
     // Escape sequences also take room in the notebook.
     if text.len() > 4 * MAX_PLAIN_BYTES {
         return Cow::Owned(both_ends(text));
     }
-    let shown = printable(text);
+    let shown = show(text);
     if shown.len() <= MAX_PLAIN_BYTES {
         return shown;
     }

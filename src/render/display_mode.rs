@@ -7,6 +7,6 @@ pub enum DisplayMode {
     Live,
     /// A terminal: text goes to stdout as it comes, and no second copy follows.
     Terminal,
-    /// nbclient and its kind: one final display for each block.
+    /// nbclient and its kind: one final display for each block, and what a step printed as streams.
     Batch,
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::console::{is_direction, is_odd};
 
-pub(crate) use super::console::{coloured_excerpt, excerpt, plain, printable};
+pub(crate) use super::console::{coloured_excerpt, coloured_whole, excerpt, plain, printable};
 
 /// What is written before a fence: nbconvert shows fences in outputs in the proportional font.
 pub(crate) const CODE_FONT: &str = "<div style=\"font-family: monospace; margin-bottom: 1em\">\n\n";

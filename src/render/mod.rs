@@ -10,6 +10,7 @@ mod console;
 mod display_mode;
 mod encoding;
 pub(crate) mod foreign;
+mod group;
 mod image_size;
 pub(crate) mod kind;
 pub mod markdown;

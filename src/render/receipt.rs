@@ -3,16 +3,86 @@
 use serde_json::{Map, Value, json};
 
 use super::foreign;
+use super::screen::{Form, quiet};
 use crate::anthropic::model::Effort;
 use crate::chat::conversation::order::CellKey;
 use crate::chat::receipt::Receipt;
+use crate::jupyter::mime::{Display, Output};
 
 /// The most cells that the details of a receipt name. Each receipt is saved with the notebook: if a
 /// thousand cells each named a thousand, these names would be most of the notebook.
 const MAX_CELLS: usize = 100;
 
+/// A receipt on the screen that can still change.
+#[derive(Debug, Clone)]
+pub struct ShownReceipt {
+    display_id: String,
+    files: Files,
+    receipt: Receipt,
+}
+
+/// The lines that name the files of an answer, in Markdown and in plain text; may be empty.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Files {
+    pub(crate) markdown: String,
+    pub(crate) plain: String,
+}
+
+impl ShownReceipt {
+    pub(crate) fn new(display_id: String, files: Files, receipt: Receipt) -> Self {
+        Self {
+            display_id,
+            files,
+            receipt,
+        }
+    }
+
+    /// Shows the receipt again, with what has become of its answer since.
+    #[must_use]
+    pub fn update(&self, mark: Option<&Mark>) -> Output {
+        let form = form(&self.files, Some(&self.receipt), mark);
+        Output::Update(Display {
+            data: form.data,
+            metadata: form.metadata,
+            display_id: Some(self.display_id.clone()),
+        })
+    }
+}
+
+/// What has become of an answer since it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// One word for programs: `stale` or `undone`.
+    pub kind: &'static str,
+    /// One sentence without a full stop.
+    pub text: String,
+}
+
+/// Makes the last output of an answer: its files and its receipt. `mark` comes before the receipt,
+/// and is not pale: nobody may read a stale answer as if it still held.
+pub(crate) fn form(files: &Files, receipt: Option<&Receipt>, mark: Option<&Mark>) -> Form {
+    let (mut shown, mut plain) = (files.markdown.clone(), files.plain.clone());
+    let mut kernel = json!({ "block": "files" });
+    if let Some(receipt) = receipt {
+        let mut data = metadata(receipt);
+        if !shown.is_empty() {
+            shown.push_str("\n\n");
+        }
+        if let Some(mark) = mark {
+            let text = foreign::inline(&mark.text);
+            shown.push_str(&format!("<sub><b>{text}</b></sub> "));
+            plain.push_str(&format!("{}\n", foreign::printable(&mark.text)));
+            data.insert("mark".to_owned(), json!(mark.kind));
+        }
+        shown.push_str(&markdown(receipt));
+        plain.push_str(&format!("{}\n", self::plain(receipt)));
+        kernel = Value::Object(data);
+    }
+    Form::new(shown, plain, kernel)
+}
+
 /// Returns the receipt as plain text:
-/// `opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4`.
+/// `opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041`.
 #[must_use]
 pub fn plain(receipt: &Receipt) -> String {
     parts(receipt).join(" · ")
@@ -25,7 +95,7 @@ pub fn markdown(receipt: &Receipt) -> String {
         .iter()
         .map(|part| foreign::inline(part))
         .collect();
-    format!("<sub>{}</sub>", parts.join(" · "))
+    quiet(&parts.join(" · "))
 }
 
 /// Returns the numbers of the receipt, for output metadata under `claude_kernel`. They are the same in
@@ -55,10 +125,14 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
         "sandbox_ahead": receipt.standing.sandbox_ahead,
         "offline": receipt.offline,
     });
-    match value {
+    let mut map = match value {
         Value::Object(map) => map,
         _ => Map::new(),
+    };
+    if let Some(recording) = &receipt.recording {
+        map.insert("record".to_owned(), Value::clone(recording));
     }
+    map
 }
 
 /// Names the cells that Claude saw, from the top. If there are very many, names the nearest.
@@ -68,46 +142,42 @@ fn saw(cells: &[CellKey]) -> Vec<String> {
 }
 
 fn parts(receipt: &Receipt) -> Vec<String> {
-    let usage = &receipt.usage;
     let mut parts = Vec::new();
     if receipt.at_least {
         parts.push("cut off".to_owned());
     }
-    if receipt.offline {
-        parts.push("offline".to_owned());
-    }
-    let model = receipt.model.as_str();
-    parts.push(model.strip_prefix("claude-").unwrap_or(model).to_owned());
+    // Offline no model answers: there is no name, no price and no number of tokens to tell.
+    parts.push(match receipt.offline {
+        true => "offline".to_owned(),
+        false => {
+            let model = receipt.model.as_str();
+            model.strip_prefix("claude-").unwrap_or(model).to_owned()
+        }
+    });
     if let Some(effort) = receipt.effort {
         parts.push(format!("effort {}", effort_name(effort)));
     }
-    let input = usage.input_tokens + usage.cache_creation_tokens + usage.cache_read_tokens;
-    let cached = match (usage.cache_read_tokens, &receipt.cache_miss) {
-        (0, None) => String::new(),
-        (0, Some(reason)) => format!(" (none cached: {})", miss(reason)),
-        (cached, None) => format!(" ({} cached)", tokens(cached)),
-        (cached, Some(reason)) => format!(" ({} cached: {})", tokens(cached), miss(reason)),
-    };
-    let least = if receipt.at_least { "at least " } else { "" };
-    let (input, output) = (tokens(input), tokens(usage.output_tokens));
-    parts.push(format!("{input} in{cached}, {least}{output} out"));
+    if !receipt.offline {
+        parts.push(tokens_used(receipt));
+    }
     match receipt.runs {
         0 => {}
         1 => parts.push("1 run".to_owned()),
         runs => parts.push(format!("{runs} runs")),
     }
-    match usage.web_searches {
+    match receipt.usage.web_searches {
         0 => {}
         1 => parts.push("1 search".to_owned()),
         searches => parts.push(format!("{searches} searches")),
     }
     match receipt.cost_usd {
+        _ if receipt.nothing_sent => parts.push("recorded · nothing sent".to_owned()),
         // The offline backend costs nothing.
         _ if receipt.offline => {}
-        Some(cost) => parts.push(format!("{least}{}", dollars(cost))),
+        Some(cost) if receipt.at_least => parts.push(format!("at least {}", dollars(cost))),
+        Some(cost) => parts.push(dollars(cost)),
         None => parts.push("price unknown".to_owned()),
     }
-    parts.push(format!("turn {}", receipt.turn));
     match receipt.standing.stale {
         0 => {}
         1 => parts.push("1 cell stale".to_owned()),
@@ -117,6 +187,21 @@ fn parts(receipt: &Receipt) -> Vec<String> {
         parts.push("sandbox ahead".to_owned());
     }
     parts
+}
+
+/// Returns what the model read and wrote.
+fn tokens_used(receipt: &Receipt) -> String {
+    let usage = &receipt.usage;
+    let input = usage.input_tokens + usage.cache_creation_tokens + usage.cache_read_tokens;
+    let cached = match (usage.cache_read_tokens, &receipt.cache_miss) {
+        (0, None) => String::new(),
+        (0, Some(reason)) => format!(" (none cached: {})", miss(reason)),
+        (cached, None) => format!(" ({} cached)", tokens(cached)),
+        (cached, Some(reason)) => format!(" ({} cached: {})", tokens(cached), miss(reason)),
+    };
+    let least = if receipt.at_least { "at least " } else { "" };
+    let (input, output) = (tokens(input), tokens(usage.output_tokens));
+    format!("{input} in{cached}, {least}{output} out")
 }
 
 /// Returns the level's name as the API spells it.
@@ -193,8 +278,11 @@ mod tests {
             sandbox_ms: 0,
             context_tokens: 0,
             turn: 4,
+            count: 0,
             standing: Standing::default(),
             offline: false,
+            nothing_sent: false,
+            recording: None,
         }
     }
 
@@ -202,12 +290,12 @@ mod tests {
     fn one_small_line() {
         assert_eq!(
             plain(&receipt()),
-            "opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4"
+            "opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041"
         );
         assert_eq!(
             markdown(&receipt()),
-            "<sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · \
-             <span>&#36;</span>0.041 · turn 4</sub>"
+            "<sub style=\"opacity: 0.6\">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · \
+             <span>&#36;</span>0.041</sub>"
         );
     }
 
@@ -221,17 +309,13 @@ mod tests {
         };
         assert_eq!(
             plain(&unknown),
-            "opus-5-5 · 3.2k in (2.9k cached), 1.1k out · 1 run · price unknown · turn 4"
+            "opus-5-5 · 3.2k in (2.9k cached), 1.1k out · 1 run · price unknown"
         );
         let offline = Receipt {
             offline: true,
-            runs: 0,
             ..unknown
         };
-        assert_eq!(
-            plain(&offline),
-            "offline · opus-5-5 · 3.2k in (2.9k cached), 1.1k out · turn 4"
-        );
+        assert_eq!(plain(&offline), "offline · 1 run");
     }
 
     #[test]
@@ -244,7 +328,7 @@ mod tests {
         assert_eq!(
             plain(&cut),
             "cut off · opus-5-5 · effort high · 3.2k in (2.9k cached: the system prompt changed), \
-             at least 1.1k out · 2 runs · at least $0.041 · turn 4"
+             at least 1.1k out · 2 runs · at least $0.041"
         );
     }
 

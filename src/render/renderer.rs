@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answer::Answer;
-use super::screen::{Form, Screen, SlotId, Terminal, machine, note};
+use super::group::Group;
+use super::receipt::{Files, ShownReceipt};
+use super::screen::{Screen, SlotId, note, quiet};
 use super::sources::Sources;
 use super::status::Status;
-use super::step::Step;
 use super::thinking::Thinking;
 use super::{artifact, foreign, receipt, structured};
 use crate::anthropic::block::{Block, View};
@@ -23,7 +24,7 @@ use crate::chat::settings::ThinkingShow;
 use crate::chat::turn::{Activity, FetchedFile, Update};
 use crate::chat::verbatim::Verbatim;
 use crate::chat::wrapped_python::Scripts;
-use crate::jupyter::mime::{MimeBundle, Output, StreamName};
+use crate::jupyter::mime::{Output, StreamName};
 
 mod steps;
 
@@ -48,7 +49,7 @@ pub struct Renderer {
     /// Code that has to run exactly as it is (`%%exec`), and whether it did.
     verbatim: Option<(Verbatim, bool)>,
     thinking: Option<Thinking>,
-    steps: Vec<(SlotId, Step)>,
+    groups: Vec<Group>,
     scripts: Scripts,
     pending_files: Vec<PendingFile>,
     saved: Vec<FetchedFile>,
@@ -59,6 +60,8 @@ pub struct Renderer {
     growing: Option<usize>,
     /// Whether anything of an answer came.
     has_begun: bool,
+    /// The receipt, once it is on the screen.
+    shown: Option<ShownReceipt>,
 }
 
 /// The text block that is growing.
@@ -82,14 +85,14 @@ impl Renderer {
         Self {
             screen: Screen::new(client, display_prefix),
             thinking_show: thinking,
-            status: Status::default(),
+            status: Status::new(client),
             answer: None,
             cited: false,
             text: TextBlock::default(),
             held: None,
             verbatim: None,
             thinking: None,
-            steps: Vec::new(),
+            groups: Vec::new(),
             scripts: Scripts::default(),
             pending_files: Vec::new(),
             saved: Vec::new(),
@@ -97,6 +100,7 @@ impl Renderer {
             done: BTreeSet::new(),
             growing: None,
             has_begun: false,
+            shown: None,
         }
     }
 
@@ -141,6 +145,7 @@ impl Renderer {
             Update::Result(result) => {
                 self.held = None;
                 self.end_answer();
+                self.end_row();
                 let place = self.screen.open();
                 self.screen.finish(place, structured::form(&result));
             }
@@ -161,11 +166,14 @@ impl Renderer {
         if let Some(answer) = &mut self.answer {
             answer.tick(now, &mut self.screen);
         }
-        if self.screen.client() == DisplayMode::Live
+        if self.screen.client() != DisplayMode::Batch
             && let Some(line) = self.status.tick(now)
         {
-            self.end_answer();
-            self.screen.status(line);
+            // Text that may go on is not ended by a line below it.
+            if !line.is_below_text {
+                self.end_answer();
+            }
+            self.screen.status(&line.text);
         }
         self.screen.take()
     }
@@ -181,7 +189,7 @@ impl Renderer {
         let status = self
             .status
             .deadline()
-            .filter(|_| client == DisplayMode::Live);
+            .filter(|_| client != DisplayMode::Batch);
         [answer, status].into_iter().flatten().min()
     }
 
@@ -207,7 +215,7 @@ impl Renderer {
     fn started(&mut self, ordinal: usize, block: &Block, now: Duration) {
         match block.view() {
             View::Text { text, .. } => {
-                self.text_began();
+                self.text_began(now);
                 self.begin_text(block, now);
                 self.push_text(text, now);
             }
@@ -230,7 +238,7 @@ impl Renderer {
         }
         match delta {
             Delta::Text(text) => {
-                self.text_began();
+                self.text_began(now);
                 self.push_text(&text, now);
             }
             Delta::Thinking(text) => self.push_thinking(&text, now),
@@ -283,9 +291,10 @@ impl Renderer {
     // Text.
 
     /// Notes that text is coming, unless it is held back. Text that grows needs no status line.
-    fn text_began(&mut self) {
+    fn text_began(&mut self, now: Duration) {
         if self.held.is_none() {
-            self.status.clear();
+            self.status.text_came(now);
+            self.screen.blank_status();
         }
     }
 
@@ -295,10 +304,18 @@ impl Renderer {
         if let Some(text) = self.held.as_mut().map(std::mem::take)
             && !text.trim().is_empty()
         {
-            self.answer
-                .get_or_insert_default()
-                .push(&text, now, &mut self.screen);
+            self.say(&text, now);
         }
+    }
+
+    /// Takes text of the answer. A row of steps ends where the answer begins.
+    fn say(&mut self, text: &str, now: Duration) {
+        if !text.trim().is_empty() {
+            self.end_row();
+        }
+        self.answer
+            .get_or_insert_default()
+            .push(text, now, &mut self.screen);
     }
 
     fn begin_text(&mut self, block: &Block, now: Duration) {
@@ -323,9 +340,7 @@ impl Renderer {
             held.push_str(text);
             return;
         }
-        self.answer
-            .get_or_insert_default()
-            .push(text, now, &mut self.screen);
+        self.say(text, now);
     }
 
     fn end_text(&mut self, text: &str, citations: &[Value], now: Duration) {
@@ -342,9 +357,7 @@ impl Renderer {
         let marks = self.sources.cite(citations);
         self.cited = !citations.is_empty();
         if !marks.is_empty() {
-            self.answer
-                .get_or_insert_default()
-                .push(&marks, now, &mut self.screen);
+            self.say(&marks, now);
         }
     }
 
@@ -358,6 +371,9 @@ impl Renderer {
     // Thinking.
 
     fn push_thinking(&mut self, text: &str, now: Duration) {
+        if self.thinking_show == ThinkingShow::Show && !text.is_empty() {
+            self.end_row();
+        }
         let thinking = self.thinking.get_or_insert_default();
         if thinking.push(text, now, self.thinking_show, &mut self.screen) {
             self.status.clear();
@@ -366,6 +382,13 @@ impl Renderer {
 
     fn end_thinking(&mut self, whole: Option<&str>) {
         let thinking = self.thinking.take().unwrap_or_default();
+        let text = whole.unwrap_or(thinking.text());
+        if !text.trim().is_empty() && self.thinking_show != ThinkingShow::Off {
+            if let (ThinkingShow::Fold, Some(row)) = (self.thinking_show, self.row()) {
+                return row.think(text);
+            }
+            self.end_row();
+        }
         thinking.finish(whole, self.thinking_show, &mut self.screen);
     }
 
@@ -373,6 +396,7 @@ impl Renderer {
 
     fn quiet(&mut self, text: &str, kind: &str) {
         self.end_answer();
+        self.end_row();
         let place = self.screen.open();
         let plain = foreign::printable(text);
         self.screen.finish(
@@ -389,14 +413,7 @@ impl Renderer {
             self.show_held(now);
         }
         self.end_answer();
-        for index in 0..self.steps.len() {
-            if let Some((place, step)) = self.steps.get(index)
-                && step.result.is_none()
-            {
-                self.screen.finish(*place, step.form(false));
-            }
-        }
-        self.screen.hold(None);
+        self.show_steps();
         for file in std::mem::take(&mut self.pending_files) {
             let form = missing_file("the turn ended before it was fetched");
             self.screen.finish(file.place, form);
@@ -410,22 +427,14 @@ impl Renderer {
 
     /// Shows the last output: the files, then the receipt.
     fn close(&mut self, receipt: Option<&Receipt>) {
-        let (mut shown, mut plain) = (Vec::new(), Vec::new());
+        let mut files = Files::default();
         if !self.saved.is_empty() {
             let lines: Vec<String> = self.saved.iter().map(artifact::line).collect();
-            shown.push(format!("Files: {}", lines.join(" · ")));
+            files.markdown = quiet(&format!("Files: {}", lines.join(" · ")));
             let lines: Vec<String> = self.saved.iter().map(artifact::plain_line).collect();
-            plain.push(format!("Files: {}\n", lines.join(" · ")));
+            files.plain = format!("Files: {}\n", lines.join(" · "));
         }
-        let kernel = match receipt {
-            Some(receipt) => {
-                shown.push(receipt::markdown(receipt));
-                plain.push(format!("{}\n", receipt::plain(receipt)));
-                Value::Object(receipt::metadata(receipt))
-            }
-            None => json!({ "block": "files" }),
-        };
-        if shown.is_empty() {
+        if files.markdown.is_empty() && receipt.is_none() {
             // A status line must not stay. An error follows and says why.
             if !self.screen.has_status() {
                 return;
@@ -434,16 +443,20 @@ impl Renderer {
                 true => "Stopped before the answer was complete.",
                 false => "Stopped before an answer came.",
             };
-            shown.push(format!("<sub>{why}</sub>"));
-            plain.push(format!("{why}\n"));
+            files.markdown = quiet(why);
+            files.plain = format!("{why}\n");
         }
         let place = self.screen.open();
-        let lines = plain.concat();
-        let form = Form {
-            data: MimeBundle::markdown(shown.join("\n\n"), lines.clone()),
-            metadata: machine(kernel),
-            terminal: Terminal::Text(vec![(StreamName::Stdout, lines)]),
-        };
-        self.screen.finish(place, form);
+        let form = receipt::form(&files, receipt, None);
+        let display_id = self.screen.finish_changeable(place, form);
+        if let (Some(display_id), Some(receipt)) = (display_id, receipt) {
+            self.shown = Some(ShownReceipt::new(display_id, files, receipt.clone()));
+        }
+    }
+
+    /// Returns the receipt that is on the screen, if the front end can be told to change it.
+    #[must_use]
+    pub fn into_receipt(self) -> Option<ShownReceipt> {
+        self.shown
     }
 }

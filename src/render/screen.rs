@@ -1,12 +1,19 @@
 //! The places of a turn's outputs, and how each kind of client takes them
 //! (`docs/protocol.md#kinds-of-clients`).
 //!
+//! What a step printed is text for people in a page, and a fact for a program that runs notebooks:
+//! such a program looks for `stream` messages. So a batch client gets standard output and standard
+//! error as streams, right after the display that holds the step's code (code, then output, as in
+//! any notebook); the display holds nothing that is in the streams. A page gets one display with
+//! both. If a batch client gets a step while it runs, it gets the code, and an update with the end.
+//!
 //! Knows nothing of blocks and steps. Invariant: in the end every place that was opened holds a
 //! final form, and no client gets two copies of one.
 
 use serde_json::{Map, Value, json};
 
 use super::display_mode::DisplayMode;
+use super::foreign;
 use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
 
 /// The place of one output.
@@ -22,6 +29,8 @@ pub(crate) struct Form {
     pub(crate) metadata: Map<String, Value>,
     /// What a terminal gets.
     pub(crate) terminal: Terminal,
+    /// What a batch client gets after `data`.
+    pub(crate) streams: Vec<(StreamName, String)>,
 }
 
 /// What a terminal gets of an output.
@@ -41,6 +50,7 @@ impl Form {
             data: MimeBundle::markdown(markdown, plain),
             metadata: machine(kernel),
             terminal: Terminal::Text(vec![(StreamName::Stdout, line)]),
+            streams: Vec::new(),
         }
     }
 
@@ -62,9 +72,13 @@ pub(crate) fn machine(kernel: Value) -> Map<String, Value> {
 struct Slot {
     /// Whether the client has seen it.
     shown: bool,
+    /// Batch only: the first form, until it is sent.
+    draft: Option<MimeBundle>,
     /// Batch only: the final form, until it is sent.
     form: Option<Form>,
     sent: bool,
+    /// Batch only: whether the output has an id although it has its final form.
+    is_changeable: bool,
 }
 
 /// All places of a turn.
@@ -76,10 +90,12 @@ pub(crate) struct Screen {
     /// Batch only: the places in the order of the document; `sent` says how many of them were sent.
     order: Vec<SlotId>,
     sent: usize,
-    /// Batch only: a place whose form may still change.
-    held: Option<SlotId>,
     /// Live only: the place of the status line; the next output takes it over.
     status: Option<SlotId>,
+    /// Live only: whether the status line is empty.
+    is_blank: bool,
+    /// Terminal only: how many characters the status line has.
+    erased_by: usize,
     /// Terminal only: whether the answer is being written. Whatever comes in the meantime, such as
     /// a file, waits, because it would stand in the middle of a sentence.
     is_talking: bool,
@@ -95,8 +111,9 @@ impl Screen {
             slots: Vec::new(),
             order: Vec::new(),
             sent: 0,
-            held: None,
             status: None,
+            is_blank: false,
+            erased_by: 0,
             is_talking: false,
             waiting: Vec::new(),
             out: Vec::new(),
@@ -142,12 +159,51 @@ impl Screen {
         SlotId(self.slots.len() - 1)
     }
 
-    /// Shows the status line, in its own place at the end.
-    pub(crate) fn status(&mut self, markdown: String) {
-        if self.client == DisplayMode::Live {
-            let place = self.open();
-            self.draft(place, markdown);
-            self.status = Some(place);
+    /// Shows the status line: in its own place at the end, or in a terminal behind what is there.
+    pub(crate) fn status(&mut self, text: &str) {
+        match self.client {
+            DisplayMode::Live => {
+                let place = self.open();
+                self.draft(place, quiet(&foreign::inline(text)));
+                self.status = Some(place);
+                self.is_blank = false;
+            }
+            DisplayMode::Terminal => {
+                let line = match self.is_talking {
+                    true => format!(" [{text}]"),
+                    false => format!("[{text}]"),
+                };
+                self.erase();
+                self.erased_by = line.chars().count();
+                self.out.push(Output::Stream {
+                    name: StreamName::Stdout,
+                    text: line,
+                });
+            }
+            DisplayMode::Batch => {}
+        }
+    }
+
+    /// Empties the status line, because text above it goes on. Its place stays, for what comes next.
+    pub(crate) fn blank_status(&mut self) {
+        if let Some(place) = self.status
+            && !std::mem::replace(&mut self.is_blank, true)
+        {
+            self.draft(place, String::new());
+        }
+    }
+
+    /// Takes the status line from a terminal, character by character: it may stand in the middle of
+    /// a line.
+    fn erase(&mut self) {
+        let count = std::mem::take(&mut self.erased_by);
+        if count > 0 {
+            let back = "\u{8}".repeat(count);
+            let text = format!("{back}{}{back}", " ".repeat(count));
+            self.out.push(Output::Stream {
+                name: StreamName::Stdout,
+                text,
+            });
         }
     }
 
@@ -161,6 +217,21 @@ impl Screen {
         if self.client == DisplayMode::Live {
             let data = MimeBundle::default().with("text/markdown", markdown);
             self.show(place, data, Map::new());
+        }
+    }
+
+    /// Shows what has begun; in a terminal the caller writes its own line. A batch client gets it
+    /// once everything above has its final form, so that its streams stay at their places.
+    pub(crate) fn announce(&mut self, place: SlotId, markdown: String, plain: String) {
+        match self.client {
+            DisplayMode::Live => self.draft(place, markdown),
+            DisplayMode::Terminal => {}
+            DisplayMode::Batch => {
+                if let Some(slot) = self.slots.get_mut(place.0) {
+                    slot.draft = Some(MimeBundle::markdown(markdown, plain));
+                }
+                self.send_finished();
+            }
         }
     }
 
@@ -181,11 +252,18 @@ impl Screen {
         }
     }
 
-    /// Does not send the form of this place, because it may still change (batch only). `None` sends
-    /// it.
-    pub(crate) fn hold(&mut self, place: Option<SlotId>) {
-        self.held = place;
-        self.send_finished();
+    /// Sets the final form of a place, and returns the id by which it can be changed later; `None`
+    /// in a terminal.
+    pub(crate) fn finish_changeable(&mut self, place: SlotId, form: Form) -> Option<String> {
+        if let Some(slot) = self.slots.get_mut(place.0) {
+            slot.is_changeable = true;
+        }
+        self.finish(place, form);
+        (self.client != DisplayMode::Terminal).then(|| self.id(place))
+    }
+
+    fn id(&self, place: SlotId) -> String {
+        format!("{}-{}", self.prefix, place.0)
     }
 
     /// Writes a piece of the answer to a terminal. Everything else waits until
@@ -210,29 +288,34 @@ impl Screen {
                     self.stream(name, text);
                 }
             }
-            Terminal::Bundle => self.out.push(Output::Display(Display {
-                data: form.data,
-                metadata: form.metadata,
-                display_id: None,
-            })),
+            Terminal::Bundle => {
+                self.erase();
+                self.out.push(Output::Display(Display {
+                    data: form.data,
+                    metadata: form.metadata,
+                    display_id: None,
+                }));
+            }
         }
     }
 
     /// Writes to a terminal's stream.
     pub(crate) fn stream(&mut self, name: StreamName, text: String) {
         if self.client == DisplayMode::Terminal && !text.is_empty() {
+            self.erase();
             self.out.push(Output::Stream { name, text });
         }
     }
 
     fn show(&mut self, place: SlotId, data: MimeBundle, metadata: Map<String, Value>) {
+        let id = self.id(place);
         let Some(slot) = self.slots.get_mut(place.0) else {
             return;
         };
         let display = Display {
             data,
             metadata,
-            display_id: Some(format!("{}-{}", self.prefix, place.0)),
+            display_id: Some(id),
         };
         self.out.push(if slot.shown {
             Output::Update(display)
@@ -244,20 +327,29 @@ impl Screen {
 
     fn send_finished(&mut self) {
         while let Some(&place) = self.order.get(self.sent) {
-            if self.held == Some(place) {
-                return;
-            }
             let Some(slot) = self.slots.get_mut(place.0) else {
                 return;
             };
-            let Some(form) = slot.form.take() else { return };
+            let Some(form) = slot.form.take() else {
+                if let Some(draft) = slot.draft.take() {
+                    self.show(place, draft, Map::new());
+                }
+                return;
+            };
             slot.sent = true;
             self.sent += 1;
-            self.out.push(Output::Display(Display {
-                data: form.data,
-                metadata: form.metadata,
-                display_id: None,
-            }));
+            if slot.shown || slot.is_changeable {
+                self.show(place, form.data, form.metadata);
+            } else if !form.data.0.is_empty() {
+                self.out.push(Output::Display(Display {
+                    data: form.data,
+                    metadata: form.metadata,
+                    display_id: None,
+                }));
+            }
+            for (name, text) in form.streams {
+                self.out.push(Output::Stream { name, text });
+            }
         }
     }
 }
@@ -269,11 +361,21 @@ pub(crate) fn fold(summary: &str, body: &str, open: bool) -> String {
     format!("<details{open}><summary>{summary}</summary>\n\n{body}\n\n</details>")
 }
 
+/// Puts Markdown, which is ours or neutralised, behind a line at its left: what stands in a fold
+/// ends where the line ends.
+pub(crate) fn boundary(body: &str) -> String {
+    let body = body.trim_end();
+    format!(
+        "<div style=\"border-left: 3px solid #cfd8dc; padding-left: 12px\">\n\n{body}\n\n</div>"
+    )
+}
+
+/// Makes a line of Markdown, which is ours or neutralised, small and pale.
+pub(crate) fn quiet(markdown: &str) -> String {
+    format!("<sub style=\"opacity: 0.6\">{markdown}</sub>")
+}
+
 /// A small quiet line.
 pub(crate) fn note(markdown: &str, plain: &str, kind: &str) -> Form {
-    Form::new(
-        format!("<sub>{markdown}</sub>"),
-        plain.to_owned(),
-        json!({ "block": kind }),
-    )
+    Form::new(quiet(markdown), plain.to_owned(), json!({ "block": kind }))
 }

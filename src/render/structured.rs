@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::screen::Form;
+use super::screen::{Form, quiet};
 use super::{foreign, value};
 use crate::chat::schema::{Invalid, Valid, kind};
 use crate::chat::structured::Structured;
@@ -28,7 +28,7 @@ fn valid_form(name: &str, valid: &Valid) -> Form {
     let notes: Vec<String> = valid
         .notes
         .iter()
-        .map(|note| format!("\n\n<sub>{}</sub>", foreign::spoken(note)))
+        .map(|note| format!("\n\n{}", quiet(&foreign::spoken(note))))
         .collect();
     let markdown = format!(
         "**{}** ({kind})\n\n{}{}",

@@ -55,6 +55,11 @@ impl Thinking {
         true
     }
 
+    /// Returns what has come.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Returns how much has come.
     pub(crate) fn len_bytes(&self) -> usize {
         self.text.len()

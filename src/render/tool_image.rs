@@ -84,5 +84,6 @@ fn image(data: &str, tool: &str) -> Option<Form> {
             .with("text/plain", plain),
         metadata,
         terminal: Terminal::Bundle,
+        streams: Vec::new(),
     })
 }

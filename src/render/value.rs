@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::foreign;
 use super::number;
+use super::screen::quiet;
 use crate::chat::structured;
 
 /// The most rows of a table and lines of a tree in Markdown; a file holds the rest.
@@ -149,10 +150,8 @@ fn table(value: &Value) -> Option<String> {
         cut.push(format!("{COLUMNS} of {} columns", columns.len()));
     }
     if !cut.is_empty() {
-        text.push_str(&format!(
-            "\n\n<sub>Shown: {}; the file holds all.</sub>",
-            cut.join(", ")
-        ));
+        let line = format!("Shown: {}; the file holds all.", cut.join(", "));
+        text.push_str(&format!("\n\n{}", quiet(&line)));
     }
     Some(text)
 }
@@ -202,10 +201,9 @@ fn tree(value: &Value) -> String {
     lines.truncate(ROWS);
     let mut text = lines.join("\n");
     if left_out > 0 {
-        text.push_str(&format!(
-            "\n\n<sub>{} more lines; the file holds all.</sub>",
-            number::count(left_out as u64)
-        ));
+        let left_out = number::count(left_out as u64);
+        let line = format!("{left_out} more lines; the file holds all.");
+        text.push_str(&format!("\n\n{}", quiet(&line)));
     }
     text
 }

@@ -118,8 +118,17 @@ class Cell:
 
     @property
     def steps(self) -> list[str]:
-        """The tool steps: what ran and what it printed, folded."""
-        return self.blocks("step")
+        """The tool steps: what ran, folded, with the streams behind it: what it printed."""
+        found = []
+        follows = False
+        for output in self.node.outputs:
+            if output.output_type == "stream" and follows:
+                found[-1] += f"\n\n{output.text}"
+                continue
+            follows = output.get("metadata", {}).get("claude_kernel", {}).get("block") == "step"
+            if follows:
+                found.append(output.data["text/markdown"])
+        return found
 
     @property
     def answer(self) -> str:

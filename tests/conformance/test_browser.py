@@ -95,7 +95,7 @@ def check_results(notebook: Notebook) -> None:
     assert "It costs $5 to look and $6 to stay" in text
     assert output.locator("mjx-container").count() == 1
     assert "highest" not in text, "the step should be folded"
-    assert re.search(r"offline · opus-5-5 · .* · 1 run · turn 1", text.splitlines()[-1])
+    assert re.search(r"^offline · effort medium · 1 run$", text.splitlines()[-1])
     assert "…" not in text, "the line that says what is being done should be gone"
 
 
@@ -106,7 +106,7 @@ def test_results_can_be_seen_opened_and_found_again(lab, browser):
         check_results(notebook)
 
         step = notebook.output(0).locator("details", has_text="Python - A month of tides")
-        step.locator("summary").click()
+        step.locator("summary").first.click()
         expect(step.locator("pre").last).to_contain_text("highest 2.97")
         expect(step.locator("pre").first).to_contain_text("import numpy as np")
         assert step.locator("pre span[class]").count() > 20, "the code is not coloured"
@@ -205,8 +205,8 @@ sys.stdout.buffer.write(base64.b64decode({files["console.txt"]!r}))
 
 
 def check_hostile(notebook: Notebook) -> None:
-    expect(notebook.output(0)).to_contain_text("turn 1")
-    expect(notebook.output(1)).to_contain_text("turn 2")
+    expect(notebook.output(0)).to_contain_text("offline · ")
+    expect(notebook.output(1)).to_contain_text("offline · ")
     expect(notebook.output(1)).to_contain_text("An answer that wants to act")
     drawing = notebook.output(0).locator("img").first
     drawing.scroll_into_view_if_needed()
@@ -347,7 +347,7 @@ def test_a_person_is_asked_before_a_tool_runs(lab, browser):
             expect(question).to_contain_text(re.compile(r"locate.*Kiel"))
             question.locator("input").fill(answer)
             notebook.page.keyboard.press("Enter")
-            expect(notebook.output(index)).to_contain_text(f"turn {index}")
+            expect(notebook.output(index)).to_contain_text("offline · ")
             notebook.wait_idle()
         assert "It lies at Kiel: 54 N, 10 E." in notebook.text(1)
         assert "54 N" not in notebook.text(2)
@@ -369,7 +369,7 @@ def test_a_person_is_asked_before_a_tool_runs(lab, browser):
         notebook.page.wait_for_function(
             "() => [...document.querySelectorAll('.jp-OutputArea')].some(area => area.innerText.includes('Running a command …'))"
         )
-        expect(notebook.output(4)).to_contain_text("turn 3")
+        expect(notebook.output(4)).to_contain_text("offline · ")
         assert "…" not in notebook.text(4), "the line that says what is being done should be gone"
         check_console_is_clean(notebook)
 
@@ -462,3 +462,91 @@ def test_the_checks_see_what_does_escape(lab, browser):
             check_outputs_are_harmless(notebook)
         notebook.page.goto(f"{lab.url}/api")
         assert notebook.left_for == [f"{lab.url}/api"]
+
+
+STEPS = """
+# Mend it.
+
+> It may fail at first.
+
+```bash
+# Read the missing file
+cat missing.csv
+```
+
+> I make one.
+
+```python
+# Make the file
+import os
+rows = [(day, day * day) for day in range(1, 13)]
+with open("squares.csv", "w") as table:
+    table.write("day,square\\n")
+    for day, square in rows:
+        table.write(f"{day},{square}\\n")
+total = sum(square for _, square in rows)
+largest = max(square for _, square in rows)
+print("rows", len(rows))
+print("total", total)
+print("largest", largest)
+assert total == 650
+assert largest == 144
+```
+
+```bash
+# Look at it
+head -3 squares.csv
+```
+
+The sum of the squares is **650**.
+
+# Which is the largest?
+
+The largest is 144.
+
+# /.*/
+
+Something else.
+"""
+
+
+def test_an_answer_begins_with_the_answer_and_says_when_it_no_longer_holds(lab, browser):
+    name = lab.write("steps", "Mend it.", "Which is the largest?", "%undo", "%reset", "%undo", script=STEPS)
+    with browser.open(lab, name) as notebook:
+        notebook.run_cell(0)
+        notebook.run_cell(1)
+        # Steps in a row are one closed fold: what can be read is its title, the answer and the receipt.
+        lines = [line for line in notebook.text(0).splitlines() if line.strip()]
+        assert lines[-3:] == ["3 steps · 1 failed and recovered", "The sum of the squares is 650.", "offline · effort medium · 3 runs"]
+        row = notebook.output(0).locator("details", has_text="3 steps").first
+        row.locator("summary").first.click()
+        expect(row.get_by_text("Bash - Read the missing file - exit 1")).to_be_visible()
+        row.get_by_text("Bash - Read the missing file - exit 1").click()
+        expect(row.get_by_text("No such file or directory").first).to_be_visible()
+        row.get_by_text("Python - Make the file - ok").click()
+        expect(row.get_by_text("largest 144")).to_be_visible()
+        expect(row.get_by_text("import os")).not_to_be_visible()
+        row.get_by_text("lines of code").click()
+        expect(row.get_by_text("import os")).to_be_visible()
+        assert row.locator("details").count() >= 4, "three steps, and the code of the long one"
+        edge = row.locator("div[style]").first.evaluate("element => getComputedStyle(element).borderLeftWidth")
+        assert edge == "3px"
+        receipt = notebook.output(1).locator("sub").last
+        assert receipt.evaluate("element => getComputedStyle(element).opacity") == "0.6"
+
+        # The first cell runs again: the second says so in its own receipt, and no longer when it has run again.
+        notebook.run_cell(0)
+        expect(notebook.output(1)).to_contain_text("stale: In [3] above changed; run this cell again")
+        notebook.screenshot(ROOT / "target/browser/steps.png")
+        notebook.reload()
+        expect(notebook.output(1)).to_contain_text("stale: In [3] above changed; run this cell again")
+        notebook.run_cell(1)
+        expect(notebook.output(1)).not_to_contain_text("stale")
+        notebook.run_cell(2)
+        expect(notebook.output(1)).to_contain_text("taken back by In [5]: Claude no longer sees this answer")
+        notebook.run_cell(3)
+        expect(notebook.output(3)).to_contain_text("%undo takes this back")
+        notebook.run_cell(4)
+        expect(notebook.output(4)).to_contain_text("The reset is taken back")
+        check_nothing_escaped(notebook)
+        check_console_is_clean(notebook)

@@ -95,9 +95,11 @@ async fn every_file_is_found_again_with_the_code_that_made_it() {
     // The first file comes last, and still has the name to itself.
     arm(&rig, "slow_start ms=150 path=/content").await;
     let ran = rig.cell("Make two of a name").await;
-    let steps: Vec<Value> = ran
-        .iopub("display_data")
+    // The first step was shown while it ran; the second was over before it could be.
+    let (updated, shown) = (ran.iopub("update_display_data"), ran.iopub("display_data"));
+    let steps: Vec<Value> = updated
         .iter()
+        .chain(&shown)
         .map(|content| content["metadata"]["claude_kernel"].clone())
         .filter(|data| data["block"] == "step")
         .collect();

@@ -72,7 +72,11 @@ async fn compact_puts_a_summary_in_the_place_of_the_turns() {
     check_ok(&rig.cell("Say hello").await);
     let ran = rig.cell("%compact keep the file names").await;
     check_ok(&ran);
-    for part in ["the 2 turns above", "- Keep a file", "k in ("] {
+    for part in [
+        "the 2 turns above",
+        "- Keep a file",
+        "offline · effort medium",
+    ] {
         assert!(ran.text().contains(part), "{part}: {}", ran.text());
     }
     let (bodies, betas) = sent(&rig).await;

@@ -1,5 +1,7 @@
 //! Turns that belong to cells: Claude sees what stands above the cell, whatever was run when.
 
+mod marks;
+
 use serde_json::{Value, json};
 
 use crate::support::rig::{Asks, Ran, Rig};
@@ -49,7 +51,10 @@ async fn run(rig: &mut Rig, cell: &str, code: &str) -> Ran {
 /// The details of the receipt.
 fn receipt(ran: &Ran) -> Value {
     let outputs = ran.iopub("display_data").into_iter();
-    let outputs = outputs.chain(ran.iopub("update_display_data"));
+    let updates = ran.iopub("update_display_data").into_iter();
+    // Receipts of other cells say what has become of their answers.
+    let updates = updates.filter(|output| output["metadata"]["claude_kernel"]["mark"].is_null());
+    let outputs = outputs.chain(updates);
     let details = outputs.map(|output| output["metadata"]["claude_kernel"].clone());
     let mut receipts = details.filter(|details| details["block"] == "receipt");
     receipts.next_back().expect("there is a receipt")
@@ -78,7 +83,7 @@ async fn a_cell_that_runs_again_sees_what_stands_above_it_and_what_is_below_gets
     let again = run(&mut rig, "b", "This is b again").await;
     assert_eq!(prompts(&rig).await, ["This is a", "This is b again"]);
     assert!(
-        again.text().contains("turn 2 · 1 cell stale"),
+        again.text().contains("effort medium · 1 cell stale"),
         "{}",
         again.text()
     );
@@ -102,12 +107,12 @@ async fn a_cell_that_runs_again_sees_what_stands_above_it_and_what_is_below_gets
     );
     let rerun = run(&mut rig, "z", "%rerun stale").await.text();
     assert!(
-        rerun.contains("1. Turn 3:") && !rerun.contains("2. "),
+        rerun.contains("1. In [") && !rerun.contains("2. "),
         "{rerun}"
     );
     let again = run(&mut rig, "c", "This is c").await;
     assert!(
-        again.text().contains("turn 3 · 1 cell stale"),
+        again.text().contains("effort medium · 1 cell stale"),
         "{}",
         again.text()
     );
@@ -188,7 +193,7 @@ async fn undo_takes_back_the_turn_made_last() {
     run(&mut rig, "a", "This is a again").await;
     let undone = run(&mut rig, "z", "%undo").await.text();
     assert!(
-        undone.contains("Turn 1 is taken back: This is a again"),
+        undone.contains("] is taken back: This is a again"),
         "{undone}"
     );
     run(&mut rig, "d", "%undo\nThis is d").await;

@@ -79,6 +79,53 @@ async fn code_runs_as_it_stands_and_only_its_output_is_shown() {
     }
 }
 
+/// A program that runs notebooks looks for `stream` messages; a page needs no second copy (S12).
+#[tokio::test]
+async fn s12_a_client_without_cell_ids_gets_what_was_printed_as_streams_and_a_page_gets_it_once() {
+    const STEP: &str =
+        "# Print\n\n```bash\n# Both of them\necho to out; echo to err >&2; exit 3\n```\n\nBoth.\n";
+    let streams = |ran: &Ran| -> Vec<String> {
+        let streams = ran.iopub("stream");
+        let line =
+            |content: &serde_json::Value| format!("{}: {}", content["name"], content["text"]);
+        streams.iter().map(|content| line(content)).collect()
+    };
+    for (asks, code) in [
+        (Asks::Batch, "Print"),
+        (Asks::Lab, "Print"),
+        (Asks::Batch, "%%exec bash\necho to out; echo to err >&2"),
+        (Asks::Lab, "%%exec bash\necho to out; echo to err >&2"),
+    ] {
+        let mut rig = Rig::start(STEP).await;
+        let ran = rig.cell_as(asks, code).await;
+        let text = ran.text();
+        let code = ["echo to out; ", "; exit 3"];
+        let text = code.iter().fold(text, |text, code| text.replace(code, ""));
+        for printed in ["to out", "to err"] {
+            let copies = text.replace("echo to err >&2", "").matches(printed).count();
+            assert_eq!(copies, 1, "{asks:?}: {printed} in {text}");
+        }
+        let expected: &[&str] = match asks {
+            Asks::Batch => &["\"stdout\": \"to out\\n\"", "\"stderr\": \"to err\\n\""],
+            Asks::Lab | Asks::Console => &[],
+        };
+        assert_eq!(streams(&ran), expected, "{asks:?}");
+    }
+}
+
+/// While a step runs, a client without cell ids has its code, and an update when it is over (S12).
+#[tokio::test]
+async fn s12_a_step_of_a_batch_run_is_shown_when_it_begins_and_updated_when_it_ends() {
+    let mut rig = Rig::start("# Print\n\n```bash\n# Say it\necho said\n```\n\nDone.\n").await;
+    let ran = rig.cell("Print").await;
+    let (shown, updated) = (ran.iopub("display_data"), ran.iopub("update_display_data"));
+    assert_eq!(updated.len(), 1);
+    assert_eq!(shown[0]["transient"], updated[0]["transient"]);
+    let plain = |content: &serde_json::Value| content["data"]["text/plain"].to_string();
+    assert_eq!(plain(shown[0]), "\"Bash - Say it - running\\n\"");
+    assert!(plain(updated[0]).starts_with("\"Bash - Say it - ok\\n"));
+}
+
 #[tokio::test]
 async fn python_runs_too_and_its_files_are_delivered() {
     let mut rig = Rig::start(SCRIPT).await;

@@ -6,6 +6,7 @@
 //! from them. The corpus is in `tests/data/fuzz`: what once broke something is added there.
 
 mod driver;
+mod recordings;
 mod targets;
 
 use driver::run;
@@ -43,4 +44,5 @@ targets!(
     magics,
     keys,
     readers,
+    recordings,
 );

@@ -455,7 +455,7 @@ async fn a_growing_upload_shows_how_far_it_is_and_leaves_nothing() {
     let first = ran.iopub("display_data")[0]["data"]["text/markdown"]
         .as_str()
         .unwrap();
-    assert!(first.starts_with("<sub>Uploading a.csv"), "{first}");
+    assert!(first.contains(">Uploading a.csv"), "{first}");
     assert!(ran.text().starts_with("Attached a.csv"), "{}", ran.text());
 }
 

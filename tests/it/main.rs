@@ -32,6 +32,7 @@ mod magics;
 mod notebooks;
 mod parameters;
 mod protocol;
+mod recordings;
 mod render;
 mod results;
 mod sandbox;

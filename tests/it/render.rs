@@ -5,5 +5,7 @@ mod growth;
 mod hygiene;
 mod late_files;
 mod marks;
+mod silence;
+mod steps;
 mod transcripts;
 mod whole;

@@ -45,6 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "chat",
             "cell",
             "render",
+            "notebook",
         ],
     ),
     ("notebook", &["host", "chat"]),

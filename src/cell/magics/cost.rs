@@ -64,6 +64,7 @@ fn show(context: &Context<'_>) -> Effect {
 
 fn row(entry: &Entry) -> Vec<Part> {
     let cost = match (entry.offline, entry.cost_usd) {
+        _ if entry.recorded => "$0 (recorded)".to_owned(),
         (true, _) => "offline".to_owned(),
         (false, None) => "unknown".to_owned(),
         (false, Some(usd)) => least(entry.at_least, usd),

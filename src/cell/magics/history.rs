@@ -56,9 +56,10 @@ pub(super) const UNDO: Magic = Magic {
     aliases: &[],
     usage: "",
     form: Form::Line,
-    summary: "take back the last turn",
-    details: "The turn that was made last leaves the conversation; its output stays in the notebook. The sandbox does \
-not rewind, and what the turn cost was spent.",
+    summary: "take back the last turn, or a `%reset`",
+    details: "The turn that was made last leaves the conversation; its output stays in the notebook and says so. In a \
+conversation that `%reset` has emptied, it brings the turns back. The sandbox does not rewind, and what the turn cost \
+was spent.",
     examples: &[
         ("%undo", "take it back"),
         ("%reset sandbox", "and begin with an empty sandbox"),
@@ -68,19 +69,35 @@ not rewind, and what the turn cost was spent.",
     apply: |call, context| {
         none(call)?;
         let last = context.turns.iter().max_by_key(|turn| turn.id);
-        let Some(last) = last else {
-            return Ok(vec![empty()]);
+        let forgotten = context.threads.first().and_then(|it| it.forgotten);
+        let shown = match (last, forgotten) {
+            (Some(last), _) => Shown::default().line(
+                &match last.count {
+                    0 => "Taken back".to_owned(),
+                    count => format!("In [{count}] is taken back"),
+                },
+                &Part::code(&clip(&last.prompt, CLIP)),
+            ),
+            (None, Some(turns)) => Shown::default().paragraph(&format!(
+                "The reset is taken back: the conversation has its {} again.",
+                counted(turns)
+            )),
+            (None, None) => return Ok(vec![empty()]),
         };
-        let shown = Shown::default().line(
-            &format!("Turn {} is taken back", last.number),
-            &Part::code(&clip(&last.prompt, CLIP)),
-        );
         Ok(vec![
             Effect::Conversation(ConversationOp::Undo),
             shown.effect(),
         ])
     },
 };
+
+/// A number of turns, in words.
+pub(super) fn counted(turns: usize) -> String {
+    match turns {
+        1 => "1 turn".to_owned(),
+        turns => format!("{turns} turns"),
+    }
+}
 
 /// What a call of `%history` asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,7 +157,7 @@ fn history(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, Magic
     }
     let rows: Vec<Vec<Part>> = turns.iter().map(row).collect();
     let is_marked = turns.iter().any(|turn| turn.is_stale || turn.is_cut);
-    let head = &["turn", "prompt", "answer", "cost", ""];
+    let head = &["cell", "prompt", "answer", "cost", ""];
     let head = match is_marked {
         true => head,
         false => head.get(..4).unwrap_or(head),
@@ -160,7 +177,7 @@ fn row(turn: &TurnSummary) -> Vec<Part> {
         (false, false) => "",
     };
     vec![
-        Part::text(&turn.number.to_string()),
+        Part::text(&turn.label()),
         Part::code(&clip(&turn.prompt, CLIP)),
         Part::code(&clip(&turn.answer, CLIP)),
         turn.cost_usd
@@ -172,6 +189,7 @@ fn row(turn: &TurnSummary) -> Vec<Part> {
 fn json_of(turn: &TurnSummary) -> Value {
     json!({
         "turn": turn.number,
+        "execution_count": turn.count,
         "cell": turn.cell,
         "prompt": turn.prompt,
         "answer": turn.answer,

@@ -25,6 +25,7 @@ pub mod models;
 pub mod own_tools;
 pub mod packages;
 mod registry;
+mod replay;
 mod reset;
 pub mod resume;
 mod skills;

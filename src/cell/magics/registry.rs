@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     beta, budget, compact, continue_, cost, dry, effort, exec, fast, files, help, history, json,
-    languages, lsmagic, max_tokens, mcp, model, models, own_tools, packages, reset, resume, skills,
-    stale, status, system, thinking, threads, tools, variables, version, web,
+    languages, lsmagic, max_tokens, mcp, model, models, own_tools, packages, replay, reset, resume,
+    skills, stale, status, system, thinking, threads, tools, variables, version, web,
 };
 use crate::cell::call::{MagicCall, MagicError, SHELL, Scope};
 use crate::cell::effect::Effect;
@@ -49,6 +49,8 @@ pub const MAGICS: &[&Magic] = &[
     &threads::THREAD,
     &threads::FORK,
     &resume::RESUME,
+    &replay::REPLAY,
+    &replay::FRESH,
     &continue_::CONTINUE,
     &compact::COMPACT,
     &reset::RESET,

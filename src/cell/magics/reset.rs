@@ -11,7 +11,7 @@ pub(super) const RESET: Magic = Magic {
     usage: "[chat|sandbox [--replay]|files|all]",
     form: Form::Line,
     summary: "forget the conversation, the sandbox, or everything",
-    details: "`chat` (what it means alone) begins a new conversation in the same sandbox. `sandbox` goes on talking in \
+    details: "`chat` (what it means alone) begins a new conversation in the same sandbox; `%undo` takes that back. `sandbox` goes on talking in \
 a new sandbox, which gets the attached files again; with `--replay` Claude also runs the code of the turns above in it \
 once more, in one turn. `files` removes the attached files from Anthropic. `all` takes everything, also the tools of your own and MCP servers, \
 and puts settings and variables back as they were at the start. Files saved on this machine stay.",

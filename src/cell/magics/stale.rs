@@ -28,7 +28,7 @@ it stay and are still sent, in their latest form, but they were made without tha
         let rows: Vec<Vec<Part>> = stale(context)
             .map(|turn| {
                 vec![
-                    Part::text(&turn.number.to_string()),
+                    Part::text(&turn.label()),
                     Part::code(&clip(&turn.prompt, CLIP)),
                 ]
             })
@@ -37,7 +37,7 @@ it stay and are still sent, in their latest form, but they were made without tha
             return Ok(vec![Shown::default().paragraph(NOTHING).effect()]);
         }
         let shown = Shown::default()
-            .table(&["turn", "prompt"], &rows)
+            .table(&["cell", "prompt"], &rows)
             .paragraph("`%rerun stale` prints them whole, in the order to run them.");
         Ok(vec![shown.effect()])
     },
@@ -77,7 +77,7 @@ Below` in the first of them does it.",
         for turn in stale(context) {
             count += 1;
             shown = shown
-                .paragraph(&format!("{count}. Turn {}:", turn.number))
+                .paragraph(&format!("{count}. {}:", turn.label()))
                 .block(&turn.prompt);
         }
         if count == 0 {

@@ -16,7 +16,7 @@ use crate::anthropic::request::{MessageParam, Role};
 use super::prefix::Prefix;
 
 /// SHA-256 of a beginning of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
@@ -56,6 +56,25 @@ impl Digest {
             digest.update("]");
         }
         Self(digest.finalize().into())
+    }
+
+    /// Returns the digest of pieces of text in order.
+    #[must_use]
+    pub fn of_parts(parts: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut digest = Sha256::new();
+        for part in parts {
+            let part = part.as_ref();
+            begin(&mut digest, 5, part.len());
+            digest.update(part);
+        }
+        Self(digest.finalize().into())
+    }
+
+    /// Returns its first twelve digits in hexadecimal.
+    #[must_use]
+    pub fn short(self) -> String {
+        let bytes = self.0.iter().take(6);
+        bytes.map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Returns the digest of this followed by another.

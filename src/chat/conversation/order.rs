@@ -97,6 +97,12 @@ impl Order {
         self.positions.contains_key(cell)
     }
 
+    /// Returns whether the cell is in the saved notebook.
+    #[must_use]
+    pub fn is_in_file(&self, cell: &CellKey) -> bool {
+        self.in_file(cell).is_some()
+    }
+
     /// Returns where a cell stands, also one that never ran: by the file, else below all.
     #[must_use]
     pub fn position(&self, cell: &CellKey) -> CellPosition {

@@ -13,7 +13,7 @@ use crate::anthropic::request::{MessageParam, Role};
 use crate::chat::history::{self, Said};
 use crate::chat::input::Gone;
 use crate::chat::receipt::{Cut, Receipt};
-use crate::chat::record::{TurnId, TurnRecord};
+use crate::chat::record::{Artifact, TurnId, TurnRecord};
 use crate::chat::tool_changes;
 
 use super::digest::Digest;
@@ -42,6 +42,10 @@ pub struct Turn {
     pub bound: Digest,
     /// Digest of its own messages.
     pub digest: Digest,
+    /// Digest of what was asked and answered, by which recordings are found.
+    pub recording: Digest,
+    /// The files that a recording made, if one answered.
+    pub played: Option<Arc<[Artifact]>>,
     /// Whether it holds thinking.
     pub thinks: bool,
     /// Whether results of the sandbox in it have keys that the reference does not know.
@@ -102,6 +106,8 @@ impl Turn {
             above: record.above,
             bound: record.bound,
             digest: Digest::default(),
+            recording: Digest::default(),
+            played: record.played.map(Arc::from),
             thinks,
             has_unknown_keys,
             files: files_of(&record.question).into(),
@@ -110,6 +116,7 @@ impl Turn {
             answers,
         };
         turn.digest = turn.digested();
+        turn.recording = record.recording.unwrap_or(turn.digest);
         turn
     }
 

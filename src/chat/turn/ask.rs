@@ -3,6 +3,7 @@
 
 use crate::chat::conversation::order::CellKey;
 use crate::chat::input::Attachment;
+use crate::chat::recording::asked::Asked;
 use crate::chat::replay::Replay;
 use crate::chat::settings::Settings;
 use crate::chat::structured::Wanted;
@@ -25,6 +26,11 @@ pub struct Ask {
     pub verbatim: Option<Verbatim>,
     /// The steps of earlier turns, if the prompt asks Claude to run them again.
     pub replay: Option<Replay>,
+    /// The files of recorded answers above that go into the sandbox with the question; `None` if
+    /// there are no such answers that the sandbox does not know of.
+    pub restored: Option<Vec<String>>,
+    /// What is asked, by digests, if the turn is recorded.
+    pub asked: Option<Asked>,
     /// What the turn is for.
     pub kind: Kind,
 }
@@ -56,6 +62,8 @@ impl Ask {
             wanted: None,
             verbatim: None,
             replay: None,
+            asked: None,
+            restored: None,
             kind: Kind::Cell,
         }
     }

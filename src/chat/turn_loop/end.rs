@@ -6,6 +6,7 @@ use crate::anthropic::error::ApiError;
 use crate::chat::action::Action;
 use crate::chat::history::{self, Kept, Said, Stage};
 use crate::chat::receipt::{Cut, Receipt, TurnUsage};
+use crate::chat::recording::play::portable;
 use crate::chat::turn::{Activity, FinishedTurn, TurnEnd, Update};
 
 use super::{Phase, Step, TurnLoop};
@@ -16,6 +17,12 @@ impl TurnLoop {
     /// bound.
     #[must_use]
     pub fn receipt(&self) -> Receipt {
+        if let Some(recorded) = &self.terms.recorded {
+            return Receipt {
+                count: self.terms.count,
+                ..recorded.receipt.clone()
+            };
+        }
         let spent = self.spending.so_far();
         let model = self
             .accumulator
@@ -35,8 +42,11 @@ impl TurnLoop {
             sandbox_ms: self.sandbox_ms,
             context_tokens: self.context_tokens,
             turn: self.sent.number,
+            count: self.terms.count,
             standing: self.sent.standing.clone(),
             offline: self.terms.offline,
+            nothing_sent: false,
+            recording: None,
             model,
         }
     }
@@ -129,11 +139,22 @@ impl TurnLoop {
     }
 
     fn leave(&mut self, kept: Kept) -> FinishedTurn {
+        let digest = match &self.terms.recorded {
+            Some(recorded) => Some(recorded.digest),
+            None => self.recording().map(|recording| recording.digest()),
+        };
+        let played = self.played();
+        let messages = match &played {
+            Some(_) => portable(kept.messages),
+            None => kept.messages,
+        };
         FinishedTurn {
+            digest,
+            played,
             sent: self.sent.clone(),
             container: self.container().map(str::to_owned),
-            answer: history::answer_text(&kept.messages),
-            messages: kept.messages,
+            answer: history::answer_text(&messages),
+            messages,
             message_id: self.message_id.take(),
             receipt: self.receipt(),
             cut: self.cut,

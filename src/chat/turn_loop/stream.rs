@@ -88,7 +88,7 @@ impl TurnLoop {
         match block.view() {
             View::Executed { outcome, .. } => {
                 self.runs += 1;
-                hint = hints::hint(&outcome);
+                hint = hints::hint(&outcome, self.terms.offline);
                 match outcome {
                     Ok(executed) => {
                         file_ids.extend(executed.file_ids.iter().map(|id| (*id).to_owned()));

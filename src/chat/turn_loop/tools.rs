@@ -9,6 +9,7 @@ use crate::chat::history::Said;
 use crate::chat::receipt::Cut;
 use crate::chat::turn::{Activity, ToolCall, ToolResult, Update};
 
+use super::recording::answer_of;
 use super::{MAX_TOOL_ROUNDS, Phase, TurnLoop};
 
 impl TurnLoop {
@@ -46,6 +47,7 @@ impl TurnLoop {
         let Some((call, answer @ None)) = open else {
             return;
         };
+        self.recorder.tool_answered(id, answer_of(result));
         let block = result_block(call, result);
         *answer = Some(block.clone());
         let (ordinal, id) = (call.ordinal, call.id.clone());

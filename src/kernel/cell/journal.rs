@@ -6,15 +6,25 @@ use crate::kernel::history_entry::HistoryEntry;
 use crate::kernel::interrupts::{Leave, unless_stopped};
 use crate::kernel::lines::{notes, warnings};
 use crate::kernel::magics::resume;
+use crate::kernel::notebook::Notebook;
+use crate::kernel::recordings::read;
 use crate::kernel::save;
 use crate::render::renderer::DisplayMode;
 
 /// Writes the cell down. Before the first cell, chooses the journal and says what was found.
 /// `resumes` says that the cell itself asks for an earlier conversation.
-pub(super) async fn begin(execute: &Execute, resumes: bool, context: &mut CellContext<'_>) {
+pub(super) async fn begin(
+    execute: &Execute,
+    resumes: bool,
+    notebook: Option<&Notebook>,
+    context: &mut CellContext<'_>,
+) {
     if !execute.silent && context.journal.is_asleep() {
+        read_recordings(notebook, context).await;
         let is_headless = context.output.display_mode == DisplayMode::Batch;
         let chosen = context.journal.wake(is_headless).await;
+        context.state.library.read(chosen.recordings);
+        context.state.library.adopts = !is_headless && !chosen.has_earlier;
         if let Some(contents) = chosen.continued {
             resume::adopt(context.state, context.journal, *contents);
         }
@@ -26,6 +36,45 @@ pub(super) async fn begin(execute: &Execute, resumes: bool, context: &mut CellCo
         context.journal.cell(context.state.count, &execute.code);
     }
 }
+
+/// Reads the recordings of the notebook and of the file that was named, before the front end saves
+/// the notebook with cells whose outputs it has cleared.
+async fn read_recordings(notebook: Option<&Notebook>, context: &mut CellContext<'_>) {
+    let named = context.state.library.options.file.clone();
+    let own = notebook.map(|notebook| notebook.path().to_owned());
+    let reading = tokio::task::spawn_blocking(move || {
+        let named = named.map(|path| (read::read(&path), path));
+        (named, own.map(|path| read::read(&path)))
+    });
+    let Ok((named, own)) = reading.await else {
+        return tracing::error!("recordings could not be read");
+    };
+    let mut told = Vec::new();
+    let (named, own) = (
+        named.and_then(|(read, path)| {
+            let said = |error| {
+                format!(
+                    "The setting `record` names `{}`, which cannot be used: {error}",
+                    path.display()
+                )
+            };
+            read.map_err(|error| told.push(said(error))).ok()
+        }),
+        own.and_then(Result::ok),
+    );
+    for read in named.into_iter().chain(own) {
+        for (count, why) in &read.unreadable {
+            let cell = count.map_or_else(|| "a cell".to_owned(), |count| format!("In [{count}]"));
+            told.push(format!("The recorded answer of {cell} is left out: {why}."));
+        }
+        context.state.library.read(read.found);
+    }
+    told.truncate(MAX_TOLD);
+    context.output.show(warnings(told.iter())).await;
+}
+
+/// The most recordings that are told of because they cannot be read.
+const MAX_TOLD: usize = 3;
 
 /// Writes down what a cell changed and what it showed. Returns why the kernel is to leave, if it
 /// was told so meanwhile.

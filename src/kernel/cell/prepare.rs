@@ -21,6 +21,8 @@ use crate::kernel::named_file::Readable;
 use crate::kernel::results;
 use crate::kernel::state::State;
 
+use super::confirm;
+
 /// What a cell asks for once its magics have been applied.
 #[derive(Debug, Default)]
 pub struct Prepared {
@@ -134,12 +136,16 @@ pub fn prepare(
         later: Vec::new(),
         prepared: Prepared::default(),
     };
+    let mut set = Vec::new();
     // Magics that last are applied first: `%%x` changes for this cell what they set, wherever it
     // stands in the cell.
     for call in calls.iter().filter(|call| call.scope == Scope::FromHere) {
         let (settings, changed) =
             draft.apply(call, draft.lasting.clone(), state, &turns, status)?;
         draft.lasting = settings;
+        if changed {
+            set.push(call);
+        }
         if let Some(origin) = magics::origin(call).filter(|_| changed) {
             draft.set_in.retain(|(name, _)| name != origin);
             draft.set_in.push((origin.to_owned(), state.count));
@@ -161,35 +167,24 @@ pub fn prepare(
     settings.format.clone_from(&format);
     results::check(&settings, &state.models)?;
     prepared.settings = settings;
+    let confirmed = confirm::settings(&set, &state.settings.model);
+    prepared.notes.extend(confirmed);
     state.settings = lasting;
     for (name, value) in variables.iter() {
         state.set_variable(name, value);
     }
     state.set_in = set_in;
     for change in later {
-        match change {
-            Later::Conversation(op) => {
-                if let Some(record) = record_of(&op, state) {
-                    state.record(record);
-                }
-            }
-            Later::Reset(Reset::Chat) => {
-                let thread = state.conversations.current().name.clone();
-                state.record(Record::Reset { thread });
-            }
-            Later::Reset(Reset::Sandbox) => {
-                let changed = state.conversations.container_changed(None);
-                changed.into_iter().for_each(|record| state.record(record));
-            }
-            Later::Reset(Reset::All) => {
-                state.record(Record::ResetAll);
-                state.settings = state.initial.clone();
-                state.set_in.clear();
-                prepared.settings = Settings {
-                    format: format.clone(),
-                    ..state.initial.clone()
-                };
-            }
+        if let Later::Reset(which) = &change
+            && !prepared.jobs.contains(&Job::Replay)
+        {
+            prepared.notes.push(confirm::reset(*which, turns.len()));
+        }
+        if let Some(initial) = change.make(state) {
+            prepared.settings = Settings {
+                format: format.clone(),
+                ..initial
+            };
         }
     }
     Ok(prepared)
@@ -200,6 +195,34 @@ pub fn prepare(
 enum Later {
     Reset(Reset),
     Conversation(ConversationOp),
+}
+
+impl Later {
+    /// Makes the change; returns the settings if it sets them all.
+    fn make(self, state: &mut State) -> Option<Settings> {
+        match self {
+            Self::Conversation(op) => {
+                if let Some(record) = record_of(&op, state) {
+                    state.record(record);
+                }
+            }
+            Self::Reset(Reset::Chat) => {
+                let thread = state.conversations.current().name.clone();
+                state.record(Record::Reset { thread });
+            }
+            Self::Reset(Reset::Sandbox) => {
+                let changed = state.conversations.container_changed(None);
+                changed.into_iter().for_each(|record| state.record(record));
+            }
+            Self::Reset(Reset::All) => {
+                state.record(Record::ResetAll);
+                state.settings = state.initial.clone();
+                state.set_in.clear();
+                return Some(state.initial.clone());
+            }
+        }
+        None
+    }
 }
 
 fn record_of(op: &ConversationOp, state: &State) -> Option<Record> {

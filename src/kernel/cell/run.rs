@@ -20,7 +20,8 @@ use crate::kernel::context::CellContext;
 use crate::kernel::error::CellError;
 use crate::kernel::interrupts::Stopped;
 use crate::kernel::lines::{notes, warnings};
-use crate::kernel::magics::{self, attach, compact, exec, replay, tools};
+use crate::kernel::magics::{self, adopt, attach, compact, exec, replay, tools};
+use crate::kernel::marks::Cause;
 use crate::kernel::notebook::Notebook;
 use crate::kernel::status::{self, About};
 use crate::kernel::turn::commit::{Committed, commit, retirement};
@@ -31,7 +32,7 @@ use crate::render::renderer::DisplayMode;
 use super::outcome::CellEnd;
 use super::prepare::{Before, Prepared, prepare};
 use super::show::shows;
-use super::{address, dry, journal};
+use super::{address, dry, journal, recorded};
 
 /// What a cell is run with.
 #[derive(Debug)]
@@ -59,8 +60,14 @@ pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) ->
         return CellEnd::ok(vec![payload], String::new());
     }
     let cell = parse::parse_as(&execute.code, role(request.message, context));
-    journal::begin(execute, resumes(&cell), context).await;
+    let notebook = request.notebook.as_deref();
+    journal::begin(execute, resumes(&cell), notebook, context).await;
     let located = address::locate(request.message, request.notebook.take(), context).await;
+    if !execute.silent {
+        let cell = context.state.cell.clone();
+        context.state.marks.forget(&cell);
+        mark_receipts(Cause::Notebook, context).await;
+    }
     let mut end = match (located, cell) {
         (Err(stopped), _) => stopped.into(),
         (Ok(()), Cell::Empty) => CellEnd::ok(Vec::new(), String::new()),
@@ -73,10 +80,22 @@ pub async fn run(mut request: CellRequest<'_>, context: &mut CellContext<'_>) ->
             }
         }
     };
+    if !execute.silent {
+        mark_receipts(Cause::Cell(context.output.count), context).await;
+    }
     let output = std::mem::take(&mut end.output);
     let left = journal::end(execute, output, context).await;
     end.leave = end.leave.or(left);
     end
+}
+
+/// Lets the receipts on the screen say what has become of their answers.
+async fn mark_receipts(cause: Cause, context: &mut CellContext<'_>) {
+    let state = &mut *context.state;
+    let changed = state
+        .marks
+        .changed(&state.conversations, &state.cell, cause);
+    context.output.show(changed).await;
 }
 
 /// Whether a line asks the front end to leave, as a person in a terminal types it. In a notebook,
@@ -192,7 +211,9 @@ async fn turn_cell(
     }
     let line = ask.prompt.clone();
     let now = context.services.host.now();
-    context.state.asking.refresh(&context.services.client, now);
+    if context.playing.is_none() {
+        context.state.asking.refresh(&context.services.client, now);
+    }
     let ended = run_turn(ask, &line, context).await?;
     let Committed {
         error,
@@ -261,6 +282,18 @@ async fn draft(
     context.look_up(typed.len()).await?;
     attach::mentioned(&typed, context).await?;
     context.look_up(typed.len()).await?;
+    if !draft.prompt.is_empty() {
+        adopt::above(context).await?;
+    }
+    recorded::look_for(&draft.prompt, draft.wanted.as_ref(), context).await?;
+    if context.playing.is_none() {
+        prepare_to_ask(&mut draft, context).await?;
+    }
+    Ok((draft, true))
+}
+
+/// Does what has to be done before Claude is asked, and not where a recording answers.
+async fn prepare_to_ask(draft: &mut Draft, context: &mut CellContext<'_>) -> Result<(), Stopped> {
     exec::send(draft.verbatim.as_ref(), context).await?;
     tools::refresh(context).await?;
     if !draft.prompt.is_empty()
@@ -274,7 +307,7 @@ async fn draft(
             .shown
             .push(compact::before_prompt(context).await?.shown);
     }
-    Ok((draft, true))
+    Ok(())
 }
 
 /// Says which `{{name}}` of a prompt stay as typed.
@@ -324,7 +357,9 @@ fn ask(
         attachments,
         wanted,
         verbatim,
+        asked: context.asked.take().filter(|_| context.replay.is_none()),
         replay: context.replay.take(),
+        restored: None,
         kind: Kind::Cell,
     }
 }

@@ -49,6 +49,8 @@ pub enum ErrorKind {
     RateLimit,
     /// Claude declined to answer.
     Refusal,
+    /// Only recordings may answer, and there is none of this cell.
+    ReplayMiss,
     /// The request has more bytes than the API takes.
     RequestTooLarge,
     /// The sandbox cannot be used.
@@ -95,6 +97,7 @@ impl ErrorKind {
             Self::Protocol => "ProtocolError",
             Self::RateLimit => "RateLimitError",
             Self::Refusal => "Refusal",
+            Self::ReplayMiss => "ReplayMiss",
             Self::RequestTooLarge => "RequestTooLargeError",
             Self::Sandbox => "SandboxError",
             Self::SpendLimit => "SpendLimitError",

@@ -173,6 +173,16 @@ pub enum Entry {
         /// Its text.
         text: String,
     },
+    /// The recording of an answer, as the receipt in the notebook holds it.
+    Recording {
+        /// The cell's execution count.
+        line: u32,
+        /// The cell's id in the notebook.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cell: Option<String>,
+        /// The recording.
+        record: Value,
+    },
     /// A turn is over. Its record says so too: one of the two may be lost.
     End {
         /// The turn.

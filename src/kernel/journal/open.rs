@@ -19,6 +19,7 @@ use super::summary::{self, Summary};
 use super::writer::Writer;
 use crate::config::Resume;
 use crate::host::unnumbered;
+use crate::notebook::recordings::Found;
 
 /// Journals of a notebook that are looked at to find one in which something was said.
 const LOOKED_AT: usize = 10;
@@ -56,6 +57,10 @@ pub struct Chosen {
     pub continued: Option<Box<Contents>>,
     /// Whether turns stay with the conversation that is left.
     pub left_turns: bool,
+    /// Whether the notebook has an earlier conversation on this machine.
+    pub has_earlier: bool,
+    /// The recordings of the earlier conversation.
+    pub recordings: Vec<Found>,
 }
 
 impl Chosen {
@@ -129,12 +134,14 @@ fn choose(opening: &Opening) -> Begun {
         (true, _) | (_, Resume::Off) => None,
     };
     let found = notebook.and_then(|notebook| earlier(&folder, &notebook));
+    let mut recordings = Vec::new();
     let notice = match found {
         None => None,
         Some(Err(notice)) => Some(notice),
-        Some(Ok((listed, contents))) => {
+        Some(Ok((listed, mut contents))) => {
             let why = why(opening, &contents);
             let turns = turns(&Summary::of(&contents));
+            recordings = std::mem::take(&mut contents.recordings);
             match why.map(|why| (why, folder::open(&listed.path))) {
                 None => Some(format!(
                     "An earlier conversation of this notebook has {turns}: `%resume` continues it."
@@ -147,7 +154,9 @@ fn choose(opening: &Opening) -> Begun {
             }
         }
     };
-    fresh(opening, &folder, notice)
+    let mut begun = fresh(opening, &folder, notice);
+    begun.chosen.recordings = recordings;
+    begun
 }
 
 /// Why a conversation is continued without being asked for.
@@ -238,6 +247,7 @@ fn refused(path: &Path, error: &Refused) -> String {
 }
 
 fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
+    let has_earlier = notice.is_some();
     let made = folder
         .create(&header(opening))
         .and_then(|opened| start(opening, opened));
@@ -270,6 +280,8 @@ fn fresh(opening: &Opening, folder: &Folder, notice: Option<String>) -> Begun {
             notice,
             continued: None,
             left_turns: false,
+            has_earlier,
+            recordings: Vec::new(),
         },
     }
 }
@@ -302,11 +314,12 @@ fn start(opening: &Opening, opened: Opened) -> std::io::Result<(Writer, String)>
 
 fn continued(
     opening: &Opening,
-    contents: Contents,
+    mut contents: Contents,
     opened: Opened,
     sentence: impl Fn(&str) -> String,
 ) -> Begun {
     let summary = Summary::of(&contents);
+    let recordings = std::mem::take(&mut contents.recordings);
     let mut notice = sentence(&turns(&summary));
     if summary.is_cut_off {
         notice.push_str(" The last turn was cut off: `%last` shows what had arrived of it.");
@@ -315,6 +328,8 @@ fn continued(
         notice: Some(notice),
         continued: Some(Box::new(contents)),
         left_turns: false,
+        has_earlier: true,
+        recordings,
     };
     match start(opening, opened) {
         Ok(writer) => Begun {

@@ -9,6 +9,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::checksum;
+use crate::chat::recording::coding::Coded;
+use crate::notebook::recordings::Found;
+
 use super::entry::{Entry, FORMAT, Header, RecordLine, VERSION};
 use super::partial_turn::PartialTurn;
 use crate::chat::record::{Record, RecordError};
@@ -73,6 +76,8 @@ pub struct Contents {
     pub sessions: Vec<Session>,
     /// The records of the conversation, in order.
     pub records: Vec<Record>,
+    /// The recordings of answers, in order.
+    pub recordings: Vec<Found>,
     /// Turns that never ended, in order: one at most, unless the file was tampered with.
     pub partial_turns: Vec<PartialTurn>,
     /// The key the next turn gets.
@@ -150,6 +155,7 @@ pub fn contents(bytes: &[u8]) -> Result<Contents, Unreadable> {
         header,
         sessions: Vec::new(),
         records: Vec::new(),
+        recordings: Vec::new(),
         partial_turns: Vec::new(),
         next_turn: 1,
         good_bytes: length,
@@ -311,6 +317,15 @@ impl Contents {
             Entry::Close { .. } => {
                 if let Some(session) = self.sessions.last_mut() {
                     session.closed = true;
+                }
+            }
+            Entry::Recording { line, cell, record } => {
+                if let Ok(coded) = Coded::read(&record) {
+                    self.recordings.push(Found {
+                        cell,
+                        count: Some(u64::from(line)),
+                        coded,
+                    });
                 }
             }
             Entry::Asked { turn, .. }

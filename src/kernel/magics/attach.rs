@@ -17,6 +17,7 @@ use crate::anthropic::files::retrying;
 use crate::anthropic::upload::{Progress, Upload};
 use crate::cell::magics::files::Destination;
 use crate::cell::mention::{self, Mention};
+use crate::chat::input::{is_local, local_id};
 use crate::chat::tool_types::tool_name;
 use crate::render::foreign;
 use crate::render::kind::kind;
@@ -266,7 +267,16 @@ async fn upload(
         context.attachments.push(planned);
         return Ok(note);
     }
-    if let Some(file_id) = &known
+    if context.defers_uploads() {
+        let file_id = known.unwrap_or_else(|| local_id(&upload.name, &upload.sha256));
+        let inputs = &mut context.state.inputs;
+        if inputs.name_of(&file_id).is_none() {
+            inputs.add(input_of(&upload, file_id.clone(), None));
+        }
+        inputs.wait(&file_id, file.visible_as, file.sandbox);
+        return Ok(note);
+    }
+    if let Some(file_id) = known.as_ref().filter(|id| !is_local(id))
         && is_there(file_id, &upload, context).await?
     {
         context
@@ -369,18 +379,22 @@ async fn send(
             failed.evalue = format!("`{shown}` was not uploaded: {}", failed.evalue);
             failed
         })?;
-    Ok(Input {
-        file_id: metadata.id,
+    Ok(input_of(upload, metadata.id, metadata.expires_at))
+}
+
+fn input_of(upload: &Upload, file_id: String, expires_at: Option<String>) -> Input {
+    Input {
+        file_id,
         name: upload.name.clone(),
         path: upload.path.clone(),
         size_bytes: upload.size_bytes,
         sha256: upload.sha256.clone(),
         mime_type: upload.mime_type.clone(),
-        expires_at: metadata.expires_at,
+        expires_at,
         visible_as: None,
         sandbox: false,
         turns: Vec::new(),
-    })
+    }
 }
 
 /// Returns the hash of a file that can be sent, in hexadecimal, and its size in bytes.

@@ -22,6 +22,8 @@ use crate::kernel::journal::{Journal, recovered_turn};
 use crate::kernel::save;
 use crate::kernel::state::State;
 
+use super::adopt;
+
 /// How many turns of a continued conversation are shown.
 const SHOWN_TURNS: usize = 3;
 /// How many conversations a list shows.
@@ -56,11 +58,20 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
         records.extend(inputs.news());
         records
     };
-    let chosen = context
-        .journal
-        .switch(id, history, changes)
-        .await
-        .map_err(|(what, next)| CellError::new(ErrorKind::Magic, what, next))?;
+    let chosen = match context.journal.switch(id, history, changes).await {
+        Ok(chosen) => chosen,
+        Err((what, next)) => {
+            // A notebook that came from elsewhere has no conversation here, but its answers.
+            let own = match id {
+                None => adopt::all(context).await?,
+                Some(_) => None,
+            };
+            return match own {
+                Some(told) => Ok(Shown::default().paragraph(&told)),
+                None => Err(CellError::new(ErrorKind::Magic, what, next).into()),
+            };
+        }
+    };
     let leaves_turns = chosen.left_turns;
     let mut shown = Shown::default().paragraph(&chosen.notice.unwrap_or_default());
     let Some(contents) = chosen.continued else {
@@ -80,14 +91,14 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
         .skip(hidden)
         .map(|turn| {
             vec![
-                Part::text(&turn.number.to_string()),
+                Part::text(&turn.label()),
                 Part::code(&clip(&turn.prompt, CLIP)),
                 Part::code(&clip(&turn.answer, CLIP)),
             ]
         })
         .collect();
     if !rows.is_empty() {
-        shown = shown.table(&["turn", "prompt", "answer"], &rows);
+        shown = shown.table(&["cell", "prompt", "answer"], &rows);
     }
     for partial in partial_turns.iter().filter(|partial| !partial.is_empty()) {
         let texts: Vec<String> = partial.shown().into_iter().map(|(_, text)| text).collect();
@@ -205,6 +216,7 @@ pub fn adopt(state: &mut State, journal: &mut Journal, contents: Contents) {
         state.settings = Settings {
             client_tools: Vec::new(),
             format: None,
+            replay: state.settings.replay,
             // A budget of the configuration holds also for a continued conversation.
             budget: match settings.budget {
                 budget if budget.is_off() => state.initial.budget,

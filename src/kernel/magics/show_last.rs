@@ -4,7 +4,7 @@ use crate::anthropic::block::{Block, View};
 use crate::anthropic::request::Role;
 use crate::chat::conversation::Turn;
 use crate::chat::turn::Update;
-use crate::render::renderer::{DisplayMode, Renderer};
+use crate::render::renderer::Renderer;
 
 use crate::kernel::context::{CellContext, Outcome};
 use crate::kernel::error::{CellError, ErrorKind};
@@ -28,8 +28,8 @@ pub(super) async fn show(context: &mut CellContext<'_>) -> Result<Outcome, Stopp
     updates.push(Update::Finished(turn.receipt.as_ref().clone()));
     let now = context.services.host.elapsed();
     let prefix = context.services.host.uuid().simple().to_string();
-    // Nothing grows any more, so one display for each block works in every front end.
-    let mut renderer = Renderer::new(DisplayMode::Batch, context.settings.thinking, prefix);
+    let mode = context.output.display_mode;
+    let mut renderer = Renderer::new(mode, context.settings.thinking, prefix);
     let mut veil = Veil::new(context.journal.secrets().clone());
     let outputs = updates
         .into_iter()

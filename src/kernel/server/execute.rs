@@ -97,6 +97,9 @@ impl Kernel {
             is_dry: false,
             attachments: Vec::new(),
             replay: None,
+            asked: None,
+            playing: None,
+            recording: None,
         };
         let request = CellRequest {
             execute,

@@ -14,6 +14,7 @@ use crate::kernel::interrupts::{Interrupts, Signal};
 use crate::kernel::journal::{self, Journal};
 use crate::kernel::known_models::Asking;
 use crate::kernel::notebook::Notebook;
+use crate::kernel::recordings::{self, Library};
 use crate::kernel::state::State;
 use crate::kernel::status::About;
 use crate::kernel::store::Store;
@@ -49,6 +50,8 @@ pub struct Parts {
     pub complaint: Option<String>,
     /// Where tools of this machine run.
     pub tools: Setup,
+    /// Where recordings come from, and what is recorded.
+    pub recordings: recordings::Options,
 }
 
 impl Kernel {
@@ -68,6 +71,7 @@ impl Kernel {
             offline,
             complaint,
             tools,
+            recordings,
         } = parts;
         let Connection {
             shell,
@@ -76,6 +80,7 @@ impl Kernel {
             outgoing,
         } = connection;
         let mut state = State::new(settings, prices);
+        state.library = Library::new(recordings);
         let base_url = client.options().base_url.as_deref();
         let state_dir = journal.state_dir.as_deref().filter(|_| !offline);
         (state.asking, state.models) =

@@ -48,6 +48,15 @@ pub enum StoreError {
         /// The most bytes that are fetched.
         max_bytes: u64,
     },
+    /// A recording names a file that is nowhere.
+    #[error(
+        "`{}/{name}` is missing or has other content, and the recording holds only its name",
+        super::FOLDER
+    )]
+    NotRecorded {
+        /// The file.
+        name: String,
+    },
     /// The disk does not take the file.
     #[error("cannot write to `{}`: {}", super::FOLDER, unnumbered(.0))]
     Unwritable(#[source] io::Error),

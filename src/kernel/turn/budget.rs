@@ -68,7 +68,23 @@ pub fn limit(
 
 /// Makes the ledger's entry of a turn; `None` when nothing was used.
 #[must_use]
-pub(super) fn ledger_entry(count: u32, prompt: &str, receipt: &Receipt) -> Option<Entry> {
+pub(super) fn ledger_entry(
+    count: u32,
+    prompt: &str,
+    receipt: &Receipt,
+    is_recorded: bool,
+) -> Option<Entry> {
+    if is_recorded {
+        return Some(Entry {
+            count,
+            prompt: clip(prompt, CLIP),
+            model: receipt.model.clone(),
+            cost_usd: Some(0.0),
+            offline: receipt.offline,
+            recorded: true,
+            ..Entry::default()
+        });
+    }
     let used = receipt.usage != Default::default();
     used.then(|| Entry {
         count,
@@ -80,6 +96,7 @@ pub(super) fn ledger_entry(count: u32, prompt: &str, receipt: &Receipt) -> Optio
         sandbox_ms: receipt.sandbox_ms,
         cache_miss: receipt.cache_miss.clone(),
         offline: receipt.offline,
+        recorded: false,
     })
 }
 

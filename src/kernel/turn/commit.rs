@@ -2,6 +2,8 @@
 
 use crate::anthropic::error::ApiError;
 use crate::chat::input::Attachment;
+use crate::chat::recording::asked::Asked;
+use crate::chat::turn::ask::Kind;
 use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::kernel::context::CellContext;
 use crate::kernel::error::CellError;
@@ -65,6 +67,16 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
         context.output.show(warnings(verdict.iter())).await;
     }
     record(kept.as_deref(), ended.container.as_deref(), context);
+    if context.playing.is_none() {
+        context.state.restored.stay(ended.container.as_deref());
+    }
+    keep_recording(ended.ask.asked.as_ref(), context);
+    if let (Kind::Cell, Some(_), Some(shown)) = (ended.ask.kind, &kept, ended.shown) {
+        let state = &mut *context.state;
+        state
+            .marks
+            .add(&ended.ask.cell, &state.conversations, shown);
+    }
     save::end_turn(context, error.is_none());
     if error.is_none() {
         let saving = context.journal.safe();
@@ -89,6 +101,20 @@ fn record(kept: Option<&FinishedTurn>, container: Option<&str>, context: &mut Ce
     if let Some(record) = record {
         context.state.record(record);
         context.state.record_settings();
+    }
+}
+
+/// Gives the library the recording of the turn, and notes that its ask was answered.
+fn keep_recording(asked: Option<&Asked>, context: &mut CellContext<'_>) {
+    let cell = context.state.cell.id().cloned();
+    let library = &mut context.state.library;
+    if let Some(asked) = asked {
+        library.answered(asked, context.playing.is_some());
+    }
+    if let Some(coded) = context.recording.take() {
+        let count = context.output.count;
+        context.journal.recording(count, cell.as_deref(), &coded);
+        library.made(cell.as_deref(), count, coded);
     }
 }
 

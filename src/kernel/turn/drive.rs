@@ -15,6 +15,7 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::event::StreamEvent;
 use crate::anthropic::request::MessagesRequest;
 use crate::chat::action::{Action, Input, NotSaved};
+use crate::chat::recording::play::Player;
 use crate::chat::settings::ThinkingShow;
 use crate::chat::structured::NewFile;
 use crate::chat::turn::{Activity, Origin, ToolCall, ToolResult, TurnEnd, Update};
@@ -34,6 +35,7 @@ use crate::kernel::tools::ask::{Asking, Decision, declined};
 use crate::render::renderer::{DisplayMode, Renderer};
 
 use super::fetch::Fetches;
+use super::record::with_recording;
 use super::veil::Veil;
 
 /// So many events whose bytes are here are taken before everything else gets its turn. A long text comes in
@@ -56,27 +58,33 @@ struct InFlight {
     asking: Asking,
     /// The id of the open question.
     question: Option<String>,
+    /// The recording that answers in place of the API, if one does.
+    player: Option<Player>,
 }
 
 impl InFlight {
-    fn new(services: &Services, turn: u32, veil: Veil) -> Self {
+    fn new(context: &CellContext<'_>, turn: u32) -> Self {
         Self {
             opening: None,
             stream: None,
             burst: 0,
             wait: None,
-            fetches: Fetches::new(services, turn),
-            veil,
+            fetches: Fetches::new(context.services, turn),
+            veil: Veil::new(context.journal.secrets().clone()),
             tools: FuturesUnordered::new(),
             saves: FuturesOrdered::new(),
             running_since: None,
             asking: Asking::default(),
             question: None,
+            player: context.playing.as_ref().map(|own| own.player.clone()),
         }
     }
 
     fn call(&mut self, request: MessagesRequest, services: &Services) {
         self.stream = None;
+        if let Some(player) = &mut self.player {
+            return player.call();
+        }
         let client = services.client.clone();
         self.opening = Some(Box::pin(async move { client.stream(&request).await }));
     }
@@ -102,11 +110,11 @@ impl InFlight {
 
     /// Returns what the stream brought as an input of the turn.
     /// Returns an event whose bytes are here, unless everything else is to get its turn first.
-    fn ready(&mut self) -> Option<Result<StreamEvent, ApiError>> {
+    fn ready(&mut self, turn: &mut TurnLoop, services: &Services) -> Option<Input> {
         let stream = self.stream.as_mut().filter(|_| self.burst < BURST);
         let event = stream.and_then(EventStream::next_ready);
         self.burst = event.as_ref().map_or(0, |_| self.burst + 1);
-        event
+        event.map(|event| self.streamed(Some(event), turn, services))
     }
 
     fn streamed(
@@ -179,11 +187,7 @@ pub(super) async fn drive(
     mut renderer: Option<&mut Renderer>,
     context: &mut CellContext<'_>,
 ) -> (TurnEnd, Option<Leave>) {
-    let mut work = InFlight::new(
-        context.services,
-        turn.number(),
-        Veil::new(context.journal.secrets().clone()),
-    );
+    let mut work = InFlight::new(context, turn.number());
     let mut leave = None;
     let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
     loop {
@@ -212,8 +216,7 @@ pub(super) async fn drive(
             context.interrupts.forget_replies();
             work.question = context.output.ask(prompt).await;
         }
-        if let Some(event) = work.ready() {
-            let input = work.streamed(Some(event), turn, context.services);
+        if let Some(input) = work.ready(turn, context.services) {
             turn.handle(input);
             continue;
         }
@@ -239,6 +242,9 @@ pub(super) async fn drive(
                 if let Some(failed) = work.opened(opened, context.services) {
                     turn.handle(failed);
                 }
+            }
+            Some(event) = OptionFuture::from(work.player.as_mut().and_then(Player::next_event)) => {
+                turn.handle(Input::Event(event));
             }
             Some(event) = OptionFuture::from(work.stream.as_mut().map(EventStream::next)) => {
                 let input = work.streamed(event, turn, context.services);
@@ -313,6 +319,7 @@ async fn show(
     work: &mut InFlight,
     context: &mut CellContext<'_>,
 ) -> Option<Woken> {
+    let update = with_recording(update, turn, context).await;
     let now = context.services.host.elapsed();
     if let Update::Activity(Activity::Running { .. }) = &update {
         work.running_since = Some(now);
@@ -400,7 +407,11 @@ fn begin(
     let services = &*context.services;
     match action {
         Action::Wait(delay) => work.wait = Some(services.host.sleep(delay)),
-        Action::Fetch { ordinal, file_id } if is_shown => work.fetches.push(ordinal, file_id),
+        Action::Fetch { ordinal, file_id } if is_shown => {
+            let player = work.player.as_ref();
+            let recorded = player.map(|player| player.file(&file_id).cloned());
+            work.fetches.push(ordinal, file_id, recorded);
+        }
         Action::Fetch { ordinal, file_id } => turn.handle(Input::Fetched {
             ordinal,
             file_id,
@@ -409,6 +420,22 @@ fn begin(
         Action::Save(file) => work
             .saves
             .push_back(save_file(context, file, turn.number())),
+        Action::RunTool(call) if work.player.is_some() => {
+            let player = work.player.as_ref();
+            let answer = player.and_then(|player| player.tool(&call.id));
+            let result = answer.map_or_else(
+                || declined("The recording does not say what this tool answered."),
+                |answer| ToolResult {
+                    content: answer.content.clone(),
+                    is_error: answer.is_error,
+                    printed: answer.printed.clone(),
+                },
+            );
+            turn.handle(Input::ToolDone {
+                id: call.id,
+                result,
+            });
+        }
         Action::RunTool(call) if !services.tools.asks(&call.name) => {
             work.run(&services.tools, call);
         }

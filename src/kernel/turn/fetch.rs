@@ -17,8 +17,9 @@ use crate::chat::turn::{FetchedFile, Origin, Update};
 use crate::chat::wrapped_python::Scripts;
 use crate::render::tool::Tool;
 
+use crate::chat::recording::RecordedFile;
 use crate::kernel::context::Services;
-use crate::kernel::store::{Download, hex};
+use crate::kernel::store::{Download, Store, hex};
 
 /// How many files are fetched at once, including those that wait until an earlier one has its name:
 /// the content of this many files may be in memory.
@@ -32,6 +33,8 @@ struct Wanted {
     ordinal: usize,
     file_id: String,
     origin: Origin,
+    /// What a recording says of it, if a recording answers.
+    recorded: Option<Option<RecordedFile>>,
 }
 
 /// The fetches of one turn.
@@ -65,9 +68,15 @@ impl Fetches {
         self.steps.note(update);
     }
 
-    /// Asks for a file.
-    pub(super) fn push(&mut self, ordinal: usize, file_id: String) {
+    /// Asks for a file. If a recording answers, `recorded` is what it says of the file.
+    pub(super) fn push(
+        &mut self,
+        ordinal: usize,
+        file_id: String,
+        recorded: Option<Option<RecordedFile>>,
+    ) {
         self.waiting.push_back(Wanted {
+            recorded,
             ordinal,
             file_id,
             origin: self.steps.origin(ordinal),
@@ -109,6 +118,17 @@ impl Fetches {
             store,
             ..
         } = self.services.clone();
+        if let Some(recorded) = wanted.recorded.clone() {
+            let id = wanted.file_id.clone();
+            let reading = tokio::task::spawn_blocking(move || again(&store, recorded, &id));
+            return self.running.push_back(Box::pin(async move {
+                let read = match reading.await {
+                    Ok(read) => read,
+                    Err(error) => Err(NotSaved::because(error)),
+                };
+                (wanted, read)
+            }));
+        }
         self.running.push_back(Box::pin(async move {
             let downloaded = store
                 .download(&client, host.as_ref(), &wanted.file_id)
@@ -129,6 +149,15 @@ impl Fetches {
             };
             wanted.fetched(saved)
         }));
+    }
+}
+
+/// Takes a file of a recording: from the folder, else as the recording holds it.
+fn again(store: &Store, recorded: Option<RecordedFile>, id: &str) -> Result<Download, NotSaved> {
+    let file = recorded.ok_or_else(|| NotSaved::because("the recording does not hold it"))?;
+    match file.failed {
+        Some(why) => Err(NotSaved { why }),
+        None => store.recorded(&file, id).map_err(NotSaved::because),
     }
 }
 

@@ -8,13 +8,32 @@ use chrono::TimeDelta;
 use tokio::sync::watch;
 
 use crate::anthropic::upload::{Progress, Upload};
-use crate::chat::input::Input;
+use crate::chat::input::{Input, is_local};
 use crate::kernel::context::{CellContext, Services};
 use crate::kernel::interrupts::{Stopped, unless_stopped};
 use crate::kernel::magics::attach;
 
 /// How long an answer of the API is relied on.
 const RELIED_ON: TimeDelta = TimeDelta::minutes(10);
+
+/// Uploads those of these files that were not uploaded yet; returns whether there were any, and what
+/// to tell the person of files that cannot be.
+///
+/// # Errors
+/// When the person stopped the cell.
+pub(super) async fn first_uploads(
+    files: &[String],
+    context: &mut CellContext<'_>,
+) -> Result<(bool, Vec<String>), Stopped> {
+    let inputs = &context.state.inputs;
+    let mut ids = files.to_vec();
+    ids.retain(|id| is_local(id) && !inputs.is_removed(id));
+    let mut told = Vec::new();
+    for id in &ids {
+        told.extend(upload_or_forget(id, context).await?);
+    }
+    Ok((!ids.is_empty(), told))
+}
 
 /// Finds out which of these files are gone and has each uploaded again or removed from the inputs;
 /// returns what to tell the person.
@@ -29,7 +48,7 @@ pub(super) async fn missing(
     let is_fresh = |at| now - at < RELIED_ON;
     let inputs = &context.state.inputs;
     let mut ids = files.to_vec();
-    ids.retain(|id| !inputs.is_removed(id));
+    ids.retain(|id| !inputs.is_removed(id) && !is_local(id));
     if ids.is_empty() || inputs.asked_at.is_some_and(is_fresh) {
         return Ok(Vec::new());
     }
@@ -45,14 +64,17 @@ pub(super) async fn missing(
     context.state.inputs.asked_at = Some(now);
     let mut told = Vec::new();
     for id in ids.iter().filter(|id| !usable.contains(id)) {
-        told.push(upload_or_forget(id, context).await?);
+        told.extend(upload_or_forget(id, context).await?);
     }
     Ok(told)
 }
 
 /// Uploads again a file that is gone, or removes it from the inputs; returns what to tell the
 /// person.
-async fn upload_or_forget(id: &str, context: &mut CellContext<'_>) -> Result<String, Stopped> {
+async fn upload_or_forget(
+    id: &str,
+    context: &mut CellContext<'_>,
+) -> Result<Option<String>, Stopped> {
     let mut known = context.state.inputs.uploaded().iter();
     let known = known.find(|one| one.file_id == *id).cloned();
     let again = match &known {
@@ -68,16 +90,20 @@ async fn upload_or_forget(id: &str, context: &mut CellContext<'_>) -> Result<Str
             || "A file of an earlier cell".to_owned(),
             |input| format!("`{}`", input.name),
         );
-        return Ok(format!(
-            "{name} is gone from Anthropic: what was said with it is sent without it. `%attach` gives it again."
-        ));
+        let why = match is_local(id) {
+            true => "is not here with the content that it had",
+            false => "is gone from Anthropic",
+        };
+        return Ok(Some(format!(
+            "{name} {why}: what was said with it is sent without it. `%attach` gives it again."
+        )));
     };
     let told = format!(
         "`{}` was gone from Anthropic and is uploaded again.",
         again.name
     );
     context.state.inputs.replace(id, again);
-    Ok(told)
+    Ok((!is_local(id)).then_some(told))
 }
 
 /// Uploads a file again if its content is still the same.

@@ -14,9 +14,10 @@ use crate::kernel::context::CellContext;
 use crate::kernel::interrupts::{Leave, Stopped};
 use crate::kernel::lines::notes;
 use crate::kernel::save;
+use crate::render::receipt::ShownReceipt;
 use crate::render::renderer::Renderer;
 
-use super::{budget, drive, reupload};
+use super::{budget, drive, restore, reupload};
 
 /// The most files that could not be fetched and are remembered for `%get`.
 const MAX_UNFETCHED: usize = 1_000;
@@ -32,6 +33,8 @@ pub struct Ended {
     pub container: Option<String>,
     /// Whether the request referred to files.
     pub has_files: bool,
+    /// The receipt that is on the screen, if the front end can be told to change it.
+    pub shown: Option<ShownReceipt>,
     /// Set when the kernel was told to leave meanwhile.
     pub leave: Option<Leave>,
 }
@@ -40,20 +43,27 @@ pub struct Ended {
 ///
 /// # Errors
 /// When the turn was not begun: the budget does not pay for it, or the person stopped the cell.
-pub async fn run(ask: Ask, line: &str, context: &mut CellContext<'_>) -> Result<Ended, Stopped> {
+pub async fn run(
+    mut ask: Ask,
+    line: &str,
+    context: &mut CellContext<'_>,
+) -> Result<Ended, Stopped> {
+    restore::restore(&mut ask, context).await?;
     let (composed, facts, terms) = admit(&ask, context).await?;
     context.look_up(ask.prompt.len()).await?;
     let has_files = !composed.files.is_empty();
     if ask.kind == Kind::Cell {
         save::begin_turn(context, &ask, &composed.sent);
-        say_what_goes_again(&composed, context).await;
+        if context.playing.is_none() {
+            say_what_goes_again(&composed, context).await;
+        }
     }
     let mut renderer = renderer(&ask, context);
     let began = context.services.host.now();
     let mut turn = TurnLoop::start(ask, facts, terms, composed);
     let (end, leave) = drive::drive(&mut turn, renderer.as_mut(), context).await;
     let ended = context.services.host.now();
-    if let Some(id) = turn.container() {
+    if let Some(id) = turn.container().filter(|_| context.playing.is_none()) {
         let expires = turn.sandbox_expires();
         context.state.sandboxes.used(id, began, ended, expires);
     }
@@ -63,6 +73,7 @@ pub async fn run(ask: Ask, line: &str, context: &mut CellContext<'_>) -> Result<
         container: turn.container().map(str::to_owned),
         ask: turn.into_ask(),
         has_files,
+        shown: renderer.and_then(Renderer::into_receipt),
         leave,
     })
 }
@@ -76,7 +87,15 @@ async fn admit(
     let mut facts = context.state.facts();
     let mut composed = compose(&context.state.conversations, ask, &facts, &[]);
     context.look_up(ask.prompt.len()).await?;
-    if ask.kind == Kind::Cell {
+    if context.playing.is_none() {
+        let (is_changed, told) = reupload::first_uploads(&composed.files, context).await?;
+        context.output.show(notes(told.iter())).await;
+        if is_changed {
+            facts = context.state.facts();
+            composed = compose(&context.state.conversations, ask, &facts, &[]);
+        }
+    }
+    if ask.kind == Kind::Cell && context.playing.is_none() {
         let told = reupload::missing(&composed.files, context).await?;
         context.output.show(notes(told.iter())).await;
         if !told.is_empty() {
@@ -84,7 +103,10 @@ async fn admit(
             composed = compose(&context.state.conversations, ask, &facts, &[]);
         }
     }
-    let allowance = budget::admit(&ask.settings, &composed.request, context).await?;
+    let allowance = match context.playing {
+        Some(_) => None,
+        None => budget::admit(&ask.settings, &composed.request, context).await?,
+    };
     if let Some((_, max_tokens)) = allowance {
         facts.max_tokens = Some(max_tokens);
         composed = compose(&context.state.conversations, ask, &facts, &[]);
@@ -93,6 +115,11 @@ async fn admit(
         prices: Arc::clone(&context.state.prices),
         allowance: allowance.map(|(allowance, _)| allowance),
         offline: context.services.offline,
+        recorded: context
+            .playing
+            .as_ref()
+            .map(|playing| Box::new(playing.recorded.clone())),
+        count: context.output.count,
     };
     Ok((composed, facts, terms))
 }
@@ -143,7 +170,8 @@ fn remember(turn: &TurnLoop, line: &str, context: &mut CellContext<'_>) {
         let surplus = state.unfetched.len().saturating_sub(MAX_UNFETCHED);
         state.unfetched.drain(..surplus);
     }
-    if let Some(entry) = budget::ledger_entry(context.output.count, line, &receipt) {
+    let is_recorded = context.playing.is_some();
+    if let Some(entry) = budget::ledger_entry(context.output.count, line, &receipt, is_recorded) {
         context.state.record(Record::Spent(Box::new(entry)));
     }
 }

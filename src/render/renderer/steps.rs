@@ -10,7 +10,8 @@ use crate::anthropic::block::{Block, View};
 use crate::chat::turn::{Activity, FetchedFile};
 use crate::jupyter::mime::StreamName;
 use crate::render::display_mode::DisplayMode;
-use crate::render::screen::{Form, SlotId, Terminal, machine, note};
+use crate::render::group::Group;
+use crate::render::screen::{Form, SlotId, Terminal, machine, note, quiet};
 use crate::render::step::Step;
 use crate::render::tool::Tool;
 use crate::render::tool_image::tool_images;
@@ -30,8 +31,6 @@ impl Renderer {
             }
         };
         self.end_answer();
-        // The step before is no longer the last one, so it need not stay open.
-        self.fold_last_step();
         let step = Step {
             name: name.to_owned(),
             id: id.to_owned(),
@@ -40,79 +39,144 @@ impl Renderer {
             printed: None,
             bare,
         };
-        let place = self.screen.open();
-        self.screen.draft(place, step.running());
-        self.screen.stream(StreamName::Stdout, step.announcement());
-        self.steps.push((place, step));
+        let (running, plain) = (step.running(), step.running_plain());
+        let announcement = step.announcement();
+        let place = self.join(step);
+        match (self.screen.client(), self.row()) {
+            (DisplayMode::Live, Some(row)) => {
+                let draft = row.draft();
+                self.screen.draft(place, draft);
+            }
+            (DisplayMode::Batch, _) if bare => {}
+            _ => self.screen.announce(place, running, plain),
+        }
+        self.screen.stream(StreamName::Stdout, announcement);
     }
 
-    fn fold_last_step(&mut self) {
-        if let Some((place, step)) = self.steps.last()
-            && step.failed()
-            && self.screen.client() != DisplayMode::Terminal
+    /// Returns the row of steps that the next step joins.
+    pub(super) fn row(&mut self) -> Option<&mut Group> {
+        self.groups
+            .last_mut()
+            .filter(|row| row.is_open && !row.is_full())
+    }
+
+    /// Puts a step into the row, or begins another one; returns its place.
+    fn join(&mut self, step: Step) -> SlotId {
+        let may_join = !step.bare && self.screen.client() == DisplayMode::Live;
+        if may_join && let Some(row) = self.row() {
+            row.add(step);
+            return row.place;
+        }
+        self.end_row();
+        // The last step of the row before is no longer the last one, so it need not stay open.
+        if let Some(row) = self.groups.last()
+            && row.has_failed()
+            && self.screen.client() == DisplayMode::Live
         {
-            self.screen.finish(*place, step.form(false));
-            self.screen.hold(None);
+            let form = row.form(false, DisplayMode::Live);
+            self.screen.finish(row.place, form);
+        }
+        let place = self.screen.open();
+        self.groups.push(Group::new(place, step, may_join));
+        place
+    }
+
+    /// Ends the row of steps: something else follows.
+    pub(super) fn end_row(&mut self) {
+        let client = self.screen.client();
+        if let Some(row) = self.groups.last_mut()
+            && std::mem::take(&mut row.is_open)
+            && !std::mem::replace(&mut row.is_shown, true)
+        {
+            let form = row.form(row.has_failed(), client);
+            self.screen.finish(row.place, form);
+        }
+    }
+
+    /// Shows the final form of all steps that have none, at the end of the turn.
+    pub(super) fn show_steps(&mut self) {
+        let client = self.screen.client();
+        let last = self.groups.len().saturating_sub(1);
+        for (at, row) in self.groups.iter_mut().enumerate() {
+            row.is_open = false;
+            if !std::mem::replace(&mut row.is_shown, true) {
+                let form = row.form(at == last && row.has_failed(), client);
+                self.screen.finish(row.place, form);
+            }
         }
     }
 
     pub(super) fn end_step(&mut self, id: &str, result: &Block, now: Duration) {
         self.end_answer();
-        let known = self
-            .steps
-            .iter()
-            .rposition(|(_, step)| step.id == id && step.result.is_none());
-        let index = known.unwrap_or_else(|| {
+        let known = self.groups.iter_mut().rev();
+        if !known.map(|row| row.waiting(id)).any(|step| step.is_some()) {
             // A result came without its call, so the call's name is not known.
             let name = result.kind().trim_end_matches("_tool_result").to_owned();
-            let step = Step {
-                tool: Tool::describe(&name, &Value::Null, &mut self.scripts),
+            let tool = Tool::describe(&name, &Value::Null, &mut self.scripts);
+            self.join(Step {
+                tool,
                 name,
                 id: id.to_owned(),
                 result: None,
                 printed: None,
                 bare: false,
-            };
-            let place = self.screen.open();
-            self.steps.push((place, step));
-            self.steps.len() - 1
-        });
-        let last = index + 1 == self.steps.len();
-        let Some((place, step)) = self.steps.get_mut(index) else {
-            return;
-        };
-        step.result = Some(result.clone());
-        let (place, open) = (*place, last && step.failed());
-        if open {
-            self.screen.hold(Some(place));
+            });
         }
-        let mut form = step.form(open);
-        if let (false, Terminal::Text(texts)) = (last, &mut form.terminal) {
-            // Other calls were announced in the meantime, so the terminal is told whose result this
-            // is.
-            texts.insert(0, (StreamName::Stdout, step.headline()));
-        }
-        self.screen.finish(place, form);
-        if let View::Executed {
-            outcome: Ok(executed),
-            ..
-        } = result.view()
+        if let Some(place) = self.give(id, result)
+            && let View::Executed {
+                outcome: Ok(executed),
+                ..
+            } = result.view()
         {
             self.expect_files(place, &executed.file_ids);
         }
         self.wait(now);
     }
 
+    /// Gives its result to the step with this id and shows the step; returns its place.
+    fn give(&mut self, id: &str, result: &Block) -> Option<SlotId> {
+        let client = self.screen.client();
+        let count = self.groups.len();
+        for (at, row) in self.groups.iter_mut().enumerate().rev() {
+            let is_last_step = row.steps().next_back().is_some_and(|step| step.id == id);
+            let Some(step) = row.waiting(id) else {
+                continue;
+            };
+            step.result = Some(result.clone());
+            let is_last = at + 1 == count && is_last_step;
+            row.is_shown = false;
+            if row.is_one() {
+                row.is_shown = true;
+                let mut form = row.form(is_last && row.has_failed(), client);
+                if let (false, Terminal::Text(texts), Some(step)) =
+                    (is_last, &mut form.terminal, row.steps().next())
+                {
+                    // Other calls were announced in the meantime, so the terminal is told whose
+                    // result this is.
+                    texts.insert(0, (StreamName::Stdout, step.headline()));
+                }
+                self.screen.finish(row.place, form);
+            } else if row.is_open {
+                let draft = row.draft();
+                self.screen.draft(row.place, draft);
+            } else if row.is_over() {
+                // The row ended before the last of its results came.
+                row.is_shown = true;
+                self.screen.finish(row.place, row.form(false, client));
+            }
+            return Some(row.place);
+        }
+        None
+    }
+
     /// Shows the answer of a tool of this machine, with what it printed and the images it made.
     pub(super) fn end_tool(&mut self, id: &str, result: &Block, printed: String, now: Duration) {
-        let index = self
-            .steps
-            .iter()
-            .rposition(|(_, step)| step.id == id && step.result.is_none());
-        let step = index.and_then(|index| self.steps.get_mut(index));
-        let place = step.map(|(place, step)| {
-            step.printed = Some(printed);
-            (*place, step.name.clone())
+        let mut printed = Some(printed);
+        let place = self.groups.iter_mut().rev().find_map(|row| {
+            let place = row.place;
+            let step = row.waiting(id)?;
+            step.printed = printed.take();
+            Some((place, step.name.clone()))
         });
         self.end_step(id, result, now);
         if let Some((mut before, name)) = place {
@@ -130,7 +194,7 @@ impl Renderer {
         if self.growing.is_some() || self.answer.is_some() {
             return;
         }
-        if self.steps.iter().all(|(_, step)| step.result.is_some()) {
+        if self.groups.iter().all(Group::is_over) {
             let shown = self.screen.has_status();
             self.status.set(&Activity::Waiting, now, shown);
         }
@@ -141,8 +205,7 @@ impl Renderer {
         let mut before = step;
         for file_id in file_ids {
             let place = self.screen.open_behind(before);
-            self.screen
-                .draft(place, "<sub>Fetching a file …</sub>".to_owned());
+            self.screen.draft(place, quiet("Fetching a file …"));
             self.pending_files.push(PendingFile {
                 file_id: (*file_id).to_owned(),
                 place,
@@ -155,13 +218,17 @@ impl Renderer {
 
     pub(super) fn file(&mut self, file: FetchedFile, now: Duration) {
         let place = self.file_place(&file.file_id);
-        self.screen.finish(place, artifact::form(&file));
-        // From here on only the step's name is needed, and a turn may have many steps.
-        self.saved.push(FetchedFile {
-            bytes: None,
-            start: Bytes::new(),
-            ..file
-        });
+        let form = artifact::form(&file);
+        // A file is named once: by its own output, or else in the last line. In a terminal a
+        // picture is its name.
+        if !artifact::is_named(&form) && self.screen.client() != DisplayMode::Terminal {
+            self.saved.push(FetchedFile {
+                bytes: None,
+                start: Bytes::new(),
+                ..file
+            });
+        }
+        self.screen.finish(place, form);
         self.wait(now);
     }
 

@@ -10,6 +10,13 @@ use crate::render::tool_image;
 /// The most sources that are listed.
 const MAX_SOURCES: usize = 20;
 
+/// How many lines of output are shown, from its beginning and from its end.
+pub(super) const OUTPUT_LINES: (usize, usize) = (20, 5);
+
+/// The heading of standard output.
+pub(super) const STDOUT: &str = "Output";
+/// The heading of what a tool of this machine printed.
+pub(super) const PRINTED: &str = "Printed";
 /// The heading of standard error.
 pub(super) const STDERR: &str = "Standard error";
 /// The heading of the change that an edit made.
@@ -37,6 +44,21 @@ pub(super) enum Section {
 }
 
 impl Section {
+    /// Returns the section as it is shown: of a long text the beginning and the end.
+    pub(super) fn markdown(&self) -> String {
+        match self {
+            Self::Fence {
+                word,
+                language,
+                text,
+            } => {
+                let shown = foreign::excerpt(text, OUTPUT_LINES.0, OUTPUT_LINES.1);
+                format!("{word}\n\n{}", foreign::fence(language, &shown))
+            }
+            Self::Text { markdown, .. } => markdown.clone(),
+        }
+    }
+
     fn line(text: &str) -> Self {
         Self::Text {
             markdown: foreign::inline(text),
@@ -80,7 +102,7 @@ fn executed(result: &Executed<'_>) -> Report {
             });
         }
     };
-    fence("Output", result.stdout.unwrap_or_default());
+    fence(STDOUT, result.stdout.unwrap_or_default());
     fence(STDERR, result.stderr);
     if result.stdout.is_none() {
         sections.push(Section::line(

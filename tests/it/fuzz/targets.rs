@@ -202,6 +202,17 @@ pub(super) const TARGETS: &[Target] = &[
             "\u{202e}",
         ],
     },
+    Target {
+        name: "recordings",
+        read: super::recordings::read,
+        words: &[
+            "\"calls\":[",
+            "\"blocks\":[",
+            "\"file_id\":\"file_r1\"",
+            "../",
+            "srvtoolu_r",
+        ],
+    },
 ];
 
 pub(super) fn find(name: &str) -> &'static Target {

@@ -102,7 +102,7 @@ async fn a_failed_step_is_followed_by_what_to_do_instead() {
     .await;
     let ran = rig.cell("Import").await;
     let text = ran.text();
-    let hint = "plotly is not in the sandbox, and nothing can be installed there: matplotlib and seaborn draw figures.";
+    let hint = "Claude's own sandbox does not have it either: matplotlib and seaborn draw figures.";
     assert_eq!(text.replace('`', "").matches(hint).count(), 1, "{text}");
     let ran = rig.cell("Fill").await;
     assert!(ran.text().contains("5 GiB of memory"), "{}", ran.text());

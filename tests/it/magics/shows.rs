@@ -100,12 +100,14 @@ fn the_overview() {
         %vars                                                       show the variables
         %history [-n N|all] [--json]                                show the turns of this conversation
         %last                                                       show the last answer again, such as after the page was reloaded
-        %undo                                                       take back the last turn
+        %undo                                                       take back the last turn, or a %reset
         %stale                                                      show the turns that no longer saw what stands above them
         %rerun stale                                                print the prompts to run again, in order
         %thread [NAME]                                              talk in another conversation from here on; alone: list them
         %fork NAME                                                  go on in a new conversation that begins with the turns above this cell
         %resume [list|ID]                                           go on with an earlier conversation of this notebook, or with any other
+        %replay [catchup|always|only|off]                           answer a cell from its recording, with nothing sent and nothing billed
+        %%fresh                                                     ask this cell anew, also if its answer is recorded
         %continue                                                   go on where the answer above was cut off
         %compact [auto|off|INSTRUCTIONS]                            put a summary in the place of the conversation above
         %reset [chat|sandbox [--replay]|files|all]                  forget the conversation, the sandbox, or everything
@@ -123,6 +125,7 @@ fn the_overview() {
         %help limits        what Claude's sandbox has and has not, what stays, what never to send
         %help keys          where the API key belongs
         %help conversation  what Claude sees, and what running a cell again does
+        %help share         recorded answers: open, run again, check and go on with a notebook
         %help schemas       how to write what %%json shall answer with
         %help own-tools     your own tools: which Python runs them, what they may return, what they may do
         %help offline       the kernel that needs no key"#]].assert_eq(&shown("%help"));
@@ -316,19 +319,19 @@ fn history_is_a_table() {
         "%history",
         &context,
         &expect![[r#"
-        turn  prompt                                                        answer                             cost
-        1     Count | the `primes`                                          There are **25** | <b>primes</b>.  $0.041
-        2     Thanks $5 and $6                                                                                 -
-        3     A long prompt that goes on and on until nobody wants to rea…  Done.                              $1.500"#]],
+            cell  prompt                                                        answer                             cost
+            -     Count | the `primes`                                          There are **25** | <b>primes</b>.  $0.041
+            -     Thanks $5 and $6                                                                                 -
+            -     A long prompt that goes on and on until nobody wants to rea…  Done.                              $1.500"#]],
     );
     check(
         "%hist 1",
         &context,
         &expect![[r#"
-        turn  prompt                                                        answer  cost
-        3     A long prompt that goes on and on until nobody wants to rea…  Done.   $1.500
+            cell  prompt                                                        answer  cost
+            -     A long prompt that goes on and on until nobody wants to rea…  Done.   $1.500
 
-        2 earlier: %history all shows them."#]],
+            2 earlier: %history all shows them."#]],
     );
     check(
         "%history",
@@ -340,11 +343,11 @@ fn history_is_a_table() {
         panic!()
     };
     expect![[r#"
-        | turn | prompt | answer | cost |
+        | cell | prompt | answer | cost |
         | --- | --- | --- | --- |
-        | 1 | `` Count \| the `primes` `` | `There are **25** \| <b>primes</b>.` | <span>&#36;</span>0.041 |
-        | 2 | `Thanks $5 and $6` |  | - |
-        | 3 | `A long prompt that goes on and on until nobody wants to rea…` | `Done.` | <span>&#36;</span>1.500 |"#]].assert_eq(markdown);
+        | - | `` Count \| the `primes` `` | `There are **25** \| <b>primes</b>.` | <span>&#36;</span>0.041 |
+        | - | `Thanks $5 and $6` |  | - |
+        | - | `A long prompt that goes on and on until nobody wants to rea…` | `Done.` | <span>&#36;</span>1.500 |"#]].assert_eq(markdown);
     for bad in ["0", "-1", "some"] {
         super::refused(
             &format!("%history {bad}"),

@@ -42,8 +42,11 @@ fn receipt() -> Receipt {
         sandbox_ms: 0,
         context_tokens: 0,
         turn: 1,
+        count: 0,
         standing: Standing::default(),
         offline: false,
+        nothing_sent: false,
+        recording: None,
     }
 }
 
@@ -395,5 +398,62 @@ proptest! {
         }
         let batch = play(DisplayMode::Batch, &deltas, interval);
         prop_assert_eq!(dense(&plain(&finals(&batch))), dense(&text));
+    }
+}
+
+/// Plays `count` steps in a row, each with this code and output; returns what was published.
+fn steps(count: usize, code: &str, output: &str) -> Vec<Published> {
+    let mut renderer = Renderer::new(DisplayMode::Live, ThinkingShow::Fold, "d-0".to_owned());
+    let mut published = Vec::new();
+    let mut now = Duration::ZERO;
+    let mut take = |update: Update, now: Duration| {
+        let outputs = renderer.apply(update, now);
+        published.extend(outputs.into_iter().map(|output| (now, output)));
+    };
+    for at in 0..count {
+        now += Duration::from_millis(10);
+        let id = format!("toolu_{at}");
+        let call = json!({"type": "server_tool_use", "id": id, "name": "bash_code_execution",
+                          "input": {"command": code}});
+        let result = json!({"type": "bash_code_execution_tool_result", "tool_use_id": id,
+                            "content": {"type": "bash_code_execution_result", "stdout": output,
+                                        "stderr": "", "return_code": 0, "content": []}});
+        for (part, block) in [call, result].into_iter().enumerate() {
+            let ordinal = 2 * at + part;
+            let block = Block::from_raw(block);
+            take(
+                Update::BlockStarted {
+                    ordinal,
+                    block: block.clone(),
+                },
+                now,
+            );
+            take(Update::BlockFinished { ordinal, block }, now);
+        }
+    }
+    take(Update::Finished(receipt()), now);
+    published
+}
+
+#[test]
+fn a_row_of_steps_is_one_output_and_its_bytes_grow_with_the_steps() {
+    let code = "echo something # a line of code\n".repeat(40);
+    let output = "a line of output\n".repeat(20);
+    let of_one = bytes(&steps(1, &code, &output));
+    for count in [2, 10, 40, 100, 400] {
+        let published = steps(count, &code, &output);
+        let bytes = bytes(&published);
+        // Each is drawn when it begins and when it ends, beside 4,000 bytes of those before it, and
+        // once more at the end.
+        let limit = count * (2 * of_one + 10_000) + FIXED_BYTES;
+        assert!(bytes <= limit, "{count}: {bytes} > {limit}");
+        let shown = finals(&published);
+        assert_eq!(shown.len(), count.div_ceil(40), "{count}");
+        let all: String = shown
+            .iter()
+            .map(|display| display.data.text("text/markdown").unwrap())
+            .collect();
+        assert_eq!(all.matches("- ok</summary>").count(), count);
+        assert_eq!(plain(&shown).matches("- ok\n").count(), count);
     }
 }

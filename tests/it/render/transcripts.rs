@@ -46,7 +46,7 @@ impl Story {
     }
 
     /// A block that streams in `deltas`, 20 ms apart, and ends as `whole`.
-    fn block(mut self, start: Value, deltas: Vec<Delta>, whole: Value) -> Self {
+    pub(super) fn block(mut self, start: Value, deltas: Vec<Delta>, whole: Value) -> Self {
         let ordinal = self.ordinal;
         self.ordinal += 1;
         let block = Block::from_raw(start);
@@ -58,7 +58,7 @@ impl Story {
         self.then(1, Update::BlockFinished { ordinal, block })
     }
 
-    fn text(self, pieces: &[&str]) -> Self {
+    pub(super) fn text(self, pieces: &[&str]) -> Self {
         let start = json!({"type": "text", "text": "", "citations": null});
         let whole = json!({"type": "text", "text": pieces.concat(), "citations": null});
         let deltas = pieces.iter().map(|piece| Delta::Text((*piece).to_owned()));
@@ -66,7 +66,7 @@ impl Story {
             .block(start, deltas.collect(), whole)
     }
 
-    fn thinking(self, pieces: &[&str]) -> Self {
+    pub(super) fn thinking(self, pieces: &[&str]) -> Self {
         let block = |text: String| json!({"type": "thinking", "thinking": text, "signature": "s"});
         let deltas = pieces
             .iter()
@@ -87,7 +87,7 @@ impl Story {
         )
     }
 
-    fn result(self, block: Value) -> Self {
+    pub(super) fn result(self, block: Value) -> Self {
         self.block(block.clone(), Vec::new(), block)
     }
 
@@ -145,14 +145,21 @@ impl Story {
                 sandbox_ms: 0,
                 context_tokens: 0,
                 turn: 4,
+                count: 0,
                 standing: Standing::default(),
                 offline: false,
+                nothing_sent: false,
+                recording: None,
             }),
         )
     }
 
     /// Plays the story, waking the renderer whenever it asks, and prints what is published.
-    fn play(self, client: DisplayMode, thinking: ThinkingShow) -> Vec<(Duration, Output)> {
+    pub(super) fn play(
+        self,
+        client: DisplayMode,
+        thinking: ThinkingShow,
+    ) -> Vec<(Duration, Output)> {
         let mut renderer = Renderer::new(client, thinking, "d".to_owned());
         let mut now = Duration::ZERO;
         let mut published = Vec::new();
@@ -172,7 +179,7 @@ impl Story {
 }
 
 /// Prints outputs one below the other; long base64 shortened.
-fn print(published: &[(Duration, Output)]) -> String {
+pub(super) fn print(published: &[(Duration, Output)]) -> String {
     let display = |word: &str, display: &Display| {
         let id = display.display_id.as_deref().unwrap_or("-");
         let mut text = format!("{word} {id}\n");
@@ -301,32 +308,30 @@ fn a_turn_in_jupyterlab() {
              text/markdown
               <details><summary>Bash - cat missing.csv - running</summary>
 
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               <div style="font-family: monospace; margin-bottom: 1em">
 
               ```bash
               cat missing.csv
               ```
+
+              </div>
 
               </div>
 
               </details>
             618 ms display d-3
              text/markdown
-              <sub>Running bash …</sub>
+              <sub style="opacity: 0.6">Running bash …</sub>
             1118 ms update d-3
              text/markdown
-              <sub>Running bash … 1 s</sub>
+              <sub style="opacity: 0.6">Running bash … 1 s</sub>
             1823 ms update d-2
              text/markdown
               <details open><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
 
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```bash
-              cat missing.csv
-              ```
-
-              </div>
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               Standard error
 
@@ -335,6 +340,18 @@ fn a_turn_in_jupyterlab() {
               ```text
               cat: missing.csv: No such file or directory
               ```
+
+              </div>
+
+              Code
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```bash
+              cat missing.csv
+              ```
+
+              </div>
 
               </div>
 
@@ -347,7 +364,25 @@ fn a_turn_in_jupyterlab() {
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":1}}
             1850 ms update d-2
              text/markdown
+              <details><summary>2 steps · Python - Draw the revenue - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              Standard error
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              cat: missing.csv: No such file or directory
+              ```
+
+              </div>
+
+              Code
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -357,6 +392,41 @@ fn a_turn_in_jupyterlab() {
 
               </div>
 
+              </div>
+
+              </details>
+
+              <details><summary>Python - Draw the revenue - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              </div>
+
+              </details>
+            1855 ms update d-2
+             text/markdown
+              <details><summary>2 steps · Python - Draw the revenue - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               Standard error
 
               <div style="font-family: monospace; margin-bottom: 1em">
@@ -367,16 +437,23 @@ fn a_turn_in_jupyterlab() {
 
               </div>
 
-              </details>
-             text/plain
-              Bash - cat missing.csv - exit 1
+              Code
 
-              Standard error
-              cat: missing.csv: No such file or directory
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":1}}
-            1850 ms update d-3
-             text/markdown
-              <details><summary>Python - Draw the revenue - running</summary>
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```bash
+              cat missing.csv
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              <details><summary>Python - Draw the revenue - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -385,64 +462,42 @@ fn a_turn_in_jupyterlab() {
               import matplotlib
               plot('<b>$5</b>')
               ```
+
+              </div>
+
+              Output
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              </details>
+              done
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
 
               </div>
 
               </details>
             1855 ms update d-3
              text/markdown
-              <details><summary>Python - Draw the revenue - ok</summary>
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              # Draw the revenue
-              import matplotlib
-              plot('<b>$5</b>')
-              ```
-
-              </div>
-
-              Output
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```text
-              </details>
-              done
-              ```
-
-              </div>
-
-              </details>
-             text/plain
-              Python - Draw the revenue - ok
-
-              python3 - <<'EOF'
-              # Draw the revenue
-              import matplotlib
-              plot('<b>$5</b>')
-              EOF
-
-              Output
-              </details>
-              done
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
+              <sub style="opacity: 0.6">Fetching a file …</sub>
             1855 ms display d-4
              text/markdown
-              <sub>Fetching a file …</sub>
-            1855 ms display d-5
-             text/markdown
-              <sub>Fetching a file …</sub>
-            1886 ms update d-4
+              <sub style="opacity: 0.6">Fetching a file …</sub>
+            1886 ms update d-3
              image/png
               iVBORw0KGgoAAAAN
              text/plain
               revenue.png (1 x 1 pixels, claude_files/revenue.png)
              {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
-            1916 ms update d-5
+            1916 ms update d-4
              text/markdown
-              [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
+              <sub style="opacity: 0.6">[a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns</sub>
 
               | month | &#60;b&#62;revenue |
               | --- | --- |
@@ -454,12 +509,98 @@ fn a_turn_in_jupyterlab() {
               Jan    1|2
               Feb    $5
              {"claude_kernel":{"block":"file","path":"claude_files/a|b $1.csv","mime_type":"text/csv","size_bytes":34,"sha256":"","step":0}}
-            1941 ms display d-6
+            1941 ms update d-2
+             text/markdown
+              <details><summary>2 steps · 1 failed and recovered</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              Standard error
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              cat: missing.csv: No such file or directory
+              ```
+
+              </div>
+
+              Code
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```bash
+              cat missing.csv
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              <details><summary>Python - Draw the revenue - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              ```
+
+              </div>
+
+              Output
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              </details>
+              done
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              </div>
+
+              </details>
+             text/plain
+              2 steps · 1 failed and recovered
+
+              Bash - cat missing.csv - exit 1
+
+              Standard error
+              cat: missing.csv: No such file or directory
+
+              Python - Draw the revenue - ok
+
+              python3 - <<'EOF'
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
+              EOF
+
+              Output
+              </details>
+              done
+             {"claude_kernel":{"block":"steps","steps":[{"block":"step","tool":"bash_code_execution","exit_code":1},{"block":"step","tool":"bash_code_execution","exit_code":0}]}}
+            1941 ms display d-5
              text/markdown
               ### Result
 
               Revenue
-            1963 ms update d-6
+            1963 ms update d-5
              text/markdown
               ### Result
 
@@ -469,14 +610,14 @@ fn a_turn_in_jupyterlab() {
 
               Revenue is **$5** to $6.
              {"claude_kernel":{"block":"text"}}
-            1963 ms display d-7
+            1963 ms display d-6
              text/markdown
-              Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
+              <sub style="opacity: 0.6">Files: [revenue.png](claude_files/revenue.png) (70 B)</sub>
 
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+              <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
-              Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+              Files: claude_files/revenue.png (70 B)
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
              {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
@@ -506,9 +647,11 @@ fn a_turn_in_nbconvert() {
              text/plain
               I look at the file first.
              {"claude_kernel":{"block":"text"}}
-            1850 ms display -
+            118 ms display d-2
              text/markdown
-              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+              <details><summary>Bash - cat missing.csv - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -518,26 +661,37 @@ fn a_turn_in_nbconvert() {
 
               </div>
 
-              Standard error
+              </div>
+
+              </details>
+             text/plain
+              Bash - cat missing.csv - running
+            1823 ms update d-2
+             text/markdown
+              <details><summary>Bash - cat missing.csv - <b>exit 1</b></summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
-              ```text
-              cat: missing.csv: No such file or directory
+              ```bash
+              cat missing.csv
               ```
+
+              </div>
 
               </div>
 
               </details>
              text/plain
               Bash - cat missing.csv - exit 1
-
-              Standard error
-              cat: missing.csv: No such file or directory
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":1}}
-            1855 ms display -
+            1823 ms stderr "cat: missing.csv: No such file or directory\n"
+            1850 ms display d-3
              text/markdown
-              <details><summary>Python - Draw the revenue - ok</summary>
+              <details><summary>Python - Draw the revenue - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -549,14 +703,26 @@ fn a_turn_in_nbconvert() {
 
               </div>
 
-              Output
+              </div>
+
+              </details>
+             text/plain
+              Python - Draw the revenue - running
+            1855 ms update d-3
+             text/markdown
+              <details><summary>Python - Draw the revenue - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
-              ```text
-              </details>
-              done
+              ```python
+              # Draw the revenue
+              import matplotlib
+              plot('<b>$5</b>')
               ```
+
+              </div>
 
               </div>
 
@@ -569,11 +735,8 @@ fn a_turn_in_nbconvert() {
               import matplotlib
               plot('<b>$5</b>')
               EOF
-
-              Output
-              </details>
-              done
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
+            1855 ms stdout "</details>\n\u{1b}[32mdone\u{1b}[0m\n"
             1886 ms display -
              image/png
               iVBORw0KGgoAAAAN
@@ -582,7 +745,7 @@ fn a_turn_in_nbconvert() {
              {"image/png":{"width":1,"height":1,"alt":"revenue.png"},"claude_kernel":{"block":"file","path":"claude_files/revenue.png","mime_type":"image/png","size_bytes":70,"sha256":"","step":0}}
             1916 ms display -
              text/markdown
-              [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns
+              <sub style="opacity: 0.6">[a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B) - 2 rows, 2 columns</sub>
 
               | month | &#60;b&#62;revenue |
               | --- | --- |
@@ -604,14 +767,14 @@ fn a_turn_in_nbconvert() {
 
               Revenue is **$5** to $6.
              {"claude_kernel":{"block":"text"}}
-            1963 ms display -
+            1963 ms display d-7
              text/markdown
-              Files: [revenue.png](claude_files/revenue.png) (70 B) · [a&#124;b <span>&#36;</span>1.csv](claude_files/a%7Cb%20%241.csv) (34 B)
+              <sub style="opacity: 0.6">Files: [revenue.png](claude_files/revenue.png) (70 B)</sub>
 
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+              <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
-              Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+              Files: claude_files/revenue.png (70 B)
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
              {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
@@ -641,7 +804,7 @@ fn a_turn_in_a_terminal() {
             1916 ms stdout "claude_files/a|b $1.csv (34 B) - 2 rows, 2 columns\nmonth  <b>revenue\nJan    1|2\nFeb    $5\n"
             1941 ms stdout "## Result\n\nRevenue "
             1963 ms stdout "is **$5** to $6.\n"
-            1963 ms stdout "Files: claude_files/revenue.png (70 B) · claude_files/a|b $1.csv (34 B)\nopus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4\n"
+            1963 ms stdout "opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041\n"
         "###]],
     );
 }
@@ -683,6 +846,8 @@ fn a_turn_cut_off() {
              text/markdown
               <details><summary>Python - x = 1 - running</summary>
 
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               <div style="font-family: monospace; margin-bottom: 1em">
 
               ```python
@@ -692,10 +857,35 @@ fn a_turn_cut_off() {
 
               </div>
 
+              </div>
+
               </details>
-            57 ms display d-2
+            57 ms update d-1
              text/markdown
+              <details><summary>2 steps · Bash - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <details><summary>Python - x = 1 - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              x = 1
+              sleep(99)
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
               <details><summary>Bash - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               Output
 
@@ -707,25 +897,31 @@ fn a_turn_cut_off() {
 
               </div>
 
-              </details>
-             text/plain
-              Bash - ok
+              </div>
 
-              Output
-              stray
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
-            57 ms display d-3
+              </details>
+
+              </div>
+
+              </details>
+            57 ms display d-2
              text/markdown
-              <sub>Fetching a file …</sub>
-            558 ms display d-4
+              <sub style="opacity: 0.6">Fetching a file …</sub>
+            558 ms display d-3
              text/markdown
-              <sub>Running Python …</sub>
-            1108 ms update d-4
+              <sub style="opacity: 0.6">Running Python …</sub>
+            1108 ms update d-3
              text/markdown
-              <sub>Waiting for Claude …</sub>
+              <sub style="opacity: 0.6">Waiting for Claude …</sub>
             1658 ms update d-1
              text/markdown
+              <details><summary>2 steps</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
               <details><summary>Python - x = 1 - stopped before its result</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -736,22 +932,53 @@ fn a_turn_cut_off() {
 
               </div>
 
+              </div>
+
+              </details>
+
+              <details><summary>Bash - ok</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              Output
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```text
+              stray
+              ```
+
+              </div>
+
+              </div>
+
+              </details>
+
+              </div>
+
               </details>
              text/plain
+              2 steps
+
               Python - x = 1 - stopped before its result
 
               x = 1
               sleep(99)
-             {"claude_kernel":{"block":"step","tool":"code_execution"}}
-            1658 ms update d-3
+
+              Bash - ok
+
+              Output
+              stray
+             {"claude_kernel":{"block":"steps","steps":[{"block":"step","tool":"code_execution"},{"block":"step","tool":"bash_code_execution","exit_code":0}]}}
+            1658 ms update d-2
              text/markdown
-              <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
+              <sub style="opacity: 0.6">A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
               A file of this step could not be saved: the turn ended before it was fetched.
              {"claude_kernel":{"block":"file","error":"the turn ended before it was fetched"}}
-            1658 ms update d-4
+            1658 ms update d-3
              text/markdown
-              <sub>Stopped before the answer was complete.</sub>
+              <sub style="opacity: 0.6">Stopped before the answer was complete.</sub>
              text/plain
               Stopped before the answer was complete.
              {"claude_kernel":{"block":"files"}}
@@ -767,9 +994,11 @@ fn a_turn_cut_off() {
              text/plain
               Half an ans
              {"claude_kernel":{"block":"text"}}
-            1658 ms display -
+            52 ms display d-1
              text/markdown
-              <details><summary>Python - x = 1 - stopped before its result</summary>
+              <details><summary>Python - x = 1 - running</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
 
               <div style="font-family: monospace; margin-bottom: 1em">
 
@@ -777,6 +1006,28 @@ fn a_turn_cut_off() {
               x = 1
               sleep(99)
               ```
+
+              </div>
+
+              </div>
+
+              </details>
+             text/plain
+              Python - x = 1 - running
+            1658 ms update d-1
+             text/markdown
+              <details><summary>Python - x = 1 - stopped before its result</summary>
+
+              <div style="border-left: 3px solid #cfd8dc; padding-left: 12px">
+
+              <div style="font-family: monospace; margin-bottom: 1em">
+
+              ```python
+              x = 1
+              sleep(99)
+              ```
+
+              </div>
 
               </div>
 
@@ -791,26 +1042,16 @@ fn a_turn_cut_off() {
              text/markdown
               <details><summary>Bash - ok</summary>
 
-              Output
 
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```text
-              stray
-              ```
-
-              </div>
 
               </details>
              text/plain
               Bash - ok
-
-              Output
-              stray
              {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
+            1658 ms stdout "stray\n"
             1658 ms display -
              text/markdown
-              <sub>A file of this step could not be saved: the turn ended before it was fetched.</sub>
+              <sub style="opacity: 0.6">A file of this step could not be saved: the turn ended before it was fetched.</sub>
              text/plain
               A file of this step could not be saved: the turn ended before it was fetched.
              {"claude_kernel":{"block":"file","error":"the turn ended before it was fetched"}}
@@ -840,296 +1081,25 @@ fn an_early_failure_leaves_nothing() {
         &expect![[r#"
             500 ms display d-0
              text/markdown
-              <sub>Waiting for Claude …</sub>
+              <sub style="opacity: 0.6">Waiting for Claude …</sub>
             1000 ms update d-0
              text/markdown
-              <sub>Waiting for Claude … 1 s</sub>
+              <sub style="opacity: 0.6">Waiting for Claude … 1 s</sub>
             2000 ms update d-0
              text/markdown
-              <sub>Waiting for Claude … 2 s</sub>
+              <sub style="opacity: 0.6">Waiting for Claude … 2 s</sub>
             2750 ms update d-0
              text/markdown
-              <sub>Overloaded, trying again in 2 s …</sub>
+              <sub style="opacity: 0.6">Overloaded, trying again in 2 s …</sub>
             3100 ms update d-0
              text/markdown
-              <sub>Overloaded, trying again in 1 s …</sub>
+              <sub style="opacity: 0.6">Overloaded, trying again in 1 s …</sub>
             4100 ms update d-0
              text/markdown
-              <sub>Stopped before an answer came.</sub>
+              <sub style="opacity: 0.6">Stopped before an answer came.</sub>
              text/plain
               Stopped before an answer came.
              {"claude_kernel":{"block":"files"}}
-        "#]],
-    );
-}
-
-#[test]
-fn the_last_failed_step_is_open() {
-    let story = || {
-        Story::new()
-            .call(
-                "toolu_1",
-                "bash_code_execution",
-                &json!({"command": "false"}),
-            )
-            .bash_result("toolu_1", "", "", 1, &[])
-            .text(&["It failed."])
-            .finished()
-    };
-    for client in [DisplayMode::Live, DisplayMode::Batch] {
-        let published = story().play(client, ThinkingShow::Fold);
-        let text = print(&published);
-        assert!(
-            text.contains("<details open><summary>Bash - false - <b>exit 1</b></summary>"),
-            "{text}"
-        );
-    }
-}
-
-#[test]
-fn every_kind_of_step() {
-    let editor = "text_editor_code_execution";
-    let edited = |id: &str, content: Value| json!({"type": "text_editor_code_execution_tool_result", "tool_use_id": id, "content": content});
-    let story = Story::new()
-        .call("t1", editor, &json!({"command": "create", "path": "/w/fit.py", "file_text": "print('fit')\n"}))
-        .result(edited("t1", json!({"type": "text_editor_code_execution_create_result", "is_file_update": false})))
-        .call("t2", "bash_code_execution", &json!({"command": "cd /w && python3 fit.py"}))
-        .bash_result("t2", "fit\n", "", 0, &[])
-        .call("t3", editor, &json!({"command": "str_replace", "path": "/w/fit.py", "old_str": "fit", "new_str": "fat"}))
-        .result(edited("t3", json!({"type": "text_editor_code_execution_str_replace_result", "old_start": 1, "old_lines": 1, "new_start": 1, "new_lines": 1, "lines": ["-print('fit')", "+print('fat')"]})))
-        .call("t4", editor, &json!({"command": "view", "path": "/w/none"}))
-        .result(edited("t4", json!({"type": "text_editor_code_execution_tool_result_error", "error_code": "file_not_found", "error_message": "no <such> file"})))
-        .call("t5", "code_execution", &json!({"code": "while True: pass"}))
-        .result(json!({"type": "code_execution_tool_result", "tool_use_id": "t5", "content": {"type": "code_execution_tool_result_error", "error_code": "execution_time_exceeded"}}))
-        .call("t6", "code_execution", &json!({"code": "search()"}))
-        .result(json!({"type": "code_execution_tool_result", "tool_use_id": "t6", "content": {"type": "encrypted_code_execution_result", "encrypted_stdout": "x", "stderr": "", "return_code": 0, "content": []}}))
-        .call("t7", "web_search", &json!({"query": "anomaly detection"}))
-        .result(json!({"type": "web_search_tool_result", "tool_use_id": "t7", "content": [
-            {"type": "web_search_result", "url": "https://e.x/a?b=(1)&c=2", "title": "A [title](javascript:1)", "encrypted_content": "x"},
-            {"type": "web_search_result", "url": "javascript:alert(1)", "title": "Evil", "encrypted_content": "x"}]}))
-        .call("t8", "web_fetch", &json!({"url": "https://e.x"}))
-        .result(json!({"type": "web_fetch_tool_result", "tool_use_id": "t8", "content": {"type": "web_fetch_tool_result_error", "error_code": "url_not_accessible"}}))
-        .call("t9", "tool_search_tool_bm25", &json!({"query": "weather"}))
-        .result(json!({"type": "tool_search_tool_result", "tool_use_id": "t9", "content": {"type": "tool_search_tool_search_result", "tool_references": [{"type": "tool_reference", "tool_name": "forecast"}]}}))
-        .result(json!({"type": "hologram", "beam": 1}))
-        .result(json!({"type": "fallback", "from": {"model": "claude-opus-5-5"}, "to": {"model": "claude-sonnet-5-5"}}))
-        .finished();
-    check(
-        story,
-        DisplayMode::Batch,
-        &expect![[r#"
-            31 ms display -
-             text/markdown
-              <details><summary>Editor - create /w/fit.py - created</summary>
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              print('fit')
-              ```
-
-              </div>
-
-              </details>
-             text/plain
-              Editor - create /w/fit.py - created
-
-              create /w/fit.py
-              print('fit')
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution"}}
-            63 ms display -
-             text/markdown
-              <details><summary>Python - print('fit') - ok</summary>
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              print('fit')
-              ```
-
-              </div>
-
-              Shell
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```bash
-              cd /w && python3 fit.py
-              ```
-
-              </div>
-
-              Output
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```text
-              fit
-              ```
-
-              </div>
-
-              </details>
-             text/plain
-              Python - print('fit') - ok
-
-              cd /w && python3 fit.py
-
-              Output
-              fit
-             {"claude_kernel":{"block":"step","tool":"bash_code_execution","exit_code":0}}
-            95 ms display -
-             text/markdown
-              <details><summary>Editor - edit /w/fit.py - ok</summary>
-
-              At line 1
-
-              Change
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```diff
-              -print('fit')
-              +print('fat')
-              ```
-
-              </div>
-
-              </details>
-             text/plain
-              Editor - edit /w/fit.py - ok
-
-              str_replace /w/fit.py
-              -fit
-              +fat
-
-              At line 1
-
-              Change
-              -print('fit')
-              +print('fat')
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution"}}
-            154 ms display -
-             text/markdown
-              <details><summary>Editor - view /w/none - <b>failed</b></summary>
-
-              The tool failed: file_not_found (no &#60;such&#62; file)
-
-              There is no such file in the sandbox.
-
-              </details>
-             text/plain
-              Editor - view /w/none - failed
-
-              The tool failed: file_not_found (no <such> file)
-
-              There is no such file in the sandbox.
-             {"claude_kernel":{"block":"step","tool":"text_editor_code_execution"}}
-            186 ms display -
-             text/markdown
-              <details><summary>Python - while True: pass - <b>failed</b></summary>
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              while True: pass
-              ```
-
-              </div>
-
-              The tool failed: execution_time_exceeded
-
-              It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
-
-              </details>
-             text/plain
-              Python - while True: pass - failed
-
-              The tool failed: execution_time_exceeded
-
-              It took longer than the sandbox allows (see %help limits): ask for smaller pieces of work, or for less data.
-             {"claude_kernel":{"block":"step","tool":"code_execution"}}
-            191 ms display -
-             text/markdown
-              <details><summary>Python - search() - ok</summary>
-
-              <div style="font-family: monospace; margin-bottom: 1em">
-
-              ```python
-              search()
-              ```
-
-              </div>
-
-              The output is encrypted: the API shows it to Claude only.
-
-              </details>
-             text/plain
-              Python - search() - ok
-
-              The output is encrypted: the API shows it to Claude only.
-             {"claude_kernel":{"block":"step","tool":"code_execution","exit_code":0}}
-            223 ms display -
-             text/markdown
-              <details><summary>Web search - anomaly detection - 2 results</summary>
-
-              1. [A &#91;title&#93;(javascript:1)](https://e.x/a?b=%281%29&amp;c=2)
-              2. Evil
-
-
-              </details>
-             text/plain
-              Web search - anomaly detection - 2 results
-
-              1. A [title](javascript:1) <https://e.x/a?b=(1)&c=2>
-              2. Evil <javascript:alert(1)>
-             {"claude_kernel":{"block":"step","tool":"web_search"}}
-            282 ms display -
-             text/markdown
-              <details><summary>Web fetch - https://e.x - <b>failed</b></summary>
-
-              The tool failed: url_not_accessible
-
-              The page could not be reached.
-
-              </details>
-             text/plain
-              Web fetch - https://e.x - failed
-
-              The tool failed: url_not_accessible
-
-              The page could not be reached.
-             {"claude_kernel":{"block":"step","tool":"web_fetch"}}
-            287 ms display -
-             text/markdown
-              <details><summary>Tool search - weather - ok</summary>
-
-              Found: forecast
-
-              </details>
-             text/plain
-              Tool search - weather - ok
-
-              Found: forecast
-             {"claude_kernel":{"block":"step","tool":"tool_search_tool_bm25"}}
-            293 ms display -
-             text/markdown
-              <sub>A block of kind hologram, which this version cannot show.</sub>
-             text/plain
-              A block of kind hologram, which this version cannot show.
-             {"claude_kernel":{"block":"unknown"}}
-            299 ms display -
-             text/markdown
-              <sub>claude-sonnet-5-5 went on where claude-opus-5-5 stopped.</sub>
-             text/plain
-              claude-sonnet-5-5 went on where claude-opus-5-5 stopped.
-             {"claude_kernel":{"block":"fallback"}}
-            301 ms display -
-             text/markdown
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
-             text/plain
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
-             {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
 }
@@ -1183,11 +1153,11 @@ fn cited_text_is_one_answer_with_sources() {
               1. First <https://a.x/1>
               2. Second <b> <https://b.x/(2)>
              {"claude_kernel":{"block":"sources"}}
-            99 ms display -
+            99 ms display d-2
              text/markdown
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+              <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
              {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );
@@ -1254,19 +1224,19 @@ fn files_are_shown_by_what_they_are() {
              text/markdown
               ![plot.svg](claude_files/plot.svg)
 
-              [plot.svg](claude_files/plot.svg) (46 B)
+              <sub style="opacity: 0.6">[plot.svg](claude_files/plot.svg) (46 B)</sub>
              text/plain
               claude_files/plot.svg (46 B)
              {"claude_kernel":{"block":"file","path":"claude_files/plot.svg","mime_type":"image/svg+xml","size_bytes":46,"sha256":"","step":0}}
             60 ms display -
              text/markdown
-              [page.html](claude_files/page.html) (25 B) - not shown here, because a web page can run scripts
+              <sub style="opacity: 0.6">[page.html](claude_files/page.html) (25 B) - not shown here, because a web page can run scripts</sub>
              text/plain
               claude_files/page.html (25 B) - not shown here, because a web page can run scripts
              {"claude_kernel":{"block":"file","path":"claude_files/page.html","mime_type":"text/html","size_bytes":25,"sha256":"","step":0}}
             90 ms display -
              text/markdown
-              [fake.png](claude_files/fake.png) (8 B)
+              <sub style="opacity: 0.6">[fake.png](claude_files/fake.png) (8 B)</sub>
              text/plain
               claude_files/fake.png (8 B)
              {"claude_kernel":{"block":"file","path":"claude_files/fake.png","mime_type":"image/png","size_bytes":8,"sha256":"","step":0}}
@@ -1307,7 +1277,7 @@ fn files_are_shown_by_what_they_are() {
              {"claude_kernel":{"block":"file","path":"claude_files/data.json","mime_type":"application/json","size_bytes":37,"sha256":"","step":0}}
             150 ms display -
              text/markdown
-              [model.pkl](claude_files/model.pkl) (2 B)
+              <sub style="opacity: 0.6">[model.pkl](claude_files/model.pkl) (2 B)</sub>
              text/plain
               claude_files/model.pkl (2 B)
              {"claude_kernel":{"block":"file","path":"claude_files/model.pkl","mime_type":"application/octet-stream","size_bytes":2,"sha256":"","step":0}}
@@ -1336,7 +1306,7 @@ fn files_are_shown_by_what_they_are() {
              {"claude_kernel":{"block":"file","path":"claude_files/notes.txt","mime_type":"text/plain","size_bytes":13,"sha256":"","step":0}}
             210 ms display -
              text/markdown
-              [wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns
+              <sub style="opacity: 0.6">[wide.tsv](claude_files/wide.tsv) (36 B) - 1 row, 9 columns</sub>
 
               | a | b | c | d | e | f | g | h | … |
               | --: | --: | --: | --: | --: | --: | --: | --: | --- |
@@ -1348,24 +1318,21 @@ fn files_are_shown_by_what_they_are() {
              {"claude_kernel":{"block":"file","path":"claude_files/wide.tsv","mime_type":"text/tab-separated-values","size_bytes":36,"sha256":"","step":0}}
             240 ms display -
              text/markdown
-              [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
+              <sub style="opacity: 0.6">[evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)</sub>
              text/plain
               claude_files/evil[U+202E]gnp.exe (2 B)
              {"claude_kernel":{"block":"file","path":"claude_files/evil\u{202e}gnp.exe","mime_type":"application/x-dosexec","size_bytes":2,"sha256":"","step":0}}
             241 ms display -
              text/markdown
-              <sub>A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
+              <sub style="opacity: 0.6">A file of this step could not be saved: it is gone &#60;b&#62;.</sub>
              text/plain
               A file of this step could not be saved: it is gone <b>.
              {"claude_kernel":{"block":"file","error":"it is gone <b>"}}
-            242 ms display -
+            242 ms display d-9
              text/markdown
-              Files: [plot.svg](claude_files/plot.svg) (46 B) · [page.html](claude_files/page.html) (25 B) · [fake.png](claude_files/fake.png) (8 B) · [data.json](claude_files/data.json) (37 B) · [model.pkl](claude_files/model.pkl) (2 B) · [notes.txt](claude_files/notes.txt) (13 B) · [wide.tsv](claude_files/wide.tsv) (36 B) · [evil&#91;U+202E&#93;gnp.exe](claude_files/evil%E2%80%AEgnp.exe) (2 B)
-
-              <sub>opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041 · turn 4</sub>
+              <sub style="opacity: 0.6">opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · <span>&#36;</span>0.041</sub>
              text/plain
-              Files: claude_files/plot.svg (46 B) · claude_files/page.html (25 B) · claude_files/fake.png (8 B) · claude_files/data.json (37 B) · claude_files/model.pkl (2 B) · claude_files/notes.txt (13 B) · claude_files/wide.tsv (36 B) · claude_files/evil[U+202E]gnp.exe (2 B)
-              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041 · turn 4
+              opus-5-5 · effort high · 3.2k in (2.9k cached), 1.1k out · 2 runs · $0.041
              {"claude_kernel":{"block":"receipt","model":"claude-opus-5-5","effort":"high","usage":{"input_tokens":300,"cache_creation_input_tokens":0,"cache_read_input_tokens":2900,"output_tokens":1100,"thinking_tokens":74,"web_search_requests":0},"runs":2,"cost_usd":0.0412,"at_least":false,"cache_miss":null,"turn":4,"saw":[],"stale":0,"sandbox_ahead":false,"offline":false}}
         "#]],
     );

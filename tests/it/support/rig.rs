@@ -17,6 +17,7 @@ use claude_kernel::jupyter::memory::{FrontEnd, Sent};
 use claude_kernel::kernel::interrupts::Signal;
 use claude_kernel::kernel::journal;
 use claude_kernel::kernel::notebook::Notebook;
+use claude_kernel::kernel::recordings;
 use claude_kernel::kernel::server::actor::Kernel;
 use claude_kernel::kernel::server::parts::Parts;
 use claude_kernel::kernel::store::Store;
@@ -72,7 +73,21 @@ impl Rig {
         Self::assemble(script, None, journal).await
     }
 
+    /// As [`start`](Self::start), with a file of recordings to answer from.
+    pub(crate) async fn answering_from(script: &str, recordings: &Path) -> Self {
+        let (emulator, directory) = Self::backend(script).await;
+        let key = emulator.key().to_owned();
+        let journal = journal::Options::nowhere();
+        Self::kernel(emulator, directory, &key, journal, Some(recordings)).await
+    }
+
     async fn assemble(script: &str, key: Option<&str>, journal: journal::Options) -> Self {
+        let (emulator, directory) = Self::backend(script).await;
+        let key = key.unwrap_or(emulator.key()).to_owned();
+        Self::kernel(emulator, directory, &key, journal, None).await
+    }
+
+    async fn backend(script: &str) -> (Emulator, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("script.claude.md");
         std::fs::write(&path, script).unwrap();
@@ -86,8 +101,7 @@ impl Rig {
         })
         .await
         .unwrap();
-        let key = key.unwrap_or(emulator.key()).to_owned();
-        Self::kernel(emulator, directory, &key, journal).await
+        (emulator, directory)
     }
 
     /// Ends the kernel as a crash does, and starts another one: the backend, with its files and
@@ -102,7 +116,19 @@ impl Rig {
         kernel.abort();
         assert!(kernel.await.unwrap_err().is_cancelled());
         let key = emulator.key().to_owned();
-        Self::kernel(emulator, directory, &key, journal).await
+        Self::kernel(emulator, directory, &key, journal, None).await
+    }
+
+    /// Ends the kernel and starts another one that has no credentials.
+    pub(crate) async fn without_key(self) -> Self {
+        let Self {
+            kernel,
+            emulator,
+            directory,
+            ..
+        } = self;
+        kernel.abort();
+        Self::kernel(emulator, directory, "", journal::Options::nowhere(), None).await
     }
 
     async fn kernel(
@@ -110,11 +136,13 @@ impl Rig {
         directory: tempfile::TempDir,
         key: &str,
         journal: journal::Options,
+        recordings: Option<&Path>,
     ) -> Self {
-        let client = Client::new(ClientOptions::for_key(
-            emulator.base_url(),
-            Secret::new(key),
-        ));
+        let options = ClientOptions::for_key(emulator.base_url(), Secret::new(key));
+        let client = Client::new(ClientOptions {
+            key: (!key.is_empty()).then(|| Secret::new(key)),
+            ..options
+        });
         let host: Arc<dyn Host> = Arc::new(SystemHost::new());
         let tools = Setup {
             host: Arc::clone(&host),
@@ -145,6 +173,10 @@ impl Rig {
             journal,
             complaint: None,
             tools,
+            recordings: recordings::Options {
+                file: recordings.map(Path::to_owned),
+                ..recordings::Options::default()
+            },
         });
         let kernel = tokio::spawn(kernel.run());
         let mut rig = Self {
@@ -353,11 +385,16 @@ impl Ran {
             match sent.message.header.msg_type.as_str() {
                 "stream" => shown.push((None, content["text"].as_str().unwrap().to_owned())),
                 "display_data" | "execute_result" => shown.push((id, plain())),
+                // The receipt of an earlier cell says what has become of its answer.
+                "update_display_data"
+                    if content["metadata"]["claude_kernel"]["mark"].is_string() => {}
                 "update_display_data" => match shown
                     .iter_mut()
                     .find(|(known, _)| known.is_some() && *known == id)
                 {
                     Some((_, text)) => *text = plain(),
+                    // The receipt of an earlier cell says what has become of its answer.
+                    None if content["metadata"]["claude_kernel"]["block"] == "receipt" => {}
                     None => panic!("an update for a display that was never shown: {content}"),
                 },
                 "error" => shown.push((

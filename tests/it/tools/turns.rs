@@ -340,7 +340,9 @@ Here it is.
         .filter(|content| content["data"]["image/png"].is_string())
         .count();
     assert_eq!(images, 1);
-    assert!(ran.text().contains("Printed\ndrawing"), "{}", ran.text());
+    let printed = ran.iopub("stream");
+    assert_eq!(printed[0]["name"], "stdout");
+    assert_eq!(printed[0]["text"], "drawing\n");
     let sent = asked(&rig).await;
     let sent = &sent[1]["messages"].as_array().unwrap().last().unwrap()["content"][0]["content"][0];
     assert_eq!(sent["type"], "image");

@@ -1,5 +1,7 @@
 //! The message that asks: the kernel's note about the sandbox, the files, the prompt.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use crate::anthropic::content::Content;
@@ -66,22 +68,40 @@ fn note(
     composition: &Composition<'_>,
     has_sandbox: bool,
     files_again: &[String],
-) -> Option<&'static str> {
+) -> Option<Cow<'static, str>> {
     if !has_sandbox {
         // No tool can use a sandbox.
         return None;
     }
+    if let Some(names) = &composition.ask.restored {
+        return Some(Cow::Owned(other_sandbox(names)));
+    }
     let sandbox = &composition.facts.sandbox;
     let worked = composition.above.iter().any(|turn| turn.receipt.runs > 0);
     if composition.standing.sandbox_ahead {
-        Some(AHEAD)
+        Some(Cow::Borrowed(AHEAD))
     } else if sandbox.at_question.is_some() || !(worked || sandbox.is_replaced) {
         None
     } else if files_again.is_empty() {
-        Some(EMPTY_SANDBOX)
+        Some(Cow::Borrowed(EMPTY_SANDBOX))
     } else {
-        Some(NEW_SANDBOX)
+        Some(Cow::Borrowed(NEW_SANDBOX))
     }
+}
+
+/// What Claude is told if steps above ran in another sandbox, whose files are here as far as they
+/// are known.
+fn other_sandbox(names: &[String]) -> String {
+    let files = match names {
+        [] => "None of what they made is here".to_owned(),
+        names => format!(
+            "Of what they made, these files are here, among the attached ones: {}. Nothing else is",
+            names.join(", ")
+        ),
+    };
+    format!(
+        "[Note from the notebook, not from the person: steps above ran in another sandbox. {files}: make again what you need.]"
+    )
 }
 
 /// Returns the ids of the files that earlier turns put into a sandbox and that the present sandbox

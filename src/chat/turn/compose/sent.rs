@@ -112,6 +112,8 @@ impl Sent {
             keeps_thinking: self.prefix.is_some(),
             prefix: self.prefix.clone(),
             stripped: self.stripped.clone(),
+            recording: None,
+            played: None,
             no_tool_changes: self.no_tool_changes.clone(),
         }
     }

@@ -9,6 +9,7 @@ use crate::kernel::context::CellContext;
 use crate::kernel::context::CellOutput;
 use crate::kernel::inputs::VisibleAs;
 use crate::render::foreign;
+use crate::render::screen::quiet;
 
 /// Digits of a hash that are shown: enough to compare by eye.
 const SHORT_HASH: usize = 12;
@@ -34,7 +35,7 @@ pub(super) struct ProgressLine {
 
 impl ProgressLine {
     pub(super) async fn draw(&mut self, text: &str, host: &dyn Host, output: CellOutput<'_>) {
-        let markdown = format!("<sub>{} …</sub>", foreign::spoken(text));
+        let markdown = quiet(&format!("{} …", foreign::spoken(text)));
         let display = |id: &String| Display {
             data: MimeBundle::markdown(markdown.clone(), format!("{text} …")),
             display_id: Some(id.clone()),

@@ -1,0 +1,90 @@
+//! Reads notebooks as JSON values and writes files whole or not at all.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::host::unnumbered;
+
+use super::failure::Failure;
+
+/// The largest notebook that is read, in bytes: one with many figures has some tens of megabytes.
+const MAX_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Reads a notebook; `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<Value, Failure> {
+    let unreadable = |why: String| {
+        Failure::new(format!("cannot read `{}`: {why}", path.display()))
+            .with_hint("give the path of a saved notebook, such as `analysis.ipynb`")
+    };
+    let mut text = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(MAX_BYTES).read_to_end(&mut text)
+    } else {
+        File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut text))
+    };
+    read.map_err(|error| unreadable(unnumbered(&error)))?;
+    let notebook: Value = serde_json::from_slice(&text)
+        .map_err(|error| unreadable(format!("it is no notebook ({error})")))?;
+    match notebook.get("cells").and_then(Value::as_array) {
+        Some(_) => Ok(notebook),
+        None if notebook.get("worksheets").is_some() => Err(Failure::new(format!(
+            "`{}` is a notebook of the old format 3",
+            path.display()
+        ))
+        .with_hint("`jupyter nbconvert --to notebook --nbformat 4` brings it up to date")),
+        None => Err(unreadable("it has no cells".to_owned())),
+    }
+}
+
+/// Writes a file beside its place and moves it there, so that a half-written one is never seen.
+/// Without `replaces`, a file that is there stays.
+pub(super) fn write(path: &Path, text: &str, replaces: bool) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(format!(
+            "cannot write `{}`: {}",
+            path.display(),
+            unnumbered(&error)
+        ))
+    };
+    if !replaces && path.symlink_metadata().is_ok() {
+        return Err(
+            Failure::new(format!("`{}` is there already", path.display()))
+                .with_hint("name another file with `-o`, or add `--force`"),
+        );
+    }
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let mut file = tempfile::Builder::new()
+        .prefix(".claude-kernel-")
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    let permissions = match path.metadata() {
+        Ok(there) => there.permissions(),
+        Err(_) => std::os::unix::fs::PermissionsExt::from_mode(0o644),
+    };
+    file.as_file()
+        .set_permissions(permissions)
+        .map_err(failed)?;
+    let moved = match replaces {
+        true => file.persist(path),
+        false => file.persist_noclobber(path),
+    };
+    moved.map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// A notebook as Jupyter writes it: one space, keys in their order, a line end at the end.
+pub(super) fn text_of(notebook: &Value) -> String {
+    let mut out = Vec::new();
+    let form = serde_json::ser::PrettyFormatter::with_indent(b" ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, form);
+    // A value that was read from JSON, or made here, always serialises.
+    let written = serde::Serialize::serialize(notebook, &mut serializer);
+    debug_assert!(written.is_ok(), "a JSON value is JSON");
+    let mut text = String::from_utf8(out).unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,397 @@
+//! An ordinary notebook or script of a saved one: its prompts as text, and the code that its steps
+//! ran, so that it can be run again on new data, without a model. Pure.
+//!
+//! Attempts that failed and were done again are left out and counted. Seeds are not invented, and
+//! nothing that was not run is added but a cell of parameters.
+
+mod notebook;
+mod script;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::chat::recording::steps::{Code, Step};
+
+use super::recordings::record_of;
+use crate::chat::recording::coding::Coded;
+
+pub use notebook::notebook;
+pub use script::{markdown, script};
+
+/// What goes where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// Text.
+    Markdown(String),
+    /// Python.
+    Python(String),
+    /// A shell command.
+    Bash(String),
+    /// A file that is written.
+    Write {
+        /// Where.
+        path: String,
+        /// Its text.
+        text: String,
+    },
+}
+
+/// An export, and what the person should know of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Export {
+    /// In order.
+    pub cells: Vec<Cell>,
+    /// Steps that failed and were left out: the cell, and how many.
+    pub left_out: Vec<(String, usize)>,
+    /// Cells with an answer that holds no recording.
+    pub unrecorded: Vec<String>,
+    /// Packages that the Python imports, beside the standard library.
+    pub packages: BTreeSet<String>,
+    /// How many code steps there are.
+    pub steps: usize,
+}
+
+/// Exports a notebook; `None` if the value is none. With `keeps_failed`, failed attempts are kept.
+#[must_use]
+pub fn export(notebook: &Value, keeps_failed: bool) -> Option<Export> {
+    let cells = notebook.get("cells")?.as_array()?;
+    let mut export = Export::default();
+    let mut body = Vec::new();
+    let mut inputs: Vec<String> = Vec::new();
+    let mut variables: Vec<String> = Vec::new();
+    for cell in cells {
+        let source = source_of(cell);
+        match cell.get("cell_type").and_then(Value::as_str) {
+            Some("markdown") => body.push(Cell::Markdown(source)),
+            Some("code") if is_tagged(cell) => body.push(Cell::Python(source)),
+            Some("code") => {
+                variables.extend(set_lines(&source));
+                export.code_cell(cell, &source, keeps_failed, &mut body, &mut inputs);
+            }
+            _ => {}
+        }
+    }
+    export
+        .cells
+        .push(Cell::Python(setup(&body, &inputs, &variables)));
+    export.cells.extend(body);
+    Some(export)
+}
+
+impl Export {
+    fn code_cell(
+        &mut self,
+        cell: &Value,
+        source: &str,
+        keeps_failed: bool,
+        body: &mut Vec<Cell>,
+        inputs: &mut Vec<String>,
+    ) {
+        let name = name_of(cell);
+        let outputs = cell.get("outputs").and_then(Value::as_array);
+        let record = outputs.into_iter().flatten().find_map(record_of);
+        let Some(record) = record else {
+            let has_receipt = |output: &Value| {
+                let ours = output.pointer("/metadata/claude_kernel/block");
+                ours.and_then(Value::as_str) == Some("receipt")
+            };
+            if outputs.into_iter().flatten().any(has_receipt) {
+                self.unrecorded.push(name);
+                body.push(Cell::Markdown(quoted(source)));
+            }
+            return;
+        };
+        let recording = Coded::read(record).and_then(|coded| coded.recording());
+        let Ok(recording) = recording else {
+            self.unrecorded.push(name);
+            body.push(Cell::Markdown(quoted(source)));
+            return;
+        };
+        for file in &recording.asked.files {
+            if !inputs.contains(&file.name) {
+                inputs.push(file.name.clone());
+            }
+        }
+        body.push(Cell::Markdown(quoted(&recording.prompt)));
+        let steps = recording.steps();
+        let mut failed = 0;
+        for (at, step) in steps.iter().enumerate() {
+            let later = steps.get(at + 1..).unwrap_or_default();
+            if !step.succeeded && !keeps_failed && later.iter().any(|later| later.succeeded) {
+                failed += 1;
+                continue;
+            }
+            self.steps += 1;
+            body.push(self.step(step));
+        }
+        if failed > 0 {
+            self.left_out.push((name, failed));
+        }
+        let text = recording.text();
+        if !text.is_empty() {
+            body.push(Cell::Markdown(text));
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Cell {
+        match &step.code {
+            Code::Python(code) => {
+                self.packages.extend(packages(code));
+                Cell::Python(code.trim_end().to_owned())
+            }
+            Code::Bash(command) => Cell::Bash(command.trim_end().to_owned()),
+            Code::Write { path, text } => {
+                if path.ends_with(".py") {
+                    self.packages.extend(packages(text));
+                }
+                Cell::Write {
+                    path: path.clone(),
+                    text: text.clone(),
+                }
+            }
+            Code::Replace { path, old, new } => Cell::Python(format!(
+                "path = {}\ntext = open(path).read()\nopen(path, \"w\").write(text.replace({}, {}, 1))",
+                literal(path),
+                literal(old),
+                literal(new)
+            )),
+        }
+    }
+}
+
+/// The first cell: where files are, and what the notebook was given.
+fn setup(body: &[Cell], inputs: &[String], variables: &[String]) -> String {
+    let uses = |word: &str| {
+        body.iter().any(|cell| match cell {
+            Cell::Markdown(_) => false,
+            Cell::Python(code) | Cell::Bash(code) => code.contains(word),
+            Cell::Write { text, .. } => text.contains(word),
+        })
+    };
+    let mut lines = vec![
+        "# Parameters: where the files are. Change them to run this on new data.".to_owned(),
+        "import os".to_owned(),
+        String::new(),
+        "INPUT_DIR = \".\"".to_owned(),
+        "OUTPUT_DIR = \"outputs\"".to_owned(),
+    ];
+    lines.extend(
+        inputs
+            .iter()
+            .map(|name| format!("# Reads {name}, which was attached.")),
+    );
+    lines.extend(variables.iter().cloned());
+    lines.push(String::new());
+    lines.push("os.makedirs(OUTPUT_DIR, exist_ok=True)".to_owned());
+    lines.push("os.environ[\"INPUT_DIR\"] = os.path.abspath(INPUT_DIR)".to_owned());
+    lines.push("os.environ[\"OUTPUT_DIR\"] = os.path.abspath(OUTPUT_DIR)".to_owned());
+    if uses("SCRIPT_VARS") {
+        // The offline backend's own.
+        lines.push("os.environ[\"SCRIPT_VARS\"] = os.devnull".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// The variables that a cell sets with `%set NAME VALUE`.
+fn set_lines(source: &str) -> Vec<String> {
+    let lines = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("%set "));
+    lines
+        .filter_map(|rest| {
+            let (name, value) = rest.trim().split_once(char::is_whitespace)?;
+            let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                && !name.starts_with(|c: char| c.is_ascii_digit());
+            let value = value.trim();
+            let number = value.parse::<f64>().is_ok_and(f64::is_finite);
+            let value = match number {
+                true => value.to_owned(),
+                false => literal(value),
+            };
+            is_name.then(|| format!("{name} = {value}"))
+        })
+        .collect()
+}
+
+pub(super) fn name_of(cell: &Value) -> String {
+    match cell.get("execution_count").and_then(Value::as_u64) {
+        Some(count) => format!("In [{count}]"),
+        None => "a cell".to_owned(),
+    }
+}
+
+fn is_tagged(cell: &Value) -> bool {
+    let tags = cell.pointer("/metadata/tags").and_then(Value::as_array);
+    let is_tag = |tag: &Value| matches!(tag.as_str(), Some("parameters" | "injected-parameters"));
+    tags.is_some_and(|tags| tags.iter().any(is_tag))
+}
+
+/// The text of a cell: a string, or lines.
+pub(super) fn source_of(cell: &Value) -> String {
+    match cell.get("source") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).collect(),
+        _ => String::new(),
+    }
+}
+
+fn quoted(prompt: &str) -> String {
+    let lines: Vec<String> = prompt.lines().map(|line| format!("> {line}")).collect();
+    lines.join("\n")
+}
+
+/// A string of Python: JSON's escapes are a part of Python's.
+fn literal(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// Modules of Python's standard library that analyses import.
+const STANDARD: &[&str] = &[
+    "__future__",
+    "abc",
+    "argparse",
+    "ast",
+    "asyncio",
+    "base64",
+    "bisect",
+    "calendar",
+    "collections",
+    "concurrent",
+    "contextlib",
+    "copy",
+    "csv",
+    "ctypes",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "difflib",
+    "email",
+    "enum",
+    "fractions",
+    "functools",
+    "gc",
+    "getpass",
+    "glob",
+    "gzip",
+    "hashlib",
+    "heapq",
+    "hmac",
+    "html",
+    "http",
+    "importlib",
+    "inspect",
+    "io",
+    "itertools",
+    "json",
+    "locale",
+    "logging",
+    "lzma",
+    "math",
+    "mimetypes",
+    "multiprocessing",
+    "numbers",
+    "operator",
+    "os",
+    "pathlib",
+    "pickle",
+    "platform",
+    "pprint",
+    "queue",
+    "random",
+    "re",
+    "resource",
+    "runpy",
+    "secrets",
+    "select",
+    "shelve",
+    "shlex",
+    "shutil",
+    "signal",
+    "site",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "stat",
+    "statistics",
+    "string",
+    "struct",
+    "subprocess",
+    "sys",
+    "sysconfig",
+    "tarfile",
+    "tempfile",
+    "textwrap",
+    "threading",
+    "time",
+    "timeit",
+    "tokenize",
+    "traceback",
+    "types",
+    "typing",
+    "unicodedata",
+    "unittest",
+    "urllib",
+    "uuid",
+    "warnings",
+    "weakref",
+    "xml",
+    "zipfile",
+    "zlib",
+    "zoneinfo",
+];
+
+/// Names under which packages are installed, where that is not the name of the module.
+const INSTALLED_AS: &[(&str, &str)] = &[
+    ("sklearn", "scikit-learn"),
+    ("PIL", "pillow"),
+    ("docx", "python-docx"),
+    ("pptx", "python-pptx"),
+    ("dateutil", "python-dateutil"),
+    ("cv2", "opencv-python"),
+    ("bs4", "beautifulsoup4"),
+    ("skimage", "scikit-image"),
+    ("yaml", "pyyaml"),
+];
+
+/// The packages that Python code imports, beside the standard library.
+fn packages(code: &str) -> Vec<String> {
+    let modules = code.lines().flat_map(|line| {
+        let line = line.trim_start();
+        let names = match (line.strip_prefix("import "), line.strip_prefix("from ")) {
+            (Some(names), _) => names.split(',').collect::<Vec<_>>(),
+            (None, Some(rest)) if rest.contains(" import ") => vec![rest],
+            _ => Vec::new(),
+        };
+        let modules = names.into_iter().filter_map(|name| {
+            let name = name.trim_start();
+            let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            name.get(..end.unwrap_or(name.len())).map(str::to_owned)
+        });
+        modules.collect::<Vec<_>>()
+    });
+    let foreign =
+        modules.filter(|module| !module.is_empty() && !STANDARD.contains(&module.as_str()));
+    foreign
+        .map(|module| {
+            let mut known = INSTALLED_AS.iter();
+            let known = known.find(|(name, _)| *name == module);
+            known.map_or(module.clone(), |(_, package)| (*package).to_owned())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_and_parameters_are_found() {
+        let code = "import os, numpy as np\nfrom sklearn.linear_model import Ridge\n  import pandas as pd\nfrom . import x\nprint('import this')";
+        assert_eq!(packages(code), ["numpy", "scikit-learn", "pandas"]);
+        assert_eq!(
+            set_lines("%set rate 0.25\n%set town Bergen \"x\"\n%set 1a 2\nprompt"),
+            ["rate = 0.25", "town = \"Bergen \\\"x\\\"\""]
+        );
+    }
+}
