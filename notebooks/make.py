@@ -34,6 +34,13 @@ def with_answers(stored: nbformat.NotebookNode, executed: nbformat.NotebookNode)
     return stored
 
 
+def neutral(text: str) -> str:
+    """Names the places of Python on this machine as any machine might: a traceback and a listing show them."""
+    for path, name in ((sys.prefix, "/venv"), (sys.base_prefix, "/usr"), (str(ROOT / ".venv"), "/venv")):
+        text = text.replace(path, name) if path not in ("/", "/usr") else text
+    return text
+
+
 def machine_paths(text: str, *more: Path) -> list[str]:
     """The paths of this machine that stand in a notebook: where it is looked at, there are none such."""
     paths = {str(path) for path in (ROOT, Path.home(), Path(tempfile.gettempdir()), Path(sys.prefix), *more)}
@@ -47,7 +54,7 @@ def make(runs: Runs, name: str, everything: bool) -> str:
     executed = runs[name].notebook
     if looks(stored) == looks(executed) and stored.metadata.kernelspec == KERNELSPEC and not everything:
         return "as it was"
-    text = nbformat.writes(with_answers(stored, executed))
+    text = neutral(nbformat.writes(with_answers(stored, executed)))
     if found := machine_paths(text, runs.home):
         return f"NOT written: it would hold {', '.join(found)}"
     path.write_text(text + "\n")

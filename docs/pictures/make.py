@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
@@ -63,8 +64,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pictures-") as home:
         directory = Path(home) / "notebooks"
         (directory / NOTEBOOK).mkdir(parents=True)
-        for suffix in (".ipynb", ".claude.md"):
-            shutil.copy(NOTEBOOKS / f"{NOTEBOOK}{suffix}", directory / NOTEBOOK)
+        shutil.copy(NOTEBOOKS / f"{NOTEBOOK}.claude.md", directory / NOTEBOOK)
+        # Without its answers, which would be played from their recordings.
+        fresh = nbformat.read(NOTEBOOKS / f"{NOTEBOOK}.ipynb", as_version=nbformat.NO_CONVERT)
+        for cell in fresh.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(fresh, directory / NOTEBOOK / f"{NOTEBOOK}.ipynb")
         jupyter = Jupyter(Path(home))
         lab = Lab(jupyter, directory)
         browser = Browser()

@@ -66,6 +66,8 @@ export class CostWidget extends Widget {
         if (!this.watched.has(cell.model)) {
           this.watched.add(cell.model);
           cell.model.outputs.changed.connect(this.later);
+          // A cell that was never in sight has no prompt yet that could be marked.
+          void cell.ready.then(this.later);
         }
         mark(cell, ours ? markOf(cell.model) : null);
       }

@@ -162,3 +162,21 @@ def test_without_the_extension_a_notebook_works_all_the_same(lab, browser):
         expect(notebook.output(0)).to_contain_text("Yes.")
         expect(notebook.page.locator(".ck-magic, .ck-cost")).to_have_count(0)
         expect(notebook.page.locator(ERROR)).to_have_count(0)
+
+
+def test_a_cell_becomes_stale_in_the_margin_while_one_looks(lab, browser):
+    script = "# /rivers|mountains/\n\nNamed.\n\n# /longest/\n\nThe Danube.\n"
+    with browser.open(lab, lab.write("becomes", "Name three rivers.", "Which is longest?", script=script)) as notebook:
+        notebook.run_all()
+        expect(notebook.page.locator(".ck-marked")).to_have_count(0)
+        notebook.cell(0).locator(".jp-InputArea-editor").click()
+        notebook.page.keyboard.press("Control+a")
+        notebook.page.keyboard.type("Name three mountains.")
+        notebook.page.keyboard.press("Shift+Enter")
+        expect(notebook.page.locator(".jp-CodeCell.ck-marked")).to_have_count(1)
+        assert notebook.cell(1).locator(".jp-InputPrompt").get_attribute("data-ck-mark") == "stale"
+        # It is saved with the notebook.
+        notebook.reload()
+        expect(notebook.page.locator(".jp-CodeCell.ck-marked")).to_have_count(1)
+        notebook.run_cell(1)
+        expect(notebook.page.locator(".jp-CodeCell.ck-marked")).to_have_count(0)
