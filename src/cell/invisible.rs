@@ -3,7 +3,7 @@
 
 /// Returns whether a character is white space, or shows nothing at all.
 #[must_use]
-pub(super) fn is_blank(c: char) -> bool {
+pub fn is_blank(c: char) -> bool {
     c.is_whitespace() || is_invisible(c)
 }
 

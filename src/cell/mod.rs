@@ -6,7 +6,7 @@ pub mod complete;
 pub mod effect;
 pub mod fill;
 pub mod help;
-mod invisible;
+pub mod invisible;
 pub mod job;
 mod line;
 pub mod magic;

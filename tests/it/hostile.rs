@@ -15,7 +15,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 use crate::support::rig::Ran;
 
 /// The only HTML that an output may hold.
-const OURS: [&str; 14] = [
+const OURS: [&str; 16] = [
     "<details>",
     "<details open>",
     "</details>",
@@ -30,6 +30,8 @@ const OURS: [&str; 14] = [
     "<b>",
     "</b>",
     "<div style=\"font-family: monospace; margin-bottom: 1em\">",
+    "<div style=\"border-left: 3px solid #cfd8dc; padding-left: 12px\">",
+    "<sub style=\"opacity: 0.6\">",
 ];
 
 /// Reads a file of the corpus.

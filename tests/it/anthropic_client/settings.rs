@@ -178,7 +178,15 @@ fn every_key_is_documented_once_and_settable_from_everywhere() {
         let config = Config::load(&Environment::default(), &[(key.name, "7")]);
         assert_eq!(
             config.problems.is_empty(),
-            !["effort", "allow", "compact", "resume"].contains(&key.name),
+            ![
+                "effort",
+                "allow",
+                "compact",
+                "resume",
+                "replay",
+                "keep_record"
+            ]
+            .contains(&key.name),
             "{}",
             key.name
         );

@@ -1,5 +1,6 @@
 //! `cell::parse`: the rules of a cell, the hard ones first; and properties over any text.
 
+use claude_kernel::cell::invisible::is_blank;
 use claude_kernel::cell::parameters::{Parameters, Role};
 use claude_kernel::cell::parse::{Cell, MagicCall, Scope, parse, parse_as};
 use proptest::prelude::*;
@@ -402,7 +403,8 @@ fn unparse(magics: &[MagicCall], prompt: &str) -> String {
         }
     }
     let escaped = format!("\\{prompt}");
-    let stays = matches!(parse(prompt), Cell::Turn { magics, prompt: same } if magics.is_empty() && same == prompt);
+    let written = parse(&format!("{source}{prompt}"));
+    let stays = matches!(written, Cell::Turn { magics: same, prompt: also } if same.len() == magics.len() && also == prompt);
     source.push_str(if stays || prompt.is_empty() {
         prompt
     } else {
@@ -439,7 +441,7 @@ fn cell_text() -> impl Strategy<Value = String> {
 /// What must survive: every character that is no white space, no escaping backslash, no sign.
 fn essence(text: &str) -> String {
     text.chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '%' | '\\' | '!' | '\u{feff}'))
+        .filter(|&c| !is_blank(c) && !matches!(c, '%' | '\\' | '!'))
         .collect()
 }
 

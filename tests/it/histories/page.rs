@@ -30,6 +30,8 @@ type Said = (Identity, String, u32);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Thread {
     said: Vec<Said>,
+    /// What was said before it was forgotten.
+    forgotten: Vec<Said>,
     pub(super) sandbox: Sandbox,
 }
 
@@ -182,7 +184,12 @@ impl Page {
 
     pub(super) fn undo(&mut self) {
         let detached = self.detached.clone();
-        let said = &mut self.current().said;
+        let thread = self.current();
+        if thread.said.is_empty() {
+            thread.said = std::mem::take(&mut thread.forgotten);
+            return;
+        }
+        let said = &mut thread.said;
         let last = said.iter().filter(|(cell, ..)| !detached.contains(cell));
         if let Some(last) = last.map(|(.., number)| *number).max() {
             said.retain(|(.., number)| *number != last);
@@ -195,12 +202,16 @@ impl Page {
         self.thread = name.to_owned();
         *self.current() = Thread {
             said,
+            forgotten: Vec::new(),
             sandbox: Sandbox::None,
         };
     }
 
     pub(super) fn forget(&mut self) {
-        self.current().said.clear();
+        let thread = self.current();
+        if !thread.said.is_empty() {
+            thread.forgotten = std::mem::take(&mut thread.said);
+        }
     }
 
     /// Another process: addresses are somebody else's from now on.
