@@ -107,7 +107,9 @@ class Notebook(KernelProcess):
         assert reply["content"]["status"] == "ok", reply["content"]
         self.asked += is_asked
         assert len(self.backend.requests()) == self.asked, "every request was taken at once"
-        details = [it["content"].get("metadata", {}).get("claude_kernel", {}) for it in published]
+        # Updates are of the receipts of other cells: what has become of their answers.
+        shown = [it["content"] for it in published if it["msg_type"] == "display_data"]
+        details = [content["metadata"].get("claude_kernel", {}) for content in shown]
         receipts = [it for it in details if it.get("block") == "receipt"]
         return receipts[-1] if receipts else None
 
