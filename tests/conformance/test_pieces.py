@@ -50,7 +50,7 @@ def structures(notebook: Notebook, count: int) -> list[list[str]]:
     found = []
     for index in range(count):
         notebook.cell(index).scroll_into_view_if_needed()
-        notebook.output(index).get_by_text(f"turn {index + 1}").last.wait_for()
+        notebook.output(index).get_by_text("offline · effort").last.wait_for()
         found.append(notebook.output(index).evaluate(STRUCTURE))
     return found
 

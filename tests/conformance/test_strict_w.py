@@ -300,7 +300,7 @@ def test_w18_they_are_shown_as_every_call_is(session):
     every = "\n".join(last.values())
     for n in range(14):
         assert f"printed {n}" in every and re.search(rf"\b{n * 1000}\b", every), (n, every)
-    assert len([one for one in last.values() if "loud" in one]) >= 14, every
+    assert all(every.count(f"Tool loud - n={n} - ok") == 1 for n in range(14)), every
     assert "tool_result" not in every, every
 
 

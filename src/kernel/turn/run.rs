@@ -109,14 +109,18 @@ async fn admit(
         facts.max_tokens = Some(max_tokens);
         composed = compose(&context.state.conversations, ask, &facts, &[]);
     }
+    let playing = context.playing.as_ref();
+    let recorded = playing.map(|playing| Box::new(playing.recorded.clone()));
     let terms = Terms {
         prices: Arc::clone(&context.state.prices),
         allowance: allowance.map(|(allowance, _)| allowance),
-        offline: context.services.offline,
-        recorded: context
-            .playing
+        // What is said of a step is what was true where it ran.
+        offline: recorded
             .as_ref()
-            .map(|playing| Box::new(playing.recorded.clone())),
+            .map_or(context.services.offline, |recorded| {
+                recorded.receipt.offline
+            }),
+        recorded,
         count: context.output.count,
     };
     Ok((composed, facts, terms))
