@@ -44,7 +44,7 @@ pub fn lines(
     let container = conversations.current().container();
     let sandbox = state.sandboxes.describe(container, now, about.offline);
     let python = match python {
-        Ok(python) => format!("{} ({})", python.path.display(), python.which),
+        Ok(python) => format!("{} ({})", python.name(), python.which),
         Err(error) => error.to_string(),
     };
     [

@@ -359,7 +359,7 @@ fn list(tools: &Tools) -> Shown {
     match tools.python() {
         Ok(python) => shown.line(
             "Python",
-            &Part::code(&python.path.display().to_string())
+            &Part::code(&python.name())
                 .then(&Part::ours(" ("))
                 .then(&Part::ours(python.which))
                 .then(&Part::ours(")")),

@@ -11,6 +11,8 @@ use crate::config::Environment;
 const OURS: [&str; 2] = ["ANTHROPIC_", "CLAUDE_KERNEL_"];
 /// What every key of the API begins with, whatever variable holds it.
 const KEY_PREFIX: &str = "sk-ant-";
+/// The folder of an environment, `bin`, and the program.
+const NAMED_PARTS: usize = 3;
 /// Where a Python is when nothing names one.
 const STANDARD: [&str; 4] = [
     "/usr/local/bin/python3",
@@ -60,6 +62,22 @@ pub struct Interpreter {
     pub path: PathBuf,
     /// Which of those there are: words after its path.
     pub which: &'static str,
+}
+
+impl Interpreter {
+    /// Names it in a notebook that others will read: from the folder of its environment on, such as
+    /// `.venv/bin/python`. Where that folder is, is this machine's affair.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let is_standard = STANDARD.iter().any(|path| Path::new(path) == self.path);
+        let parts: Vec<_> = self.path.iter().collect();
+        let skipped = match is_standard {
+            true => 0,
+            false => parts.len().saturating_sub(NAMED_PARTS),
+        };
+        let named: PathBuf = parts.into_iter().skip(skipped).collect();
+        named.display().to_string()
+    }
 }
 
 /// Why there is no interpreter.
@@ -143,6 +161,22 @@ mod tests {
         .collect();
         let names: Vec<String> = scrubbed(&environment).into_iter().map(|(n, _)| n).collect();
         assert_eq!(names, ["PATH", "PGPASSWORD"]);
+    }
+
+    #[test]
+    fn u17_a_notebook_names_no_place_of_this_machine() {
+        let named = |path: &str| {
+            let path = PathBuf::from(path);
+            Interpreter { path, which: "" }.name()
+        };
+        assert_eq!(named("/home/ann/work/.venv/bin/python"), ".venv/bin/python");
+        assert_eq!(
+            named("/home/ann/miniconda3/envs/ml/bin/python"),
+            "ml/bin/python"
+        );
+        assert_eq!(named("/usr/bin/python3"), "/usr/bin/python3");
+        assert_eq!(named("/usr/local/bin/python3"), "/usr/local/bin/python3");
+        assert_eq!(named("python3"), "python3");
     }
 
     #[test]
