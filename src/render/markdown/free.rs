@@ -78,20 +78,26 @@ pub(super) fn push_special(out: &mut String, text: &str, not_math: bool) -> usiz
             out.push_str("&#126;");
             1
         }
-        ('~', _) => {
-            let run = text.len() - text.trim_start_matches('~').len();
-            out.push_str(text.get(..run).unwrap_or_default());
-            run
-        }
+        ('~', _) => push_run(out, text, "~", "~"),
         ('`', _) if not_math => {
             out.push_str("&#96;");
             1
         }
+        ('`', _) => push_run(out, text, "`", "&#96;"),
         _ => {
             out.push(first);
             first.len_utf8()
         }
     }
+}
+
+/// Writes a run of a mark that begins no code; one as long as a fence is written in the second way. It
+/// may be no fence only because of what follows in its line, and that may be written as something else.
+fn push_run(out: &mut String, text: &str, mark: &str, long: &str) -> usize {
+    let run = text.len() - text.trim_start_matches(mark).len();
+    let written = if run < 3 { mark } else { long };
+    out.push_str(&written.repeat(run));
+    run
 }
 
 fn begins_environment(text: &str) -> bool {
