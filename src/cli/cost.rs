@@ -1,21 +1,17 @@
 //! `claude-kernel cost`: what saved notebooks cost, from the receipts in them. It starts no kernel
 //! and calls no API.
 
-use std::fs::File;
-use std::io::{Read as _, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use crate::chat::ledger::{Ledger, Totals};
-use crate::host::unnumbered;
 use crate::notebook::receipts;
 
 use super::failure::Failure;
-
-/// The largest notebook that is read, in bytes: one with many figures has some tens of megabytes.
-const MAX_NOTEBOOK_BYTES: u64 = 1024 * 1024 * 1024;
+use super::notebook_file;
 
 /// Arguments of `cost`.
 #[derive(Debug, clap::Args)]
@@ -84,19 +80,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(path: &Path) -> anyhow::Result<Ledger> {
-    let unreadable = |why: String| {
-        Failure::new(format!("cannot read `{}`: {why}", path.display()))
-            .with_hint("give the path of a saved notebook, such as `analysis.ipynb`")
-    };
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(|error| unreadable(unnumbered(&error)))?;
-    file.take(MAX_NOTEBOOK_BYTES)
-        .read_to_end(&mut text)
-        .map_err(|error| unreadable(unnumbered(&error)))?;
-    let notebook: Value = serde_json::from_slice(&text)
-        .map_err(|error| unreadable(format!("it is no notebook ({error})")))?;
-    receipts::ledger(&notebook).ok_or_else(|| unreadable("it has no cells".to_owned()).into())
+fn read(path: &Path) -> Result<Ledger, Failure> {
+    let notebook = notebook_file::read_any(path)?;
+    receipts::ledger(&notebook).ok_or_else(|| notebook_file::unreadable(path, "it has no cells"))
 }
 
 fn cost(totals: &Totals) -> String {

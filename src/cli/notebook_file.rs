@@ -13,21 +13,28 @@ use super::failure::Failure;
 /// The largest notebook that is read, in bytes: one with many figures has some tens of megabytes.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// Reads a notebook; `-` is standard input.
-pub(super) fn read(path: &Path) -> Result<Value, Failure> {
-    let unreadable = |why: String| {
-        Failure::new(format!("cannot read `{}`: {why}", path.display()))
-            .with_hint("give the path of a saved notebook, such as `analysis.ipynb`")
-    };
+/// Says why a file is no notebook that can be read.
+pub(super) fn unreadable(path: &Path, why: &str) -> Failure {
+    Failure::new(format!("cannot read `{}`: {why}", path.display()))
+        .with_hint("give the path of a saved notebook, such as `analysis.ipynb`")
+}
+
+/// Reads the JSON of a notebook of any format; `-` is standard input.
+pub(super) fn read_any(path: &Path) -> Result<Value, Failure> {
     let mut text = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().take(MAX_BYTES).read_to_end(&mut text)
     } else {
         File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut text))
     };
-    read.map_err(|error| unreadable(unnumbered(&error)))?;
-    let notebook: Value = serde_json::from_slice(&text)
-        .map_err(|error| unreadable(format!("it is no notebook ({error})")))?;
+    read.map_err(|error| unreadable(path, &unnumbered(&error)))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| unreadable(path, &format!("it is no notebook ({error})")))
+}
+
+/// Reads a notebook of today's format; `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<Value, Failure> {
+    let notebook = read_any(path)?;
     match notebook.get("cells").and_then(Value::as_array) {
         Some(_) => Ok(notebook),
         None if notebook.get("worksheets").is_some() => Err(Failure::new(format!(
@@ -35,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Value, Failure> {
             path.display()
         ))
         .with_hint("`jupyter nbconvert --to notebook --nbformat 4` brings it up to date")),
-        None => Err(unreadable("it has no cells".to_owned())),
+        None => Err(unreadable(path, "it has no cells")),
     }
 }
 
