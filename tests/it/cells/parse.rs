@@ -457,6 +457,12 @@ proptest! {
             }
             kept.push_str(&prompt);
             prop_assert_eq!(essence(&kept), essence(&source));
+            // Of the prompt and of a body not one character is lost, seen or unseen.
+            let body = magics.last().and_then(|call| call.body.as_deref());
+            let ends = source.replace("\r\n", "\n").replace('\r', "\n");
+            for text in [prompt.as_str(), body.unwrap_or_default()] {
+                prop_assert!(ends.trim_end().ends_with(text), "{:?} of {:?}", text, source);
+            }
         }
     }
 
