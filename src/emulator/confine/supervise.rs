@@ -93,6 +93,8 @@ pub(super) fn run(
             }
         }
     };
+    // Whoever still has an event to send must not wait for us: one of them reaps.
+    drop(received);
     if !alone {
         end(pid);
     }

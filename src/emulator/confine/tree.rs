@@ -6,11 +6,17 @@ use std::os::unix::fs::MetadataExt as _;
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, getpgid, getpgrp};
 
 /// How long to wait between two rounds of ending processes.
 const ROUND: Duration = Duration::from_millis(1);
+
+/// How often in a row `/proc` may show nobody although there is a child. A system that hides
+/// processes from us must not keep us for ever.
+const UNSEEN: u32 = 1000;
 
 /// What the processes use together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,7 +59,11 @@ pub(super) fn usage() -> Usage {
 }
 
 /// Ends all descendants. New ones may appear, so this is repeated until none is left. They must be
-/// in our process namespace.
+/// in our process namespace, and all children of this process must be reaped meanwhile.
+///
+/// One look at `/proc` is no proof that nobody is left: it takes time, and if a parent dies after its
+/// child was read, the child hangs in the air. But orphans become children of this process, so the
+/// system itself can tell.
 ///
 /// Process groups are ended first. The system ends a group in one step, so that no member can fork
 /// while it happens; a fork bomb makes processes faster than they can be ended one by one. The
@@ -62,11 +72,10 @@ pub(super) fn usage() -> Usage {
 pub(super) fn end(command: i32) {
     let _gone_already = killpg(Pid::from_raw(command), Signal::SIGKILL);
     let ours = getpgrp();
-    loop {
+    let mut unseen = 0;
+    while has_children() && unseen < UNSEEN {
         let usage = usage();
-        if usage.threads == 0 {
-            return;
-        }
+        unseen = if usage.pids.is_empty() { unseen + 1 } else { 0 };
         let pids = usage.pids.iter().map(|pid| Pid::from_raw(*pid));
         let groups: BTreeSet<Pid> = pids
             .clone()
@@ -81,6 +90,12 @@ pub(super) fn end(command: i32) {
         }
         thread::sleep(ROUND);
     }
+}
+
+/// Whether this process has children that run or wait to be reaped.
+fn has_children() -> bool {
+    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    !matches!(waitid(Id::All, look), Err(Errno::ECHILD))
 }
 
 /// Counts the threads of all processes of our user, everywhere.

@@ -87,22 +87,26 @@ pub(super) fn marker() -> String {
     format!("marker_{}_{count}_", std::process::id())
 }
 
-/// Counts the processes that have the marker in their command line.
-fn processes(marker: &str) -> usize {
+/// The processes that have the marker in their command line: its words, and what `/proc` says.
+fn processes(marker: &str) -> Vec<String> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-    lines
-        .filter(|line| String::from_utf8_lossy(line).contains(marker))
-        .count()
+    let lines = entries.filter_map(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let status = || std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        line.contains(marker).then(|| format!("{line}\n{}", status()))
+    });
+    lines.collect()
 }
 
 /// Waits until there are such processes, or none, and fails when that does not happen.
 pub(super) async fn until(marker: &str, there: bool) {
     for _ in 0..1500 {
-        if (processes(marker) > 0) == there {
+        if processes(marker).is_empty() != there {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{} processes have `{marker}`", processes(marker));
+    let left = processes(marker);
+    panic!("{} processes have `{marker}`:\n{}", left.len(), left.join("\n"));
 }
