@@ -233,6 +233,8 @@ pub struct EventStream {
     has_stopped: bool,
     /// Whether the connection has ended.
     has_ended: bool,
+    /// What was read behind the last event, and was no part of it.
+    held: Option<Result<StreamEvent, ApiError>>,
     /// Events that were read already.
     read_ahead: VecDeque<StreamEvent>,
     /// What no error may say.
@@ -256,6 +258,7 @@ impl EventStream {
             joiner: Joiner::default(),
             has_stopped: false,
             has_ended: false,
+            held: None,
             read_ahead: VecDeque::new(),
             secrets,
         }
@@ -280,37 +283,79 @@ impl EventStream {
             return Some(Ok(event));
         }
         loop {
+            if let Some(event) = self.next_ready() {
+                return Some(event);
+            }
             if self.is_complete {
                 self.drain().await;
                 return None;
             }
             let response = self.response.as_mut()?;
-            let parsed = match self.decoder.next_event() {
-                Ok(Some(event)) => read(&event),
-                Ok(None) => match response.chunk().await {
-                    Ok(Some(bytes)) => {
-                        self.received_bytes += bytes.len() as u64;
-                        if self.received_bytes <= MAX_STREAM_BYTES {
-                            self.decoder.push(&bytes);
-                            continue;
-                        }
-                        Err(ApiError::Protocol {
-                            reason: format!("an answer larger than {MAX_STREAM_BYTES} bytes"),
-                        })
-                    }
-                    // The blank line behind the last event may be missing.
-                    Ok(None) if self.decoder.end() => {
-                        self.has_ended = true;
+            let error = match response.chunk().await {
+                Ok(Some(bytes)) => {
+                    self.received_bytes += bytes.len() as u64;
+                    if self.received_bytes <= MAX_STREAM_BYTES {
+                        self.decoder.push(&bytes);
                         continue;
                     }
-                    Ok(None) => Err(no_end()),
-                    Err(error) if error.is_timeout() => Err(ApiError::Truncated {
-                        reason: format!("no byte for {} s", self.read_timeout.as_secs()),
-                    }),
-                    Err(error) => Err(ApiError::Truncated {
-                        reason: cause(&error),
-                    }),
+                    ApiError::Protocol {
+                        reason: format!("an answer larger than {MAX_STREAM_BYTES} bytes"),
+                    }
+                }
+                // The blank line behind the last event may be missing.
+                Ok(None) if self.decoder.end() => {
+                    self.has_ended = true;
+                    continue;
+                }
+                Ok(None) => no_end(),
+                Err(error) if error.is_timeout() => ApiError::Truncated {
+                    reason: format!("no byte for {} s", self.read_timeout.as_secs()),
                 },
+                Err(error) => ApiError::Truncated {
+                    reason: cause(&error),
+                },
+            };
+            if let Some(next) = self.parsed(Err(error)) {
+                return Some(next);
+            }
+        }
+    }
+
+    /// Returns the next event if its bytes are here. `None` says that [`next`](Self::next) is to be
+    /// asked.
+    ///
+    /// Pieces of one text whose bytes are here come as one, because a short piece costs its readers as
+    /// much as a longer one.
+    pub fn next_ready(&mut self) -> Option<Result<StreamEvent, ApiError>> {
+        let mut event = match self.one_ready()? {
+            Ok(event) => event,
+            Err(error) => return Some(Err(error)),
+        };
+        while event.is_short_piece()
+            && let Some(next) = self.one_ready()
+        {
+            self.held = match next {
+                Ok(next) => event.append(next).map(Ok),
+                Err(error) => Some(Err(error)),
+            };
+            if self.held.is_some() {
+                break;
+            }
+        }
+        Some(Ok(event))
+    }
+
+    fn one_ready(&mut self) -> Option<Result<StreamEvent, ApiError>> {
+        if self.held.is_some() {
+            return self.held.take();
+        }
+        loop {
+            if self.is_complete || self.response.is_none() || !self.read_ahead.is_empty() {
+                return None;
+            }
+            let parsed = match self.decoder.next_event() {
+                Ok(Some(event)) => read(&event),
+                Ok(None) => return None,
                 Err(error) => Err(ApiError::Protocol {
                     reason: error.to_string(),
                 }),
@@ -319,16 +364,6 @@ impl EventStream {
                 return Some(next);
             }
         }
-    }
-
-    /// Returns the next event if its bytes are here. `None` says that [`next`](Self::next) is to be
-    /// asked.
-    pub fn next_ready(&mut self) -> Option<Result<StreamEvent, ApiError>> {
-        if self.is_complete || self.response.is_none() || !self.read_ahead.is_empty() {
-            return None;
-        }
-        let parsed = read(&self.decoder.next_event().ok()??);
-        self.parsed(parsed)
     }
 
     /// Takes what was read of an event; returns what follows from it, if anything does yet.

@@ -61,7 +61,23 @@ impl Delta {
             Self::Signature(_) | Self::Citation(_) | Self::Other { .. } => 0,
         }
     }
+
+    /// Appends the next piece, if both are text of the same kind; returns it if they are not.
+    fn append(&mut self, next: Self) -> Option<Self> {
+        match (self, next) {
+            (Self::Text(text), Self::Text(more))
+            | (Self::InputJson(text), Self::InputJson(more))
+            | (Self::Thinking(text), Self::Thinking(more)) => {
+                text.push_str(&more);
+                None
+            }
+            (_, next) => Some(next),
+        }
+    }
 }
+
+/// Up to this length, in bytes, the next piece of the same text is appended to one.
+const SHORT_PIECE_BYTES: usize = 1024;
 
 /// The longest piece of text that is handed on at once, in bytes: whoever shows it looks up from its work
 /// between two pieces.
@@ -99,6 +115,32 @@ impl StreamEvent {
         match self {
             Self::BlockDelta { delta, .. } => delta.len_bytes() <= MAX_PIECE_BYTES,
             _ => true,
+        }
+    }
+
+    /// Whether it is a piece of text that more may be appended to.
+    #[must_use]
+    pub fn is_short_piece(&self) -> bool {
+        match self {
+            Self::BlockDelta { delta, .. } => (1..SHORT_PIECE_BYTES).contains(&delta.len_bytes()),
+            _ => false,
+        }
+    }
+
+    /// Appends the next event, if both are pieces of the same text; returns it if they are not.
+    pub fn append(&mut self, next: Self) -> Option<Self> {
+        let Self::BlockDelta { index, delta } = self else {
+            return Some(next);
+        };
+        match next {
+            Self::BlockDelta {
+                index: same,
+                delta: more,
+            } if same == *index => {
+                let delta = delta.append(more)?;
+                Some(Self::BlockDelta { index: same, delta })
+            }
+            next => Some(next),
         }
     }
 

@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use claude_kernel::anthropic::client::{Client, EventStream};
-use claude_kernel::anthropic::event::StreamEvent;
+use claude_kernel::anthropic::error::ApiError;
+use claude_kernel::anthropic::event::{Delta, StreamEvent};
 use claude_kernel::anthropic::request::{MessageParam, Role};
 use expect_test::expect;
 use serde_json::json;
@@ -27,6 +28,19 @@ async fn read(stream: &mut EventStream) -> Vec<StreamEvent> {
         events.push(event.unwrap());
     }
     events
+}
+
+/// The events with the pieces of each text in one.
+fn joined(events: Vec<StreamEvent>) -> Vec<StreamEvent> {
+    let mut whole: Vec<StreamEvent> = Vec::new();
+    for event in events {
+        let rest = match whole.last_mut() {
+            Some(last) => last.append(event),
+            None => Some(event),
+        };
+        whole.extend(rest);
+    }
+    whole
 }
 
 /// Head and body of a request, the parts that differ between runs taken out.
@@ -237,7 +251,68 @@ async fn waiting_for_an_event_can_be_given_up_and_taken_up_again() {
     }
     let server = Server::start(vec![stream_answer(&bytes)]).await;
     let whole = read(&mut server.client().stream(&hello()).await.unwrap()).await;
-    assert_eq!(events, whole);
+    assert!(whole.len() < events.len());
+    assert_eq!(joined(events), joined(whole));
+}
+
+#[tokio::test]
+async fn pieces_that_are_here_come_as_one_and_no_other_event_is_passed() {
+    let delta = |index: usize, kind: &str, field: &str, text: &str| {
+        let delta = json!({"type": kind, field: text});
+        let data = json!({"type": "content_block_delta", "index": index, "delta": delta});
+        format!("event: content_block_delta\ndata: {data}\n\n")
+    };
+    let text = |index, text: &str| delta(index, "text_delta", "text", text);
+    let long = "x".repeat(5000);
+    let body = [
+        text(0, "a"),
+        text(0, "b"),
+        text(0, ""),
+        text(0, "c"),
+        text(1, "d"),
+        delta(1, "thinking_delta", "thinking", "e"),
+        delta(1, "signature_delta", "signature", "f"),
+        delta(1, "signature_delta", "signature", "g"),
+        text(1, "h"),
+        "event: ping\ndata: {\"type\": \"ping\"}\n\n".to_owned(),
+        text(1, "i"),
+        text(1, &long),
+        text(1, "j"),
+        "event: error\ndata: {\"type\": \"error\", \"error\": {\"type\": \"overloaded_error\", \"message\": \"no\"}}\n\n"
+            .to_owned(),
+    ]
+    .concat();
+    let server = Server::start(vec![stream_answer(body.as_bytes())]).await;
+    let mut stream = server.client().stream(&hello()).await.unwrap();
+    let mut seen = Vec::new();
+    let error = loop {
+        match timeout(LIMIT, stream.next()).await.unwrap().unwrap() {
+            Ok(event) => seen.push(match event {
+                StreamEvent::BlockDelta { index, delta } => match delta {
+                    Delta::Text(text) => format!("{index} text {}", text.replace(&long, "LONG")),
+                    Delta::Thinking(text) => format!("{index} thinking {text}"),
+                    Delta::Signature(text) => format!("{index} signature {text}"),
+                    other => format!("{other:?}"),
+                },
+                other => format!("{other:?}"),
+            }),
+            Err(error) => break error,
+        }
+    };
+    let expected = [
+        "0 text abc",
+        "1 text d",
+        "1 thinking e",
+        "1 signature f",
+        "1 signature g",
+        "1 text h",
+        "Ping",
+        "1 text iLONG",
+        "1 text j",
+    ];
+    assert_eq!(seen, expected);
+    assert!(matches!(error, ApiError::Stream { .. }), "{error:?}");
+    assert!(timeout(LIMIT, stream.next()).await.unwrap().is_none());
 }
 
 #[tokio::test]
