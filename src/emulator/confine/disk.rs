@@ -15,6 +15,8 @@ use super::environment::DIRECTORIES;
 const REST: u32 = 20;
 /// At least this much passes.
 const LEAST_REST: Duration = Duration::from_millis(250);
+/// At most this much passes: on a busy machine a look may take long for other reasons than its files.
+const MOST_REST: Duration = Duration::from_secs(8);
 /// So many files are not looked at one by one: there are too many.
 const MOST_FILES: usize = 1_000_000;
 /// What a file takes at least, in bytes.
@@ -53,7 +55,7 @@ impl Disk {
         }
         let bytes = self.used(pids);
         let took = start.elapsed();
-        self.next = Instant::now() + (took * REST).max(LEAST_REST);
+        self.next = Instant::now() + (took * REST).clamp(LEAST_REST, MOST_REST);
         let at_first = *self.at_first.get_or_insert(bytes);
         (bytes > self.limit && (bytes > at_first || at_first <= self.limit)).then_some(self.limit)
     }

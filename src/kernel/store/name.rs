@@ -12,6 +12,19 @@ const MAX_EXTENSION_BYTES: usize = 20;
 
 /// Turns a name from outside into a safe one.
 pub(super) fn safe_name(name: &str) -> String {
+    let mut safe = mended(name);
+    // What is cut off may leave a name that is split in another way than the first was: `a.tar` before
+    // what was the whole extension. Each round only shortens, or puts the one `_` before a stem.
+    loop {
+        let again = mended(&safe);
+        if again == safe {
+            return safe;
+        }
+        safe = again;
+    }
+}
+
+fn mended(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut safe = String::new();
     for c in last.chars() {
@@ -191,6 +204,19 @@ mod tests {
         assert_eq!(versioned("a.csv", 2), "a-2.csv");
         assert_eq!(versioned("a.tar.gz", 3), "a-3.tar.gz");
         assert_eq!(versioned("Makefile", 2), "Makefile-2");
+    }
+
+    #[test]
+    fn a_name_that_is_split_in_another_way_once_it_is_cut_is_made_safe_again() {
+        let long = "x".repeat(20);
+        for name in [format!("a.tar .{long}"), format!("a.tar..{long}")] {
+            assert_eq!(safe_name(&name), format!("a.tar.{}", &long[..16]));
+        }
+        let stem = "a".repeat(94);
+        assert_eq!(
+            safe_name(&format!("{stem}.tarball.{long}")),
+            format!("{stem}.tar.{}", &long[..16])
+        );
     }
 
     proptest! {
