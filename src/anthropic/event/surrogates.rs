@@ -29,7 +29,10 @@ pub(in crate::anthropic) fn marked(json: &str) -> Option<String> {
 }
 
 fn replace_halves(json: &str, stand_in: impl Fn(u32) -> Option<char>) -> Option<String> {
-    if !(json.contains("\\ud") || json.contains("\\uD")) {
+    // Most texts hold no escape at all, and all pieces of an answer pass here.
+    let first = memchr::memchr(b'\\', json.as_bytes())?;
+    let escapes = json.get(first..).unwrap_or_default();
+    if !(escapes.contains("\\ud") || escapes.contains("\\uD")) {
         return None;
     }
     let mut mended = String::with_capacity(json.len());

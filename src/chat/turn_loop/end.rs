@@ -139,17 +139,13 @@ impl TurnLoop {
     }
 
     fn leave(&mut self, kept: Kept) -> FinishedTurn {
-        let digest = match &self.terms.recorded {
-            Some(recorded) => Some(recorded.digest),
-            None => self.recording().map(|recording| recording.digest()),
-        };
         let played = self.played();
         let messages = match &played {
             Some(_) => portable(kept.messages),
             None => kept.messages,
         };
         FinishedTurn {
-            digest,
+            digest: self.terms.recorded.as_ref().map(|recorded| recorded.digest),
             played,
             sent: self.sent.clone(),
             container: self.container().map(str::to_owned),

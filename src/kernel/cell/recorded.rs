@@ -37,7 +37,16 @@ pub(super) async fn look_for(
     context.asked = Some(asked.clone());
     let mode = context.settings.replay;
     let library = &context.state.library;
-    if mode == Replay::Fresh || library.is_empty() && mode != Replay::Only {
+    if library.is_empty() && mode != Replay::Only {
+        return Ok(());
+    }
+    let is_due = match mode {
+        Replay::Always | Replay::Only => true,
+        Replay::Catchup => !library.was_answered(&asked),
+        Replay::Off => false,
+        Replay::Fresh => return Ok(()),
+    };
+    if !is_due && context.services.client.credentials_origin().is_ok() {
         return Ok(());
     }
     let Some((found, recording)) = find(&asked, context).await? else {
@@ -46,15 +55,7 @@ pub(super) async fn look_for(
             Replay::Catchup | Replay::Always | Replay::Off | Replay::Fresh => Ok(()),
         };
     };
-    let is_due = match mode {
-        Replay::Always | Replay::Only => true,
-        Replay::Catchup => !context.state.library.was_answered(&asked),
-        Replay::Off | Replay::Fresh => false,
-    };
     if !is_due {
-        if context.services.client.credentials_origin().is_ok() {
-            return Ok(());
-        }
         let told = "There are no credentials to ask with, so this is the recorded answer. `claude-kernel doctor` says how to set them.";
         context.output.show(notes([&told.to_owned()])).await;
     }

@@ -41,7 +41,7 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
             suspect_attachments(&ended.ask.attachments, shown);
         }
     }
-    let kept = match ended.end {
+    let mut kept = match ended.end {
         TurnEnd::Finished(turn) => Some(turn),
         TurnEnd::Interrupted { kept }
         | TurnEnd::OverBudget { kept, .. }
@@ -65,6 +65,9 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
         let blocks: Vec<_> = messages.flat_map(|said| &said.blocks).collect();
         let verdict = replay::verdict(replay, &blocks);
         context.output.show(warnings(verdict.iter())).await;
+    }
+    if let (Some(kept), Some(coded)) = (&mut kept, &context.recording) {
+        kept.digest = Some(coded.id);
     }
     record(kept.as_deref(), ended.container.as_deref(), context);
     if context.playing.is_none() {

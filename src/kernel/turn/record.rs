@@ -64,8 +64,9 @@ fn code(mut recording: Recording, level: Level, secrets: &KnownSecrets) -> Optio
     if level == Level::Slim {
         recording = recording.slim();
     }
-    let mut value = serde_json::to_value(&recording).ok()?;
-    if secrets.cover_value(&mut value, REDACTED) {
+    if secrets.are_in(serde_json::to_vec(&recording).ok()?) {
+        let mut value = serde_json::to_value(&recording).ok()?;
+        secrets.cover_value(&mut value, REDACTED);
         recording = serde_json::from_value(value).ok()?;
     }
     Coded::of(&recording)

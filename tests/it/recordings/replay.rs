@@ -2,9 +2,10 @@
 
 use claude_kernel::chat::recording::Recording;
 use claude_kernel::chat::recording::coding::Coded;
-use claude_kernel::config::Resume;
+use claude_kernel::config::{Resume, Secret};
 use claude_kernel::jupyter::connection::Channel;
 use claude_kernel::kernel::journal::Options;
+use claude_kernel::kernel::journal::redact::Redactor;
 use serde_json::{Value, json};
 
 use super::{cell, outputs, recorded, requests, run, save};
@@ -219,4 +220,31 @@ async fn a_recorded_answer_of_a_stranger_is_neutralised_as_any_answer_is() {
         !page.contains("<script") && !page.contains("<img"),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn the_cells_below_one_whose_key_was_covered_are_answered_too() {
+    let key = "sk-ant-own-key-of-this-process-0123456789";
+    let options = || Options {
+        redactor: Redactor::new([Secret::new(key)]),
+        ..Options::nowhere()
+    };
+    let mut rig = Rig::with_journal(super::SCRIPT, options()).await;
+    let prompt = format!("Is {key} a key?");
+    let first = outputs(&run(&mut rig, "a", &prompt).await);
+    let second = outputs(&run(&mut rig, "b", "Name the first").await);
+    let recording = Coded::read(&first.last().unwrap()["metadata"]["claude_kernel"]["record"]);
+    let recording = recording.unwrap().recording().unwrap();
+    assert_eq!(recording.prompt, "Is [a key, not recorded] a key?");
+    let cells = [
+        cell("a", 1, &prompt, &first),
+        cell("b", 2, "Name the first", &second),
+    ];
+    save(&rig, &cells);
+    let mut rig = rig.restarted(options()).await;
+    run(&mut rig, "s", "%replay only").await;
+    let again = outputs(&run(&mut rig, "a", &prompt).await);
+    assert_eq!(again, first);
+    let again = outputs(&run(&mut rig, "b", "Name the first").await);
+    assert_eq!(again, second);
 }

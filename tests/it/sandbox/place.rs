@@ -94,7 +94,8 @@ fn processes(marker: &str) -> Vec<String> {
         let line = std::fs::read(entry.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         let status = || std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
-        line.contains(marker).then(|| format!("{line}\n{}", status()))
+        line.contains(marker)
+            .then(|| format!("{line}\n{}", status()))
     });
     lines.collect()
 }
@@ -108,5 +109,9 @@ pub(super) async fn until(marker: &str, there: bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let left = processes(marker);
-    panic!("{} processes have `{marker}`:\n{}", left.len(), left.join("\n"));
+    panic!(
+        "{} processes have `{marker}`:\n{}",
+        left.len(),
+        left.join("\n")
+    );
 }
