@@ -55,7 +55,7 @@ const LEAST_FILES: u64 = 64;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `run`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(args_override_self = true)]
 pub struct Args {
     /// The connection file that Jupyter wrote
@@ -106,12 +106,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let result = runtime.block_on(serve(args, environment));
+    // What `block_on` polls itself is woken by way of the system's poller, a task by way of a queue:
+    // that is one call of the system less for each piece of an answer.
+    let serving = runtime.spawn(serve(args.clone(), environment));
+    let result = runtime.block_on(serving);
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
-    result.map(|()| ExitCode::SUCCESS)
+    result??;
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
+async fn serve(args: Args, environment: Environment) -> anyhow::Result<()> {
     let signals = watch_signals()?;
     // This is found out early, so that a parent which ends during the start is noticed.
     let watched = Watched::find(environment.get("JPY_PARENT_PID"));
@@ -132,7 +136,7 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
     let working_directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     let moved = temporary::ensure(config.state_dir.as_deref());
     let emulator = match args.offline {
-        true => Some(start_emulator(args, &environment, &working_directory).await?),
+        true => Some(start_emulator(&args, &environment, &working_directory).await?),
         false => None,
     };
     let options = match &emulator {
@@ -162,7 +166,7 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
         signals: signals.1,
         journal: journal::Options {
             redactor: Redactor::knowing(known.and(&client.secrets())),
-            ..journal_options(args, &config, &environment, &file, &working_directory)
+            ..journal_options(&args, &config, &environment, &file, &working_directory)
         },
         client,
         recordings: recordings::Options::read(&config),
@@ -171,7 +175,7 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
         tools: Setup {
             host: tools_host,
             python: config.python.clone(),
-            nearby: nearby(args),
+            nearby: nearby(&args),
             directory: working_directory,
             allow_tools: config.allow_tools,
             allow_mcp: config.allow_mcp,
