@@ -259,8 +259,14 @@ impl<'a> Plan<'a> {
 
     /// Copies text outside code and checked links, character by character.
     fn free(&self, out: &mut String, range: Range<usize>, not_math: bool) {
+        let is_special = |byte: u8| {
+            matches!(
+                byte,
+                b'<' | b'$' | b'\\' | b']' | b'!' | b'`' | b'@' | b'~'
+            )
+        };
         let mut rest = self.slice(range);
-        while let Some(at) = rest.find(['<', '$', '\\', ']', '!', '`', '@', '~']) {
+        while let Some(at) = rest.bytes().position(is_special) {
             let (plain, special) = rest.split_at(at);
             out.push_str(plain);
             let used = match special.starts_with('~') && ends_in_address(out) {
