@@ -7,11 +7,29 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::host::unnumbered;
+use crate::kernel::store::FOLDER;
+use crate::notebook::page::Place;
 
 use super::failure::Failure;
 
 /// The largest notebook that is read, in bytes: one with many figures has some tens of megabytes.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// The largest file beside a notebook that is looked at, in bytes.
+const MAX_BESIDE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Reads a file that lies beside a notebook, if it is there; names that lead elsewhere are none.
+pub(super) fn beside(notebook: &Path, place: Place, name: &str) -> Option<Vec<u8>> {
+    let is_plain = Path::new(name).file_name().is_some_and(|own| own == name);
+    let folder = notebook.parent()?;
+    let path = match place {
+        Place::Made => folder.join(FOLDER).join(name),
+        Place::Attached => folder.join(name),
+    };
+    let metadata = path.metadata().ok().filter(|_| is_plain)?;
+    let is_read = metadata.is_file() && metadata.len() <= MAX_BESIDE_BYTES;
+    is_read.then(|| std::fs::read(path).ok())?
+}
 
 /// Says why a file is no notebook that can be read.
 pub(super) fn unreadable(path: &Path, why: &str) -> Failure {

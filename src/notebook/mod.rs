@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod export;
+pub mod page;
 pub mod receipts;
 pub mod recordings;
 pub mod scrub;

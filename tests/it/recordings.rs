@@ -3,6 +3,7 @@
 mod commands;
 mod elsewhere;
 mod replay;
+mod repository;
 
 use serde_json::{Map, Value, json};
 
