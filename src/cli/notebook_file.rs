@@ -100,16 +100,3 @@ pub(super) fn write(path: &Path, text: &str, replaces: bool) -> Result<(), Failu
     moved.map_err(|error| failed(error.error))?;
     Ok(())
 }
-
-/// A notebook as Jupyter writes it: one space, keys in their order, a line end at the end.
-pub(super) fn text_of(notebook: &Value) -> String {
-    let mut out = Vec::new();
-    let form = serde_json::ser::PrettyFormatter::with_indent(b" ");
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, form);
-    // A value that was read from JSON, or made here, always serialises.
-    let written = serde::Serialize::serialize(notebook, &mut serializer);
-    debug_assert!(written.is_ok(), "a JSON value is JSON");
-    let mut text = String::from_utf8(out).unwrap_or_default();
-    text.push('\n');
-    text
-}

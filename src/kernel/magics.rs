@@ -5,6 +5,7 @@ pub mod attach;
 pub mod compact;
 mod continue_;
 pub mod exec;
+mod export;
 pub mod files;
 mod models;
 mod packages;
@@ -46,6 +47,7 @@ pub async fn run(job: Job, context: &mut CellContext<'_>) -> Result<Outcome, Sto
         Job::Files(FilesJob::Get { name, to, force }) => {
             files::get(name.as_deref(), to.as_deref(), force, context).await
         }
+        Job::Export(job) => export::export(job, context).await,
         Job::Resume(which) => resume::run(&which, context).await,
         Job::Files(FilesJob::Remove { name, local }) => files::remove(&name, local, context).await,
         Job::ShowLast => show_last::show(context).await,
@@ -61,6 +63,7 @@ fn skipped(job: &Job) -> Option<&'static str> {
         Job::ListModels
         | Job::Files(_)
         | Job::ShowLast
+        | Job::Export(_)
         | Job::Resume(_)
         | Job::Tools(_)
         | Job::Packages(_)

@@ -449,7 +449,9 @@ fn texts(output: &Value) -> Vec<String> {
     data.chain(output.get("text")).filter_map(text_of).collect()
 }
 
-pub(super) fn block_of(output: &Value) -> Option<&str> {
+/// Returns which kind of block an output of ours is.
+#[must_use]
+pub fn block_of(output: &Value) -> Option<&str> {
     output.pointer("/metadata/claude_kernel/block")?.as_str()
 }
 

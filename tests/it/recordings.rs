@@ -2,6 +2,8 @@
 
 mod commands;
 mod elsewhere;
+mod exports;
+mod long;
 mod replay;
 mod repository;
 
