@@ -68,14 +68,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let python = python(args.python.as_deref())?;
     let steps: usize = expected.iter().map(|cell| cell.steps.len()).sum();
     let how = match args.unconfined {
-        true => format!(
-            "{steps} steps ran with `{}` and the rights of who checked.",
-            python.display()
-        ),
-        false => format!(
-            "{steps} steps ran with `{}`, without network and without other files.",
-            python.display()
-        ),
+        true => format!("{steps} steps ran with the rights of who checked."),
+        false => format!("{steps} steps ran without network and without other files."),
     };
     if !args.json {
         let rights = match args.unconfined {

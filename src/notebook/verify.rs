@@ -77,7 +77,7 @@ pub fn expected(notebook: &Value, contents: Contents<'_>) -> Option<Vec<Expected
         let edits: Vec<Difference> = page::edits(outputs, &recording, contents)
             .into_iter()
             .map(|edit| Difference {
-                place: format!("{} was edited", edit.what),
+                place: format!("as shared, {}", edit.what),
                 then: edit.recorded,
                 now: Some(edit.shown),
             })

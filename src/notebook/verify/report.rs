@@ -73,7 +73,7 @@ fn section(expected: &Expected, verdict: &Verdict) -> String {
                 };
                 out.push_str(&format!(
                     "<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                    escaped(&one.place),
+                    escaped(&one.place.replace('`', "")),
                     value(&one.then),
                     value(&one.now)
                 ));

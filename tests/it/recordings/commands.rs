@@ -176,7 +176,7 @@ async fn verify_runs_the_code_confined_and_names_both_values_where_they_differ()
         answer(notebook, 3)["data"]["text/markdown"] = json!("The total is 529.57.");
     });
     let (ok, said) = made.said(&run);
-    let edited = "In [3]: differs: its answer was edited was `The total is 428.57.` and is `The total is 529.57.`";
+    let edited = "In [3]: differs: as shared, its answer was `The total is 428.57.` and is `The total is 529.57.`";
     assert!(!ok && said.contains(edited), "{said}");
     let secret = made.path.with_file_name("secret.txt");
     std::fs::write(&secret, "not for notebooks").unwrap();
