@@ -16,6 +16,7 @@ pub mod tools;
 
 use crate::cell::magic::Job;
 use crate::cell::magics::files::FilesJob;
+use crate::cell::magics::packages::PackagesJob;
 
 use crate::chat::settings::Replay;
 
@@ -60,13 +61,14 @@ fn skipped(job: &Job) -> Option<&'static str> {
     match job {
         Job::Compact { .. } => Some("the conversation is not summed up"),
         Job::Replay => Some("the steps are not run again"),
+        Job::Packages(PackagesJob::List { .. }) => Some("the sandbox is not asked what it has"),
         Job::ListModels
         | Job::Files(_)
         | Job::ShowLast
         | Job::Export(_)
         | Job::Resume(_)
         | Job::Tools(_)
-        | Job::Packages(_)
+        | Job::Packages(PackagesJob::About { .. })
         | Job::Continue => None,
     }
 }
