@@ -15,6 +15,8 @@ pub enum Job {
     Files(FilesJob),
     /// `%last`: show the last answer again.
     ShowLast,
+    /// `%export`.
+    Export(ExportJob),
     /// `%resume`.
     Resume(ResumeJob),
     /// `%%tool`, `%mcp`.
@@ -80,6 +82,46 @@ impl Destination {
     #[must_use]
     pub fn is_open(self) -> bool {
         self == Self::default()
+    }
+}
+
+/// What `%export` writes, and where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExportJob {
+    /// What is made.
+    pub form: ExportForm,
+    /// Where to; beside the notebook when `None`.
+    pub to: Option<String>,
+    /// Whether attempts that failed are kept.
+    pub keeps_failed: bool,
+    /// Whether a file that is there may be replaced.
+    pub force: bool,
+}
+
+/// What the code of a notebook is made into.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ExportForm {
+    /// A notebook for ipykernel.
+    #[default]
+    Notebook,
+    /// A Python script.
+    Python,
+    /// Markdown.
+    Markdown,
+}
+
+impl ExportForm {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Notebook, Self::Python, Self::Markdown];
+
+    /// Returns the word that asks for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Notebook => "notebook",
+            Self::Python => "py",
+            Self::Markdown => "markdown",
+        }
     }
 }
 

@@ -73,8 +73,9 @@ steps above made go from `claude_files/` into the new sandbox. Thinking and ids 
 - `CLAUDE_KERNEL_RECORD=FILE` answers from another notebook or a file that `claude-kernel record` wrote, \
 `CLAUDE_KERNEL_KEEP_RECORD=slim` records no thinking, `off` nothing.
 
-On the command line: `claude-kernel export` makes an ordinary notebook or script of the code, `check` holds the prose against the \
-outputs, `verify` runs the code again and compares, `scrub` removes what is nobody else's business.";
+`%export` makes an ordinary notebook or script of the code. On the command line: `claude-kernel export` does so too and makes \
+pages, `check` holds the prose and the page against the recordings, `verify` runs the code again, confined, and compares, `scrub` \
+removes what is nobody else's business.";
 
 const SCHEMAS: &str = "\
 ### Schemas

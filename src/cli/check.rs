@@ -14,9 +14,12 @@ use super::notebook_file;
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each answer is held against its recording: is it whole, was it edited afterwards, does what stands
-above still hold, and does each number in its prose stand in an output above (rounded, as a
-percentage, with separators or a currency). The exit code is 1 if anything was found.")]
+Each answer is held against its recording: is it whole, does what stands above still hold, and was
+anything edited afterwards: the answer, what steps printed, tables, pictures, files in claude_files/.
+Each number in its prose must stand in an output above or in the prompt: rounded, as a percentage, with
+separators or a currency; or come from such numbers: the sum or mean of a column, the ratio, sum or
+difference of two numbers of the same line. Small whole numbers, numbers of lists, names (RFC 6531)
+and levels (a 95 % interval) need no source. The exit code is 1 if anything was found.")]
 pub struct Args {
     /// Notebooks (.ipynb), as saved
     #[arg(required = true, value_name = "NOTEBOOK")]
@@ -34,7 +37,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let (mut reports, mut problems) = (Vec::new(), 0);
     for path in &args.notebooks {
         let notebook = notebook_file::read(path)?;
-        let checked = check::check(&notebook).ok_or_else(|| Failure::new("it is no notebook"))?;
+        let beside = |place, name: &str| notebook_file::beside(path, place, name);
+        let checked =
+            check::check(&notebook, &beside).ok_or_else(|| Failure::new("it is no notebook"))?;
         problems += count(&checked);
         if args.json {
             let mut report = check::report(&checked);

@@ -1,4 +1,7 @@
-//! `claude-kernel export`: the code of a notebook as a notebook, script or text that needs no model.
+//! `claude-kernel export`: the code of a notebook as a notebook, script or text that needs no model,
+//! or the notebook as a page.
+
+mod page;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,18 +12,27 @@ use crate::notebook::export;
 use super::failure::Failure;
 use super::notebook_file;
 
+pub(super) use page::Audience;
+
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Prompts become text; every code step that counted stands below its prompt, in order. The first cell
-holds the parameters: where files are read and written, and what `%set` set. The export runs with
-ipykernel or python, on the same data or on new data, without a model.")]
+holds the parameters: where files are read and written, what `%set` set, and the packages that the
+code imports, with their versions where a step printed them. The export runs with ipykernel or
+python, on the same data or on new data, without a model.
+
+`--to html` makes one page of the notebook as it is, with jupyter nbconvert and the template `claude`:
+for reviewers with all folds open, for readers without steps, thinking and costs.")]
 pub struct Args {
     /// The notebook, as saved
     notebook: PathBuf,
     /// What to make
-    #[arg(long, value_enum, default_value_t = Form::Notebook)]
-    to: Form,
+    #[arg(long, value_enum, default_value_t = To::Notebook)]
+    to: To,
+    /// Whom a page is for
+    #[arg(long = "for", value_enum, value_name = "WHOM", default_value_t = Audience::Reviewers)]
+    audience: Audience,
     /// Where to write; `-` is standard output. Else the notebook's name with another ending
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -33,13 +45,15 @@ pub struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
+enum To {
     /// A notebook for ipykernel
     Notebook,
     /// A Python script
     Py,
     /// Markdown
     Markdown,
+    /// One page, with jupyter nbconvert
+    Html,
 }
 
 /// Writes the export, and says on stderr what is not in it.
@@ -48,6 +62,16 @@ enum Form {
 /// If the notebook cannot be read, holds no code, or the file cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let notebook = notebook_file::read(&args.notebook)?;
+    let form = match args.to {
+        To::Notebook => export::Form::Notebook,
+        To::Py => export::Form::Python,
+        To::Markdown => export::Form::Markdown,
+        To::Html => {
+            let text = page::page(&args.notebook, notebook, args.audience)?;
+            write(args, "html", &text, "a page", out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let Some(exported) = export::export(&notebook, args.all) else {
         return Err(Failure::new("it is no notebook").into());
     };
@@ -59,24 +83,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         .with_hint("run it once more with this version of claude-kernel, then save and export it")
         .into());
     }
-    let (text, ending) = match args.to {
-        Form::Notebook => (
-            notebook_file::text_of(&export::notebook(&exported)),
-            "code.ipynb",
-        ),
-        Form::Py => (export::script(&exported), "py"),
-        Form::Markdown => (export::markdown(&exported), "md"),
+    let steps = match exported.steps {
+        1 => "1 step".to_owned(),
+        count => format!("{count} steps"),
     };
-    let place = args
-        .output
-        .clone()
-        .unwrap_or_else(|| args.notebook.with_extension(ending));
-    if place.as_os_str() == "-" {
-        out.write_all(text.as_bytes())?;
-    } else {
-        notebook_file::write(&place, &text, args.force)?;
-        writeln!(out, "{}: {}", place.display(), steps(exported.steps))?;
-    }
+    write(args, form.ending(), &form.text(&exported), &steps, out)?;
     let mut said = String::new();
     for (cell, count) in &exported.left_out {
         said.push_str(&format!(
@@ -89,16 +100,26 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ));
     }
     if !exported.packages.is_empty() {
-        let packages: Vec<&str> = exported.packages.iter().map(String::as_str).collect();
-        said.push_str(&format!("needs: {}\n", packages.join(" ")));
+        said.push_str(&format!("needs: {}\n", exported.needs().join(" ")));
     }
     let _closed_pipe = std::io::stderr().write_all(said.as_bytes());
     Ok(ExitCode::SUCCESS)
 }
 
-fn steps(count: usize) -> String {
-    match count {
-        1 => "1 step".to_owned(),
-        count => format!("{count} steps"),
+fn write(
+    args: &Args,
+    ending: &str,
+    text: &str,
+    what: &str,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let place = args.output.clone();
+    let place = place.unwrap_or_else(|| args.notebook.with_extension(ending));
+    if place.as_os_str() == "-" {
+        out.write_all(text.as_bytes())?;
+    } else {
+        notebook_file::write(&place, text, args.force)?;
+        writeln!(out, "{}: {what}", place.display())?;
     }
+    Ok(())
 }

@@ -77,6 +77,11 @@ const PAGE_TEMPLATE: Extra = Extra {
     ),
 };
 
+/// Writes the template of pages below a directory, where nbconvert finds it if it is told.
+pub(super) fn write_page_template(data: &Path) -> io::Result<()> {
+    PAGE_TEMPLATE.write(data).map(drop)
+}
+
 /// What is in the place of an extra.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {

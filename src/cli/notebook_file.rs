@@ -7,11 +7,29 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::host::unnumbered;
+use crate::kernel::store::FOLDER;
+use crate::notebook::page::Place;
 
 use super::failure::Failure;
 
 /// The largest notebook that is read, in bytes: one with many figures has some tens of megabytes.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// The largest file beside a notebook that is looked at, in bytes.
+const MAX_BESIDE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Reads a file that lies beside a notebook, if it is there; names that lead elsewhere are none.
+pub(super) fn beside(notebook: &Path, place: Place, name: &str) -> Option<Vec<u8>> {
+    let is_plain = Path::new(name).file_name().is_some_and(|own| own == name);
+    let folder = notebook.parent()?;
+    let path = match place {
+        Place::Made => folder.join(FOLDER).join(name),
+        Place::Attached => folder.join(name),
+    };
+    let metadata = path.metadata().ok().filter(|_| is_plain)?;
+    let is_read = metadata.is_file() && metadata.len() <= MAX_BESIDE_BYTES;
+    is_read.then(|| std::fs::read(path).ok())?
+}
 
 /// Says why a file is no notebook that can be read.
 pub(super) fn unreadable(path: &Path, why: &str) -> Failure {
@@ -81,17 +99,4 @@ pub(super) fn write(path: &Path, text: &str, replaces: bool) -> Result<(), Failu
     };
     moved.map_err(|error| failed(error.error))?;
     Ok(())
-}
-
-/// A notebook as Jupyter writes it: one space, keys in their order, a line end at the end.
-pub(super) fn text_of(notebook: &Value) -> String {
-    let mut out = Vec::new();
-    let form = serde_json::ser::PrettyFormatter::with_indent(b" ");
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, form);
-    // A value that was read from JSON, or made here, always serialises.
-    let written = serde::Serialize::serialize(notebook, &mut serializer);
-    debug_assert!(written.is_ok(), "a JSON value is JSON");
-    let mut text = String::from_utf8(out).unwrap_or_default();
-    text.push('\n');
-    text
 }

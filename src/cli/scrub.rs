@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::config::Environment;
 use crate::kernel::journal::redact::Redactor;
+use crate::notebook::export::text_of;
 use crate::notebook::scrub::scrub;
 
 use super::failure::Failure;
@@ -52,7 +53,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         ))
         .with_hint("remove it, and renew the key if the notebook was shared; nothing was written")
     })?;
-    let text = notebook_file::text_of(&notebook);
+    let text = text_of(&notebook);
     let is_filter = args.notebook.as_os_str() == "-" && args.output.is_none();
     if is_filter {
         out.write_all(text.as_bytes())?;

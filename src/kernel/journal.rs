@@ -21,7 +21,7 @@ pub mod summary;
 pub mod turn_log;
 pub mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -182,6 +182,12 @@ impl Journal {
     #[must_use]
     pub fn secrets(&self) -> &KnownSecrets {
         self.options.redactor.own()
+    }
+
+    /// Returns the notebook's path, where it is known.
+    #[must_use]
+    pub fn notebook(&self) -> Option<&Path> {
+        self.options.notebook.as_deref()
     }
 
     /// Returns where conversations are, if they are kept at all.

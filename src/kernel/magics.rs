@@ -5,6 +5,7 @@ pub mod attach;
 pub mod compact;
 mod continue_;
 pub mod exec;
+mod export;
 pub mod files;
 mod models;
 mod packages;
@@ -15,6 +16,7 @@ pub mod tools;
 
 use crate::cell::magic::Job;
 use crate::cell::magics::files::FilesJob;
+use crate::cell::magics::packages::PackagesJob;
 
 use crate::chat::settings::Replay;
 
@@ -46,6 +48,7 @@ pub async fn run(job: Job, context: &mut CellContext<'_>) -> Result<Outcome, Sto
         Job::Files(FilesJob::Get { name, to, force }) => {
             files::get(name.as_deref(), to.as_deref(), force, context).await
         }
+        Job::Export(job) => export::export(job, context).await,
         Job::Resume(which) => resume::run(&which, context).await,
         Job::Files(FilesJob::Remove { name, local }) => files::remove(&name, local, context).await,
         Job::ShowLast => show_last::show(context).await,
@@ -58,12 +61,14 @@ fn skipped(job: &Job) -> Option<&'static str> {
     match job {
         Job::Compact { .. } => Some("the conversation is not summed up"),
         Job::Replay => Some("the steps are not run again"),
+        Job::Packages(PackagesJob::List { .. }) => Some("the sandbox is not asked what it has"),
         Job::ListModels
         | Job::Files(_)
         | Job::ShowLast
+        | Job::Export(_)
         | Job::Resume(_)
         | Job::Tools(_)
-        | Job::Packages(_)
+        | Job::Packages(PackagesJob::About { .. })
         | Job::Continue => None,
     }
 }

@@ -4,8 +4,6 @@
 //! in its own receipt, because that is where it is read. Only outputs of this process can be
 //! changed; what was changed is saved with the notebook.
 
-use std::collections::HashMap;
-
 use crate::chat::conversation::Conversations;
 use crate::chat::conversation::order::CellKey;
 use crate::chat::record::TurnId;
@@ -78,24 +76,21 @@ impl Marks {
         if self.shown.is_empty() {
             return Vec::new();
         }
-        let turns: HashMap<TurnId, (&CellKey, bool)> = conversations
-            .turns_and_stale()
-            .into_iter()
-            .map(|(turn, is_stale)| (turn.id, (&turn.cell, is_stale)))
-            .collect();
+        // This is done for each cell: sorting what is almost sorted costs less than a map.
+        let mut turns = conversations.turns_and_stale();
+        turns.sort_by_key(|(turn, _)| turn.id);
         let order = conversations.order();
         let thread = &conversations.current().name;
-        let has_turn = turns.values().any(|(cell, _)| *cell == here);
+        let has_turn = turns.iter().any(|(turn, _)| turn.cell == *here);
         let mut outputs = Vec::new();
         for shown in self
             .shown
             .iter_mut()
             .filter(|shown| shown.thread == *thread)
         {
-            let known = turns
-                .get(&shown.turn)
-                .filter(|(cell, _)| **cell == shown.cell);
-            let kind = match known {
+            let known = turns.binary_search_by_key(&shown.turn, |(turn, _)| turn.id);
+            let known = known.ok().and_then(|at| turns.get(at));
+            let kind = match known.filter(|(turn, _)| turn.cell == shown.cell) {
                 Some((_, false)) => None,
                 Some((_, true)) => Some("stale"),
                 // A deleted cell has no receipt on the screen.

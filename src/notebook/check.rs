@@ -3,6 +3,7 @@
 //! in what the steps above put out. Pure.
 
 mod numbers;
+mod sources;
 
 use serde_json::{Value, json};
 
@@ -10,9 +11,12 @@ use crate::chat::recording::Recording;
 use crate::chat::recording::coding::Coded;
 
 use super::export::{name_of, source_of};
+use super::page::words::words;
+use super::page::{self, Contents, Edit, block_of};
 use super::recordings::record_of;
 
-use numbers::{Number, Sources, numbers};
+use numbers::{Written, numbers};
+use sources::{Sources, is_computed};
 
 /// What is wrong with a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +33,8 @@ pub enum Problem {
     SourceChanged,
     /// An answer above is not the one that this one was given with.
     Stale,
-    /// The answer on the page is not the recorded one.
-    Edited,
+    /// Something on the page is not what was recorded.
+    Edited(Edit),
     /// A number of the prose is in no output.
     NoSource {
         /// As it is written.
@@ -51,9 +55,10 @@ pub struct Checked {
     pub problems: Vec<Problem>,
 }
 
-/// Checks a notebook; `None` if the value is none. Only cells with an answer are listed.
+/// Checks a notebook; `None` if the value is none. Only cells with an answer are listed. `contents`
+/// gives the files that lie beside it.
 #[must_use]
-pub fn check(notebook: &Value) -> Option<Vec<Checked>> {
+pub fn check(notebook: &Value, contents: Contents<'_>) -> Option<Vec<Checked>> {
     let cells = notebook.get("cells")?.as_array()?;
     let mut checked = Vec::new();
     let mut sources = Sources::default();
@@ -100,27 +105,11 @@ pub fn check(notebook: &Value) -> Option<Vec<Checked>> {
             problems.push(Problem::Stale);
         }
         above = above.then(id);
-        problems.extend(own_problems(&recording, &source, outputs));
-        sources.add(&recording.prompt);
-        for text in recording.sources() {
-            sources.add(&text);
-        }
-        for step in recording.steps() {
-            sources.add_code(&step.code);
-        }
-        let prose = numbers(&recording.text());
-        let without: Vec<Number> = prose
-            .iter()
-            .filter(|number| !sources.has(number))
-            .cloned()
-            .collect();
-        let with = prose.len() - without.len();
-        problems.extend(without.into_iter().map(|number| Problem::NoSource {
-            number: number.text,
-            around: number.around,
-        }));
-        // What Claude said above may be said again.
-        sources.add(&recording.text());
+        problems.extend(own_problems(&recording, &source));
+        let edits = page::edits(outputs, &recording, contents);
+        problems.extend(edits.into_iter().map(Problem::Edited));
+        let (with, without) = prose(&recording, &mut sources, contents);
+        problems.extend(without);
         checked.push(Checked {
             cell: name_of(cell),
             numbers: with,
@@ -130,8 +119,46 @@ pub fn check(notebook: &Value) -> Option<Vec<Checked>> {
     Some(checked)
 }
 
+/// Takes what an answer was made of as sources. Returns how many numbers of its prose have one, and
+/// those that have none.
+fn prose(
+    recording: &Recording,
+    sources: &mut Sources,
+    contents: Contents<'_>,
+) -> (usize, Vec<Problem>) {
+    sources.add(&recording.prompt);
+    for text in recording
+        .sources()
+        .into_iter()
+        .chain(page::made(recording, contents))
+    {
+        sources.add_output(&text);
+    }
+    for step in recording.steps() {
+        sources.add_code(&step.code);
+    }
+    let text = recording.text();
+    let prose = numbers(&text);
+    let sums = Sources::sums_of(&text);
+    let (with, without): (Vec<&Written>, Vec<&Written>) = prose
+        .iter()
+        .partition(|written| sources.has(&written.number));
+    let is_new = |written: &&&Written| !sums.has(&written.number) && !is_computed(written, &with);
+    let problems: Vec<Problem> = without
+        .iter()
+        .filter(is_new)
+        .map(|written| Problem::NoSource {
+            number: written.text.clone(),
+            around: written.around.clone(),
+        })
+        .collect();
+    // What Claude said above may be said again.
+    sources.add(&text);
+    (prose.len() - problems.len(), problems)
+}
+
 /// What is wrong with an answer by itself.
-fn own_problems(recording: &Recording, source: &str, outputs: &[Value]) -> Vec<Problem> {
+fn own_problems(recording: &Recording, source: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     let stop = recording
         .calls
@@ -151,36 +178,7 @@ fn own_problems(recording: &Recording, source: &str, outputs: &[Value]) -> Vec<P
     if is_plain && !is_same && !source.trim().starts_with('%') {
         problems.push(Problem::SourceChanged);
     }
-    let shown: String = outputs
-        .iter()
-        .filter(|output| block_of(output) == Some("text"))
-        .filter_map(|output| plain_of(output.pointer("/data/text~1plain")?))
-        .collect();
-    let is_shown = outputs
-        .iter()
-        .any(|output| block_of(output) == Some("text"));
-    if is_shown && !recording.cites() && words(&shown) != words(&recording.text()) {
-        problems.push(Problem::Edited);
-    }
     problems
-}
-
-/// The letters and digits of a text, without white space and signs: those differ with the form in
-/// which a text is shown.
-fn words(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).collect()
-}
-
-fn plain_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(lines) => Some(lines.iter().filter_map(Value::as_str).collect()),
-        _ => None,
-    }
-}
-
-fn block_of(output: &Value) -> Option<&str> {
-    output.pointer("/metadata/claude_kernel/block")?.as_str()
 }
 
 fn failure(output: &Value) -> Option<Problem> {
@@ -202,7 +200,7 @@ impl Problem {
             Self::Stale => {
                 "stale: an answer above is not the one that it was given with".to_owned()
             }
-            Self::Edited => "its answer was edited after it was recorded".to_owned(),
+            Self::Edited(edit) => edit.clause(),
             Self::NoSource { number, around } => {
                 format!("{number} is in no output above: \"{around}\"")
             }
@@ -219,7 +217,7 @@ impl Problem {
             Self::CutOff => "cut_off",
             Self::SourceChanged => "source_changed",
             Self::Stale => "stale",
-            Self::Edited => "edited",
+            Self::Edited(_) => "edited",
             Self::NoSource { .. } => "no_source",
         }
     }

@@ -5,9 +5,10 @@
 //! nothing that was not run is added but a cell of parameters.
 
 mod notebook;
+mod packages;
 mod script;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -16,8 +17,43 @@ use crate::chat::recording::steps::{Code, Step};
 use super::recordings::record_of;
 use crate::chat::recording::coding::Coded;
 
-pub use notebook::notebook;
+use packages::{packages, versions};
+
+pub use notebook::{notebook, text_of};
 pub use script::{markdown, script};
+
+/// What an export is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A notebook for ipykernel.
+    Notebook,
+    /// A Python script.
+    Python,
+    /// Markdown.
+    Markdown,
+}
+
+impl Form {
+    /// Returns how the name of such a file ends.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Notebook => "code.ipynb",
+            Self::Python => "py",
+            Self::Markdown => "md",
+        }
+    }
+
+    /// Returns the text of such a file.
+    #[must_use]
+    pub fn text(self, export: &Export) -> String {
+        match self {
+            Self::Notebook => text_of(&notebook(export)),
+            Self::Python => script(export),
+            Self::Markdown => markdown(export),
+        }
+    }
+}
 
 /// What goes where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +82,13 @@ pub struct Export {
     pub left_out: Vec<(String, usize)>,
     /// Cells with an answer that holds no recording.
     pub unrecorded: Vec<String>,
-    /// Packages that the Python imports, beside the standard library.
-    pub packages: BTreeSet<String>,
+    /// Packages that the Python imports, beside the standard library, with their versions where a
+    /// step told them.
+    pub packages: BTreeMap<String, Option<String>>,
     /// How many code steps there are.
     pub steps: usize,
+    /// The versions that steps told of anything, by lower-case names.
+    versions: BTreeMap<String, String>,
 }
 
 /// Exports a notebook; `None` if the value is none. With `keeps_failed`, failed attempts are kept.
@@ -72,14 +111,35 @@ pub fn export(notebook: &Value, keeps_failed: bool) -> Option<Export> {
             _ => {}
         }
     }
-    export
-        .cells
-        .push(Cell::Python(setup(&body, &inputs, &variables)));
+    for (package, version) in &mut export.packages {
+        *version = export.versions.get(&package.to_lowercase()).cloned();
+    }
+    let needs = export.needs();
+    let setup = setup(&needs, &body, &inputs, &variables);
+    export.cells.push(Cell::Python(setup));
     export.cells.extend(body);
     Some(export)
 }
 
 impl Export {
+    /// Returns the packages as `pip install` takes them: `numpy==2.4.6`.
+    #[must_use]
+    pub fn needs(&self) -> Vec<String> {
+        let packages = self.packages.iter();
+        packages
+            .map(|(package, version)| match version {
+                Some(version) => format!("{package}=={version}"),
+                None => package.clone(),
+            })
+            .collect()
+    }
+
+    fn needs_of(&mut self, code: &str) {
+        let packages = packages(code).into_iter();
+        self.packages
+            .extend(packages.map(|package| (package, None)));
+    }
+
     fn code_cell(
         &mut self,
         cell: &Value,
@@ -115,6 +175,8 @@ impl Export {
         }
         body.push(Cell::Markdown(quoted(&recording.prompt)));
         let steps = recording.steps();
+        self.versions
+            .extend(steps.iter().flat_map(|step| versions(&step.stdout)));
         let mut failed = 0;
         for (at, step) in steps.iter().enumerate() {
             let later = steps.get(at + 1..).unwrap_or_default();
@@ -137,13 +199,13 @@ impl Export {
     fn step(&mut self, step: &Step) -> Cell {
         match &step.code {
             Code::Python(code) => {
-                self.packages.extend(packages(code));
+                self.needs_of(code);
                 Cell::Python(code.trim_end().to_owned())
             }
             Code::Bash(command) => Cell::Bash(command.trim_end().to_owned()),
             Code::Write { path, text } => {
                 if path.ends_with(".py") {
-                    self.packages.extend(packages(text));
+                    self.needs_of(text);
                 }
                 Cell::Write {
                     path: path.clone(),
@@ -161,7 +223,7 @@ impl Export {
 }
 
 /// The first cell: where files are, and what the notebook was given.
-fn setup(body: &[Cell], inputs: &[String], variables: &[String]) -> String {
+fn setup(needs: &[String], body: &[Cell], inputs: &[String], variables: &[String]) -> String {
     let uses = |word: &str| {
         body.iter().any(|cell| match cell {
             Cell::Markdown(_) => false,
@@ -169,13 +231,17 @@ fn setup(body: &[Cell], inputs: &[String], variables: &[String]) -> String {
             Cell::Write { text, .. } => text.contains(word),
         })
     };
-    let mut lines = vec![
+    let mut lines = Vec::new();
+    if !needs.is_empty() {
+        lines.push(format!("# pip install {}", needs.join(" ")));
+    }
+    lines.extend([
         "# Parameters: where the files are. Change them to run this on new data.".to_owned(),
         "import os".to_owned(),
         String::new(),
         "INPUT_DIR = \".\"".to_owned(),
         "OUTPUT_DIR = \"outputs\"".to_owned(),
-    ];
+    ]);
     lines.extend(
         inputs
             .iter()
@@ -246,144 +312,29 @@ fn literal(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// Modules of Python's standard library that analyses import.
-const STANDARD: &[&str] = &[
-    "__future__",
-    "abc",
-    "argparse",
-    "ast",
-    "asyncio",
-    "base64",
-    "bisect",
-    "calendar",
-    "collections",
-    "concurrent",
-    "contextlib",
-    "copy",
-    "csv",
-    "ctypes",
-    "dataclasses",
-    "datetime",
-    "decimal",
-    "difflib",
-    "email",
-    "enum",
-    "fractions",
-    "functools",
-    "gc",
-    "getpass",
-    "glob",
-    "gzip",
-    "hashlib",
-    "heapq",
-    "hmac",
-    "html",
-    "http",
-    "importlib",
-    "inspect",
-    "io",
-    "itertools",
-    "json",
-    "locale",
-    "logging",
-    "lzma",
-    "math",
-    "mimetypes",
-    "multiprocessing",
-    "numbers",
-    "operator",
-    "os",
-    "pathlib",
-    "pickle",
-    "platform",
-    "pprint",
-    "queue",
-    "random",
-    "re",
-    "resource",
-    "runpy",
-    "secrets",
-    "select",
-    "shelve",
-    "shlex",
-    "shutil",
-    "signal",
-    "site",
-    "socket",
-    "sqlite3",
-    "ssl",
-    "stat",
-    "statistics",
-    "string",
-    "struct",
-    "subprocess",
-    "sys",
-    "sysconfig",
-    "tarfile",
-    "tempfile",
-    "textwrap",
-    "threading",
-    "time",
-    "timeit",
-    "tokenize",
-    "traceback",
-    "types",
-    "typing",
-    "unicodedata",
-    "unittest",
-    "urllib",
-    "uuid",
-    "warnings",
-    "weakref",
-    "xml",
-    "zipfile",
-    "zlib",
-    "zoneinfo",
-];
-
-/// Names under which packages are installed, where that is not the name of the module.
-const INSTALLED_AS: &[(&str, &str)] = &[
-    ("sklearn", "scikit-learn"),
-    ("PIL", "pillow"),
-    ("docx", "python-docx"),
-    ("pptx", "python-pptx"),
-    ("dateutil", "python-dateutil"),
-    ("cv2", "opencv-python"),
-    ("bs4", "beautifulsoup4"),
-    ("skimage", "scikit-image"),
-    ("yaml", "pyyaml"),
-];
-
-/// The packages that Python code imports, beside the standard library.
-fn packages(code: &str) -> Vec<String> {
-    let modules = code.lines().flat_map(|line| {
-        let line = line.trim_start();
-        let names = match (line.strip_prefix("import "), line.strip_prefix("from ")) {
-            (Some(names), _) => names.split(',').collect::<Vec<_>>(),
-            (None, Some(rest)) if rest.contains(" import ") => vec![rest],
-            _ => Vec::new(),
-        };
-        let modules = names.into_iter().filter_map(|name| {
-            let name = name.trim_start();
-            let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            name.get(..end.unwrap_or(name.len())).map(str::to_owned)
-        });
-        modules.collect::<Vec<_>>()
-    });
-    let foreign =
-        modules.filter(|module| !module.is_empty() && !STANDARD.contains(&module.as_str()));
-    foreign
-        .map(|module| {
-            let mut known = INSTALLED_AS.iter();
-            let known = known.find(|(name, _)| *name == module);
-            known.map_or(module.clone(), |(_, package)| (*package).to_owned())
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_those_that_a_step_told() {
+        let told = "Python 3.12.3, numpy 2.4.6, seed 42\npandas==3.0.1\nsklearn: 1.8.0\nmean 3.5";
+        let mut export = Export {
+            versions: versions(told).into_iter().collect(),
+            ..Export::default()
+        };
+        export.needs_of("import numpy, pandas, scipy\nfrom sklearn import svm");
+        for (package, version) in &mut export.packages {
+            *version = export.versions.get(package).cloned();
+        }
+        let needs = [
+            "numpy==2.4.6",
+            "pandas==3.0.1",
+            "scikit-learn==1.8.0",
+            "scipy",
+        ];
+        assert_eq!(export.needs(), needs);
+    }
 
     #[test]
     fn packages_and_parameters_are_found() {

@@ -4,6 +4,8 @@
 
 pub mod check;
 pub mod export;
+pub mod page;
+pub mod picture;
 pub mod receipts;
 pub mod recordings;
 pub mod scrub;

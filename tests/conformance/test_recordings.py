@@ -5,7 +5,6 @@ from the recordings.
 """
 
 import copy
-import json
 import re
 import shutil
 import subprocess
@@ -19,9 +18,10 @@ from notebook_runs import BINARY, NAMES
 OWN = re.compile(r"%status|%%dry|%cost|%models|%packages")
 # The largest file that a recording holds itself.
 INSIDE_BYTES = 64 * 1024
-# Own tools are not run again, and `%packages` asks Claude by itself, which no recording answers.
-REPLAYED = [name for name in NAMES if not name.startswith(("v17", "v24"))]
-# Notebooks whose code can be run by any Python with the packages: no own tools, no web, nothing random.
+# What shows times, free memory or the like differs in each run; code that calls own tools cannot be run.
+CHANGING = ("v04", "v06", "v15", "v17-tools", "v23")
+VERIFIED = [name for name in NAMES if not name.startswith(CHANGING)]
+# Of these the export runs under ipykernel.
 RUNNABLE = ["v01-shell", "v08-analysis", "v10-statistics", "v13-three-steps", "v21-ab-test"]
 
 
@@ -54,7 +54,7 @@ def replayed(jupyter, run, tmp_path):
     return nbformat.read(notebook.with_suffix(".nbconvert.ipynb"), as_version=nbformat.NO_CONVERT)
 
 
-@pytest.mark.parametrize("name", REPLAYED)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_is_replayed_to_the_same_bytes(runs, jupyter, name, tmp_path):
     run = runs[name]
     before = [cell for cell in run.notebook.cells if cell.cell_type == "code"]
@@ -67,33 +67,14 @@ def test_a_notebook_is_replayed_to_the_same_bytes(runs, jupyter, name, tmp_path)
     assert compared
 
 
-@pytest.mark.parametrize("name", RUNNABLE)
-def test_the_code_of_a_notebook_is_verified_and_a_changed_answer_is_found(runs, name, tmp_path):
+@pytest.mark.parametrize("name", VERIFIED)
+def test_the_code_of_a_notebook_is_verified_and_nothing_is_found(runs, name):
     run = runs[name]
-    path = tmp_path / f"{name}.ipynb"
-    shutil.copy(run.path, path)
-    call = lambda *command: subprocess.run([str(BINARY), *command], capture_output=True, text=True, cwd=tmp_path)
-    verified = call("verify", path.name, "--python", sys.executable, "--json")
-    report = json.loads(verified.stdout)
-    assert verified.returncode == 0, report
-    checked = call("check", path.name)
-    assert "edited after it was recorded" not in checked.stdout and "stale" not in checked.stdout, checked.stdout
-    # One figure of the first answer that has one, changed by hand.
-    notebook = json.loads(path.read_text())
-    changed = False
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            ours = output.get("metadata", {}).get("claude_kernel", {})
-            if ours.get("block") == "text" and not changed:
-                for kind in ("text/plain", "text/markdown"):
-                    text = "".join(output["data"][kind])
-                    new = re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), text, count=1)
-                    changed |= new != text
-                    output["data"][kind] = new
-    if changed:
-        path.write_text(json.dumps(notebook))
-        checked = call("check", path.name)
-        assert checked.returncode == 1 and "edited after it was recorded" in checked.stdout, checked.stdout
+    call = lambda *command: subprocess.run([str(BINARY), *command], capture_output=True, text=True, cwd=run.directory)
+    verified = call("verify", run.path.name, "--python", sys.executable, "--json")
+    assert verified.returncode == 0, (verified.stdout, verified.stderr)
+    checked = call("check", run.path.name)
+    assert checked.returncode == 0, checked.stdout
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
@@ -103,5 +84,15 @@ def test_the_export_is_a_notebook_that_runs_without_a_model(runs, jupyter, name,
     assert made.returncode == 0, made.stderr
     exported = nbformat.read(tmp_path / "code.ipynb", as_version=nbformat.NO_CONVERT)
     nbformat.validate(exported)
-    done = jupyter.execute(tmp_path / "code.ipynb", kernel="python3")
-    assert done.returncode == 0, done.stderr[-2000:]
+    jupyter.execute(tmp_path / "code.ipynb", kernel="python3", check=True)
+    executed = nbformat.read(tmp_path / "code.nbconvert.ipynb", as_version=nbformat.NO_CONVERT)
+    # It prints what the notebook shows, number for number.
+    lines = lambda notebook: [
+        line.rstrip()
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream"
+        for line in output.text.splitlines()
+    ]
+    printed = [line for line in lines(executed) if re.search(r"\d", line)]
+    assert printed and set(printed) <= set(lines(runs[name].notebook)), set(printed) - set(lines(runs[name].notebook))

@@ -2,7 +2,10 @@
 
 mod commands;
 mod elsewhere;
+mod exports;
+mod long;
 mod replay;
+mod repository;
 
 use serde_json::{Map, Value, json};
 

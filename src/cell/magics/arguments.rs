@@ -25,6 +25,16 @@ pub(super) fn word(call: &MagicCall, usage: &str) -> Result<Option<String>, Magi
     Ok(first)
 }
 
+/// Splits the arguments as a shell does.
+pub(super) fn words(call: &MagicCall) -> Result<Vec<String>, MagicError> {
+    shlex::split(&call.args).ok_or_else(|| {
+        MagicError::new(
+            format!("`%{}` has a quotation mark that is not closed", call.name),
+            "Put a path with blanks in quotes: `\"my data.csv\"`.",
+        )
+    })
+}
+
 /// Refuses arguments where none are taken.
 pub(super) fn none(call: &MagicCall) -> Result<(), MagicError> {
     if call.args.is_empty() {

@@ -1,7 +1,7 @@
 //! `%attach`, `%files`, `%get`, `%rm`: what a person puts in, and what came out.
 
-use super::arguments::{no_value, no_values, none};
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicCall, MagicError};
+use super::arguments::{no_value, no_values, none, words};
+use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
 use crate::cell::shown::clip;
 
 pub use crate::cell::job::{Destination, FilesJob};
@@ -171,14 +171,4 @@ already has. Earlier prompts that named it say from then on that it was removed.
 
 fn job(job: FilesJob) -> Effect {
     Effect::Job(Job::Files(job))
-}
-
-/// Splits the arguments as a shell does.
-fn words(call: &MagicCall) -> Result<Vec<String>, MagicError> {
-    shlex::split(&call.args).ok_or_else(|| {
-        MagicError::new(
-            format!("`%{}` has a quotation mark that is not closed", call.name),
-            "Put a path with blanks in quotes: `\"my data.csv\"`.",
-        )
-    })
 }

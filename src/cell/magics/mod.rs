@@ -11,6 +11,7 @@ mod cost;
 mod dry;
 mod effort;
 mod exec;
+pub mod export;
 mod fast;
 pub mod files;
 mod help;

@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::{
-    beta, budget, compact, continue_, cost, dry, effort, exec, fast, files, help, history, json,
-    languages, lsmagic, max_tokens, mcp, model, models, own_tools, packages, replay, reset, resume,
-    skills, stale, status, system, thinking, threads, tools, variables, version, web,
+    beta, budget, compact, continue_, cost, dry, effort, exec, export, fast, files, help, history,
+    json, languages, lsmagic, max_tokens, mcp, model, models, own_tools, packages, replay, reset,
+    resume, skills, stale, status, system, thinking, threads, tools, variables, version, web,
 };
 use crate::cell::call::{MagicCall, MagicError, SHELL, Scope};
 use crate::cell::effect::Effect;
@@ -51,6 +51,7 @@ pub const MAGICS: &[&Magic] = &[
     &resume::RESUME,
     &replay::REPLAY,
     &replay::FRESH,
+    &export::EXPORT,
     &continue_::CONTINUE,
     &compact::COMPACT,
     &reset::RESET,

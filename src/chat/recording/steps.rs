@@ -85,6 +85,25 @@ impl Recording {
         texts.join("\n\n")
     }
 
+    /// Returns whether code of the sandbox called tools of the person's machine.
+    #[must_use]
+    pub fn calls_tools_in_code(&self) -> bool {
+        let mut blocks = self.calls.iter().flat_map(|call| &call.blocks);
+        blocks.any(|block| {
+            let is_call = block.get("type").and_then(Value::as_str) == Some("tool_use");
+            let caller = block.pointer("/caller/type").and_then(Value::as_str);
+            is_call && caller.is_some_and(|caller| caller.starts_with("code_execution"))
+        })
+    }
+
+    /// Returns the texts of thinking.
+    #[must_use]
+    pub fn thinking(&self) -> Vec<String> {
+        let blocks = self.calls.iter().flat_map(|call| &call.blocks);
+        let texts = blocks.filter_map(|block| block.get("thinking")?.as_str());
+        texts.map(str::to_owned).collect()
+    }
+
     /// Returns whether a text of the answer cites a source.
     #[must_use]
     pub fn cites(&self) -> bool {

@@ -239,13 +239,13 @@ fn copy(from: &Path, to: &Path, force: bool) -> io::Result<u64> {
 }
 
 #[cfg(unix)]
-fn make_readable(file: &File) -> io::Result<()> {
+pub(super) fn make_readable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn make_readable(_file: &File) -> io::Result<()> {
+pub(super) fn make_readable(_file: &File) -> io::Result<()> {
     Ok(())
 }
 

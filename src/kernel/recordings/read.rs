@@ -17,6 +17,14 @@ const LARGEST: u64 = 256 << 20;
 /// # Errors
 /// Why the file cannot be read, as a clause.
 pub fn read(path: &Path) -> Result<Recordings, Unreadable> {
+    recordings(&value(path)?).ok_or_else(|| Unreadable("it is no notebook".to_owned()))
+}
+
+/// Reads a notebook as it is.
+///
+/// # Errors
+/// Why the file cannot be read, as a clause.
+pub fn value(path: &Path) -> Result<Value, Unreadable> {
     let failed = |error: std::io::Error| Unreadable(unnumbered(&error));
     let file = fs::File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -30,9 +38,7 @@ pub fn read(path: &Path) -> Result<Recordings, Unreadable> {
     if text.len() as u64 > LARGEST {
         return Err(Unreadable("it is larger than 256 MB".to_owned()));
     }
-    let value: Value =
-        serde_json::from_slice(&text).map_err(|_| Unreadable("it is no notebook".to_owned()))?;
-    recordings(&value).ok_or_else(|| Unreadable("it is no notebook".to_owned()))
+    serde_json::from_slice(&text).map_err(|_| Unreadable("it is no notebook".to_owned()))
 }
 
 /// Why a file cannot be read, as a clause.

@@ -1,132 +1,94 @@
-//! The numbers of a text, and whether they follow from other numbers: rounded, as a percentage, in
-//! thousands or millions, with separators, with a currency. Pure.
+//! The numbers of a text: where they stand, and what they may mean. `1,234` is a thousand and some
+//! in English, and one and some elsewhere; `65,84,97` is a list. Pure.
 
-use std::collections::BTreeSet;
-
-use crate::chat::recording::steps::Code;
-
-/// Whole numbers up to this need no source: "three steps", "the first 5".
-const SMALL: f64 = 12.0;
 /// How many characters around a number are told.
 const AROUND: usize = 24;
 /// The most numbers of one text that are looked at.
-const MAX_NUMBERS: usize = 20_000;
+pub(super) const MAX_NUMBERS: usize = 200_000;
+/// The longest unit that is written without a space: `12ms`, `3kWh`.
+const LONGEST_UNIT: usize = 3;
+/// Words before numbers that are names.
+const NAMED: &[&str] = &[
+    "RFC", "ISO", "PEP", "DIN", "IEEE", "EN", "CVE", "ECMA", "HTTP", "Python",
+];
+/// Levels that are chosen and not measured, if one of [`LEVEL_WORDS`] follows.
+const LEVELS: &[f64] = &[50.0, 68.0, 80.0, 90.0, 95.0, 97.5, 99.0, 99.9];
+const LEVEL_WORDS: &[&str] = &[
+    "interval",
+    "confidence",
+    "ci",
+    "credible",
+    "prediction",
+    "level",
+    "percentile",
+    "quantile",
+];
 
-/// A number of a text.
+/// A number of prose.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Number {
+pub(super) struct Written {
     /// As it is written.
     pub(super) text: String,
     /// The words around it.
     pub(super) around: String,
-    value: f64,
-    /// Digits after the point.
-    decimals: usize,
-    is_percent: bool,
+    /// In which line of the text it stands.
+    pub(super) line: usize,
+    /// What it says.
+    pub(super) number: Number,
+}
+
+/// A number of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Number {
+    /// Where its digits begin and end, in bytes.
+    start: usize,
+    stop: usize,
+    /// What it may mean: of one of these, all must be known.
+    pub(super) readings: Vec<Vec<Exact>>,
+    pub(super) is_percent: bool,
     /// What a word or letter behind it multiplies it with.
-    scale: f64,
+    pub(super) scale: f64,
+    /// Whether it is a level such as that of a 95 % interval.
+    pub(super) is_level: bool,
 }
 
-/// The numbers that other numbers may come from.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sources {
-    /// By their bits, which sort as the numbers do, because none is negative.
-    known: BTreeSet<u64>,
-}
-
-impl Sources {
-    /// Takes the numbers of a text.
-    pub(super) fn add(&mut self, text: &str) {
-        for number in read(text) {
-            self.know(number.value);
-            if number.scale != 1.0 {
-                self.know(number.value * number.scale);
-            }
-        }
-    }
-
-    /// Takes the numbers of code.
-    pub(super) fn add_code(&mut self, code: &Code) {
-        match code {
-            Code::Bash(text) | Code::Python(text) | Code::Write { text, .. } => self.add(text),
-            Code::Replace { old, new, .. } => {
-                self.add(old);
-                self.add(new);
-            }
-        }
-    }
-
-    fn know(&mut self, value: f64) {
-        if value.is_finite() && self.known.len() < 1_000_000 {
-            self.known.insert(value.abs().to_bits());
-        }
-    }
-
-    /// Returns whether a number of prose follows from one of these.
-    pub(super) fn has(&self, number: &Number) -> bool {
-        if number.value.fract() == 0.0 && number.value <= SMALL && !number.is_percent {
-            return true;
-        }
-        let half = 0.5 * 10f64.powi(-i32::try_from(number.decimals).unwrap_or(300));
-        // A round number such as 1,200 may stand for 1,234.
-        let zeros = trailing_zeros(number);
-        let coarse = match zeros >= 2 && number.decimals == 0 {
-            true => 0.5 * 10f64.powi(i32::try_from(zeros).unwrap_or(0)),
-            false => half,
-        };
-        let mut scales = vec![number.scale];
-        if number.is_percent {
-            scales.extend([0.01, 1.0]);
-        }
-        if number.scale == 1.0 {
-            scales.extend([1e3, 1e6, 1e-2]);
-        }
-        scales.iter().any(|scale| {
-            let (value, slack) = (number.value * scale, coarse * scale);
-            self.is_near(value, slack * 1.000_001)
-        }) || number.is_percent && self.is_complement(number, half)
-    }
-
-    fn is_near(&self, value: f64, slack: f64) -> bool {
-        let low = (value - slack).max(0.0);
-        let high = value + slack;
-        if !(low.is_finite() && high.is_finite()) {
-            return false;
-        }
-        self.known
-            .range(low.to_bits()..=high.to_bits())
-            .next()
-            .is_some()
-    }
-
-    /// Whether a percentage is the complement of a known share.
-    fn is_complement(&self, number: &Number, half: f64) -> bool {
-        let rest = 100.0 - number.value;
-        rest >= 0.0 && (self.is_near(rest, half) || self.is_near(rest / 100.0, half / 100.0))
-    }
-}
-
-fn trailing_zeros(number: &Number) -> usize {
-    let digits: String = number.text.chars().filter(char::is_ascii_digit).collect();
-    digits.len() - digits.trim_end_matches('0').len()
+/// A value, as exact as it is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Exact {
+    pub(super) value: f64,
+    /// Digits after the point; fewer than none if a power of ten follows.
+    pub(super) decimals: i32,
+    /// Zeros at the end of a whole number.
+    pub(super) zeros: usize,
 }
 
 /// Returns the numbers of prose that may need a source: not those of code, links and lists.
-pub(super) fn numbers(prose: &str) -> Vec<Number> {
+pub(super) fn numbers(prose: &str) -> Vec<Written> {
     let mut found = Vec::new();
     let mut is_code = false;
-    for line in prose.lines() {
+    for (at, line) in prose.lines().enumerate() {
         if line.trim_start().starts_with("```") {
             is_code = !is_code;
             continue;
         }
-        if is_code {
-            continue;
+        if !is_code {
+            let line = plain(line);
+            let numbers = read(&line).into_iter();
+            found.extend(numbers.map(|number| written(number, &line, at)));
         }
-        found.extend(read(&plain(line)));
     }
     found.truncate(MAX_NUMBERS);
     found
+}
+
+fn written(number: Number, line: &str, at: usize) -> Written {
+    let digits = line.get(number.start..number.stop).unwrap_or_default();
+    Written {
+        text: digits.to_owned() + if number.is_percent { "%" } else { "" },
+        around: around(line, number.start, number.stop),
+        line: at,
+        number,
+    }
 }
 
 /// A line without its list mark, its code and its addresses.
@@ -155,7 +117,7 @@ fn plain(line: &str) -> String {
 }
 
 /// Reads the numbers of a text. Digits that belong to a word (`v2`, `Q3`, `sha256`) are none.
-fn read(text: &str) -> Vec<Number> {
+pub(super) fn read(text: &str) -> Vec<Number> {
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let mut found = Vec::new();
     let mut at = 0;
@@ -169,14 +131,13 @@ fn read(text: &str) -> Vec<Number> {
             .and_then(|at| chars.get(at))
             .map(|(_, c)| *c);
         let mut end = at;
-        while chars.get(end).is_some_and(|_| is_inside(&chars, end)) {
+        while is_inside(&chars, end) {
             end += 1;
         }
         let stop = chars.get(end).map_or(text.len(), |(at, _)| *at);
-        let after = text.get(stop..).unwrap_or_default();
         let is_word = before.is_some_and(|c| c.is_alphabetic() || c == '_');
-        if let (false, Some(digits)) = (is_word, text.get(start..stop)) {
-            found.extend(number(digits, after, text, (start, stop)));
+        if !is_word {
+            found.extend(number(text, start, stop));
         }
         at = end.max(at + 1);
         if found.len() >= MAX_NUMBERS {
@@ -191,73 +152,157 @@ fn is_inside(chars: &[(usize, char)], at: usize) -> bool {
     let digit = |at: usize| chars.get(at).is_some_and(|(_, c)| c.is_ascii_digit());
     match chars.get(at) {
         Some((_, c)) if c.is_ascii_digit() => true,
-        Some((_, '.')) => digit(at + 1),
-        // Between thousands: `1,234`, and not `65,84`.
-        Some((_, ',' | '\u{202f}' | '\u{a0}' | '\'' | '_')) => {
-            (1..=3).all(|next| digit(at + next)) && !digit(at + 4)
-        }
+        Some((_, '.' | ',')) => digit(at + 1),
+        // Between thousands only.
+        Some((_, c)) if is_gap(*c) => (1..=3).all(|next| digit(at + next)) && !digit(at + 4),
         _ => false,
     }
 }
 
-fn number(digits: &str, after: &str, text: &str, (start, stop): (usize, usize)) -> Option<Number> {
-    let (whole, fraction) = match digits.rsplit_once('.') {
-        Some((whole, fraction)) if !whole.contains('.') => (whole, fraction),
-        Some(_) => return None,
-        None => (digits, ""),
+/// Whether a character parts thousands and nothing else.
+fn is_gap(c: char) -> bool {
+    matches!(c, '\u{202f}' | '\u{a0}' | '\u{2009}' | '\'' | '’' | '_')
+}
+
+fn number(text: &str, start: usize, stop: usize) -> Option<Number> {
+    let digits = text.get(start..stop)?;
+    let before = text.get(..start).unwrap_or_default();
+    let after = text.get(stop..).unwrap_or_default();
+    let (power, rest) = match exponent(after) {
+        Some((power, length)) => (power, after.get(length..).unwrap_or_default()),
+        None => (0, after),
     };
-    if fraction.contains(|c: char| !c.is_ascii_digit()) {
+    let readings: Vec<Vec<Exact>> = readings(digits)
+        .into_iter()
+        .map(|reading| reading.into_iter().map(|one| one.times(power)).collect())
+        .collect();
+    let is_finite = |reading: &Vec<Exact>| reading.iter().all(|one| one.value.is_finite());
+    if readings.is_empty() || !readings.iter().all(is_finite) {
         return None;
-    }
-    let whole: String = whole.chars().filter(char::is_ascii_digit).collect();
-    let mut value: f64 = format!("{whole}.{fraction}0").parse().ok()?;
-    let mut rest = after;
-    if let Some(power) = exponent(after) {
-        value *= 10f64.powi(power.0);
-        rest = after.get(power.1..).unwrap_or_default();
     }
     let trimmed = rest.trim_start_matches([' ', '\u{a0}', '\u{202f}', '*']);
     let word: String = trimmed.chars().take_while(|c| c.is_alphabetic()).collect();
-    let scale = match word.as_str() {
-        "k" | "K" | "thousand" => 1e3,
-        "M" | "m" | "million" | "millions" if word.len() != 1 || rest.starts_with(['M', 'm']) => {
-            1e6
-        }
-        "B" | "bn" | "billion" => 1e9,
-        _ => 1.0,
-    };
-    let is_glued = rest.starts_with(|c: char| c.is_alphabetic()) && scale == 1.0;
-    let is_unit = matches!(
-        word.as_str(),
-        "x" | "s"
-            | "ms"
-            | "kB"
-            | "MB"
-            | "GB"
-            | "h"
-            | "min"
-            | "th"
-            | "st"
-            | "nd"
-            | "rd"
-            | "kg"
-            | "km"
-            | "cm"
-            | "mm"
-            | "pp"
-    );
-    if is_glued && !is_unit {
+    let glued = rest.chars().take_while(|c| c.is_alphabetic()).count();
+    let scale = scale(&word, glued > 0);
+    let behind = rest.chars().nth(glued);
+    let is_decade = word == "s" && glued == 1 && digits.len() == 4;
+    let is_no_unit = glued > LONGEST_UNIT || behind.is_some_and(|c| c.is_ascii_digit() || c == '_');
+    if glued > 0 && (is_no_unit || is_decade) || is_name(before, digits) || is_century(rest) {
         return None;
     }
-    let is_percent = trimmed.starts_with('%') || word.starts_with("percent") || word == "pp";
+    let is_percent = trimmed.starts_with(['%', '‰'])
+        || word.starts_with("percent")
+        || matches!(word.as_str(), "pp" | "Prozent");
     Some(Number {
-        text: digits.to_owned() + if is_percent { "%" } else { "" },
-        around: around(text, start, stop),
-        value: value.is_finite().then_some(value)?,
-        decimals: fraction.len(),
+        start,
+        stop,
+        is_level: is_level(&readings, trimmed),
+        readings,
         is_percent,
         scale,
     })
+}
+
+/// What the word behind a number multiplies it with.
+fn scale(word: &str, is_glued: bool) -> f64 {
+    match word {
+        "k" | "K" | "thousand" | "thousands" => 1e3,
+        "M" | "m" if is_glued => 1e6,
+        "mn" | "million" | "millions" | "Mio" => 1e6,
+        "B" if is_glued => 1e9,
+        "bn" | "billion" | "billions" | "Mrd" => 1e9,
+        "trillion" | "trillions" => 1e12,
+        _ => 1.0,
+    }
+}
+
+/// Whether the word before says that the number is a name: `RFC 6531`.
+fn is_name(before: &str, digits: &str) -> bool {
+    let word = before.strip_suffix([' ', '-']).unwrap_or_default();
+    let is_named = NAMED.iter().any(|name| {
+        let rest = word.strip_suffix(name);
+        rest.is_some_and(|rest| !rest.ends_with(char::is_alphanumeric))
+    });
+    is_named && !digits.contains(',')
+}
+
+/// Whether `th century` follows.
+fn is_century(rest: &str) -> bool {
+    let word = ["th", "st", "nd", "rd"]
+        .iter()
+        .find_map(|end| rest.strip_prefix(end));
+    word.is_some_and(|rest| rest.trim_start_matches([' ', '-']).starts_with("centur"))
+}
+
+fn is_level(readings: &[Vec<Exact>], trimmed: &str) -> bool {
+    let is_chosen = |one: &Exact| LEVELS.contains(&one.value);
+    let has_level = readings
+        .iter()
+        .any(|reading| matches!(reading.as_slice(), [one] if is_chosen(one)));
+    let words = trimmed
+        .trim_start_matches("th")
+        .trim_start_matches(|c: char| !c.is_alphabetic());
+    let mut words = words.split(|c: char| !c.is_alphabetic()).take(2);
+    has_level
+        && words
+            .any(|word| LEVEL_WORDS.contains(&word.trim_end_matches('s').to_lowercase().as_str()))
+}
+
+/// What digits and separators may mean.
+fn readings(digits: &str) -> Vec<Vec<Exact>> {
+    let english = exact(digits, '.', &[',']);
+    let european =
+        exact(digits, ',', &['.']).filter(|other| english.is_none_or(|one| one != *other));
+    let mut readings: Vec<Vec<Exact>> = english
+        .into_iter()
+        .chain(european)
+        .map(|one| vec![one])
+        .collect();
+    let items: Vec<&str> = digits.split(',').collect();
+    if items.len() >= 3 || items.len() == 2 && english.is_none() {
+        let list: Option<Vec<Exact>> = items.iter().map(|item| exact(item, '.', &[])).collect();
+        readings.extend(list);
+    }
+    readings
+}
+
+/// Reads a number whose fraction begins at `point` and whose thousands are parted by one of `gaps`.
+fn exact(text: &str, point: char, gaps: &[char]) -> Option<Exact> {
+    let (whole, fraction) = text.split_once(point).unwrap_or((text, ""));
+    let is_gap = |c: char| gaps.contains(&c) || is_gap(c);
+    let mut groups = whole.split(is_gap);
+    let first = groups.next()?;
+    let rest: Vec<&str> = groups.collect();
+    let is_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let is_grouped =
+        rest.is_empty() || first.len() <= 3 && rest.iter().all(|group| group.len() == 3);
+    if !(is_grouped
+        && is_digits(first)
+        && rest.iter().all(|group| is_digits(group))
+        && is_digits(fraction))
+    {
+        return None;
+    }
+    let whole = first.to_owned() + &rest.concat();
+    let zeros = match fraction.is_empty() {
+        true => whole.len() - whole.trim_end_matches('0').len(),
+        false => 0,
+    };
+    Some(Exact {
+        value: format!("{whole}.{fraction}0").parse().ok()?,
+        decimals: i32::try_from(fraction.len()).ok()?,
+        zeros,
+    })
+}
+
+impl Exact {
+    fn times(self, power: i32) -> Self {
+        Self {
+            value: self.value * 10f64.powi(power),
+            decimals: self.decimals - power,
+            ..self
+        }
+    }
 }
 
 /// Reads `e-05` behind a number: the power, and how many bytes it takes.
@@ -287,45 +332,48 @@ fn around(text: &str, start: usize, stop: usize) -> String {
 mod tests {
     use super::*;
 
-    fn without(prose: &str, source: &str) -> Vec<String> {
-        let mut sources = Sources::default();
-        sources.add(source);
-        let found = numbers(prose).into_iter();
-        found
-            .filter(|number| !sources.has(number))
-            .map(|number| number.text)
+    fn values(text: &str) -> Vec<Vec<Vec<f64>>> {
+        let value = |one: &Exact| one.value;
+        let numbers = read(text).into_iter();
+        numbers
+            .map(|number| {
+                let readings = number.readings.iter();
+                readings
+                    .map(|reading| reading.iter().map(value).collect())
+                    .collect()
+            })
             .collect()
     }
 
     #[test]
-    fn rounding_shares_separators_and_currencies_are_allowed_for() {
-        let source =
-            "rows 500\nrevenue 24680.347\ncorr -0.7312\nshare 0.2345\np 3.1e-05 mean 1234567.8";
-        for prose in [
-            "The revenue is **$24,680.35** from 500 rows.",
-            "Correlation is -0.73; 23.5% or 23 % of it; 76.5% is the rest.",
-            "About 1.2 million, or 1,234,568, or 1.23M; 24.7k; about 24,700.",
-            "p = 0.000031, in 3 steps of `v2.1` from Q3, see https://x.org/99/1",
-            "1. First\n12. Last\n```\n777\n```",
-        ] {
-            assert_eq!(without(prose, source), [""; 0], "{prose}");
-        }
-    }
-
-    #[test]
-    fn a_list_is_no_number() {
-        assert_eq!(without("rows [65,84,1234]", "65 84 1234"), [""; 0]);
-        assert_eq!(without("1,234,567 people", "1234567"), [""; 0]);
-    }
-
-    #[test]
-    fn a_number_that_is_nowhere_is_found() {
-        let source = "rows 500\nrevenue 24680.347";
+    fn a_number_is_read_as_it_may_be_meant() {
+        assert_eq!(values("1,234.5"), [[[1234.5]]]);
+        assert_eq!(values("1.234,5")[0][0], [1234.5]);
         assert_eq!(
-            without("It is $24,681.35 of 501 rows, up 17%.", source),
-            ["24,681.35", "501", "17%"]
+            values("28.769"),
+            [[[28.769]], [[28769.0]]]
+                .concat()
+                .chunks(2)
+                .collect::<Vec<_>>()
         );
-        let around = &numbers("In all there are 501 rows of data here")[0].around;
-        assert_eq!(around, "In all there are 501 rows of data here");
+        assert_eq!(values("3,5 %"), [[vec![3.5], vec![3.0, 5.0]]]);
+        assert_eq!(values("1\u{202f}234\u{a0}567"), [[[1_234_567.0]]]);
+        assert_eq!(
+            values("[65,84,114]")[0].last().unwrap(),
+            &[65.0, 84.0, 114.0]
+        );
+        assert_eq!(values("1e-3 2E6"), [[[0.001]], [[2_000_000.0]]]);
+        assert_eq!(values("-7 and 12ms"), [[[7.0]], [[12.0]]]);
+    }
+
+    #[test]
+    fn what_is_a_name_is_no_number() {
+        for text in [
+            "v2 Q3 sha256 1.2.3 127.0.0.1 2f7a 64bits",
+            "RFC 6531, ISO 8601, Python 3.11, the 1970s, the 19th century",
+            "x_12 a1b2",
+        ] {
+            assert_eq!(values(text), [[[0.0; 0]; 0]; 0], "{text}");
+        }
     }
 }

@@ -47,3 +47,17 @@ fn code_cell(id: &str, code: &str, is_first: bool) -> Value {
 fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
+
+/// A notebook as Jupyter writes it: one space, keys in their order, a line end at the end.
+#[must_use]
+pub fn text_of(notebook: &Value) -> String {
+    let mut out = Vec::new();
+    let form = serde_json::ser::PrettyFormatter::with_indent(b" ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, form);
+    // A value that was read from JSON, or made here, always serialises.
+    let written = serde::Serialize::serialize(notebook, &mut serializer);
+    debug_assert!(written.is_ok(), "a JSON value is JSON");
+    let mut text = String::from_utf8(out).unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -6,10 +6,6 @@ use super::{Cell, Export, literal};
 #[must_use]
 pub fn script(export: &Export) -> String {
     let mut out = String::from("#!/usr/bin/env python3\n");
-    if !export.packages.is_empty() {
-        let packages: Vec<&str> = export.packages.iter().map(String::as_str).collect();
-        out.push_str(&format!("# Needs: {}\n", packages.join(" ")));
-    }
     if export
         .cells
         .iter()

@@ -1,9 +1,16 @@
 # Runs the steps of a notebook again: reads a job from standard input, writes a line for each cell.
-import contextlib, hashlib, io, json, os, signal, subprocess, sys
+import ast, asyncio, base64, hashlib, inspect, json, os, shutil, signal, subprocess, sys, tempfile
 
 job = json.load(sys.stdin)
-says, sys.stdin = sys.stdout, open(os.devnull)
+# What steps print goes into a file, also what other programs print for them; the reports do not.
+says = os.fdopen(os.dup(1), "w")
+sys.stdin = open(os.devnull)
+printed = tempfile.TemporaryFile()
+os.dup2(printed.fileno(), 1)
 space = {"__name__": "__main__"}
+# Steps read attached files by their names too.
+for name in os.listdir(os.environ["INPUT_DIR"]):
+    shutil.copy(os.path.join(os.environ["INPUT_DIR"], name), name)
 
 
 def late(*_):
@@ -13,15 +20,16 @@ def late(*_):
 signal.signal(signal.SIGALRM, late)
 
 
-def run(step, out):
+def run(step):
     kind = step["kind"]
     if kind == "python":
-        with contextlib.redirect_stdout(out):
-            exec(compile(step["code"], "<step>", "exec"), space)
+        code = compile(step["code"], "<step>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        waits = eval(code, space)
+        if inspect.isawaitable(waits):
+            asyncio.run(waits)
     elif kind == "bash":
-        done = subprocess.run(["bash", "-c", step["code"]], stdin=subprocess.DEVNULL, capture_output=True,
+        done = subprocess.run(["bash", "-c", step["code"]], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               text=True, errors="replace", timeout=job["seconds"])
-        out.write(done.stdout)
         if done.returncode:
             last = done.stderr.strip().splitlines()
             raise RuntimeError(f"exit code {done.returncode}: {last[-1] if last else ''}")
@@ -36,25 +44,44 @@ def run(step, out):
             file.write(text.replace(step["old"], step["new"], 1))
 
 
-def files():
-    found = {}
+def out():
+    sys.stdout.flush()
+    printed.seek(0)
+    text = printed.read().decode(errors="replace")
+    printed.seek(0)
+    printed.truncate()
+    return text
+
+
+def files(found):
     for folder, _, names in os.walk(os.environ["OUTPUT_DIR"]):
         for name in names:
             with open(os.path.join(folder, name), "rb") as file:
-                found[name] = hashlib.sha256(file.read()).hexdigest()
-    return found
+                content = file.read()
+            digest = hashlib.sha256(content).hexdigest()
+            found[name] = {"sha256": digest}
+            if digest not in job["known"] and len(content) <= job["most_bytes"]:
+                found[name]["content"] = base64.b64encode(content).decode()
 
 
+outputs, number = os.environ["OUTPUT_DIR"], 0
 for cell in job["cells"]:
-    steps = []
+    steps, found = [], {}
     for step in cell:
-        out, error = io.StringIO(), None
+        error = None
+        # Each step has a folder of its own, as in the sandbox that it was written for.
+        number += 1
+        os.environ["OUTPUT_DIR"] = os.path.join(outputs, str(number))
+        os.mkdir(os.environ["OUTPUT_DIR"])
         signal.alarm(job["seconds"])
         try:
-            run(step, out)
+            run(step)
+        except SystemExit as end:
+            error = f"exit code {end.code}" if end.code else None
         except BaseException as problem:
             error = f"{type(problem).__name__}: {problem}"
         signal.alarm(0)
-        steps.append({"stdout": out.getvalue(), "error": error})
-    says.write(json.dumps({"steps": steps, "files": files()}) + "\n")
+        steps.append({"stdout": out(), "error": error})
+        files(found)
+    says.write(json.dumps({"steps": steps, "files": found}) + "\n")
     says.flush()

@@ -108,6 +108,7 @@ fn the_overview() {
         %resume [list|ID]                                           go on with an earlier conversation of this notebook, or with any other
         %replay [catchup|always|only|off]                           answer a cell from its recording, with nothing sent and nothing billed
         %%fresh                                                     ask this cell anew, also if its answer is recorded
+        %export [notebook|py|markdown] [-o PATH] [--all] [--force]  write the code of this notebook to run without a model
         %continue                                                   go on where the answer above was cut off
         %compact [auto|off|INSTRUCTIONS]                            put a summary in the place of the conversation above
         %reset [chat|sandbox [--replay]|files|all]                  forget the conversation, the sandbox, or everything

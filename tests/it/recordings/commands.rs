@@ -140,7 +140,10 @@ async fn check_finds_what_was_edited_and_numbers_without_a_source() {
     });
     let (ok, said) = made.said(&["check", "notebook.ipynb"]);
     assert!(
-        !ok && said.contains("In [3]: its answer was edited after it was recorded"),
+        !ok && said.contains("In [3]: its answer was edited after it was recorded")
+            && said.contains(
+                "the page says `The total is 529.57.`, recorded is `The total is 428.57.`"
+            ),
         "{said}"
     );
     made.change(|notebook| {
@@ -158,25 +161,56 @@ async fn check_finds_what_was_edited_and_numbers_without_a_source() {
 }
 
 #[tokio::test]
-async fn verify_runs_the_code_and_names_both_values_where_they_differ() {
+async fn verify_runs_the_code_confined_and_names_both_values_where_they_differ() {
     let made = made().await;
     let python = python();
     let python = python.to_str().unwrap();
     let run = ["verify", "notebook.ipynb", "--python", python];
     let (ok, said) = made.said(&run);
     assert!(ok && said.contains("2 of 2 cells reproduced"), "{said}");
-    let mut rig =
-        Rig::start("# Draw\n\n```bash\necho $RANDOM$RANDOM$RANDOM\n```\n\nDrawn.\n").await;
-    let drawn = outputs(&super::run(&mut rig, "a", "Draw").await);
-    super::save(&rig, &[cell("a", 1, "Draw", &drawn)]);
+    assert!(said.contains("confined: without network"), "{said}");
+    let (ok, said) = made.said(&[&run[..], &["--unconfined"]].concat());
+    assert!(ok && said.contains("with your rights"), "{said}");
+    // What the page says is compared too.
+    made.change(|notebook| {
+        answer(notebook, 3)["data"]["text/markdown"] = json!("The total is 529.57.");
+    });
+    let (ok, said) = made.said(&run);
+    let edited = "In [3]: differs: as shared, its answer was `The total is 428.57.` and is `The total is 529.57.`";
+    assert!(!ok && said.contains(edited), "{said}");
+    let secret = made.path.with_file_name("secret.txt");
+    std::fs::write(&secret, "not for notebooks").unwrap();
+    let script = format!(
+        "# /^Draw/\n\n```bash\necho $RANDOM$RANDOM$RANDOM; cat {} 2>/dev/null || true\n```\n\nDrawn.\n",
+        secret.display()
+    );
+    let mut rig = Rig::start(&script).await;
+    let drawn = outputs(&super::run(&mut rig, "a", "Draw <b>lots</b>").await);
+    super::save(&rig, &[cell("a", 1, "Draw <b>lots</b>", &drawn)]);
     let path = rig.directory.path().join("notebook.ipynb");
     let other = Made { path, _rig: rig };
-    let (ok, said) = other.said(&run);
+    let (ok, said) = other.said(&[&run[..], &["--report", "page.html"]].concat());
     assert!(
-        !ok && said.contains("In [1]: differs: step 1: line 1 was `"),
+        !ok && said.contains("In [1]: differs: step 1, line 1 was `"),
         "{said}"
     );
-    assert!(said.contains("0 of 1 cells reproduced"), "{said}");
+    assert!(
+        said.contains("0 of 1 cells reproduced") && !said.contains("not for notebooks"),
+        "{said}"
+    );
+    let page = std::fs::read_to_string(other.path.with_file_name("page.html")).unwrap();
+    assert!(
+        page.contains("Draw &lt;b&gt;lots") && page.contains("In [1]: differs"),
+        "{page}"
+    );
+    // A report that is there is not replaced.
+    let (ok, said) = other.said(&[&run[..], &["--report", "page.html"]].concat());
+    assert!(!ok && said.contains("is there already"), "{said}");
+    let (ok, said) = other.said(&["verify", "notebook.ipynb", "--python", "/nowhere/python"]);
+    assert!(
+        !ok && said.contains("there is no interpreter `/nowhere/python`"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

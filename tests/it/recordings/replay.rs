@@ -26,6 +26,14 @@ async fn under_only_the_outputs_are_the_same_bytes_and_nothing_is_sent() {
         "{}",
         summed.text()
     );
+    let packages = run(&mut rig, "u", "%packages").await;
+    assert!(
+        packages
+            .text()
+            .contains("the sandbox is not asked what it has"),
+        "{}",
+        packages.text()
+    );
     assert_eq!(requests(&rig).await, sent);
     // The file is written again, from the recording alone.
     let table = std::fs::read_to_string(rig.files().join("table.csv")).unwrap();
