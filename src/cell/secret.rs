@@ -142,7 +142,7 @@ pub fn without_keys_from<'a>(text: &'a str, from: usize, replacement: &str) -> C
     Cow::Owned(out)
 }
 
-/// Returns where keys stand that begin at or behind `from`, in order.
+/// Returns where keys stand that begin at or behind `from`, in order. No two places overlap.
 #[must_use]
 pub fn keys_from(text: &str, from: usize) -> Vec<(usize, usize)> {
     if !looks_like_key(text) {
@@ -153,6 +153,14 @@ pub fn keys_from(text: &str, from: usize) -> Vec<(usize, usize)> {
         push_keys(text, from, (*prefix, *length), &mut keys);
     }
     keys.sort_unstable();
+    // The end of a private key may be the beginning of another key: they are one place.
+    keys.dedup_by(|(start, end), (_, last)| {
+        let overlaps = *start < *last;
+        if overlaps {
+            *last = (*last).max(*end);
+        }
+        overlaps
+    });
     keys
 }
 

@@ -278,6 +278,9 @@ mod tests {
                 &OWN[..17]
             ),
             format!("{}{KEY} {OWN}{KEY}", &OWN[..17]),
+            // The end of one key looks like the beginning of the next.
+            "-----BEGIN PRIVATE KEY-----\nMIIE=ghp_AbCdEfghijklmnopqrstuvwxyz.".to_owned(),
+            "sk-ant-api03-AbCd-----BEGIN PRIVATE KEY-----\nAbCdEf\n-----END".to_owned(),
         ] {
             let whole = redactor.redact(&text).into_owned();
             assert!(
