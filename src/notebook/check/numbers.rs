@@ -141,7 +141,10 @@ pub(super) fn read(text: &str) -> Vec<Number> {
         if !is_word {
             found.extend(number(text, start, stop));
         }
-        at = end.max(at + 1);
+        // A power of ten is no number of its own; its characters are bytes.
+        let after = text.get(stop..).unwrap_or_default();
+        let power = exponent(after).map_or(0, |(_, length)| length);
+        at = (end + power).max(at + 1);
         if found.len() >= MAX_NUMBERS {
             break;
         }
