@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -15,20 +15,55 @@ use super::failure::Failure;
 /// The largest notebook that is read, in bytes: one with many figures has some tens of megabytes.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
 
+/// The most entries of a folder that are looked at for folders with attached files.
+const MAX_ENTRIES: usize = 1_000;
 /// The largest file beside a notebook that is looked at, in bytes.
 const MAX_BESIDE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Reads a file that lies beside a notebook, if it is there; names that lead elsewhere are none.
 pub(super) fn beside(notebook: &Path, place: Place, name: &str) -> Option<Vec<u8>> {
-    let is_plain = Path::new(name).file_name().is_some_and(|own| own == name);
-    let folder = notebook.parent()?;
     let path = match place {
-        Place::Made => folder.join(FOLDER).join(name),
-        Place::Attached => folder.join(name),
+        Place::Made => folder_of(notebook).join(FOLDER).join(plain(name)?),
+        Place::Attached => attached(notebook, name)?,
     };
-    let metadata = path.metadata().ok().filter(|_| is_plain)?;
+    let metadata = path.metadata().ok()?;
     let is_read = metadata.is_file() && metadata.len() <= MAX_BESIDE_BYTES;
     is_read.then(|| std::fs::read(path).ok())?
+}
+
+/// Returns where a file lies that was attached: in the notebook's folder, or in a folder there, such as
+/// `data`.
+pub(super) fn attached(notebook: &Path, name: &str) -> Option<PathBuf> {
+    let (folder, name) = (folder_of(notebook), plain(name)?);
+    let here = folder.join(name);
+    if here.is_file() {
+        return Some(here);
+    }
+    let entries = std::fs::read_dir(folder).ok()?.take(MAX_ENTRIES);
+    let folders = entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        // No link is followed.
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        (is_folder && !is_hidden && entry.file_name() != FOLDER).then(|| entry.path())
+    });
+    let mut found: Vec<PathBuf> = folders.map(|folder| folder.join(name)).collect();
+    found.retain(|path| path.is_file());
+    found.sort();
+    found.into_iter().next()
+}
+
+fn folder_of(notebook: &Path) -> &Path {
+    let folder = notebook.parent();
+    folder
+        .filter(|folder| *folder != Path::new(""))
+        .unwrap_or(Path::new("."))
+}
+
+/// The name, if it is one and no path.
+fn plain(name: &str) -> Option<&str> {
+    let is_plain = Path::new(name).file_name().is_some_and(|own| own == name);
+    is_plain.then_some(name)
 }
 
 /// Says why a file is no notebook that can be read.

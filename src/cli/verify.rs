@@ -20,7 +20,8 @@ use super::places::Places;
 #[command(after_help = "\
 This runs the notebook's code on this machine, confined as the offline kernel confines it: without
 network, without your files but those that were attached, in a folder that is removed afterwards. With
-`--unconfined` it runs with your rights. Attached files are taken from the notebook's folder.
+`--unconfined` it runs with your rights. Attached files are taken from the notebook's folder or from
+a folder in it.
 
 Compared are: what each step prints, the files that it makes (of PNG pictures their size and what they
 show, of other pictures only that they are made), and whether the page still shows what was recorded.

@@ -19,6 +19,8 @@ use words::{clip, clip_both, first_difference, likeness, shape, words};
 
 /// The most changes of a cell that are told.
 const MAX_EDITS: usize = 8;
+/// The most lines of a view that are held against its file, and how far is looked ahead in the file.
+const MAX_VIEWED: usize = 2_000;
 /// Lines that have the same words are compared with each other up to this many.
 const MAX_LIKE: usize = 200;
 
@@ -223,7 +225,7 @@ fn view(what: &str, text: &str, file: &str) -> Vec<Edit> {
     let lines: Vec<(String, &str)> = lines.filter(|(words, _)| !words.is_empty()).collect();
     let mut next = 0;
     let mut edits = Vec::new();
-    for line in text.lines() {
+    for line in text.lines().take(MAX_VIEWED) {
         let rest = lines.get(next..).unwrap_or_default();
         let own = words(line);
         let (Some((recorded, whole)), false) = (rest.first(), own.is_empty()) else {
@@ -234,7 +236,11 @@ fn view(what: &str, text: &str, file: &str) -> Vec<Edit> {
         } else if shape(&own) == shape(recorded) {
             edits.push(Edit::of(what, line, whole));
             next += 1;
-        } else if let Some(at) = rest.iter().position(|(words, _)| *words == own) {
+        } else if let Some(at) = rest
+            .iter()
+            .take(MAX_VIEWED)
+            .position(|(words, _)| *words == own)
+        {
             next += at + 1;
         }
     }
@@ -342,6 +348,9 @@ impl<'a> Known<'a> {
         let mut follows = None;
         let mut edits = Vec::new();
         for line in text.lines() {
+            if edits.len() >= MAX_EDITS {
+                break;
+            }
             let whole = self.lines.get(&words(line));
             if whole.is_none() {
                 edits.extend(pieces(line).find_map(|piece| {

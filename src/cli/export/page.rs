@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::cli::extras;
 use crate::cli::failure::Failure;
+use crate::cli::notebook_file;
 use crate::cli::places::Places;
 use crate::host::unnumbered;
 use crate::notebook::export::text_of;
@@ -77,7 +78,7 @@ fn convert(path: &Path, notebook: &Value) -> Result<String, Failure> {
         .map_or_else(|| OsString::from("notebook.ipynb"), OsString::from);
     let copy = folder.path().join("in").join(&name);
     std::fs::create_dir(folder.path().join("in")).map_err(failed)?;
-    std::fs::write(&copy, text_of(notebook)).map_err(failed)?;
+    notebook_file::write(&copy, &text_of(notebook), false)?;
     let templates = folder.path().join("nbconvert").join("templates");
     let mut setting = OsString::from("--TemplateExporter.extra_template_basedirs=");
     setting.push(templates);

@@ -12,8 +12,7 @@ use crate::emulator::sandbox::{CallError, Limits, Protections, Sandbox};
 use crate::host::unnumbered;
 use crate::notebook::verify::{Expected, PROGRAM, job};
 
-use super::Args;
-use super::Failure;
+use super::{Args, Failure, notebook_file};
 
 /// What must hold, by the names of the sandbox, or nothing is run.
 const NEEDED: [&str; 2] = ["no network", "no access to other files"];
@@ -148,18 +147,14 @@ pub(super) fn unconfined(
     }
 }
 
-/// The attached files, each once, where they lie.
+/// The attached files, where they lie.
 fn inputs(args: &Args, expected: &[Expected]) -> Vec<(String, PathBuf)> {
-    let beside = args.notebook.parent().unwrap_or(Path::new("."));
     let names = expected.iter().flat_map(|cell| &cell.inputs);
-    let names = names.filter(|name| {
-        Path::new(name)
-            .file_name()
-            .is_some_and(|own| own == name.as_str())
+    let found = names.filter_map(|name| {
+        let path = notebook_file::attached(&args.notebook, name)?;
+        Some((name.clone(), path))
     });
-    names
-        .map(|name| (name.clone(), beside.join(name)))
-        .collect()
+    found.collect()
 }
 
 fn lines(stdout: &str) -> Vec<Value> {

@@ -13,6 +13,8 @@ const NAMED: &[&str] = &[
 ];
 /// Levels that are chosen and not measured, if one of [`LEVEL_WORDS`] follows.
 const LEVELS: &[f64] = &[50.0, 68.0, 80.0, 90.0, 95.0, 97.5, 99.0, 99.9];
+/// In so many bytes behind a number the word must begin and end.
+const LEVEL_BYTES: usize = 40;
 const LEVEL_WORDS: &[&str] = &[
     "interval",
     "confidence",
@@ -139,7 +141,10 @@ pub(super) fn read(text: &str) -> Vec<Number> {
         if !is_word {
             found.extend(number(text, start, stop));
         }
-        at = end.max(at + 1);
+        // A power of ten is no number of its own; its characters are bytes.
+        let after = text.get(stop..).unwrap_or_default();
+        let power = exponent(after).map_or(0, |(_, length)| length);
+        at = (end + power).max(at + 1);
         if found.len() >= MAX_NUMBERS {
             break;
         }
@@ -239,9 +244,10 @@ fn is_level(readings: &[Vec<Exact>], trimmed: &str) -> bool {
     let has_level = readings
         .iter()
         .any(|reading| matches!(reading.as_slice(), [one] if is_chosen(one)));
-    let words = trimmed
-        .trim_start_matches("th")
-        .trim_start_matches(|c: char| !c.is_alphabetic());
+    // What follows at once; the rest of a long line is not looked at for each of its numbers.
+    let near = trimmed.get(..trimmed.floor_char_boundary(LEVEL_BYTES));
+    let words = near.unwrap_or(trimmed).trim_start_matches("th");
+    let words = words.trim_start_matches(|c: char| !c.is_alphabetic());
     let mut words = words.split(|c: char| !c.is_alphabetic()).take(2);
     has_level
         && words

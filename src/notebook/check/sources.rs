@@ -203,9 +203,11 @@ impl Table {
 /// Returns whether a number is what two other numbers of its line come to: their sum, difference or
 /// ratio. `others` are those of the whole text, of which those of the same line count.
 pub(super) fn is_computed(written: &Written, others: &[&Written]) -> bool {
-    let near = others
-        .iter()
-        .filter(|other| other.line == written.line && **other != written);
+    // They stand in the order of their lines.
+    let from = others.partition_point(|other| other.line < written.line);
+    let near = others.get(from..).unwrap_or_default().iter();
+    let near = near.take_while(|other| other.line == written.line);
+    let near = near.filter(|other| **other != written);
     let near: Vec<f64> = near
         .take(MAX_NEIGHBOURS)
         .filter_map(|other| {

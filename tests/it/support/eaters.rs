@@ -14,6 +14,11 @@ use claude_kernel::cell::magic::Context;
 use claude_kernel::cell::parse::{self, Cell};
 use claude_kernel::cell::variables::Variables;
 use claude_kernel::cell::{fill, help, mention, packages, path_at, secret, slips};
+use claude_kernel::chat::conversation::digest::Digest;
+use claude_kernel::chat::receipt::Receipt;
+use claude_kernel::chat::recording::asked::Asked;
+use claude_kernel::chat::recording::coding::Coded;
+use claude_kernel::chat::recording::{Call, Recording, ToolAnswer};
 use claude_kernel::chat::schema;
 use claude_kernel::chat::settings::{Settings, ThinkingShow};
 use claude_kernel::chat::turn::{FetchedFile, Origin, Update};
@@ -24,11 +29,12 @@ use claude_kernel::jupyter::connection_file::ConnectionFile;
 use claude_kernel::jupyter::request::Execute;
 use claude_kernel::kernel::journal::read;
 use claude_kernel::kernel::journal::redact::Redactor;
+use claude_kernel::notebook::check::check;
 use claude_kernel::notebook::receipts;
 use claude_kernel::render::markdown::neutralise;
 use claude_kernel::render::renderer::{DisplayMode, Renderer};
 use claude_kernel::render::value;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::pieces::pieces;
 
@@ -184,6 +190,9 @@ pub(crate) const FILES: &[Eater] = &[
             .unwrap_or_else(|_| json!({"cells": [{"outputs": [{"data": {"text/plain": text}}]}]}));
         done(receipts::ledger(&notebook));
     }),
+    eater("a recorded answer that is checked", |text| {
+        done(check(&answered(text), &|_, _| None));
+    }),
     eater("scripts of the offline model", |text| {
         done(script::parse("a.md", text));
         let variables = [("a".to_owned(), "b".to_owned())].into_iter().collect();
@@ -194,6 +203,41 @@ pub(crate) const FILES: &[Eater] = &[
         done(unnumbered(&text));
     }),
 ];
+
+/// A notebook whose steps printed a text, and whose answer says it.
+fn answered(text: &str) -> Value {
+    let settings = Settings::default();
+    let above = Digest::default();
+    let block = json!({"type": "text", "text": text});
+    let recording = Recording {
+        asked: Asked::of(above, "p", (&settings, &settings), None, Vec::new()),
+        prompt: "p".to_owned(),
+        told: Vec::new(),
+        calls: vec![Call {
+            model: None,
+            stop: Map::new(),
+            blocks: vec![block],
+        }],
+        tools: vec![ToolAnswer {
+            id: "x".to_owned(),
+            content: json!(text.replace('1', "2")),
+            is_error: false,
+            printed: String::new(),
+        }],
+        files: Vec::new(),
+        receipt: Receipt::default(),
+        saw: Vec::new(),
+    };
+    let record = Coded::of(&recording).map(|coded| coded.value());
+    let shown = text.replace('0', "3");
+    json!({"cells": [{"cell_type": "code", "source": "p", "outputs": [
+        {"output_type": "stream", "name": "stdout", "text": shown},
+        {"output_type": "display_data", "data": {"text/plain": shown, "text/markdown": text},
+            "metadata": {"claude_kernel": {"block": "text"}}},
+        {"output_type": "display_data", "data": {},
+            "metadata": {"claude_kernel": {"block": "receipt", "record": record}}},
+    ]}]})
+}
 
 /// Whatever came of it.
 fn done<T>(_result: T) {}
