@@ -107,8 +107,8 @@ fn begins_environment(text: &str) -> bool {
     })
 }
 
-/// Writes mathematics, or code that some parsers do not take for code, with a space after `<` and
-/// `]`: then no parser finds a tag or a link in it.
+/// Writes mathematics, or code that some parsers do not take for code, with a space after `<`, `]` and
+/// `!`: then no parser finds a tag or a link in it, or an image that begins in it and ends behind it.
 pub(super) fn push_inert(out: &mut String, source: &str) {
     let mut chars = source.chars().peekable();
     while let Some(c) = chars.next() {
@@ -118,7 +118,8 @@ pub(super) fn push_inert(out: &mut String, source: &str) {
                 .peek()
                 .is_some_and(|next| !next.is_whitespace() && !next.is_ascii_digit());
         let link = c == ']' && matches!(chars.peek(), Some('(' | ':'));
-        if tag || link {
+        let image = c == '!' && chars.peek() == Some(&'[');
+        if tag || link || image {
             out.push(' ');
         }
     }
