@@ -43,7 +43,10 @@ pub enum FilesJob {
         to: Destination,
     },
     /// Show inputs and artifacts.
-    List,
+    List {
+        /// Whether files of other notebooks are listed too.
+        all: bool,
+    },
     /// Copy an artifact, or fetch what could not be fetched.
     Get {
         /// Its name; `None` for all that could not be fetched.

@@ -146,6 +146,9 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
     } = Initial::read(&config);
     let client = Client::new(options);
     let tools_host = Arc::clone(&host);
+    let notebook = environment
+        .get("JPY_SESSION_NAME")
+        .and_then(Notebook::of_session);
     let kernel = Kernel::new(Parts {
         host,
         connection,
@@ -153,12 +156,11 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
             &working_directory,
             config.show_file_bytes,
             config.save_file_bytes,
-        ),
+        )
+        .of_notebook(notebook.as_ref().map(Notebook::path)),
         settings,
         prices,
-        notebook: environment
-            .get("JPY_SESSION_NAME")
-            .and_then(Notebook::of_session),
+        notebook,
         signals: signals.1,
         journal: journal::Options {
             redactor: Redactor::knowing(known.and(&client.secrets())),
@@ -368,6 +370,8 @@ async fn start_emulator(
     let beside = environment
         .get("JPY_SESSION_NAME")
         .map(|notebook| Path::new(notebook).with_extension("claude.md"));
+    let script_name = beside.as_deref().and_then(Path::file_name);
+    let script_name = script_name.map(|name| name.to_string_lossy().into_owned());
     let (scripts, mut script_dirs) = match beside {
         Some(script) if script.is_file() => (vec![script], Vec::new()),
         _ => (Vec::new(), vec![working_directory.to_owned()]),
@@ -376,6 +380,7 @@ async fn start_emulator(
     server::start(EmulatorConfig {
         scripts,
         script_dirs,
+        script_name,
         python: args.python.clone(),
         ..EmulatorConfig::default()
     })

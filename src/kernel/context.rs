@@ -24,6 +24,7 @@ use crate::jupyter::wire::{Message, Parent};
 use crate::render::foreign;
 use crate::render::renderer::DisplayMode;
 
+use super::error::Used;
 use super::interrupts::{Interrupts, Stopped, look_up};
 use super::journal::Journal;
 use super::lines;
@@ -138,6 +139,17 @@ pub struct Outcome {
     pub payload: Vec<Payload>,
     /// A prompt to send if the cell has none of its own.
     pub prompt: Option<String>,
+}
+
+impl Services {
+    /// Returns whether what an answer uses is billed.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        match self.offline {
+            true => Used::Free,
+            false => Used::Billed,
+        }
+    }
 }
 
 impl CellContext<'_> {

@@ -5,7 +5,9 @@
 use serde_json::{Value, json};
 
 use crate::cell::line::unescape;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Job, Magic, MagicCall, MagicError};
+use crate::cell::magic::{
+    Candidate, Context, Effect, Form, Group, Job, Magic, MagicCall, MagicError,
+};
 use crate::chat::schema::parse_short;
 
 pub use crate::cell::job::{CommandLine, DEFAULT_TIMEOUT_S, ToolJob, ToolOptions};
@@ -15,6 +17,7 @@ pub(super) const TOOL: Magic = Magic {
     aliases: &[],
     usage: "[NAME…] [OPTION…] | rm NAME",
     form: Form::Body,
+    group: Group::Abilities,
     summary: "tools of your own, run on this machine; `%tool` lists them",
     details: "Below `%%tool` stands Python: every public function, or those named, becomes a tool; its docstring and \
 type hints tell Claude what it does and takes. It runs with your rights, in Jupyter's Python unless the setting \

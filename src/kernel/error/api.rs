@@ -11,6 +11,8 @@ use crate::host::unnumbered;
 
 use super::{CellError, ErrorKind};
 
+/// The kind of error of the offline backend whose script cannot be played on.
+const SCRIPT_ERROR: &str = "script_error";
 /// A command may have run before the answer broke off.
 const BROKE_OFF: &str = "A command may already have run in the sandbox.";
 
@@ -43,6 +45,10 @@ impl CellError {
                 ErrorKind::Timeout,
                 "Run the cell again; the API may be slow at the moment.".to_owned(),
             ),
+            ApiError::Stream { kind, .. } if kind == SCRIPT_ERROR => (
+                ErrorKind::Api,
+                "Mend what the message names, then run the cell again; `%help offline` says how scripts answer.".to_owned(),
+            ),
             ApiError::Stream { kind, .. } => (
                 kind_of_type(kind),
                 format!("Run the cell again in a minute. {BROKE_OFF}"),
@@ -73,9 +79,14 @@ impl CellError {
                 of_status(*status, kind, code.as_deref(), *retry_after, now)
             }
         };
+        let evalue = match error {
+            // The offline backend plays a script: no API has stopped.
+            ApiError::Stream { kind, message, .. } if kind == SCRIPT_ERROR => message.clone(),
+            _ => unnumbered(error),
+        };
         Self {
             request_id: error.request_id().map(str::to_owned),
-            ..Self::new(kind, unnumbered(error), hint)
+            ..Self::new(kind, evalue, hint)
         }
     }
 }
@@ -446,7 +457,7 @@ mod tests {
             explanation: Some(EVIL.to_owned()),
         };
         let magic = CellError::from(&MagicError::new(EVIL, EVIL));
-        let declined = CellError::from_end(&declined, DateTime::UNIX_EPOCH).unwrap();
+        let declined = CellError::from_end(&declined, Used::Billed, DateTime::UNIX_EPOCH).unwrap();
         for error in [of(&stream), of(&refused), declined, magic] {
             let output = error.output();
             for text in output.traceback.iter().chain([&output.evalue]) {

@@ -32,7 +32,7 @@ fn input(file_id: &str, name: &str, path: &str) -> Input {
         expires_at: None,
         visible_as: None,
         sandbox: false,
-        turns: Vec::new(),
+        cells: Vec::new(),
     }
 }
 

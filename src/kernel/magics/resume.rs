@@ -8,6 +8,7 @@ use crate::cell::magics::resume::ResumeJob;
 use crate::cell::shown::{Part, Shown, clip};
 use crate::chat::conversation::Conversations;
 use crate::chat::ledger::Ledger;
+use crate::chat::own_prompt::typed;
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 
@@ -47,6 +48,7 @@ pub(super) async fn run(
 }
 
 async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<Shown, Stopped> {
+    let before = left_behind(context);
     let State {
         history,
         unwritten,
@@ -74,6 +76,9 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
     };
     let leaves_turns = chosen.left_turns;
     let mut shown = Shown::default().paragraph(&chosen.notice.unwrap_or_default());
+    if let (true, Some(before)) = (leaves_turns, before) {
+        shown = shown.paragraph(&before);
+    }
     let Some(contents) = chosen.continued else {
         return Ok(shown);
     };
@@ -92,7 +97,7 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
         .map(|turn| {
             vec![
                 Part::text(&turn.label()),
-                Part::code(&clip(&turn.prompt, CLIP)),
+                Part::code(&clip(&typed(&turn.prompt), CLIP)),
                 Part::code(&clip(&turn.answer, CLIP)),
             ]
         })
@@ -107,7 +112,7 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
         shown = shown
             .line(
                 "What had arrived for",
-                &Part::code(&clip(&partial.prompt, CLIP)),
+                &Part::code(&clip(&typed(&partial.prompt), CLIP)),
             )
             .block(&head);
         if head.len() < text.len() {
@@ -116,6 +121,20 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
         }
     }
     Ok(shown)
+}
+
+/// Says what becomes of the turns that this kernel has made, and how to come back to them.
+fn left_behind(context: &CellContext<'_>) -> Option<String> {
+    let id = context.journal.id()?;
+    let turns = context.state.turn_summaries();
+    let first = turns.first()?.label();
+    let cells = match turns.last() {
+        Some(last) if turns.len() > 1 => format!("{first} to {}", last.label()),
+        _ => first,
+    };
+    Some(format!(
+        "What was asked since the start of this kernel ({cells}) is not part of it: `%resume {id}` goes back."
+    ))
 }
 
 async fn list(context: &mut CellContext<'_>) -> Result<Shown, Stopped> {

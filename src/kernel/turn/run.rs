@@ -168,7 +168,7 @@ fn remember(turn: &TurnLoop, line: &str, context: &mut CellContext<'_>) {
     if turn.ask().kind != Kind::Hidden {
         for id in turn.unfetched() {
             let origin = Origin {
-                turn: turn.number(),
+                count: context.output.count,
                 ..Origin::default()
             };
             state.unfetched.push((id.clone(), origin));
