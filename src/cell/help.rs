@@ -134,7 +134,17 @@ fn overview(magics: &[&'static Magic]) -> Shown {
             )
         })
         .collect();
-    let mut shown = Shown::default()
+    let of_group = |group: Group| {
+        let magics = magics.iter().filter(|magic| magic.group == group);
+        let rows = magics.map(|magic| {
+            let name = format!("{}{}", magic.form.sign(), magic.name);
+            (Part::code(&name), Part::ours(magic.summary))
+        });
+        (group.title(), rows.collect())
+    };
+    let mut sections: Vec<(&str, Vec<(Part, Part)>)> = Group::ALL.map(of_group).into();
+    sections.push(("More to read", topics));
+    Shown::default()
         .paragraph(
             "Type what you want in plain words and run the cell: it is sent to Claude, which can run code in its own \
 sandbox. Magics in a cell's first lines set things up.",
@@ -144,21 +154,8 @@ sandbox. Magics in a cell's first lines set things up.",
         .paragraph(
             "`%x value` holds from here on, `%%x value` for this cell only, `%x` alone shows. `%x?` is help on `%x`, \
 and Tab completes.",
-        );
-    for group in Group::ALL {
-        let of_group = magics.iter().filter(|magic| magic.group == group);
-        let of_group: Vec<(Part, Part)> = of_group
-            .map(|magic| {
-                let name = format!("{}{}", magic.form.sign(), magic.name);
-                (Part::code(&name), Part::ours(magic.summary))
-            })
-            .collect();
-        let head = ["magic", "meaning"];
-        shown = shown.heading(group.title()).entries(head, &of_group);
-    }
-    shown
-        .heading("More to read")
-        .entries(["topic", "about"], &topics)
+        )
+        .sections(["magic", "meaning"], &sections)
 }
 
 /// A text of the kernel's own in both forms: Markdown unchanged; plain text wrapped, without

@@ -139,6 +139,8 @@ pub enum ToolJob {
     },
     /// Show the tools.
     List,
+    /// Say which Python runs them, with its whole path.
+    Where,
     /// Remove tools.
     Remove(Vec<String>),
     /// Remove all tools and servers, because everything begins again.

@@ -175,6 +175,31 @@ impl Shown {
         self
     }
 
+    /// Adds entries under headings: one table in Markdown, so that its columns stand below each other.
+    /// A section without a title comes first.
+    #[must_use]
+    pub fn sections(mut self, head: [&str; 2], sections: &[(&str, Vec<(Part, Part)>)]) -> Self {
+        let mut rows = Vec::new();
+        let mut plain = Vec::new();
+        for (title, entries) in sections {
+            let columns = in_two_columns(entries);
+            plain.push(match *title {
+                "" => columns,
+                title => format!("{title}\n{columns}"),
+            });
+            if !title.is_empty() {
+                rows.push(vec![Part::ours(&format!("**{title}**"))]);
+            }
+            let cells = |(term, meaning): &(Part, Part)| vec![term.clone(), meaning.clone()];
+            rows.extend(entries.iter().map(cells));
+        }
+        let table = Self::default().table(&head, &rows);
+        self.open_paragraph("\n\n");
+        self.markdown.push_str(&table.markdown);
+        self.plain.push_str(&plain.join("\n\n"));
+        self
+    }
+
     /// Turns it into the effect that pages it.
     #[must_use]
     pub fn page(self) -> Effect {

@@ -14,8 +14,8 @@ use super::notebook_file;
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each answer is held against its recording: is it whole, was it edited afterwards, does what stands
-above still hold, and does each number in its prose stand in an output above (rounded, as a
+Each answer is held against its recording: is it whole, was it edited afterwards, does what stands \
+above still hold, and does each number in its prose stand in an output above (rounded, as a \
 percentage, with separators or a currency). The exit code is 1 if anything was found.")]
 pub struct Args {
     /// Notebooks (.ipynb), as saved

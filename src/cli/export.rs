@@ -12,8 +12,8 @@ use super::notebook_file;
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Prompts become text; every code step that counted stands below its prompt, in order. The first cell
-holds the parameters: where files are read and written, and what `%set` set. The export runs with
+Prompts become text; every code step that counted stands below its prompt, in order. The first cell \
+holds the parameters: where files are read and written, and what `%set` set. The export runs with \
 ipykernel or python, on the same data or on new data, without a model.")]
 pub struct Args {
     /// The notebook, as saved

@@ -39,6 +39,7 @@ use crate::kernel::server::actor::Kernel;
 use crate::kernel::server::parts::Parts;
 use crate::kernel::state::Initial;
 use crate::kernel::store::Store;
+use crate::kernel::terminal::Terminal;
 use crate::kernel::tools::Setup;
 use crate::kernel::tools::environment::Interpreter;
 use parent::Watched;
@@ -170,6 +171,7 @@ async fn serve(args: &Args, environment: Environment) -> anyhow::Result<()> {
         recordings: recordings::Options::read(&config),
         offline: args.offline,
         complaint: complaint(&config, problems, moved),
+        terminal: Terminal::own(&environment),
         tools: Setup {
             host: tools_host,
             python: config.python.clone(),

@@ -16,9 +16,9 @@ use super::notebook_file;
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-This runs the notebook's code on this machine, with your rights, in a new folder that is removed
-afterwards. Files that were attached are taken from the notebook's folder. What is compared: what each
-step prints, and the files that it makes (of pictures only that they are made). The exit code is 0 if
+This runs the notebook's code on this machine, with your rights, in a new folder that is removed \
+afterwards. Files that were attached are taken from the notebook's folder. What is compared: what each \
+step prints, and the files that it makes (of pictures only that they are made). The exit code is 0 if \
 everything came again, 1 if something differs or cannot be run.")]
 pub struct Args {
     /// The notebook, as saved

@@ -61,7 +61,7 @@ fn sample(prompt: &str) -> String {
         format!("# A question\n\n{}", fenced_as("prompt", prompt))
     };
     format!(
-        "{heading}\n\nHere is what was found.\n\n```bash\necho \"n=42\"\n```\n\nThe answer is 42."
+        "{heading}\n\nHere is what was found.\n\n```bash\necho n=42 | tee -a \"$SCRIPT_VARS\"\n```\n\nThe answer is {{{{n}}}}."
     )
 }
 
@@ -98,7 +98,7 @@ mod tests {
             let found =
                 found.unwrap_or_else(|| panic!("{prompt} is not answered by:\n{}", sample(prompt)));
             assert!(
-                matches!(found.turn.parts.last(), Some(Part::Prose(text)) if text.contains("42"))
+                matches!(found.turn.parts.last(), Some(Part::Prose(text)) if text.contains("{{n}}"))
             );
         }
     }

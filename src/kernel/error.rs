@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset};
 
 use crate::cell::fill::Miss;
 use crate::cell::magic::MagicError;
@@ -150,7 +150,7 @@ impl CellError {
     /// Returns the error for a turn that did not finish; `None` if it finished. `now` is needed to
     /// say when to try again.
     #[must_use]
-    pub fn from_end(end: &TurnEnd, used: Used, now: DateTime<Utc>) -> Option<Self> {
+    pub fn from_end(end: &TurnEnd, used: Used, now: DateTime<FixedOffset>) -> Option<Self> {
         match end {
             TurnEnd::Finished(_) => None,
             TurnEnd::Interrupted { left } => Some(Self::interrupted_turn(left, used)),
@@ -202,6 +202,11 @@ impl CellError {
                 .as_ref()
                 .map(|id| format!("Request id: {}", foreign::line(id))),
         );
+        traceback.extend(
+            self.kind
+                .guide()
+                .map(|page| format!("Guide: docs/guide/src/{page}.md")),
+        );
         ErrorOutput {
             ename: self.kind.ename().to_owned(),
             evalue: evalue.into_owned(),
@@ -216,7 +221,6 @@ impl From<&MagicError> for CellError {
     }
 }
 
-/// Says which part of a turn that broke off is in the conversation.
 /// Says what of a turn that ended early is in the conversation, and what to do next.
 fn what_is_kept(left: &Left) -> &'static str {
     match (&left.kept, left.sandbox_is_lost) {

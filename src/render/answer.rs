@@ -13,6 +13,7 @@ use super::markdown::{Stamp, Whole, neutralise, neutralise_part};
 use super::pace::Pace;
 use super::screen::{Form, Screen, SlotId, Terminal};
 use super::segment::Segmenter;
+use super::terminal::Typesetter;
 
 /// If so many complete pieces wait, they are shown at once: this limits what one update publishes.
 const MAX_SEALED: usize = 16;
@@ -31,6 +32,8 @@ pub(crate) struct Answer {
     begun: bool,
     /// Batch and terminal: the text that is not yet written.
     unwritten: String,
+    /// Terminal only: what lays the text out, where the terminal's width is known.
+    typesetter: Option<Typesetter>,
     whole: Whole,
     /// Live only: the pieces that have their final form, unless a later piece changes it.
     parts: Vec<Part>,
@@ -114,7 +117,9 @@ impl Answer {
             }
             DisplayMode::Terminal => {
                 self.show(screen);
-                if self.begun && self.last != Some('\n') {
+                if let Some(typesetter) = self.typesetter.take() {
+                    screen.talk(typesetter.finish());
+                } else if self.begun && self.last != Some('\n') {
                     screen.talk("\n".to_owned());
                 }
                 screen.pause();
@@ -146,7 +151,16 @@ impl Answer {
             DisplayMode::Terminal => {
                 let text = std::mem::take(&mut self.unwritten);
                 self.begun |= !text.is_empty();
-                screen.talk(foreign::prose(&text).into_owned());
+                let text = foreign::prose(&text).into_owned();
+                let text = match screen.look {
+                    Some(look) => {
+                        let typesetter =
+                            self.typesetter.get_or_insert_with(|| Typesetter::new(look));
+                        typesetter.push(&text)
+                    }
+                    None => text,
+                };
+                screen.talk(text);
             }
             DisplayMode::Batch => {}
         }

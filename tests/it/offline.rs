@@ -70,7 +70,7 @@ async fn u16_a_name_that_no_step_wrote_fails_the_cell() {
     let error = failed(&ran);
     assert!(
         error.contains(
-            "ApiError: the script (script.claude.md:1) says `{{mean}}`, and a step above failed"
+            "ApiError: the script (script.claude.md:1) says `{{mean}}`, and the step above failed"
         ),
         "{error}"
     );
@@ -83,7 +83,7 @@ async fn u16_a_name_that_no_step_wrote_fails_the_cell() {
     assert!(text.contains("claude-kernel doctor"), "{text}");
     let error = failed(&rig.cell("Typo").await);
     assert!(
-        error.contains("says `{{maen}}`, and no step above wrote that name"),
+        error.contains("says `{{maen}}`, and no step above wrote that name to `$SCRIPT_VARS`"),
         "{error}"
     );
     let ran = rig.cell("Braces").await;
@@ -94,7 +94,7 @@ async fn u16_a_name_that_no_step_wrote_fails_the_cell() {
     );
     let error = failed(&rig.cell("%%json town name str\nTown").await);
     assert!(
-        error.contains("says `{{town}}`, and a step above failed"),
+        error.contains("says `{{town}}`, and the step above failed"),
         "{error}"
     );
     // It was asked once: to try again would not help.

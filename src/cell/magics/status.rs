@@ -74,26 +74,17 @@ fn show(context: &Context<'_>) -> Effect {
         Some(((*label).to_owned(), value))
     });
     let mut left: Vec<(String, String)> = settings.chain(context.status.iter().cloned()).collect();
-    let mut shown = Shown::default();
+    let mut sections: Vec<(&str, Vec<(Part, Part)>)> = Vec::new();
     for (title, labels) in SECTIONS {
         let rows = labels.iter().filter_map(|label| {
             let at = left.iter().position(|(known, _)| known == label)?;
             Some(row(left.remove(at)))
         });
-        let rows: Vec<(Part, Part)> = rows.collect();
-        if rows.is_empty() {
-            continue;
-        }
-        if !title.is_empty() {
-            shown = shown.heading(title);
-        }
-        shown = shown.entries(["", "now"], &rows);
+        sections.push((title, rows.collect()));
     }
-    if !left.is_empty() {
-        let rows: Vec<(Part, Part)> = left.into_iter().map(row).collect();
-        shown = shown.heading("Also").entries(["", "now"], &rows);
-    }
-    shown.effect()
+    sections.push(("Also", left.into_iter().map(row).collect()));
+    sections.retain(|(_, rows)| !rows.is_empty());
+    Shown::default().sections(["", "now"], &sections).effect()
 }
 
 fn row((label, value): (String, String)) -> (Part, Part) {

@@ -56,10 +56,9 @@ impl Player {
         script: &MatchedScript,
     ) -> Result<Next, Over> {
         let place = script.named();
-        let failed = self.content.iter().any(|block| has_failed(block));
-        let why = match failed {
-            true => "a step above failed before it wrote that name",
-            false => "no step above wrote that name",
+        let why = match self.content.iter().rev().find_map(return_code) {
+            Some(0) | None => "no step above wrote that name to `$SCRIPT_VARS`",
+            Some(_) => "the step above failed before it wrote that name",
         };
         self.unplayable(format!(
             "the script ({place}) says `{{{{{name}}}}}`, and {why}"
@@ -290,8 +289,9 @@ impl Player {
     }
 }
 
-/// Whether a block is the result of a step that failed.
-fn has_failed(block: &Value) -> bool {
-    let code = block.pointer("/content/return_code");
-    code.and_then(Value::as_i64).is_some_and(|code| code != 0)
+/// Returns the exit code of a step that has ended.
+fn return_code(block: &Value) -> Option<i64> {
+    block
+        .pointer("/content/return_code")
+        .and_then(Value::as_i64)
 }

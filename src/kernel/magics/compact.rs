@@ -56,7 +56,7 @@ pub(super) async fn compact(
         TurnEnd::Finished(turn) => turn,
         end => {
             let mut error =
-                CellError::from_end(&end, context.services.used(), context.services.host.now())
+                CellError::from_end(&end, context.services.used(), context.services.local_now())
                     .unwrap_or_else(CellError::interrupted);
             let hint = error.hint.unwrap_or_default();
             error.hint = Some(format!(

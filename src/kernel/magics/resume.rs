@@ -12,6 +12,7 @@ use crate::chat::own_prompt::typed;
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 
+use crate::host::zoned;
 use crate::kernel::context::{CellContext, Outcome};
 use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::inputs::Inputs;
@@ -165,7 +166,7 @@ async fn list(context: &mut CellContext<'_>) -> Result<Shown, Stopped> {
     let rows: Vec<Vec<Part>> = said
         .iter()
         .take(SHOWN_CONVERSATIONS)
-        .map(|found| row(found, current.as_deref()))
+        .map(|found| row(found, current.as_deref(), context))
         .collect();
     let shown = Shown::default().table(
         &["id", "notebook", "turns", "last used", "last prompt"],
@@ -183,8 +184,9 @@ fn overviews(folder: &Folder) -> Result<Vec<Overview>, String> {
     summary::overviews(folder).map_err(|error| crate::host::unnumbered(&error))
 }
 
-fn row(found: &Overview, current: Option<&str>) -> Vec<Part> {
-    let used = DateTime::<Utc>::from(found.file.modified).format("%Y-%m-%d %H:%M");
+fn row(found: &Overview, current: Option<&str>, context: &CellContext<'_>) -> Vec<Part> {
+    let used = DateTime::<Utc>::from(found.file.modified);
+    let used = zoned(&context.services.host.local(used), "%Y-%m-%d %H:%M");
     let (notebook, turns, last) = match &found.read {
         Ok((header, summary)) => {
             let notebook = header.notebook.as_deref().map(Path::new);
@@ -214,7 +216,7 @@ fn row(found: &Overview, current: Option<&str>) -> Vec<Part> {
         Part::text(&format!("{}{state}", found.id)),
         Part::text(&notebook),
         Part::text(&turns),
-        Part::text(&used.to_string()),
+        Part::text(&used),
         last,
     ]
 }

@@ -34,7 +34,7 @@ pub struct Committed {
 /// if it fails.
 pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
     let mut leave = ended.leave;
-    let (used, now) = (context.services.used(), context.services.host.now());
+    let (used, now) = (context.services.used(), context.services.local_now());
     let mut error = CellError::from_end(&ended.end, used, now);
     if let (TurnEnd::Failed { error: cause, .. }, Some(shown)) = (&ended.end, &mut error) {
         advise(cause, ended.has_files, shown, context);

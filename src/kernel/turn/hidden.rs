@@ -50,7 +50,7 @@ pub async fn hidden_turn(
     if let Some(error) = CellError::from_end(
         &ended.end,
         context.services.used(),
-        context.services.host.now(),
+        context.services.local_now(),
     ) {
         return Err(Stopped {
             error,

@@ -2,7 +2,6 @@
 
 use claude_kernel::cell::magic::{Context, Effect};
 use claude_kernel::cell::magics::MAGICS;
-use claude_kernel::chat::settings::Settings;
 use expect_test::{Expect, expect};
 
 use super::{run_in, settings_after, shown, shown_in};

@@ -2,7 +2,7 @@
 
 use claude_kernel::anthropic::model::{ModelInfo, Models};
 use claude_kernel::cell::magic::{Context, Effect, TurnSummary};
-use claude_kernel::cell::magics::{MAGICS, models};
+use claude_kernel::cell::magics::models;
 use claude_kernel::cell::variables::Variables;
 use claude_kernel::chat::settings::Settings;
 use expect_test::{Expect, expect};

@@ -21,6 +21,7 @@ use claude_kernel::kernel::recordings;
 use claude_kernel::kernel::server::actor::Kernel;
 use claude_kernel::kernel::server::parts::Parts;
 use claude_kernel::kernel::store::Store;
+use claude_kernel::kernel::terminal::Terminal;
 use claude_kernel::kernel::tools::Setup;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -207,6 +208,7 @@ impl Rig {
             offline,
             journal,
             complaint: None,
+            terminal: Terminal::plain(),
             tools,
             recordings: recordings::Options {
                 file: recordings.map(Path::to_owned),
@@ -328,6 +330,9 @@ pub(crate) async fn arm(rig: &Rig, fault: &str) {
     rig.emulator.faults().add(fault).await.unwrap();
 }
 
+/// Stands for the streams among the outputs of a cell.
+const STREAM: &str = "stream";
+
 /// Returns the bodies of the requests for messages, in order.
 pub(crate) async fn asked(rig: &Rig) -> Vec<Value> {
     let sent = rig.emulator.faults().requests().await.unwrap();
@@ -419,7 +424,13 @@ impl Ran {
                 .as_str()
                 .map(str::to_owned);
             match sent.message.header.msg_type.as_str() {
-                "stream" => shown.push((None, content["text"].as_str().unwrap().to_owned())),
+                "stream" => {
+                    let text = content["text"].as_str().unwrap();
+                    match shown.last_mut() {
+                        Some((Some(of), before)) if of == STREAM => before.push_str(text),
+                        _ => shown.push((Some(STREAM.to_owned()), text.to_owned())),
+                    }
+                }
                 "display_data" | "execute_result" => shown.push((id, plain())),
                 // The receipt of an earlier cell says what has become of its answer.
                 "update_display_data"
