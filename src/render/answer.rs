@@ -64,8 +64,11 @@ impl Answer {
             DisplayMode::Terminal | DisplayMode::Batch => self.unwritten.push_str(text),
         }
         // Blank text alone opens no display. To ask the whole text each time would be quadratic.
-        let begins =
-            !self.begun && (screen.client() != DisplayMode::Live || !text.trim().is_empty());
+        // What is laid out begins when a line of it is there, so that a short answer comes in one
+        // piece.
+        let is_laid_out = screen.client() == DisplayMode::Terminal && screen.look.is_some();
+        let is_seen = screen.client() != DisplayMode::Live || !text.trim().is_empty();
+        let begins = !self.begun && is_seen && !is_laid_out;
         if begins || self.sealed.len() >= MAX_SEALED {
             self.show(screen);
         } else {
@@ -116,11 +119,17 @@ impl Answer {
                 self.correct(screen);
             }
             DisplayMode::Terminal => {
-                self.show(screen);
-                if let Some(typesetter) = self.typesetter.take() {
-                    screen.talk(typesetter.finish());
-                } else if self.begun && self.last != Some('\n') {
-                    screen.talk("\n".to_owned());
+                if let Some(look) = screen.look {
+                    let typesetter = self.typesetter.take();
+                    let mut typesetter = typesetter.unwrap_or_else(|| Typesetter::new(look));
+                    let mut text = typesetter.push(&foreign::prose(&self.unwritten));
+                    text.push_str(&typesetter.finish());
+                    screen.talk(text);
+                } else {
+                    self.show(screen);
+                    if self.begun && self.last != Some('\n') {
+                        screen.talk("\n".to_owned());
+                    }
                 }
                 screen.pause();
             }
