@@ -9,7 +9,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Local, Utc};
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
@@ -17,6 +17,10 @@ use uuid::Uuid;
 pub trait Host: fmt::Debug + Send + Sync + 'static {
     /// Returns the wall-clock time, for headers and records.
     fn now(&self) -> DateTime<Utc>;
+    /// Returns a time as the person's clock has it; a host without a place has UTC.
+    fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
+        time.fixed_offset()
+    }
     /// Returns the monotonic time since the host was made, for pacing and durations.
     fn elapsed(&self) -> Duration;
     /// Returns a fresh id.
@@ -25,6 +29,16 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
     fn random(&self) -> f64;
     /// Completes after `duration`.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// Writes a time with its zone: `14:05 UTC`, `15:05 UTC+01:00`. `format` is that of the time alone.
+#[must_use]
+pub fn zoned(time: &DateTime<FixedOffset>, format: &str) -> String {
+    let zone = match time.offset().local_minus_utc() {
+        0 => String::new(),
+        _ => time.format("%:z").to_string(),
+    };
+    format!("{} UTC{zone}", time.format(format))
 }
 
 /// Returns what an error of the system says to people: without its number, not as the beginning of a
@@ -72,6 +86,10 @@ impl Host for SystemHost {
         Utc::now()
     }
 
+    fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
+        time.with_timezone(&Local).fixed_offset()
+    }
+
     fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
@@ -96,6 +114,14 @@ mod tests {
     use std::io;
 
     use super::*;
+
+    #[test]
+    fn u15_times_have_their_zone() {
+        let utc = DateTime::UNIX_EPOCH.fixed_offset();
+        assert_eq!(zoned(&utc, "%H:%M"), "00:00 UTC");
+        let east = utc.with_timezone(&FixedOffset::east_opt(5 * 3600 + 1800).unwrap());
+        assert_eq!(zoned(&east, "%Y-%m-%d %H:%M"), "1970-01-01 05:30 UTC+05:30");
+    }
 
     #[test]
     fn errors_of_the_system_are_said_without_their_numbers() {

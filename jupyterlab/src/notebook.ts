@@ -61,6 +61,7 @@ export class CostWidget extends Widget {
       return;
     }
     const ours = isOurs(this.panel);
+    this.panel.content.toggleClass('ck-notebook', ours);
     for (const cell of this.panel.content.widgets) {
       if (cell instanceof CodeCell) {
         if (!this.watched.has(cell.model)) {

@@ -29,8 +29,13 @@ pub enum Effect {
     },
     /// Show a quiet line, such as that a setting was taken but has no effect yet.
     Warn(String),
-    /// Help to page: `payload` of the reply.
-    Page(String),
+    /// Help to page: `payload` of the reply, in both forms.
+    Page {
+        /// `text/markdown`.
+        markdown: String,
+        /// `text/plain`.
+        plain: String,
+    },
     /// Set a variable.
     SetVariable { name: String, value: Value },
     /// Something the kernel does, in the order of the cell, before the prompt is sent.

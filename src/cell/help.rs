@@ -1,7 +1,7 @@
 //! Help texts, made from the registry: for `%help`, `%name?`, inspection and the README.
 
 use super::call::MagicError;
-use super::magic::{Context, Magic};
+use super::magic::{self, Context, Group, Magic};
 use super::nearest::{nearest, quoted};
 use super::secret;
 use super::shown::{Part, Shown, WIDTH, with_origin, wrap};
@@ -9,6 +9,18 @@ use super::topics::TOPICS;
 
 /// The blanks between examples on one line.
 const GAP: &str = "        ";
+
+/// The magics that a newcomer needs, in the order of the need, each with a call of it.
+const FIRST: [(&str, &str); 8] = [
+    ("attach", "%attach sales.csv"),
+    ("model", "%model sonnet"),
+    ("effort", "%effort high"),
+    ("json", "%%json town name str"),
+    ("undo", "%undo"),
+    ("reset", "%reset"),
+    ("cost", "%cost"),
+    ("status", "%status"),
+];
 
 /// Returns help about a magic or a topic, with or without percent signs; `help` is the overview.
 ///
@@ -59,7 +71,8 @@ pub fn of_magic(magic: &Magic, context: &Context<'_>) -> Shown {
         let value = with_origin(&[magic.name], &value, context);
         format!("Now: {value}.")
     });
-    let mut plain = format!("{usage} - {}\n{examples}", magic.summary.replace('`', ""));
+    let head = format!("{usage} - {}", magic.summary.replace('`', ""));
+    let mut plain = format!("{}\n{examples}", wrap(&head, "    "));
     for line in now.iter().map(String::as_str).chain([magic.details]) {
         plain.push_str(&format!("\n  {}", wrap(&line.replace('`', ""), "  ")));
     }
@@ -106,28 +119,43 @@ pub fn readme_table(magics: &[&Magic]) -> String {
         .markdown
 }
 
-fn overview(magics: &[&Magic]) -> Shown {
-    let magics: Vec<Vec<Part>> = magics
-        .iter()
-        .map(|magic| vec![Part::code(&usage_line(magic)), Part::ours(magic.summary)])
-        .collect();
-    let topics: Vec<Vec<Part>> = TOPICS
+fn overview(magics: &[&'static Magic]) -> Shown {
+    let first = FIRST.iter().filter_map(|(name, code)| {
+        let magic = magic::find(magics, name)?;
+        Some((Part::code(code), Part::ours(magic.summary)))
+    });
+    let first: Vec<(Part, Part)> = first.collect();
+    let topics: Vec<(Part, Part)> = TOPICS
         .iter()
         .map(|topic| {
-            vec![
+            (
                 Part::code(&format!("%help {}", topic.name)),
                 Part::ours(topic.summary),
-            ]
+            )
         })
         .collect();
+    let of_group = |group: Group| {
+        let magics = magics.iter().filter(|magic| magic.group == group);
+        let rows = magics.map(|magic| {
+            let name = format!("{}{}", magic.form.sign(), magic.name);
+            (Part::code(&name), Part::ours(magic.summary))
+        });
+        (group.title(), rows.collect())
+    };
+    let mut sections: Vec<(&str, Vec<(Part, Part)>)> = Group::ALL.map(of_group).into();
+    sections.push(("More to read", topics));
     Shown::default()
         .paragraph(
             "Type what you want in plain words and run the cell: it is sent to Claude, which can run code in its own \
 sandbox. Magics in a cell's first lines set things up.",
         )
-        .paragraph("`%x value` holds from here on, `%%x value` for this cell only, `%x` alone shows. `%x?` is help on `%x`.")
-        .table(&["magic", "meaning"], &magics)
-        .table(&["topic", "about"], &topics)
+        .heading("The eight to begin with")
+        .entries(["for example", "meaning"], &first)
+        .paragraph(
+            "`%x value` holds from here on, `%%x value` for this cell only, `%x` alone shows. `%x?` is help on `%x`, \
+and Tab completes.",
+        )
+        .sections(["magic", "meaning"], &sections)
 }
 
 /// A text of the kernel's own in both forms: Markdown unchanged; plain text wrapped, without
@@ -150,13 +178,6 @@ fn of_text(text: &str) -> Shown {
 /// The examples, indented by two: on one line if they fit, else in columns.
 fn examples(magic: &Magic) -> String {
     let single = magic.examples.iter().all(|(code, _)| !code.contains('\n'));
-    let widest = magic
-        .examples
-        .iter()
-        .flat_map(|(code, _)| code.split('\n'))
-        .map(|line| line.chars().count())
-        .max()
-        .unwrap_or(0);
     let line: Vec<String> = magic
         .examples
         .iter()
@@ -166,15 +187,28 @@ fn examples(magic: &Magic) -> String {
     if single && line.chars().count() <= WIDTH {
         return line;
     }
+    let length = |text: &str| text.chars().count();
+    let first = |code: &'static str| code.split('\n').next().unwrap_or_default();
+    // Where what the calls do begins: behind every call that leaves room for it.
+    let fits =
+        |(code, what): &&(&'static str, &str)| length(first(code)) + 5 + length(what) <= WIDTH;
+    let calls = magic.examples.iter().filter(fits);
+    let widest = calls
+        .map(|(code, _)| length(first(code)))
+        .max()
+        .unwrap_or(0);
     let rows = magic.examples.iter().map(|(code, what)| {
         let (first, more) = code.split_once('\n').unwrap_or((code, ""));
-        let pad = " ".repeat(widest.saturating_sub(first.chars().count()) + 3);
         let more: String = more
             .split('\n')
             .filter(|line| !line.is_empty())
             .map(|line| format!("\n  {line}"))
             .collect();
-        format!("  {first}{pad}{what}{more}")
+        let gap = widest.saturating_sub(length(first)) + 3;
+        match length(first).max(widest) + 5 + length(what) <= WIDTH {
+            true => format!("  {first}{}{what}{more}", " ".repeat(gap)),
+            false => format!("  {first}\n      {what}{more}"),
+        }
     });
     rows.collect::<Vec<_>>().join("\n")
 }

@@ -45,7 +45,10 @@ pub enum FilesJob {
         to: Destination,
     },
     /// Show inputs and artifacts.
-    List,
+    List {
+        /// Whether files of other notebooks are listed too.
+        all: bool,
+    },
     /// Copy an artifact, or fetch what could not be fetched.
     Get {
         /// Its name; `None` for all that could not be fetched.
@@ -178,6 +181,8 @@ pub enum ToolJob {
     },
     /// Show the tools.
     List,
+    /// Say which Python runs them, with its whole path.
+    Where,
     /// Remove tools.
     Remove(Vec<String>),
     /// Remove all tools and servers, because everything begins again.

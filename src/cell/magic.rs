@@ -28,6 +28,8 @@ pub struct Magic {
     pub usage: &'static str,
     /// How it may be written.
     pub form: Form,
+    /// Under which heading help lists it.
+    pub group: Group,
     /// What it is for: one clause without a full stop.
     pub summary: &'static str,
     /// What else to know: whole sentences.
@@ -64,6 +66,48 @@ impl Form {
         match self {
             Self::Cell | Self::CellBody => "%%",
             Self::Setting | Self::Line | Self::Body => "%",
+        }
+    }
+}
+
+/// What a magic is about: the headings under which help lists the magics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// How Claude answers.
+    Answers,
+    /// What Claude may do.
+    Abilities,
+    /// What goes in and what comes out.
+    Data,
+    /// What was said.
+    Conversation,
+    /// What it costs, and what exactly is sent.
+    Money,
+    /// The kernel itself.
+    Kernel,
+}
+
+impl Group {
+    /// All groups, in the order help lists them.
+    pub const ALL: [Self; 6] = [
+        Self::Answers,
+        Self::Abilities,
+        Self::Data,
+        Self::Conversation,
+        Self::Money,
+        Self::Kernel,
+    ];
+
+    /// Returns the heading.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Answers => "How Claude answers",
+            Self::Abilities => "What Claude may do",
+            Self::Data => "Files, variables, results",
+            Self::Conversation => "The conversation",
+            Self::Money => "Money and requests",
+            Self::Kernel => "Help and state",
         }
     }
 }

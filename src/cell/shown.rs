@@ -5,8 +5,10 @@
 use super::effect::Effect;
 use super::magic::Context;
 
-/// The widest line of prose in plain text, in characters.
-pub(super) const WIDTH: usize = 100;
+/// The widest line of prose in plain text, in characters: a terminal has 80 columns at least.
+pub(super) const WIDTH: usize = 79;
+/// The widest first column of entries, in characters. What is longer stands on a line of its own.
+const MAX_TERM: usize = 24;
 
 /// One piece of text in both forms, on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,16 @@ impl Part {
             format!("{fence}{pad}{plain}{pad}{fence}")
         };
         Self { markdown, plain }
+    }
+
+    /// Makes a link to a file; `target` is a relative path that is safe in Markdown.
+    #[must_use]
+    pub fn link(text: &str, target: &str) -> Self {
+        let name = Self::text(text);
+        Self {
+            markdown: format!("[{}]({target})", name.markdown),
+            plain: name.plain,
+        }
     }
 
     /// Makes prose: whatever Markdown would read into it is escaped.
@@ -141,6 +153,62 @@ impl Shown {
         self
     }
 
+    /// Adds a heading.
+    #[must_use]
+    pub fn heading(mut self, text: &str) -> Self {
+        self.open_paragraph("\n\n");
+        self.markdown.push_str(&format!("**{}**", escape(text)));
+        self.plain.push_str(text);
+        self
+    }
+
+    /// Adds words with their meanings: a table in Markdown, and in plain text two columns that fit
+    /// a terminal.
+    #[must_use]
+    pub fn entries(mut self, head: [&str; 2], rows: &[(Part, Part)]) -> Self {
+        let cells = |(term, meaning): &(Part, Part)| vec![term.clone(), meaning.clone()];
+        let table: Vec<Vec<Part>> = rows.iter().map(cells).collect();
+        let table = Self::default().table(&head, &table);
+        self.open_paragraph("\n");
+        self.markdown.push_str(&table.markdown);
+        self.plain.push_str(&in_two_columns(rows));
+        self
+    }
+
+    /// Adds entries under headings: one table in Markdown, so that its columns stand below each other.
+    /// A section without a title comes first.
+    #[must_use]
+    pub fn sections(mut self, head: [&str; 2], sections: &[(&str, Vec<(Part, Part)>)]) -> Self {
+        let mut rows = Vec::new();
+        let mut plain = Vec::new();
+        for (title, entries) in sections {
+            let columns = in_two_columns(entries);
+            plain.push(match *title {
+                "" => columns,
+                title => format!("{title}\n{columns}"),
+            });
+            if !title.is_empty() {
+                rows.push(vec![Part::ours(&format!("**{title}**"))]);
+            }
+            let cells = |(term, meaning): &(Part, Part)| vec![term.clone(), meaning.clone()];
+            rows.extend(entries.iter().map(cells));
+        }
+        let table = Self::default().table(&head, &rows);
+        self.open_paragraph("\n\n");
+        self.markdown.push_str(&table.markdown);
+        self.plain.push_str(&plain.join("\n\n"));
+        self
+    }
+
+    /// Turns it into the effect that pages it.
+    #[must_use]
+    pub fn page(self) -> Effect {
+        Effect::Page {
+            markdown: self.markdown,
+            plain: self.plain,
+        }
+    }
+
     /// Turns it into the effect that shows it.
     #[must_use]
     pub fn effect(self) -> Effect {
@@ -186,11 +254,15 @@ pub fn clip(text: &str, limit: usize) -> String {
 
 /// Breaks a line at blanks so that none is wider than [`WIDTH`]; later lines are indented.
 pub(super) fn wrap(text: &str, indent: &str) -> String {
+    wrap_at(text, indent, WIDTH)
+}
+
+fn wrap_at(text: &str, indent: &str, width_of_line: usize) -> String {
     let mut out = String::new();
     let mut width = 0;
     for word in text.split(' ') {
         let length = word.chars().count();
-        if width > 0 && width + 1 + length > WIDTH - indent.len() {
+        if width > 0 && width + 1 + length > width_of_line - indent.len() {
             out.push('\n');
             out.push_str(indent);
             width = 0;
@@ -240,6 +312,24 @@ fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+/// Words on the left, their meanings on the right, wrapped.
+fn in_two_columns(rows: &[(Part, Part)]) -> String {
+    let width = |(term, _): &(Part, Part)| term.plain.chars().count();
+    let column = rows.iter().map(width).filter(|width| *width <= MAX_TERM);
+    let column = column.max().unwrap_or(MAX_TERM) + 4;
+    let indent = " ".repeat(column);
+    let lines = rows.iter().map(|row| {
+        let first = format!("  {}", row.0.plain);
+        let meaning =
+            wrap_at(&row.1.plain, "", WIDTH - column).replace('\n', &format!("\n{indent}"));
+        match width(row) > MAX_TERM {
+            true => format!("  {}\n{indent}{meaning}", wrap(&row.0.plain, "      ")),
+            false => format!("{first:<column$}{meaning}"),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn table_line(cells: impl Iterator<Item = String>) -> String {

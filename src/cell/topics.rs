@@ -225,5 +225,6 @@ for trying things out, for tests and for demonstrations. Its receipts say offlin
 - Answers come from a script beside the notebook, `NAME.claude.md` for `NAME.ipynb`. Code in a script is really run, in a \
 confined directory on this machine, and the numbers and figures are what it printed and wrote.
 - A prompt that no script knows, but that holds a fenced `bash` or `python` block, has that block run.
-- Any other prompt gets a short answer that says that no model was called.
+- Any other prompt is answered with how to get an answer: the block to copy, the script file, the key.
+- A script's `{{name}}` is what a step wrote. If no step wrote it, the cell fails.
 - Magics, settings, files and errors are the same as with the real API, and everything goes through real HTTP.";

@@ -76,8 +76,9 @@ pub fn hint(outcome: &Result<Executed<'_>, ToolError<'_>>, offline: bool) -> Opt
 /// Says how to get a module that the offline kernel's Python lacks.
 fn missing_offline(module: &str, instead: Option<&str>) -> String {
     let mut text = format!(
-        "`{module}` is not in the Python that the offline kernel runs: install it there, or name \
-         another one with `claude-kernel install --offline --python PATH`."
+        "`{module}` is not in the Python that the offline kernel runs. `claude-kernel doctor` names \
+         that Python and says how to install there; `claude-kernel install --offline --python PATH` \
+         chooses another one."
     );
     if let Some(instead) = instead {
         text.push_str(&format!(
@@ -210,7 +211,7 @@ mod tests {
             let hint = hint(&outcome, true).unwrap();
             assert!(hint.contains(expected), "{hint}");
             assert!(
-                hint.contains("install it there") && !hint.contains("nothing can"),
+                hint.contains("how to install there") && !hint.contains("nothing can"),
                 "{hint}"
             );
         };

@@ -47,9 +47,9 @@ pub struct Input {
     /// Whether it went to the sandbox.
     #[serde(default)]
     pub sandbox: bool,
-    /// The turns it went with, oldest first.
+    /// The execution counts of the cells it went with, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub turns: Vec<u32>,
+    pub cells: Vec<u32>,
 }
 
 /// Where a file goes with a question.
@@ -192,7 +192,7 @@ mod tests {
             expires_at: None,
             visible_as: Some(VisibleAs::Document),
             sandbox: true,
-            turns: vec![1, 4],
+            cells: vec![1, 4],
         }
     }
 

@@ -55,9 +55,6 @@ pub struct Totals {
     pub usage: TurnUsage,
     /// US dollars, as far as prices are known.
     pub cost_usd: f64,
-    /// The same, with what the offline backend answered at the price it would have had: budgets
-    /// can be rehearsed.
-    pub priced_usd: f64,
     /// How many entries have no known price.
     pub unknown: usize,
     /// Whether some of it is only known to be at least this.
@@ -85,8 +82,6 @@ impl Ledger {
         for entry in &self.entries {
             totals.usage = add(totals.usage, entry.usage);
             totals.sandbox_ms = totals.sandbox_ms.saturating_add(entry.sandbox_ms);
-            let priced = totals.priced_usd + entry.cost_usd.unwrap_or_default();
-            totals.priced_usd = priced.min(MOST_USD);
             if entry.offline {
                 continue;
             }

@@ -7,6 +7,7 @@ pub mod hints;
 pub mod history;
 pub mod input;
 pub mod ledger;
+pub mod own_prompt;
 pub mod packages;
 pub mod params;
 pub mod presets;

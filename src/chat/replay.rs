@@ -11,6 +11,9 @@ use crate::anthropic::block::{Block, Edited, View};
 
 /// What the script is called in the sandbox.
 pub const NAME: &str = "claude_replay.sh";
+/// How the prompt begins that asks Claude to run it.
+pub(super) const ASKS: &str =
+    "Run this command once, exactly as it stands: it makes the new sandbox as the old one was,";
 /// How its own lines begin.
 const MARK: &str = "claude-replay:";
 
@@ -38,12 +41,12 @@ pub enum Went {
 }
 
 impl Replay {
-    /// Makes the script of what ran in `turns`, each the number of a turn and the blocks of its
-    /// answer; `None` when nothing did.
+    /// Makes the script of what ran in `turns`, each the execution count of a cell and the blocks of
+    /// its answer; `None` when nothing did.
     #[must_use]
     pub fn of(turns: &[(u32, Vec<Value>)]) -> Option<Self> {
         let mut steps: Vec<(u32, String)> = Vec::new();
-        for (number, blocks) in turns {
+        for (count, blocks) in turns {
             let blocks: Vec<Block> = blocks.iter().cloned().map(Block::from_raw).collect();
             let done: Vec<&str> = blocks.iter().filter_map(result_of).collect();
             for block in &blocks {
@@ -51,7 +54,7 @@ impl Replay {
                     && done.contains(&id)
                     && let Some(code) = step(name, input)
                 {
-                    steps.push((*number, code));
+                    steps.push((*count, code));
                 }
             }
         }
@@ -65,12 +68,12 @@ impl Replay {
              run() {{\n  export OUTPUT_DIR=$(mktemp -d)\n  \
              (cd \"$start\" && bash \"$work/step\" </dev/null >\"$work/out\" 2>&1); code=$?\n  \
              [ $code = 0 ] || {{ failed=$((failed + 1)); tail -n 5 \"$work/out\"; }}\n  \
-             echo \"{MARK} step $1 of {count} (turn $2): exit $code\"\n}}\n"
+             echo \"{MARK} step $1 of {count} (In [$2]): exit $code\"\n}}\n"
         );
-        for (at, (turn, code)) in steps.iter().enumerate() {
+        for (at, (cell, code)) in steps.iter().enumerate() {
             let end = delimiter(code, at + 1);
             script.push_str(&format!(
-                "cat >\"$work/step\" <<'{end}'\n{code}\n{end}\nrun {} {turn}\n",
+                "cat >\"$work/step\" <<'{end}'\n{code}\n{end}\nrun {} {cell}\n",
                 at + 1
             ));
         }
@@ -89,7 +92,7 @@ impl Replay {
     #[must_use]
     pub fn prompt(&self) -> String {
         format!(
-            "Run this command once, exactly as it stands: it makes the new sandbox as the old one was, with {} \
+            "{ASKS} with {} \
 steps of this conversation from the attached `{NAME}`. Then say in one sentence which of them failed, if any.\n\n\
 ```bash\n# Run the recorded steps again\n\
 bash \"$(find \"${{INPUT_DIR:-/}}\" -name {NAME} -type f 2>/dev/null | head -n 1)\"\n```",
@@ -254,7 +257,7 @@ mod tests {
             .output()
             .unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
-        assert!(stdout.contains("step 3 of 3 (turn 3): exit 3"), "{stdout}");
+        assert!(stdout.contains("step 3 of 3 (In [3]): exit 3"), "{stdout}");
         let made = std::fs::read_to_string(directory.path().join("n.txt")).unwrap();
         assert_eq!(made, "x\nCLAUDE_0\n'\"é\\");
         assert_eq!(

@@ -57,8 +57,9 @@ pub enum Activity {
 /// Where in a conversation a file was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// 1-based number of the turn.
-    pub turn: u32,
+    /// The execution count of the cell: the `In [n]` that a person sees.
+    #[serde(default)]
+    pub count: u32,
     /// 1-based number of the tool call in its turn.
     pub step: u32,
     /// The call's id, which the step's output carries in its metadata.
@@ -185,21 +186,42 @@ pub enum TurnEnd {
     OverBudget {
         /// Whose limit it was.
         limit: Limit,
-        /// What had come and can be sent again, if anything.
-        kept: Option<Box<FinishedTurn>>,
+        /// What is left of it.
+        left: Left,
     },
     /// The API refused or broke off the turn, or could not be reached.
     Failed {
         /// What the API said.
         error: ApiError,
-        /// What had come and can be sent again, if anything.
-        kept: Option<Box<FinishedTurn>>,
+        /// What is left of it.
+        left: Left,
     },
     /// The person stopped the turn.
     Interrupted {
-        /// What had come and can be sent again, if anything.
-        kept: Option<Box<FinishedTurn>>,
+        /// What is left of it.
+        left: Left,
     },
+}
+
+/// What is left of a turn that ended early.
+#[derive(Debug, Clone)]
+pub struct Left {
+    /// What had come and can be sent again, if anything.
+    pub kept: Option<Box<FinishedTurn>>,
+    /// Whether steps are left out because nobody knows the name of their sandbox.
+    pub sandbox_is_lost: bool,
+    /// Whether a step had begun and its result had not come.
+    pub was_in_step: bool,
+    /// Whether the API had told that it works on the answer.
+    pub had_begun: bool,
+}
+
+impl Left {
+    /// Returns whether the answer itself was complete, so that only files were still coming.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.kept.as_ref().is_some_and(|turn| turn.cut.is_none())
+    }
 }
 
 /// What a running turn shows, in order.

@@ -17,6 +17,11 @@ const LONGEST_INLINE: usize = 2_000;
 /// Digits of the hash in a file's name.
 const SHORT_HASH: usize = 12;
 
+/// How the prompt begins.
+const ASKS: &str = "Run this command exactly as it is, in one call of bash in your sandbox: every character, nothing \
+added, nothing left out, also if it looks wrong. Run nothing else, before or after, and do not \
+mend it if it fails. Its output is shown as it is, so answer with the word \"Done\" alone.\n\n";
+
 /// What code is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
@@ -138,12 +143,7 @@ impl Verbatim {
         let command = self.command();
         let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
         let fence = "`".repeat(longest.max(2) + 1);
-        format!(
-            "Run this command exactly as it is, in one call of bash in your sandbox: every character, nothing \
-             added, nothing left out, also if it looks wrong. Run nothing else, before or after, and do not \
-             mend it if it fails. Its output is shown as it is, so answer with the word \"Done\" alone.\n\n\
-             {fence}bash\n{command}\n{fence}"
-        )
+        format!("{ASKS}{fence}bash\n{command}\n{fence}")
     }
 
     /// Returns whether a call is the one that was asked for.
@@ -189,6 +189,29 @@ impl Verbatim {
             (_, false) => Err(Mismatch::More { ran }),
         }
     }
+}
+
+/// Returns the cell that made a prompt of [`Verbatim::prompt`], without its code if that was
+/// uploaded; `None` for any other prompt.
+pub(super) fn typed(prompt: &str) -> Option<String> {
+    let fenced = prompt.strip_prefix(ASKS)?;
+    let (fence, rest) = fenced.split_once("bash\n")?;
+    let command = rest.strip_suffix(fence)?.trim_end_matches('\n');
+    if command.starts_with("f=$(find ") {
+        let language = match command.contains("&& python3 ") {
+            true => Language::Python,
+            false => Language::Bash,
+        };
+        return Some(format!("%%exec {}", language.name()));
+    }
+    let python = command.strip_prefix("python3 - <<'").and_then(|rest| {
+        let (end, code) = rest.split_once("'\n")?;
+        code.strip_suffix(end)?.strip_suffix('\n')
+    });
+    Some(match python {
+        Some(code) => format!("%%exec python\n{code}"),
+        None => format!("%%exec bash\n{command}"),
+    })
 }
 
 /// Returns how the last command of a turn failed; `None` when it did not.

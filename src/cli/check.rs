@@ -14,11 +14,11 @@ use super::notebook_file;
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each answer is held against its recording: is it whole, does what stands above still hold, and was
-anything edited afterwards: the answer, what steps printed, tables, pictures, files in claude_files/.
-Each number in its prose must stand in an output above or in the prompt: rounded, as a percentage, with
-separators or a currency; or come from such numbers: the sum or mean of a column, the ratio, sum or
-difference of two numbers of the same line. Small whole numbers, numbers of lists, names (RFC 6531)
+Each answer is held against its recording: is it whole, does what stands above still hold, and was \
+anything edited afterwards: the answer, what steps printed, tables, pictures, files in claude_files/. \
+Each number in its prose must stand in an output above or in the prompt: rounded, as a percentage, with \
+separators or a currency; or come from such numbers: the sum or mean of a column, the ratio, sum or \
+difference of two numbers of the same line. Small whole numbers, numbers of lists, names (RFC 6531) \
 and levels (a 95 % interval) need no source. The exit code is 1 if anything was found.")]
 pub struct Args {
     /// Notebooks (.ipynb), as saved

@@ -10,9 +10,11 @@ use clap_complete::Shell;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  claude-kernel completions bash > ~/.local/share/bash-completion/completions/claude-kernel
+  claude-kernel completions bash \\
+      > ~/.local/share/bash-completion/completions/claude-kernel
   claude-kernel completions zsh > ~/.zfunc/_claude-kernel
-  claude-kernel completions fish > ~/.config/fish/completions/claude-kernel.fish")]
+  claude-kernel completions fish \\
+      > ~/.config/fish/completions/claude-kernel.fish")]
 pub struct Args {
     /// The shell to write for
     shell: Shell,

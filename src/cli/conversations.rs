@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use crate::config::{Config, Environment};
-use crate::host::{Host as _, SystemHost, unnumbered};
+use crate::host::{Host as _, SystemHost, unnumbered, zoned};
 use crate::kernel::journal::folder::{self, Folder};
 use crate::kernel::journal::read::Contents;
 use crate::kernel::journal::summary::{self, Overview, Summary};
@@ -200,13 +200,13 @@ fn row(one: &Overview) -> [String; 6] {
             notebook.push_str(&format!(" ({what})"));
         }
     }
-    let used = DateTime::<Utc>::from(one.file.modified).format("%Y-%m-%d %H:%M");
+    let used = SystemHost::new().local(DateTime::<Utc>::from(one.file.modified));
     let size = size(one.file.bytes);
     [
         one.id.clone(),
         turns,
         cost,
-        used.to_string(),
+        zoned(&used, "%Y-%m-%d %H:%M"),
         size,
         notebook,
     ]

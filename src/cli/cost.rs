@@ -16,7 +16,7 @@ use super::notebook_file;
 /// Arguments of `cost`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Every answer in a notebook carries a receipt: tokens, searches and the price of its day. Runs whose
+Every answer in a notebook carries a receipt: tokens, searches and the price of its day. Runs whose \
 output was cleared or overwritten are not in the file; `%cost` in the notebook knows those too.")]
 pub struct Args {
     /// Notebooks (.ipynb), as saved

@@ -21,7 +21,7 @@ use crate::kernel::state::Initial;
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each line begins with `ok`, `warn` or `fail`; `do:` says what to do. The exit code is 1 if a line
+Each line begins with `ok`, `warn` or `fail`; `do:` says what to do. The exit code is 1 if a line \
 begins with `fail`. Keys are never shown. The call to the API is free and sends no prompt.")]
 pub struct Args {
     /// Do not call the API

@@ -17,12 +17,12 @@ pub(super) use page::Audience;
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Prompts become text; every code step that counted stands below its prompt, in order. The first cell
-holds the parameters: where files are read and written, what `%set` set, and the packages that the
-code imports, with their versions where a step printed them. The export runs with ipykernel or
+Prompts become text; every code step that counted stands below its prompt, in order. The first cell \
+holds the parameters: where files are read and written, what `%set` set, and the packages that the \
+code imports, with their versions where a step printed them. The export runs with ipykernel or \
 python, on the same data or on new data, without a model.
 
-`--to html` makes one page of the notebook as it is, with jupyter nbconvert and the template `claude`:
+`--to html` makes one page of the notebook as it is, with jupyter nbconvert and the template `claude`: \
 for reviewers with all folds open, for readers without steps, thinking and costs.")]
 pub struct Args {
     /// The notebook, as saved

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use super::Failure;
 use super::extras::{EXTRAS, Standing};
+use super::installs;
 use super::kernelspec::{Backend, Installation, Installed, Owner, owner};
 use super::places::{Location, LocationArgs, Places, python_of};
 use crate::host::unnumbered;
@@ -22,7 +23,7 @@ use crate::jupyter::spec::kernel_name;
 Examples:
   claude-kernel install                          for this user
   claude-kernel install --offline                the kernel that needs no key
-  claude-kernel install --sys-prefix             into the active environment only
+  claude-kernel install --sys-prefix             into the active environment
   claude-kernel install --name claude-eu --display-name 'Claude (EU proxy)' \\
       --env ANTHROPIC_BASE_URL=https://proxy.example")]
 pub struct Args {
@@ -137,6 +138,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let verb = if replaced { "Replaced" } else { "Installed" };
     writeln!(out, "{verb} kernelspec `{name}` in {}", dir.display())?;
     kept.tell(&name, out)?;
+    if !places.search_path().contains(&kernels) {
+        installs::note(&kernels);
+    }
     let beside = write_extras(&kernels);
     if args.quiet {
         return Ok(ExitCode::SUCCESS);
@@ -149,7 +153,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         writeln!(out, "{line}")?;
     }
     shadow_note(&places, &kernels, &name, out)?;
-    let next = match backend {
+    writeln!(out, "{}", next_step(backend))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what to do after an installation.
+fn next_step(backend: Backend) -> &'static str {
+    match backend {
         Backend::Api => {
             "Next: set ANTHROPIC_API_KEY where you start Jupyter, open a notebook and pick `Claude`.\n\
              `claude-kernel doctor` checks the rest."
@@ -158,9 +168,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             "Next: open a notebook and pick `Claude (offline)`. It answers from scripts and runs the\n\
              code in your prompts; no model is called. `claude-kernel doctor` checks the sandbox."
         }
-    };
-    writeln!(out, "{next}")?;
-    Ok(ExitCode::SUCCESS)
+    }
 }
 
 /// Writes what makes other programs show notebooks of ours better, and says so, one line each.

@@ -6,13 +6,23 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use super::extras::{EXTRAS, Extra, Standing};
+use super::installs;
 use super::kernelspec::{Backend, Installed, Owner, owner};
-use super::places::{Places, is_executable};
+use super::places::{Location, Places, is_executable};
 
 /// Arguments of `list`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Look into the environment at PREFIX, too
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Vec<PathBuf>,
+    /// Print JSON: one object for each kernelspec
+    #[arg(long)]
+    json: bool,
+}
 
 /// One of our kernelspecs, and what has to be said about it.
 #[derive(Debug)]
@@ -42,9 +52,26 @@ pub(super) struct Complaint {
 ///
 /// # Errors
 /// If stdout cannot be written to.
-pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let places = Places::of_process();
-    let found = find(&places, &places.search_path());
+    let mut dirs = places.search_path();
+    // What was installed elsewhere is found too, if it is still there.
+    let named = args
+        .prefix
+        .iter()
+        .map(|prefix| places.kernels_dir(&Location::Prefix(prefix.clone())));
+    let named: Vec<PathBuf> = named.filter_map(Result::ok).collect();
+    for dir in named.into_iter().chain(installs::elsewhere()) {
+        if !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    let found = find(&places, &dirs);
+    if args.json {
+        let specs: Vec<Value> = found.iter().map(Found::to_json).collect();
+        writeln!(out, "{:#}", Value::Array(specs))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if found.is_empty() {
         writeln!(out, "No kernelspec of ours is installed. Jupyter looks in:")?;
         for dir in places.search_path() {
@@ -81,6 +108,27 @@ pub fn run(_args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         writeln!(out, "{}", beside.text())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Found {
+    /// Returns it for programs.
+    fn to_json(&self) -> Value {
+        let complaints = self.complaints.iter().map(|complaint| {
+            json!({"text": complaint.text, "advice": complaint.advice, "is_fatal": complaint.is_fatal})
+        });
+        json!({
+            "name": self.name,
+            "display_name": self.spec.display_name,
+            "backend": match self.spec.backend {
+                Backend::Api => "api",
+                Backend::Offline => "offline",
+            },
+            "dir": self.dir,
+            "binary": self.spec.binary,
+            "python": self.spec.python,
+            "complaints": complaints.collect::<Vec<_>>(),
+        })
+    }
 }
 
 /// What stands beside our kernelspecs in one of Jupyter's data directories.

@@ -14,6 +14,7 @@ pub mod export;
 mod extras;
 mod failure;
 pub mod install;
+mod installs;
 mod kernelspec;
 pub mod list;
 mod logging;
@@ -41,18 +42,18 @@ const ABOUT: &str = "A Jupyter kernel that turns each notebook cell into a turn 
 const LONG_ABOUT: &str = "\
 A Jupyter kernel that turns each notebook cell into a turn with Claude.
 
-A cell holds a prompt, optionally after a few settings (`%model`, `%effort`, `%system`, …).
-Claude answers in the notebook, and runs Bash and Python in its own sandbox on the way; code,
+A cell holds a prompt, optionally after a few settings (`%model`, `%effort`, `%system`, …). \
+Claude answers in the notebook, and runs Bash and Python in its own sandbox on the way; code, \
 output, charts and files appear below the cell.";
 
 const AFTER_HELP: &str = "\
 Getting going:
-  claude-kernel install             make `Claude` selectable in Jupyter (needs an API key to answer)
-  claude-kernel install --offline   the same without key or network, for trying things out
+  claude-kernel install             make `Claude` selectable (needs a key)
+  claude-kernel install --offline   the same without key or network
   claude-kernel doctor              check everything and say what to do
 
-The key: set ANTHROPIC_API_KEY where Jupyter is started. It never goes into a notebook, a
-kernelspec or a magic. Settings: config.toml in the user's config directory, or CLAUDE_KERNEL_*
+The key: set ANTHROPIC_API_KEY where Jupyter is started. It never goes into a notebook, a \
+kernelspec or a magic. Settings: config.toml in the user's config directory, or CLAUDE_KERNEL_* \
 variables; the README lists them. In a notebook, `%help` explains the magics.";
 
 /// The whole command line.

@@ -86,6 +86,16 @@ impl Places {
             .find(|file| is_executable(file))
     }
 
+    /// Returns the executable file called `name` in the directory of this program, or of the active
+    /// environment.
+    pub(super) fn beside_binary(&self, name: &str) -> Option<PathBuf> {
+        let own = std::env::current_exe().ok();
+        let own = own.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let active = self.env_prefix().map(|prefix| prefix.join("bin"));
+        let mut dirs = own.into_iter().chain(active);
+        dirs.find_map(|dir| Some(dir.join(name)).filter(|file| is_executable(file)))
+    }
+
     /// Returns the `kernels` directories that Jupyter searches; the first match wins.
     pub(super) fn search_path(&self) -> Vec<PathBuf> {
         self.jupyter.kernel_dirs(Platform::current())

@@ -39,6 +39,7 @@ use crate::kernel::server::actor::Kernel;
 use crate::kernel::server::parts::Parts;
 use crate::kernel::state::Initial;
 use crate::kernel::store::Store;
+use crate::kernel::terminal::Terminal;
 use crate::kernel::tools::Setup;
 use crate::kernel::tools::environment::Interpreter;
 use parent::Watched;
@@ -150,6 +151,9 @@ async fn serve(args: Args, environment: Environment) -> anyhow::Result<()> {
     } = Initial::read(&config);
     let client = Client::new(options);
     let tools_host = Arc::clone(&host);
+    let notebook = environment
+        .get("JPY_SESSION_NAME")
+        .and_then(Notebook::of_session);
     let kernel = Kernel::new(Parts {
         host,
         connection,
@@ -157,12 +161,11 @@ async fn serve(args: Args, environment: Environment) -> anyhow::Result<()> {
             &working_directory,
             config.show_file_bytes,
             config.save_file_bytes,
-        ),
+        )
+        .of_notebook(notebook.as_ref().map(Notebook::path)),
         settings,
         prices,
-        notebook: environment
-            .get("JPY_SESSION_NAME")
-            .and_then(Notebook::of_session),
+        notebook,
         signals: signals.1,
         journal: journal::Options {
             redactor: Redactor::knowing(known.and(&client.secrets())),
@@ -172,6 +175,7 @@ async fn serve(args: Args, environment: Environment) -> anyhow::Result<()> {
         recordings: recordings::Options::read(&config),
         offline: args.offline,
         complaint: complaint(&config, problems, moved),
+        terminal: Terminal::own(&environment),
         tools: Setup {
             host: tools_host,
             python: config.python.clone(),
@@ -372,6 +376,8 @@ async fn start_emulator(
     let beside = environment
         .get("JPY_SESSION_NAME")
         .map(|notebook| Path::new(notebook).with_extension("claude.md"));
+    let script_name = beside.as_deref().and_then(Path::file_name);
+    let script_name = script_name.map(|name| name.to_string_lossy().into_owned());
     let (scripts, mut script_dirs) = match beside {
         Some(script) if script.is_file() => (vec![script], Vec::new()),
         _ => (Vec::new(), vec![working_directory.to_owned()]),
@@ -380,6 +386,7 @@ async fn start_emulator(
     server::start(EmulatorConfig {
         scripts,
         script_dirs,
+        script_name,
         python: args.python.clone(),
         ..EmulatorConfig::default()
     })

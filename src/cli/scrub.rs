@@ -15,7 +15,7 @@ use super::notebook_file;
 /// Arguments of `scrub`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Removes thinking, usage, costs and ids, and shows the home directory as `~`. If something looks like
+Removes thinking, usage, costs and ids, and shows the home directory as `~`. If something looks like \
 a key, nothing is written and the cell is named. As a git filter:
 
   git config filter.claude.clean 'claude-kernel scrub -'

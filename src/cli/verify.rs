@@ -18,13 +18,13 @@ use super::places::Places;
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-This runs the notebook's code on this machine, confined as the offline kernel confines it: without
-network, without your files but those that were attached, in a folder that is removed afterwards. With
-`--unconfined` it runs with your rights. Attached files are taken from the notebook's folder or from
+This runs the notebook's code on this machine, confined as the offline kernel confines it: without \
+network, without your files but those that were attached, in a folder that is removed afterwards. With \
+`--unconfined` it runs with your rights. Attached files are taken from the notebook's folder or from \
 a folder in it.
 
-Compared are: what each step prints, the files that it makes (of PNG pictures their size and what they
-show, of other pictures only that they are made), and whether the page still shows what was recorded.
+Compared are: what each step prints, the files that it makes (of PNG pictures their size and what they \
+show, of other pictures only that they are made), and whether the page still shows what was recorded. \
 The exit code is 0 if everything came again, 1 if something differs or cannot be run.")]
 pub struct Args {
     /// The notebook, as saved

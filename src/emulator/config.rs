@@ -16,6 +16,9 @@ pub struct EmulatorConfig {
     pub scripts: Vec<PathBuf>,
     /// Directories whose `*.claude.md` are scripts.
     pub script_dirs: Vec<PathBuf>,
+    /// The name of the script that belongs to the notebook, for the answer to a prompt that no
+    /// script knows.
+    pub script_name: Option<String>,
     /// The interpreter for `python`. If `None`, `python3` from the standard places.
     pub python: Option<PathBuf>,
     /// The binary that has the hidden `sandbox-exec` subcommand. If `None`, the running one.

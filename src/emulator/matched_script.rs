@@ -25,6 +25,12 @@ impl MatchedScript {
             })
     }
 
+    /// Returns where the script is, for a person: the name of the file and the line.
+    pub(super) fn named(&self) -> &str {
+        let at = self.place.rfind(['/', '\\']).map_or(0, |at| at + 1);
+        self.place.get(at..).unwrap_or_default()
+    }
+
     /// Names the part at an index.
     pub(super) fn place_of(&self, index: usize) -> String {
         format!("{} part {}", self.place, self.from + index + 1)

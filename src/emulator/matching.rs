@@ -12,10 +12,8 @@ use super::matched_script::MatchedScript;
 use super::message::is_by_code;
 use super::message::{Role, is_thinking, kind, text};
 use super::request::Request;
-use super::script::{self, Part, Variables};
-
-const NO_MODEL: &str = "This is the offline backend: no model was called. It answers only prompts that a script knows, and runs a fenced `bash` or `python` block in a prompt.";
-const RAN: &str = "The offline backend ran the block in your prompt; no model was called.";
+use super::script::{Part, Variables};
+use super::unscripted;
 
 /// Finds the parts that answer a request.
 ///
@@ -34,7 +32,7 @@ pub(super) async fn script_for(app: &App, request: &Request) -> Result<MatchedSc
         .collect();
     let mut matched_script = found.unwrap_or_else(|| MatchedScript {
         place: String::new(),
-        parts: unscripted(request, &prompts),
+        parts: unscripted::answer(request, &prompts, app.scripts.beside()),
         variables: Variables::new(),
         from: 0,
     });
@@ -66,16 +64,6 @@ fn prompts(request: &Request) -> (usize, Vec<String>) {
         prompts.extend(texts.last().map(|last| (*last).to_owned()));
     }
     (place, prompts)
-}
-
-fn unscripted(request: &Request, prompts: &[String]) -> Vec<Part> {
-    let step = prompts.iter().find_map(|text| script::step_in_prompt(text));
-    match step {
-        Some(step) if request.code_execution().is_some() => {
-            vec![step, Part::Prose(RAN.into())]
-        }
-        _ => vec![Part::Prose(NO_MODEL.into())],
-    }
 }
 
 /// Returns how many parts of the script the echoed blocks show as played.

@@ -45,4 +45,5 @@ mod structured;
 mod temp_dir;
 mod toolset;
 mod turns;
+mod unscripted;
 mod usage;

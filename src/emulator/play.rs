@@ -190,10 +190,10 @@ impl Player {
             Part::Thinking(text) => self.thinking(text).await,
             // If there is a schema, the text of the answer is JSON and nothing else.
             Part::Prose(_) if self.schema().is_some() => Ok(Next::Part),
-            Part::Prose(text) => {
-                let text = self.filled(text).await;
-                self.prose(&text).await
-            }
+            Part::Prose(text) => match script::fill(text, &self.variables) {
+                Ok(text) => self.prose(&text).await,
+                Err(name) => self.unfilled(name, matched_script).await,
+            },
             Part::Deltas { count, pace_ms } => {
                 self.generate(Deltas {
                     count: u64::from(*count),
@@ -217,7 +217,10 @@ impl Player {
             Part::Block(block) => self.block(block).await,
             // `parts` plays the steps that it names.
             Part::Together(_) => Ok(Next::Part),
-            Part::Result(text) => self.result(text, &matched_script.place_of(index)).await,
+            Part::Result(text) => match script::fill(text, &self.variables) {
+                Ok(text) => self.result(&text, matched_script).await,
+                Err(name) => self.unfilled(name, matched_script).await,
+            },
             Part::Stop(words) => Ok(Next::Stop(Stop::from_words(words))),
             Part::Fault(text) => self.fault(text, matched_script.place_of(index)).await,
         }

@@ -24,6 +24,9 @@
 //! | `<!-- stop: … -->`, `<!-- fault: … -->`, `<!-- deltas: … -->`, `<!-- together: … -->` | directives |
 //! | any other comment | nothing: a note for readers |
 //!
+//! A `{{name}}` in prose or in a result that no step wrote ends the turn with an error; `\{{name}}` keeps
+//! the braces. In code, a name that nobody wrote stays as it is.
+//!
 //! After calls, `{{tool_result}}` is the last result, `{{tool_result_1}}` the first of the turn. In
 //! `python repl`, tools that the request lets code call are functions: `await NAME({…})` really
 //! waits for the client.
@@ -207,6 +210,44 @@ pub fn substitute(text: &str, variables: &Variables) -> String {
     }
     filled.push_str(text.get(end..).unwrap_or_default());
     filled
+}
+
+/// Inserts variables for `{{name}}` into what is said. `\{{name}}` keeps the braces.
+///
+/// # Errors
+/// The first name that has no value: nobody wants to read an answer with holes.
+pub fn fill<'a>(text: &'a str, variables: &Variables) -> Result<String, &'a str> {
+    let mut filled = String::with_capacity(text.len());
+    let mut end = 0;
+    for (range, name) in names(text) {
+        let before = text.get(end..range.start).unwrap_or_default();
+        let place = text.get(range.clone()).unwrap_or_default();
+        match before.strip_suffix('\\') {
+            Some(before) => filled.extend([before, place]),
+            None => {
+                filled.push_str(before);
+                filled.push_str(variables.get(name).ok_or(name)?);
+            }
+        }
+        end = range.end;
+    }
+    filled.push_str(text.get(end..).unwrap_or_default());
+    Ok(filled)
+}
+
+/// Returns what is said as `text` stands: [`fill`] keeps every `{{name}}` in it.
+#[must_use]
+pub(super) fn verbatim(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    let mut end = 0;
+    for (range, _) in names(text) {
+        written.push_str(text.get(end..range.start).unwrap_or_default());
+        written.push('\\');
+        written.push_str(text.get(range.clone()).unwrap_or_default());
+        end = range.end;
+    }
+    written.push_str(text.get(end..).unwrap_or_default());
+    written
 }
 
 /// Finds the first fenced `bash`, `python` or `python repl` block of a prompt. It is run if no

@@ -20,6 +20,7 @@ const LARGEST: u64 = 4 << 20;
 pub(super) struct Scripts {
     files: Vec<PathBuf>,
     directories: Vec<PathBuf>,
+    beside: Option<String>,
 }
 
 impl Scripts {
@@ -27,7 +28,13 @@ impl Scripts {
         Self {
             files: config.scripts.clone(),
             directories: config.script_dirs.clone(),
+            beside: config.script_name.clone(),
         }
+    }
+
+    /// Returns the name of the script that belongs to the notebook, whether or not it exists.
+    pub(super) fn beside(&self) -> Option<&str> {
+        self.beside.as_deref()
     }
 
     /// Tries `prompts` in order; returns the turn that answers the first of them for which there is

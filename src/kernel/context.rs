@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
 
 use crate::anthropic::client::Client;
@@ -22,8 +23,9 @@ use crate::jupyter::mime::{Display, Output};
 use crate::jupyter::request::text;
 use crate::jupyter::wire::{Message, Parent};
 use crate::render::foreign;
-use crate::render::renderer::DisplayMode;
+use crate::render::renderer::{DisplayMode, Look};
 
+use super::error::Used;
 use super::interrupts::{Interrupts, Stopped, look_up};
 use super::journal::Journal;
 use super::lines;
@@ -31,6 +33,7 @@ use super::named_file::Readable;
 use super::server::replies::Replies;
 use super::state::State;
 use super::store::Store;
+use super::terminal::{self, Terminal};
 use super::tools::Tools;
 
 /// What the kernel calls upon.
@@ -46,6 +49,8 @@ pub struct Services {
     pub tools: Tools,
     /// Whether the offline backend answers.
     pub offline: bool,
+    /// The terminal, if there is one.
+    pub terminal: Terminal,
 }
 
 /// Where a cell's output goes.
@@ -61,6 +66,8 @@ pub struct CellOutput<'a> {
     pub asks: Option<&'a Message>,
     /// How the front end shows an output that changes.
     pub display_mode: DisplayMode,
+    /// What a terminal can show; others do not ask.
+    pub look: Look,
 }
 
 impl CellOutput<'_> {
@@ -82,6 +89,10 @@ impl CellOutput<'_> {
     /// Publishes outputs in order.
     pub async fn show(&self, outputs: Vec<Output>) {
         for output in outputs {
+            let output = match self.display_mode {
+                DisplayMode::Terminal => terminal::fit(output, self.look),
+                DisplayMode::Live | DisplayMode::Batch => output,
+            };
             self.replies.output(self.parent, output, self.count).await;
         }
     }
@@ -138,6 +149,23 @@ pub struct Outcome {
     pub payload: Vec<Payload>,
     /// A prompt to send if the cell has none of its own.
     pub prompt: Option<String>,
+}
+
+impl Services {
+    /// Returns the time as the person's clock has it.
+    #[must_use]
+    pub fn local_now(&self) -> DateTime<FixedOffset> {
+        self.host.local(self.host.now())
+    }
+
+    /// Returns whether what an answer uses is billed.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        match self.offline {
+            true => Used::Free,
+            false => Used::Billed,
+        }
+    }
 }
 
 impl CellContext<'_> {

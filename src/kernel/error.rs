@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset};
 
 use crate::cell::fill::Miss;
 use crate::cell::magic::MagicError;
 use crate::chat::budget::{Limit, OverBudget};
-use crate::chat::turn::{FinishedTurn, TurnEnd};
+use crate::chat::turn::{Left, TurnEnd};
 use crate::jupyter::mime::ErrorOutput;
 use crate::render::foreign;
 
@@ -27,6 +27,15 @@ pub struct CellError {
     pub hint: Option<String>,
     /// The API's request id.
     pub request_id: Option<String>,
+}
+
+/// Whether what an answer used is billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Used {
+    /// The API counts it.
+    Billed,
+    /// The offline backend answers.
+    Free,
 }
 
 impl CellError {
@@ -63,28 +72,26 @@ impl CellError {
     }
 
     /// The person stopped a turn.
-    fn interrupted_turn(kept: Option<&FinishedTurn>) -> Self {
-        let whole = kept.is_some_and(|turn| turn.cut.is_none());
-        let running = if whole {
-            "The answer was complete and is billed. Files that were still coming are not saved."
-        } else {
-            "What had been generated is billed, and a command may still be running in the sandbox."
+    fn interrupted_turn(left: &Left, used: Used) -> Self {
+        let bill = match (used, left.is_whole()) {
+            (Used::Billed, true) => "The answer was complete and is billed. ",
+            (Used::Billed, false) if left.had_begun => "What had come is billed. ",
+            (Used::Billed, false) | (Used::Free, _) => "",
         };
-        let hint = format!("{running} {}", what_is_kept(kept));
         Self {
-            hint: Some(hint),
+            hint: Some(format!("{bill}{}", what_is_kept(left))),
             ..Self::interrupted()
         }
     }
 
     /// The budget was used up in the middle of a turn.
-    fn over_budget(limit: Limit, kept: Option<&FinishedTurn>) -> Self {
+    fn over_budget(limit: Limit, left: &Left) -> Self {
         Self::new(
             ErrorKind::BudgetExceeded,
             format!("{} was spent in the middle of the answer", whose(limit)),
             format!(
                 "What had come is billed. {} `%cost` shows where the money went; raise the limit with `%budget`.",
-                what_is_kept(kept)
+                what_is_kept(left)
             ),
         )
     }
@@ -143,19 +150,24 @@ impl CellError {
     /// Returns the error for a turn that did not finish; `None` if it finished. `now` is needed to
     /// say when to try again.
     #[must_use]
-    pub fn from_end(end: &TurnEnd, now: DateTime<Utc>) -> Option<Self> {
+    pub fn from_end(end: &TurnEnd, used: Used, now: DateTime<FixedOffset>) -> Option<Self> {
         match end {
             TurnEnd::Finished(_) => None,
-            TurnEnd::Interrupted { kept } => Some(Self::interrupted_turn(kept.as_deref())),
-            TurnEnd::Failed { error, kept } => {
+            TurnEnd::Interrupted { left } => Some(Self::interrupted_turn(left, used)),
+            TurnEnd::Failed { error, left } => {
                 let mut cell = Self::of_api(error, Some(now));
-                if kept.is_some() {
+                let kept = match (&left.kept, left.sandbox_is_lost) {
+                    (Some(_), _) => what_is_kept(left),
+                    (None, true) => "Nothing of the answer is in the conversation.",
+                    (None, false) => "",
+                };
+                if !kept.is_empty() {
                     let hint = cell.hint.unwrap_or_default();
-                    cell.hint = Some(format!("{hint} {}", what_is_kept(kept.as_deref())));
+                    cell.hint = Some(format!("{hint} {kept}"));
                 }
                 Some(cell)
             }
-            TurnEnd::OverBudget { limit, kept } => Some(Self::over_budget(*limit, kept.as_deref())),
+            TurnEnd::OverBudget { limit, left } => Some(Self::over_budget(*limit, left)),
             TurnEnd::Refused {
                 category,
                 explanation,
@@ -190,6 +202,11 @@ impl CellError {
                 .as_ref()
                 .map(|id| format!("Request id: {}", foreign::line(id))),
         );
+        traceback.extend(
+            self.kind
+                .guide()
+                .map(|page| format!("Guide: docs/guide/src/{page}.md")),
+        );
         ErrorOutput {
             ename: self.kind.ename().to_owned(),
             evalue: evalue.into_owned(),
@@ -204,14 +221,29 @@ impl From<&MagicError> for CellError {
     }
 }
 
-/// Says which part of a turn that broke off is in the conversation.
-fn what_is_kept(kept: Option<&FinishedTurn>) -> &'static str {
-    match kept {
-        None => "Nothing of this turn is in the conversation.",
-        Some(turn) if turn.cut.is_none() => "The answer is in the conversation.",
-        Some(_) => {
-            "What is shown is kept in the conversation, except steps without a result: `%continue` goes on from there."
+/// Says what of a turn that ended early is in the conversation, and what to do next.
+fn what_is_kept(left: &Left) -> &'static str {
+    match (&left.kept, left.sandbox_is_lost) {
+        (Some(turn), _) if turn.cut.is_none() => {
+            "The answer is in the conversation. Files that were still coming are not saved."
         }
+        (Some(_), true) => {
+            "Its words are in the conversation. Its steps are not: their sandbox was new, and a \
+             sandbox is known by name only when an answer ends. `%continue` goes on in a new one."
+        }
+        (Some(_), false) if left.was_in_step => {
+            "What is shown is in the conversation, except the step that was running; its command \
+             may still be running in the sandbox. `%continue` goes on from there."
+        }
+        (Some(_), false) => "What is shown is in the conversation: `%continue` goes on from there.",
+        (None, true) => {
+            "Nothing of it is in the conversation: the sandbox of its steps was new, and a sandbox \
+             is known by name only when an answer ends. Run the cell again."
+        }
+        (None, false) if left.had_begun => {
+            "Nothing of it is in the conversation: run the cell again."
+        }
+        (None, false) => "Nothing of the answer had come: run the cell again.",
     }
 }
 

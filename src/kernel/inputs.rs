@@ -262,11 +262,11 @@ impl Inputs {
     pub fn sent(&mut self, turn: &TurnRecord) {
         for waiting in std::mem::take(&mut self.waiting) {
             let mut known = self.uploaded.iter_mut();
-            let number = turn.receipt.turn;
+            let count = turn.receipt.count;
             if let Some(input) = known.find(|input| input.file_id == waiting.file_id)
-                && input.turns.last() != Some(&number)
+                && input.cells.last() != Some(&count)
             {
-                input.turns.push(number);
+                input.cells.push(count);
             }
         }
         // The files of a recording went to another sandbox.

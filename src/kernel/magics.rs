@@ -44,7 +44,7 @@ pub async fn run(job: Job, context: &mut CellContext<'_>) -> Result<Outcome, Sto
         Job::Replay => replay::prepare(context).await,
         Job::Files(FilesJob::Clear) => files::clear(context).await,
         Job::Packages(job) => packages::run(job, context).await,
-        Job::Files(FilesJob::List) => files::list(context).await,
+        Job::Files(FilesJob::List { all }) => files::list(all, context).await,
         Job::Files(FilesJob::Get { name, to, force }) => {
             files::get(name.as_deref(), to.as_deref(), force, context).await
         }

@@ -21,6 +21,7 @@ pub mod server;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod terminal;
 pub mod tools;
 pub mod turn;
 mod whole;

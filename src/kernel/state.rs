@@ -51,6 +51,8 @@ pub struct State {
     pub sandboxes: Sandboxes,
     /// Files that could not be fetched: id, and what made them.
     pub unfetched: Vec<(String, Origin)>,
+    /// The cell of the last turn, if nothing of its answer is in the conversation.
+    pub left_nothing: Option<CellKey>,
     /// Whether the API takes `diagnostics`.
     pub diagnostics: Diagnostics,
     /// Which version of the API the endpoint takes.
@@ -101,6 +103,7 @@ impl State {
             packages_of: String::new(),
             sandboxes: Sandboxes::default(),
             unfetched: Vec::new(),
+            left_nothing: None,
             diagnostics: Diagnostics::default(),
             version: ApiVersion::default(),
             keys: Keys::default(),

@@ -56,6 +56,8 @@ pub struct Store {
     max_shown_bytes: u64,
     /// The largest file that is fetched, in bytes.
     max_bytes: u64,
+    /// The file name of the notebook; empty where nobody knows it.
+    notebook: String,
 }
 
 /// A file that was fetched and has no name yet. If it is dropped, it is removed.
@@ -88,6 +90,17 @@ impl Store {
             directory: working_directory.join(FOLDER),
             max_shown_bytes,
             max_bytes: max_bytes.min(MAX_FILE_BYTES),
+            notebook: String::new(),
+        }
+    }
+
+    /// Notes the notebook whose files are saved: others may lie in the same folder.
+    #[must_use]
+    pub fn of_notebook(self, path: Option<&Path>) -> Self {
+        let name = path.and_then(Path::file_name).unwrap_or_default();
+        Self {
+            notebook: name.to_string_lossy().into_owned(),
+            ..self
         }
     }
 
@@ -96,17 +109,6 @@ impl Store {
     #[must_use]
     pub fn working_directory(&self) -> &Path {
         self.directory.parent().unwrap_or(&self.directory)
-    }
-
-    /// Returns the files of the folder that are in the index, the newest last.
-    #[must_use]
-    pub fn artifacts(&self) -> Vec<Artifact> {
-        let mut found = index::read(&self.directory).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the index of `{FOLDER}` cannot be read");
-            Vec::new()
-        });
-        found.retain(|artifact| self.path_of(&artifact.name).is_some());
-        found
     }
 
     /// Returns the path of a file in the folder; `None` if there is no plain file of that name.
@@ -309,6 +311,7 @@ impl Store {
             mime_type,
             sha256,
             origin,
+            notebook: self.notebook.clone(),
             saved_at: now,
         };
         if let Err(error) = index::saved(&self.directory, &artifact) {

@@ -13,6 +13,7 @@ use super::markdown::{Stamp, Whole, neutralise, neutralise_part};
 use super::pace::Pace;
 use super::screen::{Form, Screen, SlotId, Terminal};
 use super::segment::Segmenter;
+use super::terminal::Typesetter;
 
 /// If so many complete pieces wait, they are shown at once: this limits what one update publishes.
 const MAX_SEALED: usize = 16;
@@ -31,6 +32,8 @@ pub(crate) struct Answer {
     begun: bool,
     /// Batch and terminal: the text that is not yet written.
     unwritten: String,
+    /// Terminal only: what lays the text out, where the terminal's width is known.
+    typesetter: Option<Typesetter>,
     whole: Whole,
     /// Live only: the pieces that have their final form, unless a later piece changes it.
     parts: Vec<Part>,
@@ -61,8 +64,11 @@ impl Answer {
             DisplayMode::Terminal | DisplayMode::Batch => self.unwritten.push_str(text),
         }
         // Blank text alone opens no display. To ask the whole text each time would be quadratic.
-        let begins =
-            !self.begun && (screen.client() != DisplayMode::Live || !text.trim().is_empty());
+        // What is laid out begins when a line of it is there, so that a short answer comes in one
+        // piece.
+        let is_laid_out = screen.client() == DisplayMode::Terminal && screen.look.is_some();
+        let is_seen = screen.client() != DisplayMode::Live || !text.trim().is_empty();
+        let begins = !self.begun && is_seen && !is_laid_out;
         if begins || self.sealed.len() >= MAX_SEALED {
             self.show(screen);
         } else {
@@ -113,9 +119,17 @@ impl Answer {
                 self.correct(screen);
             }
             DisplayMode::Terminal => {
-                self.show(screen);
-                if self.begun && self.last != Some('\n') {
-                    screen.talk("\n".to_owned());
+                if let Some(look) = screen.look {
+                    let typesetter = self.typesetter.take();
+                    let mut typesetter = typesetter.unwrap_or_else(|| Typesetter::new(look));
+                    let mut text = typesetter.push(&foreign::prose(&self.unwritten));
+                    text.push_str(&typesetter.finish());
+                    screen.talk(text);
+                } else {
+                    self.show(screen);
+                    if self.begun && self.last != Some('\n') {
+                        screen.talk("\n".to_owned());
+                    }
                 }
                 screen.pause();
             }
@@ -146,7 +160,16 @@ impl Answer {
             DisplayMode::Terminal => {
                 let text = std::mem::take(&mut self.unwritten);
                 self.begun |= !text.is_empty();
-                screen.talk(foreign::prose(&text).into_owned());
+                let text = foreign::prose(&text).into_owned();
+                let text = match screen.look {
+                    Some(look) => {
+                        let typesetter =
+                            self.typesetter.get_or_insert_with(|| Typesetter::new(look));
+                        typesetter.push(&text)
+                    }
+                    None => text,
+                };
+                screen.talk(text);
             }
             DisplayMode::Batch => {}
         }

@@ -259,12 +259,8 @@ impl<'a> Plan<'a> {
 
     /// Copies text outside code and checked links, character by character.
     fn free(&self, out: &mut String, range: Range<usize>, not_math: bool) {
-        let is_special = |byte: u8| {
-            matches!(
-                byte,
-                b'<' | b'$' | b'\\' | b']' | b'!' | b'`' | b'@' | b'~'
-            )
-        };
+        let is_special =
+            |byte: u8| matches!(byte, b'<' | b'$' | b'\\' | b']' | b'!' | b'`' | b'@' | b'~');
         let mut rest = self.slice(range);
         while let Some(at) = rest.bytes().position(is_special) {
             let (plain, special) = rest.split_at(at);

@@ -26,6 +26,7 @@ pub(crate) mod step;
 pub(crate) mod structured;
 pub(crate) mod table;
 pub(crate) mod target;
+pub mod terminal;
 pub(crate) mod thinking;
 pub(crate) mod tool;
 pub(crate) mod tool_image;

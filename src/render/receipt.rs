@@ -78,7 +78,8 @@ pub(crate) fn form(files: &Files, receipt: Option<&Receipt>, mark: Option<&Mark>
         plain.push_str(&format!("{}\n", self::plain(receipt)));
         kernel = Value::Object(data);
     }
-    Form::new(shown, plain, kernel)
+    let quiet = plain.clone();
+    Form::new(shown, plain, kernel).quietly(&quiet)
 }
 
 /// Returns the receipt as plain text:

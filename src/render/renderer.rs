@@ -31,6 +31,7 @@ mod steps;
 use steps::missing_file;
 
 pub use super::display_mode::DisplayMode;
+pub use super::terminal::Look;
 
 /// Turns the updates of one turn into outputs.
 #[derive(Debug)]
@@ -102,6 +103,13 @@ impl Renderer {
             has_begun: false,
             shown: None,
         }
+    }
+
+    /// Says what the terminal can show. Without it, text is written as it comes.
+    #[must_use]
+    pub fn on_terminal(mut self, look: Look) -> Self {
+        self.screen.look = Some(look);
+        self
     }
 
     /// Says that the turn ends with a structured result, so its text is not shown while it grows.

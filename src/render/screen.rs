@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::display_mode::DisplayMode;
 use super::foreign;
+use super::terminal::{self, Look};
 use crate::jupyter::mime::{Display, MimeBundle, Output, StreamName};
 
 /// The place of one output.
@@ -38,6 +39,8 @@ pub(crate) struct Form {
 pub(crate) enum Terminal {
     /// Text on the terminal's two streams; may be empty.
     Text(Vec<(StreamName, String)>),
+    /// A line that is pale where the terminal can, wrapped between words.
+    Quiet(String),
     /// The whole bundle; terminals show its `text/plain`.
     Bundle,
 }
@@ -52,6 +55,12 @@ impl Form {
             terminal: Terminal::Text(vec![(StreamName::Stdout, line)]),
             streams: Vec::new(),
         }
+    }
+
+    /// Has a terminal get a pale line.
+    pub(crate) fn quietly(self, plain: &str) -> Self {
+        let line = format!("{}\n", plain.trim_end_matches('\n'));
+        self.terminal(Terminal::Quiet(line))
     }
 
     /// Sets what a terminal gets.
@@ -99,8 +108,14 @@ pub(crate) struct Screen {
     /// Terminal only: whether the answer is being written. Whatever comes in the meantime, such as
     /// a file, waits, because it would stand in the middle of a sentence.
     is_talking: bool,
+    /// Terminal only: how many characters stand on the line that is being written.
+    column: usize,
+    /// Terminal only: with how many line ends what was written ends; `None` if nothing was.
+    line_ends: Option<usize>,
     waiting: Vec<Form>,
     out: Vec<Output>,
+    /// Terminal only: what it can show, if that is known.
+    pub(crate) look: Option<Look>,
 }
 
 impl Screen {
@@ -115,8 +130,11 @@ impl Screen {
             is_blank: false,
             erased_by: 0,
             is_talking: false,
+            column: 0,
+            line_ends: None,
             waiting: Vec::new(),
             out: Vec::new(),
+            look: None,
         }
     }
 
@@ -169,15 +187,20 @@ impl Screen {
                 self.is_blank = false;
             }
             DisplayMode::Terminal => {
-                let line = match self.is_talking {
-                    true => format!(" [{text}]"),
-                    false => format!("[{text}]"),
-                };
+                let blank = if self.is_talking { " " } else { "" };
+                let line = format!("{blank}[{text}]");
                 self.erase();
+                // A line that is wrapped cannot be taken back.
+                let columns = self.look.map_or(usize::MAX, |look| look.columns);
+                let fits = |line: &str| self.column + line.chars().count() < columns;
+                let clock = text.rsplit("… ").next().unwrap_or_default();
+                let short = format!("{blank}[{clock}]");
+                let line = [line, short].into_iter().find(|line| fits(line));
+                let line = line.unwrap_or_default();
                 self.erased_by = line.chars().count();
                 self.out.push(Output::Stream {
                     name: StreamName::Stdout,
-                    text: line,
+                    text: self.dim(&line),
                 });
             }
             DisplayMode::Batch => {}
@@ -269,8 +292,46 @@ impl Screen {
     /// Writes a piece of the answer to a terminal. Everything else waits until
     /// [`pause`](Self::pause).
     pub(crate) fn talk(&mut self, text: String) {
-        self.is_talking |= !text.is_empty();
+        if !text.is_empty() && !std::mem::replace(&mut self.is_talking, true) {
+            self.begin_paragraph();
+        }
         self.stream(StreamName::Stdout, text);
+    }
+
+    /// Returns a text as a terminal shows what nobody has to read.
+    fn dim(&self, text: &str) -> String {
+        let is_styled = self.look.is_some_and(|look| look.is_styled);
+        let (line, end) = match text.strip_suffix('\n') {
+            Some(line) => (line, "\n"),
+            None => (text, ""),
+        };
+        let columns = self.look.map_or(usize::MAX, |look| look.columns);
+        let lines = terminal::wrap(line, columns);
+        let lines = lines.split('\n').map(|line| terminal::dim(line, is_styled));
+        format!("{}{end}", lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Announces a step in a terminal: its headline, then its code.
+    pub(crate) fn headline(&mut self, text: &str) {
+        if text.is_empty() || self.client != DisplayMode::Terminal {
+            return;
+        }
+        let (first, code) = text.split_once('\n').unwrap_or((text, ""));
+        let is_styled = self.look.is_some_and(|look| look.is_styled);
+        let first = terminal::bold(first, is_styled);
+        let code = code
+            .lines()
+            .map(|line| format!("{}\n", terminal::dim(line, is_styled)));
+        let text = format!("{first}\n{}", code.collect::<String>());
+        self.begin_paragraph();
+        self.stream(StreamName::Stdout, text);
+    }
+
+    /// Leaves a blank line below what was written.
+    fn begin_paragraph(&mut self) {
+        if let (Some(_), Some(ends @ 0..2)) = (self.look, self.line_ends) {
+            self.stream(StreamName::Stdout, "\n".repeat(2 - ends));
+        }
     }
 
     /// Ends a part of the answer in a terminal.
@@ -288,6 +349,11 @@ impl Screen {
                     self.stream(name, text);
                 }
             }
+            Terminal::Quiet(text) => {
+                let text = self.dim(&text);
+                self.begin_paragraph();
+                self.stream(StreamName::Stdout, text);
+            }
             Terminal::Bundle => {
                 self.erase();
                 self.out.push(Output::Display(Display {
@@ -303,6 +369,16 @@ impl Screen {
     pub(crate) fn stream(&mut self, name: StreamName, text: String) {
         if self.client == DisplayMode::Terminal && !text.is_empty() {
             self.erase();
+            let ends = text.chars().rev().take_while(|c| *c == '\n').count();
+            let before = self.line_ends.filter(|_| ends == text.len()).unwrap_or(0);
+            self.line_ends = Some(before + ends);
+            let line = text.rsplit('\n').next().unwrap_or_default();
+            let begins = if line.len() < text.len() {
+                0
+            } else {
+                self.column
+            };
+            self.column = begins + terminal::width(line);
             self.out.push(Output::Stream { name, text });
         }
     }
@@ -377,5 +453,5 @@ pub(crate) fn quiet(markdown: &str) -> String {
 
 /// A small quiet line.
 pub(crate) fn note(markdown: &str, plain: &str, kind: &str) -> Form {
-    Form::new(quiet(markdown), plain.to_owned(), json!({ "block": kind }))
+    Form::new(quiet(markdown), plain.to_owned(), json!({ "block": kind })).quietly(plain)
 }

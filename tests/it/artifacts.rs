@@ -124,7 +124,7 @@ async fn every_file_is_found_again_with_the_code_that_made_it() {
         assert_eq!((artifact.name.as_str(), artifact.sha256.as_str()), (name, sha256(content).as_str()));
         assert_eq!((artifact.size_bytes, artifact.mime_type.as_str()), (4, "text/plain"));
         let origin = Origin {
-            turn: 2,
+            count: 2,
             step: u32::try_from(at).unwrap() + 1,
             tool_use_id: calls[at].clone(),
             title: title.to_owned(),
@@ -149,7 +149,7 @@ async fn every_file_is_found_again_with_the_code_that_made_it() {
         .collect();
     assert_eq!(paths, ["claude_files/a.txt", "claude_files/a-2.txt"]);
     assert_eq!(entries(&rig), [".index.jsonl", "a-2.txt", "a.txt"]);
-    assert!(artifacts(&rig).iter().all(|file| file.origin.turn == 4));
+    assert!(artifacts(&rig).iter().all(|file| file.origin.count == 4));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ fn refused(ran: &Ran) -> String {
 
 #[tokio::test]
 async fn max_tokens_is_what_the_budget_pays_for() {
-    let mut rig = Rig::start(SCRIPT).await;
+    let mut rig = Rig::paid(SCRIPT).await;
     rig.cell("%budget $1 cell=$0.10\nSay hello").await;
     let bounded = asked(&rig).await[0]["max_tokens"].as_u64().unwrap();
     // Ten cents at 20 dollars a million are 5,000 tokens, less the prompt.
@@ -36,7 +36,7 @@ async fn max_tokens_is_what_the_budget_pays_for() {
 
 #[tokio::test]
 async fn nothing_is_sent_that_the_budget_does_not_pay_for() {
-    let mut rig = Rig::start(SCRIPT).await;
+    let mut rig = Rig::paid(SCRIPT).await;
     let ran = rig.cell("%budget $0.002\nSay hello").await;
     assert!(refused(&ran).contains("budget of this notebook"));
     assert_eq!(asked(&rig).await, Vec::<Value>::new());
@@ -52,7 +52,7 @@ async fn nothing_is_sent_that_the_budget_does_not_pay_for() {
 /// A budget holds over the cells of a notebook, those that failed included.
 #[tokio::test]
 async fn what_was_spent_counts() {
-    let mut rig = Rig::start(SCRIPT).await;
+    let mut rig = Rig::paid(SCRIPT).await;
     rig.cell("%budget $0.05").await;
     let mut cells = 0;
     let last = loop {
@@ -70,7 +70,7 @@ async fn what_was_spent_counts() {
 
 #[tokio::test]
 async fn the_next_call_of_a_turn_is_bounded_by_what_the_first_left() {
-    let mut rig = Rig::start(SCRIPT).await;
+    let mut rig = Rig::paid(SCRIPT).await;
     let ran = rig.cell("%budget cell=$0.10\nLoop").await;
     assert!(ran.text().contains("Two."), "{}", ran.transcript());
     let asked = asked(&rig).await;
@@ -80,7 +80,7 @@ async fn the_next_call_of_a_turn_is_bounded_by_what_the_first_left() {
 
 #[tokio::test]
 async fn an_answer_that_was_cut_off_is_on_the_bill() {
-    let mut rig = Rig::start("# Talk\n\n<!-- deltas: 5000 every 5 ms -->\n").await;
+    let mut rig = Rig::paid("# Talk\n\n<!-- deltas: 5000 every 5 ms -->\n").await;
     let id = rig.send_as(Asks::Lab, "Talk").await;
     while !rig.next().await.message.content["data"]
         .to_string()
@@ -117,7 +117,7 @@ async fn an_answer_that_goes_over_is_stopped_and_what_came_is_kept() {
         )
     };
     let steps: String = (1..=8).map(step).collect();
-    let mut rig = Rig::start(&format!("# Read much\n\n{steps}\n# Go on\n\nI go on.\n")).await;
+    let mut rig = Rig::paid(&format!("# Read much\n\n{steps}\n# Go on\n\nI go on.\n")).await;
     let ran = rig.cell("%budget cell=$0.06\nRead much").await;
     assert!(refused(&ran).contains("in the middle of the answer"));
     let text = ran.transcript();
@@ -134,7 +134,7 @@ async fn an_answer_that_goes_over_is_stopped_and_what_came_is_kept() {
 /// What the budget pays for is what goes out: with the files that a new sandbox gets again.
 #[tokio::test]
 async fn what_is_counted_is_what_is_sent() {
-    let mut rig = Rig::start(SCRIPT).await;
+    let mut rig = Rig::paid(SCRIPT).await;
     std::fs::write(rig.directory.path().join("a.csv"), "1\n").unwrap();
     rig.cell("%budget $1\n%attach a.csv\nLoop").await;
     rig.cell("%reset sandbox\nSay hello").await;
@@ -154,4 +154,27 @@ async fn what_is_counted_is_what_is_sent() {
     for part in ["messages", "system", "tools", "thinking"] {
         assert_eq!(counted[part], asked[part], "{part}");
     }
+}
+
+/// Offline nothing is billed: a budget is taken, and limits nothing.
+#[tokio::test]
+async fn u10_offline_a_budget_limits_nothing_and_says_so() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let ran = rig.cell("%budget $0.000001 cell=$0.000001\nLoop").await;
+    let text = ran.text();
+    assert!(
+        text.contains("Two.") && text.contains("Offline nothing is billed"),
+        "{text}"
+    );
+    assert_eq!(asked(&rig).await[0]["max_tokens"], 32_000);
+    let counts = rig.emulator.faults().requests().await.unwrap();
+    assert!(
+        counts
+            .iter()
+            .all(|sent| !sent.target.ends_with("/count_tokens"))
+    );
+    let shown = rig.cell("%budget").await.text();
+    assert!(shown.contains("$0.000 of it spent"), "{shown}");
+    let dry = rig.cell("%%dry\nLoop").await.text();
+    assert!(!dry.contains("would not be sent"), "{dry}");
 }

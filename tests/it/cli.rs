@@ -1,7 +1,9 @@
 //! The command line as a process: real files in a temporary home, exit codes, what is printed.
 
 mod doctor;
+mod help;
 mod install;
+mod list;
 mod run;
 
 use std::path::{Path, PathBuf};

@@ -124,7 +124,7 @@ async fn compact_puts_a_summary_in_the_place_of_the_turns() {
 
 #[tokio::test]
 async fn a_budget_counts_the_request_for_a_summary_as_one() {
-    let mut rig = rig().await;
+    let mut rig = Rig::paid(SCRIPT).await;
     check_ok(&rig.cell("Say hello").await);
     check_ok(&rig.cell("%budget 5\n%compact").await);
     let requests = rig.emulator.faults().requests().await.unwrap();

@@ -475,3 +475,18 @@ async fn no_request_is_refused_for_its_history_when_settings_change_between_turn
         "each was taken at once, none needed a repair"
     );
 }
+
+/// JupyterLab shows a page below the cell, a terminal pages its plain text.
+#[tokio::test]
+async fn u12_pages_of_help_come_in_both_forms() {
+    let mut rig = Rig::start("# Hi\n\nHi.\n").await;
+    for code in ["%effort?", "?limits"] {
+        let ran = rig.cell(code).await;
+        let page = &ran.reply()["payload"][0];
+        assert_eq!(page["source"], "page");
+        for mime in ["text/markdown", "text/plain"] {
+            let text = page["data"][mime].as_str().unwrap_or_default();
+            assert!(text.len() > 100, "{code} {mime}: {page}");
+        }
+    }
+}

@@ -85,6 +85,10 @@ fn check_harmless(ran: &Ran) -> Vec<String> {
     }
     for stream in ran.iopub("stream") {
         let text = stream["text"].as_str().unwrap();
+        // A terminal's live line is taken away again, if a step takes so long that there is one.
+        if text.chars().all(|c| matches!(c, '\u{8}' | ' ')) {
+            continue;
+        }
         assert!(
             !text.contains(|c| is_control(c) && c != '\u{1b}'),
             "{text:?}"

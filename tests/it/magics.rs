@@ -1,6 +1,7 @@
 //! The magics: the registry as a whole, what each one does, and what it shows.
 
 mod calls;
+mod help;
 mod model;
 mod registry;
 mod secrets;

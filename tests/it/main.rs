@@ -30,6 +30,7 @@ mod journal;
 mod load;
 mod magics;
 mod notebooks;
+mod offline;
 mod parameters;
 mod protocol;
 mod recordings;

@@ -7,5 +7,6 @@ mod late_files;
 mod marks;
 mod silence;
 mod steps;
+mod terminal;
 mod transcripts;
 mod whole;

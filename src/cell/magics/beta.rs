@@ -1,7 +1,7 @@
 //! `%beta`: names for the `anthropic-beta` header, beside those the kernel derives.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::nearest::{nearest, quoted};
 use crate::cell::shown::{Part, Shown, with_origin};
 
@@ -10,6 +10,7 @@ pub(super) const BETA: Magic = Magic {
     aliases: &[],
     usage: "[add|rm] NAME… | clear",
     form: Form::Setting,
+    group: Group::Answers,
     summary: "send a beta header by hand; alone: what is sent",
     details: "The kernel derives the betas its features need; most features need none. This adds others. A name it does \
 not know is sent as it is, and what the API answers is shown.",

@@ -1,7 +1,7 @@
 //! `%budget`: what a notebook and a cell may cost.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::budget::Budget;
 
@@ -12,6 +12,7 @@ pub(super) const BUDGET: Magic = Magic {
     aliases: &[],
     usage: "[$TOTAL] [cell=$EACH] | off",
     form: Form::Setting,
+    group: Group::Money,
     summary: "how many US dollars the notebook and each cell may cost",
     details: "Before each call the prompt's tokens are counted, and `max_tokens` is lowered to what the rest pays for \
 at the dearest; when that is no room for an answer, nothing is sent. An answer that goes over is stopped, and what \
@@ -48,7 +49,7 @@ fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicEr
 }
 
 fn now(context: &Context<'_>) -> String {
-    let spent = context.ledger.totals().priced_usd;
+    let spent = context.ledger.totals().cost_usd;
     let Budget {
         total_usd,
         cell_usd,

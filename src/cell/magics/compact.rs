@@ -2,7 +2,7 @@
 //! is nearly full.
 
 use super::arguments::{no_value, put};
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
+use crate::cell::magic::{Candidate, Effect, Form, Group, Job, Magic, MagicError};
 use crate::cell::nearest::nearest;
 
 pub(super) const COMPACT: Magic = Magic {
@@ -10,6 +10,7 @@ pub(super) const COMPACT: Magic = Magic {
     aliases: &[],
     usage: "[auto|off|INSTRUCTIONS]",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "put a summary in the place of the conversation above",
     details: "Claude reads what stands above this cell once more and sums it up; from here on it sees the summary and \
 what follows. The turns stay in the notebook and in `%history`. What is written after `%compact` tells Claude what to \

@@ -1,7 +1,7 @@
 //! `%cost`: where the money went.
 
 use super::arguments::{no_value, no_values, none};
-use crate::cell::magic::{Context, Effect, Form, Magic};
+use crate::cell::magic::{Context, Effect, Form, Group, Magic};
 use crate::cell::shown::{Part, Shown, clip};
 use crate::chat::ledger::{Entry, Totals};
 use crate::chat::receipt::TurnUsage;
@@ -16,6 +16,7 @@ pub(super) const COST: Magic = Magic {
     aliases: &["costs"],
     usage: "",
     form: Form::Line,
+    group: Group::Money,
     summary: "show what each cell used and cost, and the sums",
     details: "Every run of a cell is counted, also those that failed, were stopped or were run again later. `cached` is \
 input that was read from the cache, for a small part of its price; a note says why the cache was missed where the API \

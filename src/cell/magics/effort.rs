@@ -3,7 +3,7 @@
 use super::abilities;
 use super::arguments::{and, put, word};
 use crate::anthropic::model::Effort;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::settings::ThinkingShow;
 
@@ -14,6 +14,7 @@ pub(super) const EFFORT: Magic = Magic {
     aliases: &[],
     usage: USAGE,
     form: Form::Setting,
+    group: Group::Answers,
     summary: "how hard Claude works: low | medium | high | xhigh | max | default",
     details: "More effort means more thinking, more steps and more tokens. `default` leaves the level to the model. \
 claude-haiku-4-5 and claude-sonnet-4-5 have no effort setting. \

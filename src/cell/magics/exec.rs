@@ -2,7 +2,7 @@
 
 use super::arguments::{no_value, word};
 use crate::cell::line::unescape;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::chat::tool_types::tool_name;
 use crate::chat::verbatim::Language;
 
@@ -13,6 +13,7 @@ pub(super) const EXEC: Magic = Magic {
     aliases: &[],
     usage: USAGE,
     form: Form::CellBody,
+    group: Group::Data,
     summary: "run this cell's text as it stands in Claude's sandbox, and show the output alone",
     details: "The API runs nothing without the model, so Claude is asked to run exactly this text, and what ran is compared \
 with it: anything else fails the cell with `ExecMismatch` and shows both. Only white space at the end does not count. \

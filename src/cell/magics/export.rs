@@ -1,7 +1,7 @@
 //! `%export`: the code of the notebook as a notebook, script or text that needs no model.
 
 use super::arguments::{no_value, words};
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Effect, Form, Group, Job, Magic, MagicCall, MagicError};
 use crate::cell::shown::clip;
 
 pub use crate::cell::job::{ExportForm, ExportJob};
@@ -11,6 +11,7 @@ pub(super) const EXPORT: Magic = Magic {
     aliases: &[],
     usage: "[notebook|py|markdown] [-o PATH] [--all] [--force]",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "write the code of this notebook to run without a model",
     details: "Prompts become text, and every step that counted stands below its prompt, as the notebook was last saved; \
 attempts that failed and were done again are left out without `--all`. The first cell holds the parameters, so it can be run \

@@ -2,7 +2,7 @@
 
 use super::arguments::{and, put, word};
 use crate::anthropic::model::{Fast, MODELS};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 
 const USAGE: &str = "[on|off]";
@@ -12,6 +12,7 @@ pub(super) const FAST: Magic = Magic {
     aliases: &[],
     usage: USAGE,
     form: Form::Setting,
+    group: Group::Answers,
     summary: "answer faster, for twice the price, where the model can",
     details: "Every token costs twice its usual price, cached ones too; `%cost`, receipts and `%budget` count it so. \
 The API calls it a preview: it may refuse it to an account, and has rate limits of its own for it. Changing it between \

@@ -1,7 +1,7 @@
 //! `%attach`, `%files`, `%get`, `%rm`: what a person puts in, and what came out.
 
-use super::arguments::{no_value, no_values, none, words};
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
+use super::arguments::{no_value, word, words};
+use crate::cell::magic::{Candidate, Effect, Form, Group, Job, Magic, MagicError};
 use crate::cell::shown::clip;
 
 pub use crate::cell::job::{Destination, FilesJob};
@@ -11,6 +11,7 @@ pub(super) const ATTACH: Magic = Magic {
     aliases: &["upload"],
     usage: "PATH… [--image|--document|--sandbox]",
     form: Form::Line,
+    group: Group::Data,
     summary: "attach files of this machine to the next prompt",
     details: "Files go with the prompt of this cell, or of the next one that has a prompt. Several paths and patterns \
 such as `data/*.csv` are taken; a path with blanks goes in quotes. Images and PDFs go to Claude's eyes and to its \
@@ -56,7 +57,7 @@ notebook's folder.",
             return Ok(vec![job(FilesJob::Attach { paths, to })]);
         }
         if to.is_open() {
-            return Ok(vec![job(FilesJob::List)]);
+            return Ok(vec![job(FilesJob::List { all: false })]);
         }
         Err(MagicError::new(
             "`%attach` needs a path",
@@ -68,17 +69,29 @@ notebook's folder.",
 pub(super) const FILES: Magic = Magic {
     name: "files",
     aliases: &[],
-    usage: "",
+    usage: "[all]",
     form: Form::Line,
+    group: Group::Data,
     summary: "show the files that went in and those that came out",
-    details: "Files that were attached, and files that Claude made, with size, type, the turn they belong to and where \
-they are. `%get NAME` copies one, `%rm NAME` removes one.",
-    examples: &[("%files", "show"), ("%files?", "this help")],
-    values: no_values,
+    details: "Files that were attached, and files that Claude made, with size, type, the cell they belong to and where \
+they are. Notebooks of one folder share `claude_files/`: `all` lists what the others made, too. `%get NAME` copies one, \
+`%rm NAME` removes one.",
+    examples: &[
+        ("%files", "this notebook's"),
+        ("%files all", "those of other notebooks too"),
+    ],
+    values: |_, before| match before {
+        [] => Candidate::list("value", ["all"]),
+        _ => Vec::new(),
+    },
     now: no_value,
-    apply: |call, _| {
-        none(call)?;
-        Ok(vec![job(FilesJob::List)])
+    apply: |call, _| match word(call, "[all]")?.as_deref() {
+        None => Ok(vec![job(FilesJob::List { all: false })]),
+        Some("all") => Ok(vec![job(FilesJob::List { all: true })]),
+        Some(other) => Err(MagicError::new(
+            format!("`%files` does not take `{other}`"),
+            "It takes nothing or all. `%get NAME` copies a file.",
+        )),
     },
 };
 
@@ -87,6 +100,7 @@ pub(super) const GET: Magic = Magic {
     aliases: &[],
     usage: "[NAME] [-o PATH] [--force]",
     form: Form::Line,
+    group: Group::Data,
     summary: "copy a file that Claude made, or fetch again what could not be fetched",
     details: "`-o` says where to, a file or a folder; without it the copy goes beside the notebook. A file that is there \
 is only replaced with `--force`. `%get` alone fetches every file whose download failed.",
@@ -135,6 +149,7 @@ pub(super) const RM: Magic = Magic {
     aliases: &[],
     usage: "NAME [--local]",
     form: Form::Line,
+    group: Group::Data,
     summary: "remove an attached file from Anthropic",
     details: "The file is deleted at the API and taken off the list; your own copy stays, and so does one that a sandbox \
 already has. Earlier prompts that named it say from then on that it was removed. A file that Claude made is removed from \

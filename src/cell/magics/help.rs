@@ -2,7 +2,7 @@
 
 use super::arguments::no_value;
 use crate::cell::help::about;
-use crate::cell::magic::{Candidate, Form, Magic};
+use crate::cell::magic::{Candidate, Form, Group, Magic};
 use crate::cell::topics::TOPICS;
 
 pub(super) const HELP: Magic = Magic {
@@ -10,6 +10,7 @@ pub(super) const HELP: Magic = Magic {
     aliases: &[],
     usage: "[NAME|TOPIC]",
     form: Form::Line,
+    group: Group::Kernel,
     summary: "show help; alone: the overview",
     details: "`%NAME?` and `?NAME` page the same text. Topics beside the magics: cells, keys, limits, offline.",
     examples: &[

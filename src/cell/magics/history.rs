@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::arguments::{no_value, no_values, none};
 use crate::cell::effect::ConversationOp;
 use crate::cell::magic::{
-    Candidate, Context, Effect, Form, Job, Magic, MagicCall, MagicError, TurnSummary,
+    Candidate, Context, Effect, Form, Group, Job, Magic, MagicCall, MagicError, TurnSummary,
 };
 use crate::cell::shown::{Part, Shown, clip};
+use crate::chat::own_prompt::typed;
 
 /// How many turns are shown when no number is given: about a screen.
 const SHOWN: usize = 20;
@@ -19,6 +20,7 @@ pub(super) const HISTORY: Magic = Magic {
     aliases: &["hist"],
     usage: "[-n N|all] [--json]",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "show the turns of this conversation",
     details: "From top to bottom, as Claude sees them from below. What failed before anything came is not among them. \
 Alone it shows the last 20; `--json` shows prompts and answers whole.",
@@ -37,6 +39,7 @@ pub(super) const LAST: Magic = Magic {
     aliases: &[],
     usage: "",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "show the last answer again, such as after the page was reloaded",
     details: "It asks nobody and costs nothing.",
     examples: &[("%last", "show it"), ("%history -n 1", "in one line")],
@@ -56,6 +59,7 @@ pub(super) const UNDO: Magic = Magic {
     aliases: &[],
     usage: "",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "take back the last turn, or a `%reset`",
     details: "The turn that was made last leaves the conversation; its output stays in the notebook and says so. In a \
 conversation that `%reset` has emptied, it brings the turns back. The sandbox does not rewind, and what the turn cost \
@@ -76,7 +80,7 @@ was spent.",
                     0 => "Taken back".to_owned(),
                     count => format!("In [{count}] is taken back"),
                 },
-                &Part::code(&clip(&last.prompt, CLIP)),
+                &Part::code(&clip(&typed(&last.prompt), CLIP)),
             ),
             (None, Some(turns)) => Shown::default().paragraph(&format!(
                 "The reset is taken back: the conversation has its {} again.",
@@ -178,7 +182,7 @@ fn row(turn: &TurnSummary) -> Vec<Part> {
     };
     vec![
         Part::text(&turn.label()),
-        Part::code(&clip(&turn.prompt, CLIP)),
+        Part::code(&clip(&typed(&turn.prompt), CLIP)),
         Part::code(&clip(&turn.answer, CLIP)),
         turn.cost_usd
             .map_or(Part::text("-"), |cost| Part::text(&format!("${cost:.3}"))),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::arguments::no_value;
 use super::variables::check_name;
 use crate::cell::line::unescape;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::chat::schema::{self, Fit, SchemaError, parse_short};
 
 pub use crate::cell::effect::{Asked, Source};
@@ -15,6 +15,7 @@ pub(super) const JSON: Magic = Magic {
     aliases: &[],
     usage: "NAME [FIELDS|--file PATH]",
     form: Form::CellBody,
+    group: Group::Data,
     summary: "have this cell answered with data of a schema, kept as a variable",
     details: "The schema is what follows the name, or a JSON Schema: in a file, or in a fenced `json` block that opens the \
 text below. Fields are `name type` between commas. Types: `str`, `int`, `float`, `bool`, `date`, `[type]` for a list, \
@@ -28,7 +29,7 @@ the schema, shown as a table or tree, saved as `NAME.json` (and `NAME.csv` for a
             "a table",
         ),
         (
-            "%%json review verdict (accept|revise|reject), reasons [str], score float?: from 0 to 1\nReview the last chart.",
+            "%%json review verdict (accept|reject), reasons [str], score float?: 0 to 1\nReview the last chart.",
             "an object",
         ),
         (

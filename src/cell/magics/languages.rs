@@ -1,7 +1,7 @@
 //! `%bash` and `%python`: which languages Claude may use in its sandbox.
 
 use super::arguments::{put, word};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::chat::settings::{CODE_EXECUTION, Languages, Settings};
 use crate::chat::tool_types::tool_name;
 
@@ -15,6 +15,7 @@ pub(super) const BASH: Magic = Magic {
     aliases: &[],
     usage: USAGE,
     form: Form::Setting,
+    group: Group::Abilities,
     summary: "whether Claude may run shell commands in its sandbox: on | off | only",
     details: DETAILS,
     examples: &[
@@ -32,6 +33,7 @@ pub(super) const PYTHON: Magic = Magic {
     aliases: &[],
     usage: USAGE,
     form: Form::Setting,
+    group: Group::Abilities,
     summary: "whether Claude may run Python in its sandbox: on | off | only",
     details: DETAILS,
     examples: &[

@@ -2,7 +2,7 @@
 
 use super::arguments::{no_value, no_values, none};
 use crate::cell::help::usage_line;
-use crate::cell::magic::{Form, Magic};
+use crate::cell::magic::{Form, Group, Magic};
 use crate::cell::shown::{Part, Shown};
 
 pub(super) const LSMAGIC: Magic = Magic {
@@ -10,6 +10,7 @@ pub(super) const LSMAGIC: Magic = Magic {
     aliases: &[],
     usage: "",
     form: Form::Line,
+    group: Group::Kernel,
     summary: "list the magics",
     details: "`%help NAME`, `%NAME?` and `?NAME` tell more about one.",
     examples: &[("%lsmagic", "the list"), ("%lsmagic?", "this help")],
@@ -23,9 +24,7 @@ pub(super) const LSMAGIC: Magic = Magic {
 
 /// Makes the list of all magics.
 fn list(magics: &[&Magic]) -> Shown {
-    let rows: Vec<Vec<Part>> = magics
-        .iter()
-        .map(|magic| vec![Part::code(&usage_line(magic)), Part::ours(magic.summary)])
-        .collect();
-    Shown::default().table(&["magic", "meaning"], &rows)
+    let row = |magic: &&Magic| (Part::code(&usage_line(magic)), Part::ours(magic.summary));
+    let rows: Vec<(Part, Part)> = magics.iter().map(row).collect();
+    Shown::default().entries(["magic", "meaning"], &rows)
 }

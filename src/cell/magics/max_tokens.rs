@@ -1,7 +1,7 @@
 //! `%max_tokens`: the most an answer may have.
 
 use super::arguments::{put, word};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::settings::DEFAULT_MAX_TOKENS;
 
@@ -12,6 +12,7 @@ pub(super) const MAX_TOKENS: Magic = Magic {
     aliases: &["max-tokens"],
     usage: USAGE,
     form: Form::Setting,
+    group: Group::Answers,
     summary: "the most tokens one answer may have, thinking included",
     details: "An answer that reaches it is cut off and marked. Only what is written is paid for, so a high limit costs \
 nothing by itself. `32k`, `32_000` and `32000` are the same.",

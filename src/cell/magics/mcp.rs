@@ -2,13 +2,14 @@
 
 use super::arguments::no_value;
 use super::own_tools::{Options, ToolJob, ToolOptions, job};
-use crate::cell::magic::{Candidate, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Effect, Form, Group, Magic, MagicCall, MagicError};
 
 pub(super) const MCP: Magic = Magic {
     name: "mcp",
     aliases: &[],
     usage: "add NAME COMMAND…|URL | rm NAME",
     form: Form::Line,
+    group: Group::Abilities,
     summary: "servers whose tools become Claude's; alone: list them",
     details: "A command is started on this machine, with your rights and without the API key, and lives as long as the \
 kernel; a URL is spoken to over streamable HTTP. `%mcp list` lists the servers. Each tool is called `NAME_TOOL`. Options stand before \
@@ -18,7 +19,7 @@ be asked (nbconvert, papermill) a server is added only with `CLAUDE_KERNEL_ALLOW
     examples: &[
         ("%mcp add time uvx mcp-server-time", "start a program"),
         (
-            "%mcp add docs --only search --token-env DOCS_TOKEN https://mcp.example.org/mcp",
+            "%mcp add docs --only search --token-env DOCS_TOKEN https://mcp.example.org",
             "one tool of a URL",
         ),
         ("%mcp list", "show"),

@@ -3,7 +3,7 @@
 use super::abilities::{self, fit};
 use super::arguments::put;
 use crate::anthropic::model::{self, MODELS, TABLE_DATE};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::nearest::{nearest, quoted};
 use crate::cell::shown::setting;
 
@@ -12,6 +12,7 @@ pub(super) const MODEL: Magic = Magic {
     aliases: &[],
     usage: "[NAME]",
     form: Form::Setting,
+    group: Group::Answers,
     summary: "which model answers: a name or opus | sonnet | haiku | fable",
     details: "The short names stand for the newest of their line. A name the kernel does not know is sent as it is. \
 Settings that the new model does not take are changed, and said. Changing the model between cells makes the next cell \

@@ -3,7 +3,7 @@
 use super::abilities;
 use super::arguments::{no_value, word};
 use crate::anthropic::model::{self, Models, TABLE_DATE};
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
+use crate::cell::magic::{Candidate, Effect, Form, Group, Job, Magic, MagicError};
 use crate::cell::shown::{Part, Shown};
 
 pub(super) const MODELS: Magic = Magic {
@@ -11,6 +11,7 @@ pub(super) const MODELS: Magic = Magic {
     aliases: &[],
     usage: "[refresh]",
     form: Form::Line,
+    group: Group::Answers,
     summary: "list the models, what they take and what they cost",
     details: "The names come from the API, the rest from the kernel's own table, whose day `%version` tells. Prices are \
 US dollars for a million tokens in and out.",

@@ -5,7 +5,9 @@
 use serde_json::{Value, json};
 
 use crate::cell::line::unescape;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Job, Magic, MagicCall, MagicError};
+use crate::cell::magic::{
+    Candidate, Context, Effect, Form, Group, Job, Magic, MagicCall, MagicError,
+};
 use crate::chat::schema::parse_short;
 
 pub use crate::cell::job::{CommandLine, DEFAULT_TIMEOUT_S, ToolJob, ToolOptions};
@@ -13,8 +15,9 @@ pub use crate::cell::job::{CommandLine, DEFAULT_TIMEOUT_S, ToolJob, ToolOptions}
 pub(super) const TOOL: Magic = Magic {
     name: "tool",
     aliases: &[],
-    usage: "[NAME…] [OPTION…] | rm NAME",
+    usage: "[NAME…] [OPTION…] | rm NAME | --where",
     form: Form::Body,
+    group: Group::Abilities,
     summary: "tools of your own, run on this machine; `%tool` lists them",
     details: "Below `%%tool` stands Python: every public function, or those named, becomes a tool; its docstring and \
 type hints tell Claude what it does and takes. It runs with your rights, in Jupyter's Python unless the setting \
@@ -23,7 +26,8 @@ text, JSON, a data frame (as CSV), a figure, a `Path`. With `--command` a descri
 `takes: city str, unit (c|f)?` or a fenced JSON schema, then `$ program --city {city}` (no shell) or a fenced `bash` \
 script that gets the arguments as variables; both get them as JSON on standard input. `--ask` asks you before each \
 call; `--timeout` is 120 s unless set; `--direct` keeps code in the sandbox from calling it. Where nobody can be asked \
-(nbconvert, papermill) a tool is defined only with `CLAUDE_KERNEL_ALLOW=tools`. `%help own-tools` says more.",
+(nbconvert, papermill) a tool is defined only with `CLAUDE_KERNEL_ALLOW=tools`. `%tool --where` names the Python with its \
+whole path, which other outputs leave out. `%help own-tools` says more.",
     examples: &[
         (
             "%%tool\ndef fetch_data(name: str) -> str:\n    \"\"\"Return a data set as CSV.\"\"\"\n    return open(f\"{name}.csv\").read()",
@@ -35,6 +39,7 @@ call; `--timeout` is 120 s unless set; `--direct` keeps code in the sandbox from
         ),
         ("%tool", "list"),
         ("%tool rm disk", "remove"),
+        ("%tool --where", "which Python"),
     ],
     values,
     now: |context| {
@@ -55,7 +60,14 @@ fn values(context: &Context<'_>, before: &[&str]) -> Vec<Candidate> {
         ["rm", ..] => Candidate::list("tool", names(context)),
         [] => Candidate::list(
             "value",
-            ["rm", "--command", "--ask", "--timeout", "--direct"],
+            [
+                "rm",
+                "--where",
+                "--command",
+                "--ask",
+                "--timeout",
+                "--direct",
+            ],
         ),
         _ => Candidate::list("value", ["--command", "--ask", "--timeout", "--direct"]),
     }
@@ -74,6 +86,7 @@ fn apply(call: &MagicCall, _: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
     let Some(body) = &call.body else {
         return match words.as_slice() {
             [] | ["list"] => Ok(job(ToolJob::List)),
+            ["--where"] => Ok(job(ToolJob::Where)),
             ["rm"] => Err(MagicError::new(
                 "`%tool rm` needs a name",
                 "`%tool` lists the tools.",
@@ -83,7 +96,7 @@ fn apply(call: &MagicCall, _: &Context<'_>) -> Result<Vec<Effect>, MagicError> {
             ))),
             _ => Err(MagicError::new(
                 format!("`%tool` does not take `{}`", call.args),
-                "`%tool` lists, `%tool rm NAME` removes, `%%tool` with a function below it defines.",
+                "`%tool` lists, `%tool rm NAME` removes, `%tool --where` names the Python, `%%tool` with a function below it defines.",
             )),
         };
     };

@@ -1,7 +1,7 @@
 //! `%packages`: what Claude's sandbox has installed.
 
 use super::arguments::no_value;
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError};
+use crate::cell::magic::{Candidate, Effect, Form, Group, Job, Magic, MagicError};
 
 pub use crate::cell::job::PackagesJob;
 
@@ -10,6 +10,7 @@ pub(super) const PACKAGES: Magic = Magic {
     aliases: &[],
     usage: "[NAME|refresh]",
     form: Form::Line,
+    group: Group::Abilities,
     summary: "show which Python packages Claude's sandbox has; with a name: whether it has that one",
     details: "The first `%packages` has Claude run one command in the sandbox, which costs a small request; the list is \
 kept, and everything after it is free. `%packages NAME` asks nobody: it says whether the package is there, and what \

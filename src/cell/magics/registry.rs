@@ -18,47 +18,47 @@ use crate::cell::{help as help_text, secret, unknown};
 
 /// Every magic, in the order help lists them.
 pub const MAGICS: &[&Magic] = &[
+    &model::MODEL,
+    &models::MODELS,
+    &effort::EFFORT,
+    &thinking::THINKING,
+    &fast::FAST,
+    &max_tokens::MAX_TOKENS,
+    &system::SYSTEM,
+    &beta::BETA,
     &languages::BASH,
     &languages::PYTHON,
     &tools::TOOLS,
     &own_tools::TOOL,
     &mcp::MCP,
-    &effort::EFFORT,
-    &thinking::THINKING,
     &web::WEB,
     &skills::SKILLS,
-    &model::MODEL,
-    &models::MODELS,
-    &fast::FAST,
-    &max_tokens::MAX_TOKENS,
-    &system::SYSTEM,
-    &beta::BETA,
-    &json::JSON,
-    &exec::EXEC,
+    &packages::PACKAGES,
     &files::ATTACH,
     &files::FILES,
     &files::GET,
     &files::RM,
     &variables::SET,
     &variables::VARS,
+    &json::JSON,
+    &exec::EXEC,
     &history::HISTORY,
     &history::LAST,
     &history::UNDO,
+    &continue_::CONTINUE,
     &stale::STALE,
     &stale::RERUN,
     &threads::THREAD,
     &threads::FORK,
+    &compact::COMPACT,
+    &reset::RESET,
     &resume::RESUME,
     &replay::REPLAY,
     &replay::FRESH,
     &export::EXPORT,
-    &continue_::CONTINUE,
-    &compact::COMPACT,
-    &reset::RESET,
     &cost::COST,
     &budget::BUDGET,
     &dry::DRY,
-    &packages::PACKAGES,
     &status::STATUS,
     &help::HELP,
     &lsmagic::LSMAGIC,
@@ -111,9 +111,7 @@ pub fn apply(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, Mag
     }
     let magic = find(&call.name).ok_or_else(|| unknown::magic(&call.name, context))?;
     if call.args == "?" {
-        return Ok(vec![Effect::Page(
-            help_text::of_magic(magic, context).plain,
-        )]);
+        return Ok(vec![help_text::of_magic(magic, context).page()]);
     }
     check_form(magic, call)?;
     (magic.apply)(call, context).map_err(|error| unknown::with_meant(error, magic, call, context))

@@ -1,7 +1,7 @@
 //! `%replay` and `%%fresh`: answers from recordings, or from Claude.
 
 use super::arguments::{no_value, no_values, none, put, word};
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::settings::Replay;
 
@@ -12,6 +12,7 @@ pub(super) const REPLAY: Magic = Magic {
     aliases: &[],
     usage: USAGE,
     form: Form::Setting,
+    group: Group::Conversation,
     summary: "answer a cell from its recording, with nothing sent and nothing billed",
     details: "A notebook holds its answers: each receipt carries what was asked and what came. A cell that asks the same, \
 below the same answers, gets its recorded answer. `catchup` does so the first time after the kernel started and asks anew \
@@ -37,6 +38,7 @@ pub(super) const FRESH: Magic = Magic {
     aliases: &[],
     usage: "",
     form: Form::Cell,
+    group: Group::Conversation,
     summary: "ask this cell anew, also if its answer is recorded",
     details: "It is sent and billed as any prompt, whatever `%replay` says.",
     examples: &[

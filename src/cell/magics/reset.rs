@@ -2,7 +2,7 @@
 
 use super::arguments::no_value;
 use crate::cell::job::{FilesJob, ToolJob};
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic, MagicError, Reset};
+use crate::cell::magic::{Candidate, Effect, Form, Group, Job, Magic, MagicError, Reset};
 use crate::cell::shown::clip;
 
 pub(super) const RESET: Magic = Magic {
@@ -10,6 +10,7 @@ pub(super) const RESET: Magic = Magic {
     aliases: &[],
     usage: "[chat|sandbox [--replay]|files|all]",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "forget the conversation, the sandbox, or everything",
     details: "`chat` (what it means alone) begins a new conversation in the same sandbox; `%undo` takes that back. `sandbox` goes on talking in \
 a new sandbox, which gets the attached files again; with `--replay` Claude also runs the code of the turns above in it \

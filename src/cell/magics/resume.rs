@@ -1,7 +1,7 @@
 //! `%resume`: go on with an earlier conversation.
 
 use super::arguments::{no_value, word};
-use crate::cell::magic::{Candidate, Effect, Form, Job, Magic};
+use crate::cell::magic::{Candidate, Effect, Form, Group, Job, Magic};
 
 pub use crate::cell::job::ResumeJob;
 
@@ -10,6 +10,7 @@ pub(super) const RESUME: Magic = Magic {
     aliases: &[],
     usage: "[list|ID]",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "go on with an earlier conversation of this notebook, or with any other",
     details: "Conversations are kept on this machine, also those that a crash cut off. Alone it goes on with the last \
 one of this notebook, with its settings, variables and attached files; the one that was running is kept. Tools of this machine have to be defined \

@@ -1,7 +1,7 @@
 //! `%skills`: document skills in Claude's sandbox.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::skills::{self, MAX_SKILLS, OFFERED};
 
@@ -10,6 +10,7 @@ pub(super) const SKILLS: Magic = Magic {
     aliases: &["skill"],
     usage: "[add|rm NAME… | clear]",
     form: Form::Setting,
+    group: Group::Abilities,
     summary: "give Claude document skills: xlsx, pptx, docx, pdf, or one of your own",
     details: "A skill is a folder of instructions and programs in the sandbox, here those that make good spreadsheets, \
 slides, documents and PDF files. `ID` is the id of a skill of your organization, such as `skill_01AbC`; with `@` a version \

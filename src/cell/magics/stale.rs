@@ -1,8 +1,9 @@
 //! `%stale` and `%rerun stale`: turns that no longer saw what stands above them.
 
 use super::arguments::{no_value, no_values, none, word};
-use crate::cell::magic::{Candidate, Context, Form, Magic, MagicError, TurnSummary};
+use crate::cell::magic::{Candidate, Context, Form, Group, Magic, MagicError, TurnSummary};
 use crate::cell::shown::{Part, Shown, clip};
+use crate::chat::own_prompt::typed;
 
 /// How much of a prompt fits in a row, in characters.
 const CLIP: usize = 80;
@@ -14,6 +15,7 @@ pub(super) const STALE: Magic = Magic {
     aliases: &[],
     usage: "",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "show the turns that no longer saw what stands above them",
     details: "Claude sees what stands above a cell. When a cell above is run again, added or deleted, the turns below \
 it stay and are still sent, in their latest form, but they were made without that change.",
@@ -29,7 +31,7 @@ it stay and are still sent, in their latest form, but they were made without tha
             .map(|turn| {
                 vec![
                     Part::text(&turn.label()),
-                    Part::code(&clip(&turn.prompt, CLIP)),
+                    Part::code(&clip(&typed(&turn.prompt), CLIP)),
                 ]
             })
             .collect();
@@ -48,6 +50,7 @@ pub(super) const RERUN: Magic = Magic {
     aliases: &[],
     usage: "stale",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "print the prompts to run again, in order",
     details: "A kernel cannot run other cells: run these from top to bottom. In JupyterLab, `Run Selected Cell and All \
 Below` in the first of them does it.",
@@ -78,7 +81,7 @@ Below` in the first of them does it.",
             count += 1;
             shown = shown
                 .paragraph(&format!("{count}. {}:", turn.label()))
-                .block(&turn.prompt);
+                .block(&typed(&turn.prompt));
         }
         if count == 0 {
             shown = shown.paragraph(NOTHING);

@@ -2,7 +2,7 @@
 
 use super::arguments::put;
 use crate::cell::line::unescape;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::nearest::{nearest, quoted};
 use crate::cell::shown::{Part, Shown, with_origin, wrap};
 use crate::chat::presets::{PRESETS, preset};
@@ -13,6 +13,7 @@ pub(super) const SYSTEM: Magic = Magic {
     aliases: &[],
     usage: "TEXT|--preset NAME|--clear",
     form: Form::Body,
+    group: Group::Answers,
     summary: "tell Claude who it is and how to work, for all later cells",
     details: "`%system TEXT` takes one line, `%%system` the rest of the cell, `%system --file PATH` a file. All hold \
 from here on and replace the text before, or follow it with `--append`. Presets are texts that come with the kernel: analyst, \

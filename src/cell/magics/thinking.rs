@@ -3,7 +3,7 @@
 use super::abilities::{self, Off};
 use super::arguments::put;
 use crate::anthropic::model::Abilities;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::shown::setting;
 use crate::chat::settings::{Settings, ThinkingShow};
 
@@ -12,6 +12,7 @@ pub(super) const THINKING: Magic = Magic {
     aliases: &[],
     usage: "[show|fold|notes|off] [--interleaved]",
     form: Form::Setting,
+    group: Group::Answers,
     summary: "show Claude's thinking, fold it away, or switch it off",
     details: "What is shown is a summary; all of the thinking is paid for. `notes` hides it and shows only what Claude \
 notes between its steps, as it works; models that think by themselves can do that. `off` works only with models that can do \

@@ -1,7 +1,7 @@
 //! `%thread` and `%fork`: several conversations in one notebook.
 
 use super::arguments::no_value;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::shown::{Part, Shown};
 use crate::chat::conversation::MAIN;
 
@@ -15,6 +15,7 @@ pub(super) const THREAD: Magic = Magic {
     aliases: &[],
     usage: "[NAME]",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "talk in another conversation from here on; alone: list them",
     details: "A conversation has turns and a sandbox of its own; settings and variables are shared. A new name begins a \
 new one. The notebook begins in `main`.",
@@ -45,6 +46,7 @@ pub(super) const FORK: Magic = Magic {
     aliases: &[],
     usage: "NAME",
     form: Form::Line,
+    group: Group::Conversation,
     summary: "go on in a new conversation that begins with the turns above this cell",
     details: "The old conversation stays as it is: `%thread` goes back to it. The new one gets a sandbox of its own, \
 empty, when it first needs one.",

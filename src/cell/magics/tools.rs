@@ -2,7 +2,7 @@
 
 use super::arguments::put;
 use super::own_tools;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::shown::{Part, Shown, with_origin};
 use crate::chat::params;
 use crate::chat::settings::{CODE_EXECUTION, Languages, Settings};
@@ -14,6 +14,7 @@ pub(super) const TOOLS: Magic = Magic {
     aliases: &[],
     usage: "[NAME…|TYPE…|none|default]",
     form: Form::Setting,
+    group: Group::Abilities,
     summary: "which tools Claude may use; alone: what is on, with types and betas",
     details: "Names choose tools: bash, python, web, fetch; `none` is no tool, `default` what the kernel starts with. \
 A dated type, such as `code_execution_20250825`, is sent exactly as written, with the beta header it needs, and \

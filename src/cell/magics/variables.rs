@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::arguments::{no_value, no_values, none};
 use crate::cell::line::unescape;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError};
+use crate::cell::magic::{Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError};
 use crate::cell::secret;
 use crate::cell::shown::{Part, Shown, clip};
 use crate::cell::variables::{Found, is_name, text};
@@ -15,6 +15,7 @@ pub(super) const SET: Magic = Magic {
     aliases: &[],
     usage: "NAME VALUE",
     form: Form::Body,
+    group: Group::Data,
     summary: "set a variable; `{{NAME}}` in a prompt inserts it",
     details: "`%set NAME VALUE` takes the rest of the line, `%%set NAME` the rest of the cell; `%set NAME` shows one. A \
 value is inserted as it is. A name that nobody set stays as typed with a notice; where nobody watches, the cell fails \
@@ -45,6 +46,7 @@ pub(super) const VARS: Magic = Magic {
     aliases: &[],
     usage: "",
     form: Form::Line,
+    group: Group::Data,
     summary: "show the variables",
     details: "`%set NAME VALUE` sets one, `{{NAME}}` in a prompt inserts it, `%reset all` removes all.",
     examples: &[("%vars", "show"), ("%vars?", "this help")],
@@ -96,6 +98,12 @@ fn set(call: &MagicCall, context: &Context<'_>) -> Result<Vec<Effect>, MagicErro
     }
     if call.body.is_none() && inline.is_empty() {
         return show(name, context);
+    }
+    if name.is_empty() {
+        return Err(MagicError::new(
+            "`%%set` needs the name of the variable that the text below it becomes",
+            "Write `%%set NAME`, with the text in the lines after it.",
+        ));
     }
     check_name(name)?;
     let value = match call.body.as_deref() {

@@ -2,7 +2,7 @@
 
 use super::arguments::{no_value, no_values, none};
 use crate::anthropic::model::TABLE_DATE;
-use crate::cell::magic::{Form, Magic};
+use crate::cell::magic::{Form, Group, Magic};
 use crate::cell::shown::{Part, Shown};
 
 pub(super) const VERSION: Magic = Magic {
@@ -10,6 +10,7 @@ pub(super) const VERSION: Magic = Magic {
     aliases: &[],
     usage: "",
     form: Form::Line,
+    group: Group::Kernel,
     summary: "show the kernel's version and the age of its model table",
     details: "Name both when reporting a problem.",
     examples: &[("%version", "show"), ("%version?", "this help")],

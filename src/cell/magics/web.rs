@@ -1,7 +1,9 @@
 //! `%web`: search and pages.
 
 use super::arguments::put;
-use crate::cell::magic::{Candidate, Context, Effect, Form, Magic, MagicCall, MagicError, Scope};
+use crate::cell::magic::{
+    Candidate, Context, Effect, Form, Group, Magic, MagicCall, MagicError, Scope,
+};
 use crate::cell::shown::setting;
 use crate::chat::settings::Settings;
 use crate::chat::tool_types::tool_name;
@@ -14,6 +16,7 @@ pub(super) const WEB: Magic = Magic {
     aliases: &[],
     usage: "[on|off] [max_uses=N] [allow=A,B | block=A,B] [fetch]",
     form: Form::Setting,
+    group: Group::Abilities,
     summary: "let Claude search the web, and with `fetch` read pages",
     details: "The answer cites its sources by number; the list is folded below it. `max_uses` bounds the searches of one \
 request, each of which costs a cent, and as many pages with `fetch`, which reads those whose address is in the \

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
+use crate::anthropic::block::View;
 use crate::anthropic::error::ApiError;
 use crate::chat::action::Action;
 use crate::chat::history::{self, Kept, Said, Stage};
 use crate::chat::receipt::{Cut, Receipt, TurnUsage};
 use crate::chat::recording::play::portable;
-use crate::chat::turn::{Activity, FinishedTurn, TurnEnd, Update};
+use crate::chat::turn::{Activity, FinishedTurn, Left, TurnEnd, Update};
 
 use super::{Phase, Step, TurnLoop};
 
@@ -83,14 +84,14 @@ impl TurnLoop {
 
     /// Ends the turn because the person stopped it.
     pub(super) fn interrupted(&mut self) {
-        let kept = self.salvage(Cut::Interrupted);
-        self.abort(TurnEnd::Interrupted { kept });
+        let left = self.salvage(Cut::Interrupted);
+        self.abort(TurnEnd::Interrupted { left });
     }
 
     /// Ends the turn because a call failed for good.
     pub(super) fn fail(&mut self, error: ApiError) {
-        let kept = self.salvage(Cut::Failed);
-        self.abort(TurnEnd::Failed { error, kept });
+        let left = self.salvage(Cut::Failed);
+        self.abort(TurnEnd::Failed { error, left });
     }
 
     /// Ends the turn early. What is on the screen stays there.
@@ -113,7 +114,7 @@ impl TurnLoop {
 
     /// Returns what of a turn that breaks off here can be sent again
     /// (`docs/protocol.md#sending-answers-back, #interrupted-answers`).
-    pub(super) fn salvage(&mut self, cut: Cut) -> Option<Box<FinishedTurn>> {
+    pub(super) fn salvage(&mut self, cut: Cut) -> Left {
         self.take_back_trials();
         // If only files were still coming, the answer itself is whole.
         if self.phase != Phase::Settling {
@@ -128,14 +129,12 @@ impl TurnLoop {
             sandbox_known: self.facts.sandbox.id.is_some(),
         };
         let kept = history::keep(&said, stage);
-        if kept.sandbox_lost {
-            self.notice(
-                "The sandbox of this answer is lost: it was new, and its name comes with the end \
-                 of the answer. Its steps are not part of the conversation; files that were made \
-                 in it are gone unless they are shown here.",
-            );
+        Left {
+            sandbox_is_lost: kept.sandbox_lost,
+            was_in_step: is_in_step(&said),
+            had_begun: self.receipt().usage != TurnUsage::default(),
+            kept: (!kept.messages.is_empty()).then(|| Box::new(self.leave(kept))),
         }
-        (!kept.messages.is_empty()).then(|| Box::new(self.leave(kept)))
     }
 
     fn leave(&mut self, kept: Kept) -> FinishedTurn {
@@ -157,4 +156,14 @@ impl TurnLoop {
             result: self.result.take(),
         }
     }
+}
+
+/// Whether a step of the sandbox has no result yet.
+fn is_in_step(said: &[Said]) -> bool {
+    let blocks = || said.iter().flat_map(|message| &message.blocks);
+    let has_result = |id: &str| {
+        let mut results = blocks().filter_map(|block| block.raw().get("tool_use_id"));
+        results.any(|of| of.as_str() == Some(id))
+    };
+    blocks().any(|block| matches!(block.view(), View::ServerToolUse { id, .. } if !has_result(id)))
 }

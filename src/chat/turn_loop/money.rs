@@ -96,8 +96,8 @@ impl TurnLoop {
     }
 
     fn over_budget(&mut self, limit: Limit) {
-        let kept = self.salvage(Cut::OverBudget);
-        self.abort(TurnEnd::OverBudget { limit, kept });
+        let left = self.salvage(Cut::OverBudget);
+        self.abort(TurnEnd::OverBudget { limit, left });
     }
 }
 

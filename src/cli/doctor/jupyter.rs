@@ -27,7 +27,9 @@ pub(super) struct Installed {
 /// Asks Jupyter where it searches, and searches there.
 pub(super) async fn check(places: &Places) -> Installed {
     let mut findings = Vec::new();
-    let jupyter = places.on_path("jupyter");
+    let jupyter = places
+        .on_path("jupyter")
+        .or_else(|| places.beside_binary("jupyter"));
     let asked = match &jupyter {
         Some(jupyter) => paths_of(jupyter).await,
         None => None,
@@ -44,8 +46,9 @@ pub(super) async fn check(places: &Places) -> Installed {
         )),
         (None, _) => findings.push(Finding::warn(
             "jupyter",
-            "there is no `jupyter` on PATH; the usual directories were looked at",
-            "activate the environment that has Jupyter, or install one: `pip install jupyterlab`",
+            "there is no `jupyter` on PATH or beside this program; the usual directories were looked at",
+            "activate the environment that has Jupyter, or make one: \
+             `python3 -m venv ~/.venvs/jupyter && ~/.venvs/jupyter/bin/pip install jupyterlab`",
         )),
     }
     let dirs = asked.unwrap_or_else(|| computed.clone());

@@ -13,6 +13,9 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 /// The packages that Anthropic's sandbox has and that the notebooks of this project use.
 const PACKAGES: [&str; 5] = ["numpy", "pandas", "scipy", "sklearn", "matplotlib"];
 
+/// Where the environment is made that is advised.
+const VENV: &str = "~/.venvs/claude";
+
 /// Tries the sandbox with each interpreter that a kernelspec names.
 pub(super) async fn check(mut pythons: Vec<Option<PathBuf>>) -> Vec<Finding> {
     // If there is no offline kernelspec, the interpreter that `emulate` would use is tried.
@@ -75,9 +78,10 @@ async fn protections(sandbox: &Sandbox) -> Vec<Finding> {
 /// Runs the Python of the container and finds out what it can import.
 async fn python_of(sandbox: &Sandbox) -> Finding {
     let code = format!(
-        "import importlib.util as u, sys\n\
+        "import importlib.util as u, os, sys, sysconfig\n\
          print('%d.%d.%d' % sys.version_info[:3], sys.executable, sep='\\t')\n\
-         print(*[p for p in {PACKAGES:?} if u.find_spec(p) is None], sep=', ')\n"
+         print(*[p for p in {PACKAGES:?} if u.find_spec(p) is None], sep=', ')\n\
+         print(os.path.exists(os.path.join(sysconfig.get_path('stdlib'), 'EXTERNALLY-MANAGED')))\n"
     );
     let named = sandbox.python.as_ref().map_or_else(
         || "no Python on the standard path".to_owned(),
@@ -120,13 +124,22 @@ async fn python_of(sandbox: &Sandbox) -> Finding {
             format!("in the sandbox: {version} at {path}, with the usual packages"),
         );
     }
+    let packages = missing.replace(',', "");
+    // A system's own Python refuses `pip`, and an environment of one's own needs all packages.
+    let advice = match lines.next() {
+        Some("True") => format!(
+            "make an environment: `python3 -m venv {VENV} && {VENV}/bin/pip install {}`, then \
+             `claude-kernel install --offline --python {VENV}/bin/python`",
+            PACKAGES.join(" ").replace("sklearn", "scikit-learn")
+        ),
+        _ => format!(
+            "`{path} -m pip install {packages}`, or name another with `install --offline --python PATH`"
+        ),
+    };
     Finding::warn(
         "python",
         format!("in the sandbox: {version} at {path}, without {missing}"),
-        format!(
-            "`{path} -m pip install {}`, or name another with `install --offline --python PATH`",
-            missing.replace(',', "")
-        ),
+        advice,
     )
 }
 

@@ -7,6 +7,7 @@ use super::{INPUT_PIECE, PING, Player, pieces};
 use crate::emulator::containers::Lease;
 use crate::emulator::faults::{At, Disturbance};
 use crate::emulator::id;
+use crate::emulator::matched_script::MatchedScript;
 use crate::emulator::message::{kind, text};
 use crate::emulator::script;
 use crate::emulator::steps::{self, Call, Came, Tool};
@@ -22,12 +23,15 @@ impl Player {
     }
 
     /// Sends the structured result of a script, once it is known to fit the schema.
-    pub(super) async fn result(&mut self, text: &str, place: &str) -> Result<Next, Over> {
-        let text = self.filled(text).await;
+    pub(super) async fn result(
+        &mut self,
+        text: &str,
+        script: &MatchedScript,
+    ) -> Result<Next, Over> {
         let Some(schema) = self.schema() else {
-            return self.text(&text).await;
+            return self.text(text).await;
         };
-        let value = serde_json::from_str::<Value>(&text)
+        let value = serde_json::from_str::<Value>(text)
             .map_err(|error| format!("not JSON: {error}"))
             .and_then(|value| match structured::check(schema, &value) {
                 Ok(()) => Ok(value),
@@ -36,17 +40,42 @@ impl Player {
         match value {
             Ok(value) => self.text(&value.to_string()).await,
             Err(why) => {
-                let error = Disturbance::Error {
-                    kind: "api_error".to_owned(),
-                    message: format!(
-                        "the result of the script ({place}) does not fit the schema: {why}"
-                    ),
-                };
-                tracing::warn!(place, why, "a scripted result does not fit");
-                self.sink.disturb(At::Here, error).await?;
-                Err(Over)
+                let place = script.named();
+                self.unplayable(format!(
+                    "the result of the script ({place}) does not fit the schema: {why}"
+                ))
+                .await
             }
         }
+    }
+
+    /// Ends the turn at a name in the script that no step has written.
+    pub(super) async fn unfilled(
+        &mut self,
+        name: &str,
+        script: &MatchedScript,
+    ) -> Result<Next, Over> {
+        let place = script.named();
+        let why = match self.content.iter().rev().find_map(return_code) {
+            Some(0) | None => "no step above wrote that name to `$SCRIPT_VARS`",
+            Some(_) => "the step above failed before it wrote that name",
+        };
+        self.unplayable(format!(
+            "the script ({place}) says `{{{{{name}}}}}`, and {why}"
+        ))
+        .await
+    }
+
+    /// Ends the turn with an error, because the script cannot be played on.
+    async fn unplayable(&mut self, message: String) -> Result<Next, Over> {
+        tracing::warn!(message, "a script cannot be played on");
+        let error = Disturbance::Error {
+            // A kind that the API does not have, so that no client tries again.
+            kind: "script_error".to_owned(),
+            message,
+        };
+        self.sink.disturb(At::Here, error).await?;
+        Err(Over)
     }
 
     /// Plays a call of the code execution tool, which is really run.
@@ -258,4 +287,11 @@ impl Player {
         self.push(block.clone());
         Ok(())
     }
+}
+
+/// Returns the exit code of a step that has ended.
+fn return_code(block: &Value) -> Option<i64> {
+    block
+        .pointer("/content/return_code")
+        .and_then(Value::as_i64)
 }

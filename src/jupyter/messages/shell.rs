@@ -223,13 +223,10 @@ pub enum LookReply {
 }
 
 impl Payload {
-    /// Shows a text in a pager.
+    /// Shows a text in a pager, or below the cell where there is none.
     #[must_use]
-    pub fn page(text: &str) -> Self {
-        Self::Page {
-            data: MimeBundle::plain(text),
-            start: 0,
-        }
+    pub fn page(data: MimeBundle) -> Self {
+        Self::Page { data, start: 0 }
     }
 }
 

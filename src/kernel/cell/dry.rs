@@ -36,8 +36,8 @@ pub(super) async fn show_request(ask: &Ask, context: &mut CellContext<'_>) -> Re
         }
     };
     let mut told = Vec::new();
-    if let Counted::Yes(tokens) = counted {
-        match budget::limit(&ask.settings, tokens, context.state) {
+    if let (Counted::Yes(tokens), false) = (&counted, context.services.offline) {
+        match budget::limit(&ask.settings, *tokens, context.state) {
             Ok(None) => {}
             Ok(Some((_, max_tokens))) => {
                 facts.max_tokens = Some(max_tokens);

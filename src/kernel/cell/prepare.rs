@@ -32,8 +32,8 @@ pub struct Prepared {
     pub shows: Vec<(String, String)>,
     /// Quiet lines to show.
     pub notes: Vec<String>,
-    /// Help to page.
-    pub page: Option<String>,
+    /// Help to page, as (Markdown, plain text).
+    pub page: Option<(String, String)>,
     /// What to do before the prompt is sent, in order.
     pub jobs: Vec<Job>,
     /// Whether the request is shown and not sent.
@@ -288,7 +288,7 @@ impl Draft<'_> {
                 }
                 Effect::Show { markdown, plain } => self.prepared.shows.push((markdown, plain)),
                 Effect::Warn(text) => self.prepared.notes.push(text),
-                Effect::Page(text) => self.prepared.page = Some(text),
+                Effect::Page { markdown, plain } => self.prepared.page = Some((markdown, plain)),
                 Effect::SetVariable { name, value } => {
                     self.variables.set(&name, value);
                 }

@@ -20,7 +20,7 @@ use crate::jupyter::wire::Message;
 use crate::kernel::context::CellContext;
 use crate::kernel::error::CellError;
 use crate::kernel::interrupts::Stopped;
-use crate::kernel::lines::{notes, warnings};
+use crate::kernel::lines::{self, notes, warnings};
 use crate::kernel::magics::{self, adopt, attach, compact, exec, replay, tools};
 use crate::kernel::marks::Cause;
 use crate::kernel::notebook::Notebook;
@@ -127,7 +127,10 @@ fn page(topic: &str, about: &About, context: &CellContext<'_>) -> CellEnd {
     let threads = context.state.thread_summaries();
     let known = context.state.context(&turns, &threads, &status);
     match help::about(topic, &known) {
-        Ok(help) => CellEnd::ok(vec![Payload::page(&help.plain)], String::new()),
+        Ok(help) => {
+            let page = Payload::page(lines::shown(&help.markdown, &help.plain));
+            CellEnd::ok(vec![page], String::new())
+        }
         Err(error) => CellEnd::failed(CellError::from(&error)),
     }
 }
@@ -237,7 +240,8 @@ async fn draft(
     request: CellRequest<'_>,
     context: &mut CellContext<'_>,
 ) -> Result<(Draft, bool), Stopped> {
-    let payload = prepared.page.as_deref().map(Payload::page);
+    let page = prepared.page.take();
+    let payload = page.map(|(markdown, plain)| Payload::page(lines::shown(&markdown, &plain)));
     let (wanted, typed) = match prepared.result.take() {
         Some((wanted, prompt)) => (Some(wanted), prompt),
         None => (None, typed),
@@ -276,7 +280,11 @@ async fn draft(
         true => retirement(context),
         false => None,
     };
-    let said = prepared.notes.iter().chain(&retires);
+    let is_free = context.services.offline && calls.iter().any(limits_money);
+    let free = is_free.then(|| {
+        "Offline nothing is billed, so a budget limits nothing here; with Claude it does".to_owned()
+    });
+    let said = prepared.notes.iter().chain(&free).chain(&retires);
     let said = said.chain(&misses).chain(&slips);
     output.show(notes(said)).await;
     output.show(shows(&prepared, draft.prompt.is_empty())).await;
@@ -293,6 +301,11 @@ async fn draft(
         prepare_to_ask(&mut draft, context).await?;
     }
     Ok((draft, true))
+}
+
+/// Whether a call sets a budget.
+fn limits_money(call: &MagicCall) -> bool {
+    call.name == "budget" && !matches!(call.args.as_str(), "" | "?" | "off" | "none")
 }
 
 /// Does what has to be done before Claude is asked, and not where a recording answers.

@@ -4,13 +4,15 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset};
 
 use crate::anthropic::error::ApiError;
-use crate::host::unnumbered;
+use crate::host::{unnumbered, zoned};
 
 use super::{CellError, ErrorKind};
 
+/// The kind of error of the offline backend whose script cannot be played on.
+const SCRIPT_ERROR: &str = "script_error";
 /// A command may have run before the answer broke off.
 const BROKE_OFF: &str = "A command may already have run in the sandbox.";
 
@@ -25,7 +27,7 @@ impl CellError {
     /// Returns the error for a call that failed. If `now` is given, the hint says at what time to
     /// try again.
     #[must_use]
-    pub fn of_api(error: &ApiError, now: Option<DateTime<Utc>>) -> Self {
+    pub fn of_api(error: &ApiError, now: Option<DateTime<FixedOffset>>) -> Self {
         let (kind, hint) = match error {
             ApiError::NoCredentials { .. } => (
                 ErrorKind::Authentication,
@@ -42,6 +44,10 @@ impl CellError {
             ApiError::Timeout { .. } => (
                 ErrorKind::Timeout,
                 "Run the cell again; the API may be slow at the moment.".to_owned(),
+            ),
+            ApiError::Stream { kind, .. } if kind == SCRIPT_ERROR => (
+                ErrorKind::Api,
+                "Mend what the message names, then run the cell again; `%help offline` says how scripts answer.".to_owned(),
             ),
             ApiError::Stream { kind, .. } => (
                 kind_of_type(kind),
@@ -73,9 +79,14 @@ impl CellError {
                 of_status(*status, kind, code.as_deref(), *retry_after, now)
             }
         };
+        let evalue = match error {
+            // The offline backend plays a script: no API has stopped.
+            ApiError::Stream { kind, message, .. } if kind == SCRIPT_ERROR => message.clone(),
+            _ => unnumbered(error),
+        };
         Self {
             request_id: error.request_id().map(str::to_owned),
-            ..Self::new(kind, unnumbered(error), hint)
+            ..Self::new(kind, evalue, hint)
         }
     }
 }
@@ -91,7 +102,7 @@ fn of_status(
     kind: &str,
     code: Option<&str>,
     retry_after: Option<Duration>,
-    now: Option<DateTime<Utc>>,
+    now: Option<DateTime<FixedOffset>>,
 ) -> (ErrorKind, String) {
     if code.is_some_and(|code| code.ends_with("spend_limit_reached")) {
         return (
@@ -195,7 +206,7 @@ fn kind_of_type(error_type: &str) -> ErrorKind {
 }
 
 /// Says when a wait is over: `in 45 s`, `in 12 min (at 14:05 UTC)`.
-fn when(delay: Duration, now: Option<DateTime<Utc>>) -> String {
+fn when(delay: Duration, now: Option<DateTime<FixedOffset>>) -> String {
     let seconds = delay.as_secs_f64().ceil() as u64;
     if seconds < 120 {
         return format!("in {seconds} s");
@@ -209,8 +220,8 @@ fn when(delay: Duration, now: Option<DateTime<Utc>>) -> String {
         .ok()
         .and_then(|delay| now?.checked_add_signed(delay));
     match then {
-        Some(then) if minutes < 20 * 60 => format!("in {span} (at {} UTC)", then.format("%H:%M")),
-        Some(then) => format!("in {span} (at {} UTC)", then.format("%Y-%m-%d %H:%M")),
+        Some(then) if minutes < 20 * 60 => format!("in {span} (at {})", zoned(&then, "%H:%M")),
+        Some(then) => format!("in {span} (at {})", zoned(&then, "%Y-%m-%d %H:%M")),
         None => format!("in {span}"),
     }
 }
@@ -220,6 +231,7 @@ mod tests {
     use super::*;
     use crate::cell::magic::MagicError;
     use crate::chat::turn::TurnEnd;
+    use crate::kernel::error::Used;
 
     fn status(status: u16, kind: &str, code: Option<&str>, seconds: Option<u64>) -> ApiError {
         ApiError::Status {
@@ -234,7 +246,7 @@ mod tests {
     }
 
     fn of(error: &ApiError) -> CellError {
-        let now = DateTime::from_timestamp(1_767_225_600, 0);
+        let now = DateTime::from_timestamp(1_767_225_600, 0).map(|now| now.fixed_offset());
         CellError::of_api(error, now)
     }
 
@@ -446,7 +458,9 @@ mod tests {
             explanation: Some(EVIL.to_owned()),
         };
         let magic = CellError::from(&MagicError::new(EVIL, EVIL));
-        let declined = CellError::from_end(&declined, DateTime::UNIX_EPOCH).unwrap();
+        let declined =
+            CellError::from_end(&declined, Used::Billed, DateTime::UNIX_EPOCH.fixed_offset())
+                .unwrap();
         for error in [of(&stream), of(&refused), declined, magic] {
             let output = error.output();
             for text in output.traceback.iter().chain([&output.evalue]) {
@@ -466,7 +480,7 @@ mod tests {
 
     #[test]
     fn a_long_wait_says_when_it_is_over() {
-        let now = DateTime::from_timestamp(1_767_225_600, 0);
+        let now = DateTime::from_timestamp(1_767_225_600, 0).map(|now| now.fixed_offset());
         let when = |seconds| when(Duration::from_secs(seconds), now);
         assert_eq!(when(119), "in 119 s");
         assert_eq!(when(600), "in 10 min (at 00:10 UTC)");

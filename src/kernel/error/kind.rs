@@ -70,6 +70,42 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// All kinds, in the order of their names.
+    pub const ALL: [Self; 32] = [
+        Self::Aborted,
+        Self::Api,
+        Self::Authentication,
+        Self::BadRequest,
+        Self::Billing,
+        Self::BudgetExceeded,
+        Self::Configuration,
+        Self::Connection,
+        Self::ExecFailed,
+        Self::ExecMismatch,
+        Self::File,
+        Self::Interrupted,
+        Self::InvalidRequest,
+        Self::InvalidResult,
+        Self::Magic,
+        Self::Name,
+        Self::NotAllowed,
+        Self::NotFound,
+        Self::Overloaded,
+        Self::Permission,
+        Self::Protocol,
+        Self::RateLimit,
+        Self::Refusal,
+        Self::ReplayMiss,
+        Self::RequestTooLarge,
+        Self::Sandbox,
+        Self::SpendLimit,
+        Self::StaleRequest,
+        Self::StreamBroken,
+        Self::Timeout,
+        Self::Tool,
+        Self::Upload,
+    ];
+
     /// The name on the wire. A stopped cell has the name that front ends know from Python.
     #[must_use]
     pub const fn ename(self) -> &'static str {
@@ -106,6 +142,59 @@ impl ErrorKind {
             Self::Timeout => "TimeoutError",
             Self::Tool => "ToolError",
             Self::Upload => "UploadError",
+        }
+    }
+
+    /// Returns the page of `docs/guide` that tells more, without its ending; `None` where the hint says
+    /// all.
+    #[must_use]
+    pub const fn guide(self) -> Option<&'static str> {
+        match self {
+            Self::Aborted
+            | Self::BadRequest
+            | Self::Interrupted
+            | Self::Magic
+            | Self::StaleRequest => None,
+            Self::Authentication | Self::Permission => Some("first-notebook"),
+            Self::Billing | Self::BudgetExceeded | Self::SpendLimit => Some("money"),
+            Self::ExecFailed | Self::ExecMismatch => Some("security"),
+            Self::File | Self::RequestTooLarge | Self::Upload => Some("data"),
+            Self::InvalidRequest | Self::Refusal | Self::Sandbox | Self::StreamBroken => {
+                Some("conversations")
+            }
+            Self::InvalidResult => Some("results"),
+            Self::Name => Some("headless"),
+            Self::NotAllowed | Self::Tool => Some("tools"),
+            Self::ReplayMiss => Some("sharing"),
+            Self::Api
+            | Self::Configuration
+            | Self::Connection
+            | Self::NotFound
+            | Self::Overloaded
+            | Self::Protocol
+            | Self::RateLimit
+            | Self::Timeout => Some("trouble"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The guide's table of errors leads to the page that an error names.
+    #[test]
+    fn the_guide_and_the_errors_agree() {
+        let table = include_str!("../../../docs/guide/src/trouble.md");
+        for kind in ErrorKind::ALL {
+            let begin = format!("| `{}` |", kind.ename());
+            let row = table.lines().find(|line| line.starts_with(&begin));
+            let row = row.unwrap_or_else(|| panic!("{begin} is not in the table"));
+            match kind.guide() {
+                Some("trouble") => assert!(row.ends_with("| this page |"), "{row}"),
+                Some(page) => assert!(row.ends_with(&format!("({page}.md) |")), "{row}"),
+                None => {}
+            }
         }
     }
 }

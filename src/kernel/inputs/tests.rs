@@ -13,7 +13,7 @@ fn turn(number: u32, container: &str, before: &[Value]) -> TurnRecord {
         "thread": "main", "id": number, "cell": {"run": number}, "prompt": "p",
         "question": before, "answers": [], "container": container, "above": 0,
         "bound": crate::chat::conversation::digest::Digest::default(),
-        "receipt": crate::chat::receipt::Receipt { turn: number, ..Default::default() },
+        "receipt": crate::chat::receipt::Receipt { turn: number, count: number, ..Default::default() },
     }});
     match Record::parse(&record.to_string()).unwrap() {
         Record::Turn(turn) => *turn,
@@ -32,7 +32,7 @@ fn input(file_id: &str, name: &str, path: &str) -> Input {
         expires_at: None,
         visible_as: None,
         sandbox: false,
-        turns: Vec::new(),
+        cells: Vec::new(),
     }
 }
 
@@ -67,7 +67,7 @@ fn what_a_sandbox_has_is_what_was_sent_to_it() {
         inputs.sentence_of_files_again(&ids).as_deref(),
         Some("`file_b` goes to Claude's new sandbox, too.")
     );
-    assert_eq!(inputs.uploaded()[0].turns, [1]);
+    assert_eq!(inputs.uploaded()[0].cells, [1]);
 }
 
 #[test]

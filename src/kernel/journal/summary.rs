@@ -10,6 +10,7 @@ use super::partial_turn::block_text;
 use super::read::Contents;
 use crate::anthropic::block::Block;
 use crate::chat::conversation::Conversations;
+use crate::chat::own_prompt::typed;
 use crate::host::unnumbered;
 
 /// Characters of an id.
@@ -48,7 +49,7 @@ impl Summary {
             conversations.apply(record.clone());
         }
         let turns = conversations.turns().into_iter().map(|turn| TurnSummary {
-            prompt: turn.prompt.to_string(),
+            prompt: typed(&turn.prompt).into_owned(),
             answer: turn.answer.to_string(),
             said: said(turn.answers().into_iter().flat_map(|(_, blocks)| blocks)),
             cost_usd: turn.receipt.cost_usd,

@@ -188,7 +188,7 @@ fn known_file(file: &File, folder: &Path, state: &mut State) -> Option<Attachmen
         expires_at: None,
         visible_as: file.delivery.visible_as,
         sandbox: file.delivery.sandbox,
-        turns: Vec::new(),
+        cells: Vec::new(),
     };
     if !input.is_sound() {
         return None;

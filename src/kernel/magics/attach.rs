@@ -393,7 +393,7 @@ fn input_of(upload: &Upload, file_id: String, expires_at: Option<String>) -> Inp
         expires_at,
         visible_as: None,
         sandbox: false,
-        turns: Vec::new(),
+        cells: Vec::new(),
     }
 }
 

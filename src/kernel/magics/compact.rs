@@ -55,8 +55,9 @@ pub(super) async fn compact(
     let turn = match ended.end {
         TurnEnd::Finished(turn) => turn,
         end => {
-            let mut error = CellError::from_end(&end, context.services.host.now())
-                .unwrap_or_else(CellError::interrupted);
+            let mut error =
+                CellError::from_end(&end, context.services.used(), context.services.local_now())
+                    .unwrap_or_else(CellError::interrupted);
             let hint = error.hint.unwrap_or_default();
             error.hint = Some(format!(
                 "{hint} No summary was made: the conversation is as it was."

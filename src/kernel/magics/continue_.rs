@@ -1,6 +1,6 @@
 //! `%continue`: what to ask Claude after an answer that was cut off.
 
-use crate::chat::receipt::Cut;
+use crate::chat::own_prompt::go_on;
 
 use crate::kernel::context::{CellContext, Outcome};
 use crate::kernel::error::{CellError, ErrorKind};
@@ -11,7 +11,16 @@ use crate::kernel::interrupts::Stopped;
 /// # Errors
 /// When there is no answer above the cell, or that answer is whole.
 pub(super) fn prompt(context: &CellContext<'_>) -> Result<Outcome, Stopped> {
-    let above = context.state.conversations.above(&context.state.cell);
+    let state = &*context.state;
+    let above = state.conversations.above(&state.cell);
+    // The cell that was stopped last left nothing, and says so: this says the same.
+    let stopped = state.left_nothing.as_ref();
+    if stopped.is_some_and(|cell| *cell != state.cell) {
+        return Err(refusal(
+            "nothing of the last answer is in the conversation: there is nothing to continue",
+            "Run its cell again.",
+        ));
+    }
     let Some(last) = above.last() else {
         return Err(refusal(
             "`%continue` goes on after an answer, and there is none above this cell",
@@ -21,28 +30,13 @@ pub(super) fn prompt(context: &CellContext<'_>) -> Result<Outcome, Stopped> {
     let Some(cut) = last.cut else {
         return Err(refusal(
             "the answer above this cell is whole: there is nothing to continue",
-            "Ask for more in your own words. If a cell below it was stopped before anything of its answer could be kept, run that cell again.",
+            "Ask for more in your own words.",
         ));
     };
     Ok(Outcome {
-        prompt: Some(words(cut).to_owned()),
+        prompt: Some(go_on(cut)),
         ..Outcome::default()
     })
-}
-
-/// A new user message: an answer cannot be begun for Claude (`docs/protocol.md#no-prefill`).
-fn words(cut: Cut) -> &'static str {
-    match cut {
-        Cut::MaxTokens | Cut::ContextWindow => {
-            "Your last answer was cut off by its length limit. Go on exactly where it ended, without repeating what is there."
-        }
-        Cut::Rounds | Cut::OverBudget => {
-            "Your last answer was stopped before its end. Go on where it ended, without repeating what is there."
-        }
-        Cut::Interrupted | Cut::Failed => {
-            "Your last answer was cut off. Go on exactly where it ended, without repeating what is there. A command that was running may have had its effect or not: check before you run it again."
-        }
-    }
 }
 
 fn refusal(evalue: &str, hint: &str) -> Stopped {

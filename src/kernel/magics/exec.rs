@@ -93,7 +93,7 @@ pub async fn send(
         expires_at: metadata.expires_at.clone(),
         visible_as: None,
         sandbox: true,
-        turns: Vec::new(),
+        cells: Vec::new(),
     });
     context.attachments.push(Attachment {
         file_id: metadata.id,

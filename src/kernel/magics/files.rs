@@ -42,13 +42,17 @@ pub fn completions(fits: Fits, typed: &str, store: &Store, inputs: &Inputs) -> V
     names
 }
 
-/// Shows what went in and what came out.
+/// Shows what went in and what came out, of this notebook or with `all` also of others in the same
+/// folder.
 ///
 /// # Errors
 /// None.
-pub async fn list(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
+pub async fn list(all: bool, context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
     let inputs = &context.state.inputs;
-    let artifacts = context.services.store.artifacts();
+    let store = &context.services.store;
+    let found = store.artifacts().into_iter();
+    let (artifacts, others): (Vec<Artifact>, Vec<Artifact>) =
+        found.partition(|artifact| store.is_own(artifact));
     let mut shown = Shown::default();
     if inputs.uploaded().is_empty() && artifacts.is_empty() {
         shown = shown.paragraph(
@@ -64,41 +68,79 @@ pub async fn list(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
                     Part::code(&input.name),
                     Part::text(&foreign::size(input.size_bytes)),
                     Part::text(&kind(&input.name, &input.mime_type)),
-                    Part::text(&turns(input, inputs.waits(&input.file_id))),
+                    Part::text(&cells(input, inputs.waits(&input.file_id))),
                     Part::text(where_it_is(input)),
                 ]
             })
             .collect();
         shown = shown
             .paragraph("Attached")
-            .table(&["file", "size", "type", "turn", "where"], &rows);
+            .table(&["file", "size", "type", "cell", "where"], &rows);
     }
     if !artifacts.is_empty() {
         let rows: Vec<Vec<Part>> = artifacts
             .iter()
             .map(|artifact| {
-                vec![
-                    Part::code(&artifact.name),
-                    Part::text(&foreign::size(artifact.size_bytes)),
-                    Part::text(&kind(&artifact.name, &artifact.mime_type)),
-                    Part::text(&artifact.origin.turn.to_string()),
-                    Part::text(&artifact.origin.title),
-                ]
+                let mut row = made(artifact);
+                row.push(Part::text(&label(artifact.origin.count)));
+                row.push(Part::text(&artifact.origin.title));
+                row
             })
             .collect();
         shown = shown
             .paragraph(&format!("Made by Claude, in `{FOLDER}/`"))
-            .table(&["file", "size", "type", "turn", "step"], &rows);
+            .table(&["file", "size", "type", "cell", "step"], &rows);
+    }
+    if all && !others.is_empty() {
+        let rows: Vec<Vec<Part>> = others
+            .iter()
+            .map(|artifact| {
+                let mut row = made(artifact);
+                row.push(Part::text(&artifact.notebook));
+                row
+            })
+            .collect();
+        shown = shown
+            .paragraph(&format!("Of other notebooks, in `{FOLDER}/`"))
+            .table(&["file", "size", "type", "notebook"], &rows);
+    } else if !others.is_empty() {
+        let count = others.len();
+        let files = if count == 1 { "file" } else { "files" };
+        shown = shown.paragraph(&format!(
+            "`{FOLDER}/` also has {count} {files} of other notebooks: `%files all` lists them."
+        ));
     }
     show(shown, context).await
 }
 
-fn turns(input: &Input, waits: bool) -> String {
-    let mut turns: Vec<String> = input.turns.iter().map(u32::to_string).collect();
+/// What a row says of every file that Claude made; the name leads to it.
+fn made(artifact: &Artifact) -> Vec<Part> {
+    let target = foreign::relative_link(&format!("{FOLDER}/{}", artifact.name));
+    vec![
+        match target {
+            Some(target) => Part::link(&artifact.name, &target),
+            None => Part::code(&artifact.name),
+        },
+        Part::text(&foreign::size(artifact.size_bytes)),
+        Part::text(&kind(&artifact.name, &artifact.mime_type)),
+    ]
+}
+
+/// The cells that a file went with.
+fn cells(input: &Input, waits: bool) -> String {
+    let mut cells: Vec<String> = input.cells.iter().map(|count| label(*count)).collect();
     if waits {
-        turns.push("next".to_owned());
+        cells.push("next".to_owned());
     }
-    turns.join(", ")
+    cells.join(", ")
+}
+
+/// How a person finds a cell.
+fn label(count: u32) -> String {
+    match count {
+        0 => "-".to_owned(),
+        count => format!("In [{count}]"),
+    }
 }
 
 fn where_it_is(input: &Input) -> &'static str {
@@ -171,16 +213,16 @@ async fn fetch_again(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> 
             services.store.save(download, origin.clone(), host.now())
         };
         let fetched = unless_stopped(fetching, context.interrupts, context.output.replies).await;
-        let turn = Part::text(&origin.turn.to_string());
+        let cell = Part::text(&label(origin.count));
         match fetched {
             Ok(Ok(file)) => rows.push(vec![
                 Part::code(&file.name),
-                turn,
+                cell,
                 Part::text(&format!("fetched, {}", foreign::size(file.size_bytes))),
             ]),
             Ok(Err(error)) => {
                 let why = error.to_string();
-                rows.push(vec![Part::text("a file"), turn, Part::text(&why)]);
+                rows.push(vec![Part::text("a file"), cell, Part::text(&why)]);
                 left.push((id, origin));
             }
             Err(stopped) => {
@@ -192,7 +234,7 @@ async fn fetch_again(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> 
     }
     context.state.unfetched = left;
     show(
-        Shown::default().table(&["file", "turn", "now"], &rows),
+        Shown::default().table(&["file", "cell", "now"], &rows),
         context,
     )
     .await

@@ -32,11 +32,12 @@ const TO_SANDBOX: Delivery = Delivery {
 /// # Errors
 /// When the upload failed, or the person stopped it.
 pub(super) async fn prepare(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
-    let turns: Vec<(u32, Vec<Value>)> = (1..)
-        .zip(context.state.conversations.above(&context.state.cell))
-        .map(|(number, turn)| {
+    let above = context.state.conversations.above(&context.state.cell);
+    let turns: Vec<(u32, Vec<Value>)> = above
+        .into_iter()
+        .map(|turn| {
             let said = turn.answers().into_iter().flat_map(|(_, blocks)| blocks);
-            (number, said.collect())
+            (turn.receipt.count, said.collect())
         })
         .collect();
     let Some(replay) = Replay::of(&turns) else {

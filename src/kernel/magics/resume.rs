@@ -8,9 +8,11 @@ use crate::cell::magics::resume::ResumeJob;
 use crate::cell::shown::{Part, Shown, clip};
 use crate::chat::conversation::Conversations;
 use crate::chat::ledger::Ledger;
+use crate::chat::own_prompt::typed;
 use crate::chat::record::Record;
 use crate::chat::settings::Settings;
 
+use crate::host::zoned;
 use crate::kernel::context::{CellContext, Outcome};
 use crate::kernel::error::{CellError, ErrorKind};
 use crate::kernel::inputs::Inputs;
@@ -47,6 +49,7 @@ pub(super) async fn run(
 }
 
 async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<Shown, Stopped> {
+    let before = left_behind(context);
     let State {
         history,
         unwritten,
@@ -74,6 +77,9 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
     };
     let leaves_turns = chosen.left_turns;
     let mut shown = Shown::default().paragraph(&chosen.notice.unwrap_or_default());
+    if let (true, Some(before)) = (leaves_turns, before) {
+        shown = shown.paragraph(&before);
+    }
     let Some(contents) = chosen.continued else {
         return Ok(shown);
     };
@@ -92,7 +98,7 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
         .map(|turn| {
             vec![
                 Part::text(&turn.label()),
-                Part::code(&clip(&turn.prompt, CLIP)),
+                Part::code(&clip(&typed(&turn.prompt), CLIP)),
                 Part::code(&clip(&turn.answer, CLIP)),
             ]
         })
@@ -107,7 +113,7 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
         shown = shown
             .line(
                 "What had arrived for",
-                &Part::code(&clip(&partial.prompt, CLIP)),
+                &Part::code(&clip(&typed(&partial.prompt), CLIP)),
             )
             .block(&head);
         if head.len() < text.len() {
@@ -116,6 +122,20 @@ async fn resume_one(id: Option<&str>, context: &mut CellContext<'_>) -> Result<S
         }
     }
     Ok(shown)
+}
+
+/// Says what becomes of the turns that this kernel has made, and how to come back to them.
+fn left_behind(context: &CellContext<'_>) -> Option<String> {
+    let id = context.journal.id()?;
+    let turns = context.state.turn_summaries();
+    let first = turns.first()?.label();
+    let cells = match turns.last() {
+        Some(last) if turns.len() > 1 => format!("{first} to {}", last.label()),
+        _ => first,
+    };
+    Some(format!(
+        "What was asked since the start of this kernel ({cells}) is not part of it: `%resume {id}` goes back."
+    ))
 }
 
 async fn list(context: &mut CellContext<'_>) -> Result<Shown, Stopped> {
@@ -146,7 +166,7 @@ async fn list(context: &mut CellContext<'_>) -> Result<Shown, Stopped> {
     let rows: Vec<Vec<Part>> = said
         .iter()
         .take(SHOWN_CONVERSATIONS)
-        .map(|found| row(found, current.as_deref()))
+        .map(|found| row(found, current.as_deref(), context))
         .collect();
     let shown = Shown::default().table(
         &["id", "notebook", "turns", "last used", "last prompt"],
@@ -164,8 +184,9 @@ fn overviews(folder: &Folder) -> Result<Vec<Overview>, String> {
     summary::overviews(folder).map_err(|error| crate::host::unnumbered(&error))
 }
 
-fn row(found: &Overview, current: Option<&str>) -> Vec<Part> {
-    let used = DateTime::<Utc>::from(found.file.modified).format("%Y-%m-%d %H:%M");
+fn row(found: &Overview, current: Option<&str>, context: &CellContext<'_>) -> Vec<Part> {
+    let used = DateTime::<Utc>::from(found.file.modified);
+    let used = zoned(&context.services.host.local(used), "%Y-%m-%d %H:%M");
     let (notebook, turns, last) = match &found.read {
         Ok((header, summary)) => {
             let notebook = header.notebook.as_deref().map(Path::new);
@@ -195,7 +216,7 @@ fn row(found: &Overview, current: Option<&str>) -> Vec<Part> {
         Part::text(&format!("{}{state}", found.id)),
         Part::text(&notebook),
         Part::text(&turns),
-        Part::text(&used.to_string()),
+        Part::text(&used),
         last,
     ]
 }

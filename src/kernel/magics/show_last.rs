@@ -29,7 +29,8 @@ pub(super) async fn show(context: &mut CellContext<'_>) -> Result<Outcome, Stopp
     let now = context.services.host.elapsed();
     let prefix = context.services.host.uuid().simple().to_string();
     let mode = context.output.display_mode;
-    let mut renderer = Renderer::new(mode, context.settings.thinking, prefix);
+    let renderer = Renderer::new(mode, context.settings.thinking, prefix);
+    let mut renderer = renderer.on_terminal(context.output.look);
     let mut veil = Veil::new(context.journal.secrets().clone());
     let outputs = updates
         .into_iter()

@@ -50,6 +50,7 @@ pub async fn run(job: ToolJob, context: &mut CellContext<'_>) -> Result<Outcome,
             define_command(context, &name, &description, schema, line, options).await?
         }
         ToolJob::List => list(&context.services.tools),
+        ToolJob::Where => place(&context.services.tools)?,
         ToolJob::Remove(names) => {
             let tools = &context.services.tools;
             if let Some(missing) = names.iter().find(|name| tools.find(name).is_none()) {
@@ -333,6 +334,19 @@ fn clear(tools: &mut Tools) -> Shown {
 
 async fn quiet(context: &CellContext<'_>, text: &str) {
     context.output.show(notes([&text.to_owned()])).await;
+}
+
+/// Names the interpreter as this machine knows it: only who asks for it gets it into a notebook.
+fn place(tools: &Tools) -> Result<Shown, Stopped> {
+    let python = tools.python().map_err(|why| {
+        refused(
+            why.to_string(),
+            "Name one with the setting `python` (`CLAUDE_KERNEL_PYTHON`).",
+        )
+    })?;
+    let path = Part::code(&python.path.display().to_string());
+    let which = Part::text(&format!(" ({})", python.which));
+    Ok(Shown::default().line("Python of tools", &path.then(&which)))
 }
 
 fn list(tools: &Tools) -> Shown {

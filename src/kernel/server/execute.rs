@@ -12,6 +12,8 @@ use crate::kernel::context::{CellContext, CellOutput};
 use crate::kernel::error::ErrorKind;
 use crate::kernel::interrupts::{Leave, unless_stopped};
 use crate::kernel::status;
+use crate::kernel::terminal::fit_error;
+use crate::render::renderer::DisplayMode;
 
 use super::actor::Kernel;
 use super::followers;
@@ -41,10 +43,16 @@ impl Kernel {
                 user_expressions: status::expressions(&execute.user_expressions, &self.state),
             }),
             Err(error) => {
+                let output = match display_mode(&execute, &request) {
+                    DisplayMode::Terminal => {
+                        fit_error(error.output(), self.services.terminal.look())
+                    }
+                    DisplayMode::Live | DisplayMode::Batch => error.output(),
+                };
                 if !execute.silent {
-                    self.replies.publish(&request.parent, &error.output()).await;
+                    self.replies.publish(&request.parent, &output).await;
                 }
-                Err(ExecuteError::new(error.output(), Some(count)))
+                Err(ExecuteError::new(output, Some(count)))
             }
         };
         let (mut row, mut leave) = (Vec::new(), end.leave);
@@ -86,6 +94,7 @@ impl Kernel {
             count: self.state.count,
             asks: execute.allow_stdin.then_some(request),
             display_mode: display_mode(execute, request),
+            look: self.services.terminal.look(),
         };
         let mut context = CellContext {
             settings: self.state.settings.clone(),

@@ -18,6 +18,7 @@ use crate::kernel::recordings::{self, Library};
 use crate::kernel::state::State;
 use crate::kernel::status::About;
 use crate::kernel::store::Store;
+use crate::kernel::terminal::Terminal;
 use crate::kernel::tools::{Setup, Tools};
 
 use super::actor::Kernel;
@@ -52,6 +53,8 @@ pub struct Parts {
     pub tools: Setup,
     /// Where recordings come from, and what is recorded.
     pub recordings: recordings::Options,
+    /// The terminal, if there is one.
+    pub terminal: Terminal,
 }
 
 impl Kernel {
@@ -72,6 +75,7 @@ impl Kernel {
             complaint,
             tools,
             recordings,
+            terminal,
         } = parts;
         let Connection {
             shell,
@@ -106,6 +110,7 @@ impl Kernel {
                 store,
                 tools: Tools::new(tools),
                 offline,
+                terminal,
             },
             shell,
             interrupts: Interrupts {

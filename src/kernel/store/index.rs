@@ -14,6 +14,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::{FOLDER, Store};
 use crate::chat::turn::Origin;
 
 /// The name of the index in the folder.
@@ -35,6 +36,9 @@ pub struct Artifact {
     /// The code or the step that made it.
     #[serde(flatten)]
     pub origin: Origin,
+    /// The file name of the notebook; empty where nobody knows it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub notebook: String,
     /// When it was saved.
     pub saved_at: DateTime<Utc>,
 }
@@ -45,6 +49,25 @@ pub struct Artifact {
 enum Line {
     Saved(Artifact),
     Removed { name: String, at: DateTime<Utc> },
+}
+
+impl Store {
+    /// Returns the files of the folder that are in the index, the newest last.
+    #[must_use]
+    pub fn artifacts(&self) -> Vec<Artifact> {
+        let mut found = read(&self.directory).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the index of `{FOLDER}` cannot be read");
+            Vec::new()
+        });
+        found.retain(|artifact| self.path_of(&artifact.name).is_some());
+        found
+    }
+
+    /// Returns whether a file was made for the same notebook.
+    #[must_use]
+    pub fn is_own(&self, artifact: &Artifact) -> bool {
+        artifact.notebook == self.notebook
+    }
 }
 
 /// Notes that a file was saved.
@@ -136,19 +159,20 @@ fn open(options: &mut OpenOptions, folder: &Path) -> io::Result<File> {
 mod tests {
     use super::*;
 
-    fn artifact(name: &str, turn: u32) -> Artifact {
+    fn artifact(name: &str, count: u32) -> Artifact {
         Artifact {
             name: name.to_owned(),
             size_bytes: 3,
             mime_type: "text/csv".to_owned(),
             sha256: "ab".to_owned(),
             origin: Origin {
-                turn,
+                count,
                 step: 2,
                 tool_use_id: "srvtoolu_1".to_owned(),
                 title: "Write \"it\"\n".to_owned(),
                 code_sha256: "cd".to_owned(),
             },
+            notebook: String::new(),
             saved_at: DateTime::UNIX_EPOCH,
         }
     }
@@ -157,8 +181,8 @@ mod tests {
     fn what_was_saved_is_found_and_what_was_removed_is_not() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read(folder.path()).unwrap(), []);
-        for (name, turn) in [("a.csv", 1), ("b.csv", 1), ("a.csv", 2), ("c.csv", 3)] {
-            saved(folder.path(), &artifact(name, turn)).unwrap();
+        for (name, count) in [("a.csv", 1), ("b.csv", 1), ("a.csv", 2), ("c.csv", 3)] {
+            saved(folder.path(), &artifact(name, count)).unwrap();
         }
         removed(folder.path(), "b.csv", DateTime::UNIX_EPOCH).unwrap();
         assert_eq!(
@@ -174,7 +198,7 @@ mod tests {
         let text = std::fs::read_to_string(folder.path().join(INDEX)).unwrap();
         assert_eq!(
             text.lines().next().unwrap(),
-            r#"{"event":"saved","name":"a.csv","size_bytes":3,"mime_type":"text/csv","sha256":"ab","turn":1,"step":2,"tool_use_id":"srvtoolu_1","title":"Write \"it\"\n","code_sha256":"cd","saved_at":"1970-01-01T00:00:00Z"}"#
+            r#"{"event":"saved","name":"a.csv","size_bytes":3,"mime_type":"text/csv","sha256":"ab","count":1,"step":2,"tool_use_id":"srvtoolu_1","title":"Write \"it\"\n","code_sha256":"cd","saved_at":"1970-01-01T00:00:00Z"}"#
         );
     }
 

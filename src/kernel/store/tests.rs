@@ -69,7 +69,7 @@ fn the_index_knows_what_made_a_file_and_only_files_that_are_there() {
     let store = store(directory.path());
     assert_eq!(store.artifacts(), []);
     let origin = Origin {
-        turn: 3,
+        count: 3,
         step: 1,
         tool_use_id: "srvtoolu_1".to_owned(),
         title: "Write a table".to_owned(),

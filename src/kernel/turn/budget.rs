@@ -5,6 +5,7 @@ use crate::anthropic::request::MessagesRequest;
 use crate::cell::shown::clip;
 use crate::chat::budget::{Allowance, OverBudget};
 use crate::chat::ledger::Entry;
+use crate::chat::own_prompt::typed;
 use crate::chat::params;
 use crate::chat::receipt::Receipt;
 use crate::chat::settings::Settings;
@@ -28,7 +29,8 @@ pub(super) async fn admit(
     request: &MessagesRequest,
     context: &mut CellContext<'_>,
 ) -> Result<Option<(Allowance, u32)>, Stopped> {
-    if settings.budget.is_off() {
+    // Offline nothing is billed, so there is nothing to limit.
+    if settings.budget.is_off() || context.services.offline {
         return Ok(None);
     }
     let counting = context.services.client.count_tokens(request);
@@ -50,7 +52,7 @@ pub fn limit(
     input_tokens: u64,
     state: &State,
 ) -> Result<Option<(Allowance, u32)>, OverBudget> {
-    let spent_usd = state.ledger.totals().priced_usd;
+    let spent_usd = state.ledger.totals().cost_usd;
     let Some(allowance) = settings.budget.allowance(spent_usd) else {
         return Ok(None);
     };
@@ -77,7 +79,7 @@ pub(super) fn ledger_entry(
     if is_recorded {
         return Some(Entry {
             count,
-            prompt: clip(prompt, CLIP),
+            prompt: clip(&typed(prompt), CLIP),
             model: receipt.model.clone(),
             cost_usd: Some(0.0),
             offline: receipt.offline,
@@ -88,7 +90,7 @@ pub(super) fn ledger_entry(
     let used = receipt.usage != Default::default();
     used.then(|| Entry {
         count,
-        prompt: clip(prompt, CLIP),
+        prompt: clip(&typed(prompt), CLIP),
         model: receipt.model.clone(),
         usage: receipt.usage,
         cost_usd: receipt.cost_usd,

@@ -34,7 +34,8 @@ pub struct Committed {
 /// if it fails.
 pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
     let mut leave = ended.leave;
-    let mut error = CellError::from_end(&ended.end, context.services.host.now());
+    let (used, now) = (context.services.used(), context.services.local_now());
+    let mut error = CellError::from_end(&ended.end, used, now);
     if let (TurnEnd::Failed { error: cause, .. }, Some(shown)) = (&ended.end, &mut error) {
         advise(cause, ended.has_files, shown, context);
         if matches!(cause, ApiError::Status { status: 400, .. }) && !cause.is_beyond_repair() {
@@ -43,9 +44,9 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
     }
     let mut kept = match ended.end {
         TurnEnd::Finished(turn) => Some(turn),
-        TurnEnd::Interrupted { kept }
-        | TurnEnd::OverBudget { kept, .. }
-        | TurnEnd::Failed { kept, .. } => kept,
+        TurnEnd::Interrupted { left }
+        | TurnEnd::OverBudget { left, .. }
+        | TurnEnd::Failed { left, .. } => left.kept,
         TurnEnd::Refused { .. } => None,
     };
     if let Some(result) = kept.as_ref().and_then(|kept| kept.result.as_ref()) {
@@ -68,6 +69,9 @@ pub async fn commit(ended: Ended, context: &mut CellContext<'_>) -> Committed {
     }
     if let (Some(kept), Some(coded)) = (&mut kept, &context.recording) {
         kept.digest = Some(coded.id);
+    }
+    if ended.ask.kind == Kind::Cell {
+        context.state.left_nothing = kept.is_none().then(|| ended.ask.cell.clone());
     }
     record(kept.as_deref(), ended.container.as_deref(), context);
     if context.playing.is_none() {

@@ -63,13 +63,13 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn new(context: &CellContext<'_>, turn: u32) -> Self {
+    fn new(context: &CellContext<'_>) -> Self {
         Self {
             opening: None,
             stream: None,
             burst: 0,
             wait: None,
-            fetches: Fetches::new(context.services, turn),
+            fetches: Fetches::new(context.services, context.output.count),
             veil: Veil::new(context.journal.secrets().clone()),
             tools: FuturesUnordered::new(),
             saves: FuturesOrdered::new(),
@@ -187,7 +187,7 @@ pub(super) async fn drive(
     mut renderer: Option<&mut Renderer>,
     context: &mut CellContext<'_>,
 ) -> (TurnEnd, Option<Leave>) {
-    let mut work = InFlight::new(context, turn.number());
+    let mut work = InFlight::new(context);
     let mut leave = None;
     let mut tick: Option<(Duration, BoxFuture<'static, ()>)> = None;
     loop {
@@ -417,9 +417,7 @@ fn begin(
             file_id,
             result: Err(NotSaved::because("nobody asked for it")),
         }),
-        Action::Save(file) => work
-            .saves
-            .push_back(save_file(context, file, turn.number())),
+        Action::Save(file) => work.saves.push_back(save_file(context, file)),
         Action::RunTool(call) if work.player.is_some() => {
             let player = work.player.as_ref();
             let answer = player.and_then(|player| player.tool(&call.id));
@@ -453,7 +451,7 @@ fn begin(
 }
 
 /// Saves a file of a structured result.
-fn save_file(context: &CellContext<'_>, mut file: NewFile, turn: u32) -> BoxFuture<'static, Input> {
+fn save_file(context: &CellContext<'_>, mut file: NewFile) -> BoxFuture<'static, Input> {
     let services = &*context.services;
     let (store, now) = (services.store.clone(), services.host.now());
     if let Ok(text) = std::str::from_utf8(&file.bytes)
@@ -462,7 +460,7 @@ fn save_file(context: &CellContext<'_>, mut file: NewFile, turn: u32) -> BoxFutu
         file.bytes = covered.into();
     }
     let origin = Origin {
-        turn,
+        count: context.output.count,
         ..Origin::default()
     };
     let saving = tokio::task::spawn_blocking(move || store.write(file, origin, now));

@@ -49,11 +49,11 @@ pub(super) struct Fetches {
 }
 
 impl Fetches {
-    pub(super) fn new(services: &Services, turn: u32) -> Self {
+    pub(super) fn new(services: &Services, count: u32) -> Self {
         Self {
             services: services.clone(),
             steps: Steps {
-                turn,
+                count,
                 ..Steps::default()
             },
             started: 0,
@@ -174,7 +174,8 @@ impl Wanted {
 /// The tool calls of a turn so far, and which result belongs to which.
 #[derive(Debug, Default)]
 struct Steps {
-    turn: u32,
+    /// The execution count of the cell.
+    count: u32,
     scripts: Scripts,
     calls: Vec<Origin>,
     /// Ordinal of a result block, and the call's id.
@@ -191,7 +192,7 @@ impl Steps {
                 let tool = Tool::describe(name, input, &mut self.scripts);
                 let step = u32::try_from(self.calls.len() + 1).unwrap_or(u32::MAX);
                 self.calls.push(Origin {
-                    turn: self.turn,
+                    count: self.count,
                     step,
                     tool_use_id: id.to_owned(),
                     code_sha256: hex(&Sha256::digest(tool.shown_code())),
@@ -213,7 +214,7 @@ impl Steps {
             calls.find(|call| call.tool_use_id == *id)
         });
         call.cloned().unwrap_or_else(|| Origin {
-            turn: self.turn,
+            count: self.count,
             ..Origin::default()
         })
     }

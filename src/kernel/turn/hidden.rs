@@ -47,7 +47,11 @@ pub async fn hidden_turn(
     if let Some(record) = conversations.container_changed(ended.container.as_deref()) {
         context.state.record(record);
     }
-    if let Some(error) = CellError::from_end(&ended.end, context.services.host.now()) {
+    if let Some(error) = CellError::from_end(
+        &ended.end,
+        context.services.used(),
+        context.services.local_now(),
+    ) {
         return Err(Stopped {
             error,
             leave: ended.leave,

@@ -149,7 +149,8 @@ fn renderer(ask: &Ask, context: &CellContext<'_>) -> Option<Renderer> {
         Kind::Cell | Kind::Compaction { .. } => context.output.display_mode,
     };
     let prefix = context.services.host.uuid().simple().to_string();
-    let mut renderer = Renderer::new(mode, ask.settings.thinking, prefix);
+    let renderer = Renderer::new(mode, ask.settings.thinking, prefix);
+    let mut renderer = renderer.on_terminal(context.output.look);
     if ask.wanted.is_some() {
         renderer = renderer.expecting_result();
     }
@@ -168,7 +169,7 @@ fn remember(turn: &TurnLoop, line: &str, context: &mut CellContext<'_>) {
     if turn.ask().kind != Kind::Hidden {
         for id in turn.unfetched() {
             let origin = Origin {
-                turn: turn.number(),
+                count: context.output.count,
                 ..Origin::default()
             };
             state.unfetched.push((id.clone(), origin));

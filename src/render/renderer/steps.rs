@@ -50,7 +50,7 @@ impl Renderer {
             (DisplayMode::Batch, _) if bare => {}
             _ => self.screen.announce(place, running, plain),
         }
-        self.screen.stream(StreamName::Stdout, announcement);
+        self.screen.headline(&announcement);
     }
 
     /// Returns the row of steps that the next step joins.

@@ -161,8 +161,7 @@ fn inspected(code: &str, cursor_pos: usize) -> Option<String> {
 #[test]
 fn inspection_finds_what_the_cursor_is_on() {
     let effort = Some(
-        "%effort LEVEL - how hard Claude works: low | medium | high | xhigh | max | default"
-            .to_owned(),
+        "%effort LEVEL - how hard Claude works: low | medium | high | xhigh | max |".to_owned(),
     );
     for cursor_pos in [1, 3, 7, 9, 12] {
         assert_eq!(

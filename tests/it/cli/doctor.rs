@@ -51,15 +51,15 @@ fn a_bare_machine_is_told_how_to_start_and_that_is_no_failure() {
     check(
         &machine.run(&["doctor"]),
         &expect![[r#"
-        exit Some(0)
-        warn  jupyter      there is no `jupyter` on PATH; the usual directories were looked at
-                           do: activate the environment that has Jupyter, or install one: `pip install jupyterlab`
-        warn  kernelspec   Jupyter does not know the kernel yet
-                           do: `claude-kernel install`, or `claude-kernel install --offline`
-        ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
-        ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
-    "#]],
+            exit Some(0)
+            warn  jupyter      there is no `jupyter` on PATH or beside this program; the usual directories were looked at
+                               do: activate the environment that has Jupyter, or make one: `python3 -m venv ~/.venvs/jupyter && ~/.venvs/jupyter/bin/pip install jupyterlab`
+            warn  kernelspec   Jupyter does not know the kernel yet
+                               do: `claude-kernel install`, or `claude-kernel install --offline`
+            ok    config       defaults; $T/home/.config/claude-kernel/config.toml would be read
+            ok    log          $T/home/.local/state/claude-kernel/kernel.log
+            warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
+        "#]],
     );
 }
 
@@ -93,8 +93,8 @@ fn a_dead_binary_and_a_hidden_kernelspec_are_found() {
         &machine.run(&["doctor"]),
         &expect![[r#"
             exit Some(1)
-            warn  jupyter      there is no `jupyter` on PATH; the usual directories were looked at
-                               do: activate the environment that has Jupyter, or install one: `pip install jupyterlab`
+            warn  jupyter      there is no `jupyter` on PATH or beside this program; the usual directories were looked at
+                               do: activate the environment that has Jupyter, or make one: `python3 -m venv ~/.venvs/jupyter && ~/.venvs/jupyter/bin/pip install jupyterlab`
             fail  kernelspec   `claude` in $T/first/kernels/claude: `/gone/claude-kernel` is not there
                                do: run `claude-kernel install` again, with the same flags
             warn  kernelspec   `claude` in $USER/claude: hidden by $T/first/kernels/claude, which Jupyter finds first
@@ -167,19 +167,19 @@ fn a_broken_configuration_is_explained() {
     check(
         &machine.run(&["doctor"]),
         &expect![[r#"
-        exit Some(0)
-        warn  jupyter      there is no `jupyter` on PATH; the usual directories were looked at
-                           do: activate the environment that has Jupyter, or install one: `pip install jupyterlab`
-        warn  kernelspec   Jupyter does not know the kernel yet
-                           do: `claude-kernel install`, or `claude-kernel install --offline`
-        ok    config       $T/config.toml is read
-        warn  config       $T/config.toml: `max_tokens` must be a whole number, not `many`
-                           do: correct it; until then the default holds
-        warn  config       $T/config.toml: there is no key `modle`; is it `model`?
-                           do: correct it; until then the default holds
-        ok    log          $T/home/.local/state/claude-kernel/kernel.log
-        warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
-    "#]],
+            exit Some(0)
+            warn  jupyter      there is no `jupyter` on PATH or beside this program; the usual directories were looked at
+                               do: activate the environment that has Jupyter, or make one: `python3 -m venv ~/.venvs/jupyter && ~/.venvs/jupyter/bin/pip install jupyterlab`
+            warn  kernelspec   Jupyter does not know the kernel yet
+                               do: `claude-kernel install`, or `claude-kernel install --offline`
+            ok    config       $T/config.toml is read
+            warn  config       $T/config.toml: `max_tokens` must be a whole number, not `many`
+                               do: correct it; until then the default holds
+            warn  config       $T/config.toml: there is no key `modle`; is it `model`?
+                               do: correct it; until then the default holds
+            ok    log          $T/home/.local/state/claude-kernel/kernel.log
+            warn  credentials  no credentials for the Claude API: without a key, pick Kernel → Change Kernel → Claude (offline), which `claude-kernel install --offline` adds; with one, set `ANTHROPIC_API_KEY` where you start Jupyter and start it again
+        "#]],
     );
 }
 

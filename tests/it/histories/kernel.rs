@@ -185,7 +185,7 @@ impl Kernel {
             expires_at: None,
             visible_as: None,
             sandbox: false,
-            turns: Vec::new(),
+            cells: Vec::new(),
         });
         let (visible_as, sandbox) = match number % 4 {
             0 => (Some(VisibleAs::Image), false),
@@ -244,8 +244,8 @@ impl Kernel {
         self.diagnostics = turn.facts().diagnostics;
         let (kept, how) = match end {
             TurnEnd::Finished(kept) => (Some(kept), How::Finished),
-            TurnEnd::Interrupted { kept } => (kept, How::Interrupted),
-            TurnEnd::Failed { kept, error } => (kept, How::Failed(error.to_string())),
+            TurnEnd::Interrupted { left } => (left.kept, How::Interrupted),
+            TurnEnd::Failed { left, error } => (left.kept, How::Failed(error.to_string())),
             TurnEnd::Refused { .. } => (None, How::Refused),
             other @ TurnEnd::OverBudget { .. } => return Err(format!("{other:?}")),
         };

@@ -107,7 +107,7 @@ async fn what_was_attached_is_known_and_what_waited_goes_with_the_next_prompt() 
     kept.text("%attach a.csv b.csv\nList the files").await;
     assert_eq!(uploads(&kept.rig).await, 2);
     let files = kept.text("%files").await;
-    assert!(files.contains("1, 5") && files.contains("2, 5"), "{files}");
+    assert!(files.contains("In [2], In [1]"), "{files}");
 }
 
 #[tokio::test]

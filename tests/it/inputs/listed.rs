@@ -18,11 +18,11 @@ async fn files_are_listed_copied_and_removed() {
     let ran = rig.cell("%files").await;
     let text = ran.text();
     assert!(
-        text.contains("a.csv  2 B   CSV   1     in Claude's sandbox"),
+        text.contains("a.csv  2 B   CSV   In [2]  in Claude's sandbox"),
         "{text}"
     );
     assert!(
-        text.contains("t.csv  2 B   CSV   1     Write a table"),
+        text.contains("t.csv  2 B   CSV   In [2]  Write a table"),
         "{text}"
     );
 
@@ -72,6 +72,41 @@ async fn files_are_listed_copied_and_removed() {
     assert!(rig.cell("%files").await.text().starts_with("No files yet"));
 }
 
+/// A folder holds files of several notebooks; each one lists its own, with links.
+#[tokio::test]
+async fn u11_files_of_other_notebooks_are_apart_and_names_are_links() {
+    let mut rig =
+        Rig::start("# Make\n\n```bash\necho 1 > \"$OUTPUT_DIR/a b.csv\"\n```\n\nMade.\n").await;
+    rig.cell("Make").await;
+    let other = json!({
+        "event": "saved", "name": "theirs.csv", "size_bytes": 2, "mime_type": "text/csv", "sha256": "ab", "count": 7,
+        "step": 1, "tool_use_id": "", "title": "", "code_sha256": "", "notebook": "other.ipynb",
+        "saved_at": "2026-01-01T00:00:00Z",
+    });
+    std::fs::write(rig.files().join("theirs.csv"), "1\n").unwrap();
+    let index = rig.files().join(".index.jsonl");
+    let own = std::fs::read_to_string(&index).unwrap();
+    assert!(own.contains(r#""notebook":"notebook.ipynb""#), "{own}");
+    std::fs::write(&index, format!("{other}\n{own}")).unwrap();
+    let ran = rig.cell("%files").await;
+    let text = ran.text();
+    assert!(
+        text.contains("In [1]") && !text.contains("theirs"),
+        "{text}"
+    );
+    assert!(
+        text.contains("also has 1 file of other notebooks: %files all"),
+        "{text}"
+    );
+    let markdown = ran.iopub("display_data")[0]["data"]["text/markdown"].to_string();
+    assert!(
+        markdown.contains("[a b.csv](claude_files/a%20b.csv)"),
+        "{markdown}"
+    );
+    let all = rig.cell("%files all").await.text();
+    assert!(all.contains("theirs.csv  2 B   CSV   other.ipynb"), "{all}");
+}
+
 #[tokio::test]
 async fn a_download_that_failed_can_be_made_up_for() {
     let mut rig =
@@ -81,7 +116,7 @@ async fn a_download_that_failed_can_be_made_up_for() {
     assert!(!rig.files().join("t.csv").exists());
     let ran = rig.cell("%get").await;
     assert!(
-        ran.text().contains("t.csv  1     fetched, 2 B"),
+        ran.text().contains("t.csv  In [1]  fetched, 2 B"),
         "{}",
         ran.text()
     );

@@ -116,7 +116,7 @@ async fn a_fresh_sandbox_can_be_made_as_the_old_one_was() {
     .await;
     let ran = rig.cell("%reset sandbox --replay").await;
     assert!(
-        ran.text().contains("nothing to run again"),
+        ran.text().contains("there is nothing to run"),
         "{}",
         ran.text()
     );
@@ -126,7 +126,7 @@ async fn a_fresh_sandbox_can_be_made_as_the_old_one_was() {
     assert_eq!(ran.reply()["status"], "ok", "{}", ran.transcript());
     let text = ran.text();
     assert!(text.contains("Claude runs the one step that ran"), "{text}");
-    assert!(text.contains("step 1 of 1 (turn 1): exit 0"), "{text}");
+    assert!(text.contains("step 1 of 1 (In [2]): exit 0"), "{text}");
     assert!(!text.contains("did not run"), "{text}");
     let ran = rig.cell("Read").await;
     assert!(ran.text().contains("first\nmore\n"), "{}", ran.text());

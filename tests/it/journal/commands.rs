@@ -108,3 +108,38 @@ async fn files_that_cannot_be_read_are_listed_with_the_reason() {
         "{list}"
     );
 }
+
+/// A list of conversations shows what was typed, not how the kernel worded it.
+#[tokio::test]
+async fn u13_a_list_shows_what_was_typed() {
+    let place = Place::new();
+    let mut rig = place.kernel().await;
+    run(&mut rig, "%%exec bash\necho hi").await;
+    for list in ["%resume list", "%history", "%cost"] {
+        let shown = run(&mut rig, list).await.text();
+        assert!(shown.contains("%%exec bash echo hi"), "{list}: {shown}");
+        assert!(!shown.contains("exactly as it is"), "{list}: {shown}");
+    }
+    shut_down(rig).await;
+}
+
+/// Going over to another conversation leaves turns behind, and says so.
+#[tokio::test]
+async fn u13_resume_says_what_it_leaves() {
+    let place = Place::new();
+    let mut rig = place.kernel().await;
+    run(&mut rig, "Say hello").await;
+    shut_down(rig).await;
+    let mut rig = place.kernel().await;
+    run(&mut rig, "Say hello").await;
+    run(&mut rig, "And again").await;
+    let shown = run(&mut rig, "%resume").await.text();
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let left = "What was asked since the start of this kernel (In [1] to In [2]) is not part of it: %resume ";
+    let (_, after) = shown.split_once(left).unwrap_or_else(|| panic!("{shown}"));
+    // And that way back is one.
+    let id = after.split_whitespace().next().unwrap();
+    let back = run(&mut rig, &format!("%resume {id}")).await.text();
+    assert!(back.contains("And again"), "{back}");
+    shut_down(rig).await;
+}

@@ -36,7 +36,8 @@ async fn variables_and_structured_results_come_back() {
     run(&mut rig, "%resume").await;
     assert_eq!(run(&mut rig, "%vars").await.text(), before);
     run(&mut rig, "Say {{odd}}|{{rate}}|{{towns}}").await;
-    assert_eq!(last_request(&rig).await.matches(filled).count(), 2);
+    // It was asked twice, and the answer to the first repeats it.
+    assert_eq!(last_request(&rig).await.matches(filled).count(), 3);
     run(&mut rig, "In {{city}}, {{towns[1].people}} people").await;
     assert!(last_request(&rig).await.contains("In Bergen, 1 people"));
     shut_down(rig).await;

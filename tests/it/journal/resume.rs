@@ -217,11 +217,11 @@ async fn settings_come_back_with_the_conversation() {
 #[tokio::test]
 async fn the_ledger_comes_back_with_the_conversation() {
     let place = Place::new();
-    let mut rig = place.kernel().await;
+    let mut rig = Rig::paid_with_journal(SCRIPT, place.options()).await;
     run(&mut rig, "%budget $1\nSay hello").await;
     let before = run(&mut rig, "%cost").await.text();
     crash(&place, rig).await;
-    let mut rig = place.kernel().await;
+    let mut rig = Rig::paid_with_journal(SCRIPT, place.options()).await;
     run(&mut rig, "%resume").await;
     let after = run(&mut rig, "%cost").await.text();
     assert!(before.contains("Say hello"), "{before}");

@@ -8,9 +8,12 @@ use crate::support::rig::{Asks, Rig};
 /// Returns what `%status` says of it.
 async fn saved(rig: &mut Rig, asks: Asks) -> String {
     let status = rig.cell_as(asks, "%status").await.text();
-    let mut lines = status.lines();
-    let line = lines.find_map(|line| line.strip_prefix("saved "));
-    line.unwrap_or_else(|| panic!("{status}")).trim().to_owned()
+    let words: Vec<&str> = status.split_whitespace().collect();
+    let words = words.join(" ");
+    let said = words
+        .split_once(" saved ")
+        .and_then(|(_, rest)| rest.split_once(" replay "));
+    said.unwrap_or_else(|| panic!("{status}")).0.to_owned()
 }
 
 #[tokio::test]

@@ -45,7 +45,8 @@ fn every_magic_explains_itself() {
             let plain = shown(&asked);
             if name != "help" {
                 let head = format!("{} - {}", usage_line(magic), magic.summary.replace('`', ""));
-                assert_eq!(plain.lines().next(), Some(head.as_str()));
+                let begins: Vec<&str> = plain.split_whitespace().collect();
+                assert!(begins.join(" ").starts_with(&head), "{head}: {plain}");
             }
             for (code, what) in magic.examples {
                 if name != "help" {
@@ -59,7 +60,7 @@ fn every_magic_explains_itself() {
         let help = of_magic(magic, &context);
         let widest = help.plain.lines().map(|line| line.chars().count()).max();
         assert!(
-            widest <= Some(125),
+            widest < Some(80),
             "{name} has a line of {widest:?}:\n{}",
             help.plain
         );
@@ -180,20 +181,16 @@ fn every_magic_is_completed_and_so_are_its_values() {
 
 #[test]
 fn every_magic_is_listed() {
-    let (list, overview) = (shown("%lsmagic"), shown("%help"));
+    let unwrapped = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (list, overview) = (unwrapped(&shown("%lsmagic")), unwrapped(&shown("%help")));
     for magic in MAGICS {
-        for text in [&list, &overview] {
-            let line = text
-                .lines()
-                .find(|line| line.starts_with(&usage_line(magic)));
-            assert!(
-                line.is_some_and(|line| line.ends_with(&magic.summary.replace('`', ""))),
-                "{} in\n{text}",
-                magic.name
-            );
+        let summary = magic.summary.replace('`', "");
+        let name = format!("{}{}", magic.form.sign(), magic.name);
+        for (text, written) in [(&list, &usage_line(magic)), (&overview, &name)] {
+            let line = format!("{written} {summary}");
+            assert!(text.contains(&line), "{line} in\n{text}");
         }
     }
-    assert_eq!(list.lines().count(), MAGICS.len() + 1);
 }
 
 #[test]

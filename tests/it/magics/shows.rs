@@ -15,176 +15,6 @@ fn check(source: &str, context: &Context<'_>, expected: &Expect) {
 }
 
 #[test]
-fn help_reads_as_it_should() {
-    let settings = settings_after("%effort high");
-    let set_in = [("effort".to_owned(), 2), ("effort".to_owned(), 1)];
-    let context = Context {
-        set_in: &set_in,
-        ..Context::new(&settings)
-    };
-    check(
-        "%help effort",
-        &context,
-        &expect![[r#"
-        %effort LEVEL - how hard Claude works: low | medium | high | xhigh | max | default
-          %effort high   from here on        %%effort max   this cell only        %effort   show
-          Now: high (set in In [2]).
-          More effort means more thinking, more steps and more tokens. default leaves the level to the
-          model. claude-haiku-4-5 and claude-sonnet-4-5 have no effort setting. Changing it between cells
-          makes the next cell pay for the conversation without the cache."#]],
-    );
-    check(
-        "%help bash",
-        &context,
-        &expect![[r#"
-        %bash [on|off|only] - whether Claude may run shell commands in its sandbox: on | off | only
-          %bash         on, from here on
-          %%bash only   no Python, this cell only
-          %bash off     from here on
-          Now: bash and Python.
-          Both languages are on to begin with. One tool of the API runs both, so off and only are
-          instructions to Claude, not a lock. With both off no code is run at all."#]],
-    );
-    check(
-        "%help set",
-        &context,
-        &expect![[r#"
-            %set NAME VALUE - set a variable; {{NAME}} in a prompt inserts it
-              %set city Bergen             one line
-              %%set rubric                 several lines
-              Two points for the method,
-              one for the result.
-              %set city                    show one
-              Now: no variables.
-              %set NAME VALUE takes the rest of the line, %%set NAME the rest of the cell; %set NAME shows one.
-              A value is inserted as it is. A name that nobody set stays as typed with a notice; where nobody
-              watches, the cell fails and is not sent. \{{NAME}} keeps the braces. A cell headed # Parameters,
-              as papermill writes it, a cell of assignments that is tagged parameters, and one that comes first
-              where nobody watches set variables too."#]],
-    );
-    let (_, effects) = run_in("%effort?\nHello", &context).unwrap();
-    assert_eq!(effects, [Effect::Page(shown_in("%help effort", &context))]);
-}
-
-#[test]
-fn the_overview() {
-    expect![[r#"
-        Type what you want in plain words and run the cell: it is sent to Claude, which can run code in its
-        own sandbox. Magics in a cell's first lines set things up.
-
-        %x value holds from here on, %%x value for this cell only, %x alone shows. %x? is help on %x.
-
-        magic                                                       meaning
-        %bash [on|off|only]                                         whether Claude may run shell commands in its sandbox: on | off | only
-        %python [on|off|only]                                       whether Claude may run Python in its sandbox: on | off | only
-        %tools [NAME…|TYPE…|none|default]                           which tools Claude may use; alone: what is on, with types and betas
-        %tool [NAME…] [OPTION…] | rm NAME                           tools of your own, run on this machine; %tool lists them
-        %mcp add NAME COMMAND…|URL | rm NAME                        servers whose tools become Claude's; alone: list them
-        %effort LEVEL                                               how hard Claude works: low | medium | high | xhigh | max | default
-        %thinking [show|fold|notes|off] [--interleaved]             show Claude's thinking, fold it away, or switch it off
-        %web [on|off] [max_uses=N] [allow=A,B | block=A,B] [fetch]  let Claude search the web, and with fetch read pages
-        %skills [add|rm NAME… | clear]                              give Claude document skills: xlsx, pptx, docx, pdf, or one of your own
-        %model [NAME]                                               which model answers: a name or opus | sonnet | haiku | fable
-        %models [refresh]                                           list the models, what they take and what they cost
-        %fast [on|off]                                              answer faster, for twice the price, where the model can
-        %max_tokens [N|default]                                     the most tokens one answer may have, thinking included
-        %system TEXT|--preset NAME|--clear                          tell Claude who it is and how to work, for all later cells
-        %beta [add|rm] NAME… | clear                                send a beta header by hand; alone: what is sent
-        %%json NAME [FIELDS|--file PATH]                            have this cell answered with data of a schema, kept as a variable
-        %%exec bash|python                                          run this cell's text as it stands in Claude's sandbox, and show the output alone
-        %attach PATH… [--image|--document|--sandbox]                attach files of this machine to the next prompt
-        %files                                                      show the files that went in and those that came out
-        %get [NAME] [-o PATH] [--force]                             copy a file that Claude made, or fetch again what could not be fetched
-        %rm NAME [--local]                                          remove an attached file from Anthropic
-        %set NAME VALUE                                             set a variable; {{NAME}} in a prompt inserts it
-        %vars                                                       show the variables
-        %history [-n N|all] [--json]                                show the turns of this conversation
-        %last                                                       show the last answer again, such as after the page was reloaded
-        %undo                                                       take back the last turn, or a %reset
-        %stale                                                      show the turns that no longer saw what stands above them
-        %rerun stale                                                print the prompts to run again, in order
-        %thread [NAME]                                              talk in another conversation from here on; alone: list them
-        %fork NAME                                                  go on in a new conversation that begins with the turns above this cell
-        %resume [list|ID]                                           go on with an earlier conversation of this notebook, or with any other
-        %replay [catchup|always|only|off]                           answer a cell from its recording, with nothing sent and nothing billed
-        %%fresh                                                     ask this cell anew, also if its answer is recorded
-        %export [notebook|py|markdown] [-o PATH] [--all] [--force]  write the code of this notebook to run without a model
-        %continue                                                   go on where the answer above was cut off
-        %compact [auto|off|INSTRUCTIONS]                            put a summary in the place of the conversation above
-        %reset [chat|sandbox [--replay]|files|all]                  forget the conversation, the sandbox, or everything
-        %cost                                                       show what each cell used and cost, and the sums
-        %budget [$TOTAL] [cell=$EACH] | off                         how many US dollars the notebook and each cell may cost
-        %%dry                                                       show the exact request of this cell and send nothing
-        %packages [NAME|refresh]                                    show which Python packages Claude's sandbox has; with a name: whether it has that one
-        %status                                                     show the settings in force, the conversation and the sandbox
-        %help [NAME|TOPIC]                                          show help; alone: the overview
-        %lsmagic                                                    list the magics
-        %version                                                    show the kernel's version and the age of its model table
-
-        topic               about
-        %help cells         what a cell is: magics, prompt, variables, help
-        %help limits        what Claude's sandbox has and has not, what stays, what never to send
-        %help keys          where the API key belongs
-        %help conversation  what Claude sees, and what running a cell again does
-        %help share         recorded answers: open, run again, check and go on with a notebook
-        %help schemas       how to write what %%json shall answer with
-        %help own-tools     your own tools: which Python runs them, what they may return, what they may do
-        %help offline       the kernel that needs no key"#]].assert_eq(&shown("%help"));
-}
-
-#[test]
-fn limits_can_be_read_in_a_terminal() {
-    let limits = shown("%help limits");
-    for fact in [
-        "No internet",
-        "1 CPU",
-        "5 GiB of memory",
-        "5 GiB of disk",
-        "Python 3.11",
-        "90 seconds",
-        "30 days",
-        "never to send",
-        "pip install",
-    ] {
-        assert!(limits.contains(fact), "{fact} in\n{limits}");
-    }
-    assert!(
-        limits
-            .lines()
-            .all(|line| line.chars().count() <= 100 && !line.contains('`')),
-        "{limits}"
-    );
-}
-
-#[test]
-fn topics_are_found_and_others_are_not() {
-    for topic in ["cells", "limits", "keys", "own-tools", "offline", "LIMITS"] {
-        assert!(
-            shown(&format!("%help {topic}")).lines().count() > 5,
-            "{topic}"
-        );
-    }
-    for (word, line) in [
-        ("presets", "%system TEXT"),
-        ("%search", "%web ["),
-        ("key", "Keys"),
-    ] {
-        let text = shown(&format!("%help {word}"));
-        assert!(text.starts_with(line), "{word}: {text}");
-    }
-    super::refused(
-        "%help limit",
-        "there is no help on `limit`",
-        "Did you mean `%help limits`? `%help` lists what there is.",
-    );
-    super::refused(
-        "%help quantum physics",
-        "there is no help on `quantum physics`",
-        "`%help` lists what there is.",
-    );
-}
-
-#[test]
 fn settings_show_their_value_and_origin() {
     let settings = Settings::default();
     let context = Context::new(&settings);
@@ -419,7 +249,7 @@ fn variables_are_shown_as_code() {
 }
 
 #[test]
-fn status_is_one_table() {
+fn status_begins_with_what_matters() {
     let settings = settings_after("%effort high\n%python only\n%system --preset fast");
     let status = [
         ("turns".to_owned(), "3".to_owned()),
@@ -435,22 +265,27 @@ fn status_is_one_table() {
         "%status",
         &context,
         &expect![[r#"
-                        now
-            model       claude-opus-5-5
-            effort      high (set in In [2])
-            thinking    folded
-            max_tokens  32000
-            languages   Python only (set in In [4])
-            tools       code_execution_20260521 (set in In [4])
-            own tools   none
-            web         off
-            skills      none
-            system      preset fast
-            beta        none
-            budget      off
-            variables   no variables
-            turns       3
-            cost        $0.12"#]],
+              model   claude-opus-5-5
+              effort  high (set in In [2])
+              cost    $0.12
+              budget  off
+              turns   3
+
+            How Claude answers
+              thinking    folded
+              max_tokens  32000
+              system      preset fast
+              beta        none
+
+            What Claude may do
+              languages  Python only (set in In [4])
+              tools      code_execution_20260521 (set in In [4])
+              own tools  none
+              web        off
+              skills     none
+
+            The notebook
+              variables  no variables"#]],
     );
 }
 

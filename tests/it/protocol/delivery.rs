@@ -185,7 +185,7 @@ async fn in_memory_the_same_frames_travel_in_one_order() {
     }
     let reply = ExecuteReply {
         execution_count: 3,
-        payload: vec![Payload::page("x")],
+        payload: vec![Payload::page(MimeBundle::plain("x"))],
         user_expressions: UserExpressions::default(),
     };
     let metadata = ExecuteMetadata {

@@ -50,7 +50,7 @@ async fn h2_a_replay_with_a_prompt_below_it_does_what_it_says() {
 
 #[tokio::test]
 async fn h3_a_replay_that_was_refused_is_no_business_of_the_next_cell() {
-    let mut rig = Rig::start(SCRIPT).await;
+    let mut rig = Rig::paid(SCRIPT).await;
     at_once(&mut rig, "Work 1").await;
     fine(&mut rig, "%budget 0.0001").await;
     let ran = rig.cell("%reset sandbox --replay").await;

@@ -32,7 +32,7 @@ use claude_kernel::kernel::journal::redact::Redactor;
 use claude_kernel::notebook::check::check;
 use claude_kernel::notebook::receipts;
 use claude_kernel::render::markdown::neutralise;
-use claude_kernel::render::renderer::{DisplayMode, Renderer};
+use claude_kernel::render::renderer::{DisplayMode, Look, Renderer};
 use claude_kernel::render::value;
 use serde_json::{Map, Value, json};
 
@@ -243,7 +243,11 @@ fn answered(text: &str) -> Value {
 fn done<T>(_result: T) {}
 
 fn renderer(mode: DisplayMode) -> Renderer {
-    Renderer::new(mode, ThinkingShow::Fold, "d-1".to_owned())
+    let look = Look {
+        columns: 80,
+        is_styled: true,
+    };
+    Renderer::new(mode, ThinkingShow::Fold, "d-1".to_owned()).on_terminal(look)
 }
 
 fn answer_in(pieces: &[&str], delta: fn(String) -> Delta, kind: &str, mode: DisplayMode) {

@@ -21,6 +21,7 @@ use claude_kernel::kernel::recordings;
 use claude_kernel::kernel::server::actor::Kernel;
 use claude_kernel::kernel::server::parts::Parts;
 use claude_kernel::kernel::store::Store;
+use claude_kernel::kernel::terminal::Terminal;
 use claude_kernel::kernel::tools::Setup;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -49,6 +50,15 @@ pub(crate) struct Rig {
     pub(crate) kernel: JoinHandle<()>,
     /// Cells that JupyterLab ran.
     pub(crate) cells: u32,
+    offline: bool,
+}
+
+/// What a kernel is put in front of.
+struct Backend {
+    emulator: Emulator,
+    directory: tempfile::TempDir,
+    /// Whether the kernel knows that this is the offline backend.
+    offline: bool,
 }
 
 /// What a cell led to.
@@ -63,6 +73,22 @@ impl Rig {
         Self::assemble(script, None, journal::Options::nowhere()).await
     }
 
+    /// As [`start`](Self::start), for a kernel that takes the backend for the real API: what it
+    /// answers has its price.
+    pub(crate) async fn paid(script: &str) -> Self {
+        Self::paid_with_journal(script, journal::Options::nowhere()).await
+    }
+
+    /// As [`paid`](Self::paid), with a journal.
+    pub(crate) async fn paid_with_journal(script: &str, journal: journal::Options) -> Self {
+        let backend = Backend {
+            offline: false,
+            ..Self::backend(script).await
+        };
+        let key = backend.emulator.key().to_owned();
+        Self::kernel(backend, &key, journal, None).await
+    }
+
     /// As [`start`](Self::start), with a key that the backend does not know.
     pub(crate) async fn with_key(script: &str, key: &str) -> Self {
         Self::assemble(script, Some(key), journal::Options::nowhere()).await
@@ -75,24 +101,25 @@ impl Rig {
 
     /// As [`start`](Self::start), with a file of recordings to answer from.
     pub(crate) async fn answering_from(script: &str, recordings: &Path) -> Self {
-        let (emulator, directory) = Self::backend(script).await;
-        let key = emulator.key().to_owned();
+        let backend = Self::backend(script).await;
+        let key = backend.emulator.key().to_owned();
         let journal = journal::Options::nowhere();
-        Self::kernel(emulator, directory, &key, journal, Some(recordings)).await
+        Self::kernel(backend, &key, journal, Some(recordings)).await
     }
 
     async fn assemble(script: &str, key: Option<&str>, journal: journal::Options) -> Self {
-        let (emulator, directory) = Self::backend(script).await;
-        let key = key.unwrap_or(emulator.key()).to_owned();
-        Self::kernel(emulator, directory, &key, journal, None).await
+        let backend = Self::backend(script).await;
+        let key = key.unwrap_or(backend.emulator.key()).to_owned();
+        Self::kernel(backend, &key, journal, None).await
     }
 
-    async fn backend(script: &str) -> (Emulator, tempfile::TempDir) {
+    async fn backend(script: &str) -> Backend {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("script.claude.md");
         std::fs::write(&path, script).unwrap();
         let emulator = server::start(EmulatorConfig {
             scripts: vec![path],
+            script_name: Some("script.claude.md".to_owned()),
             sandbox_command: Some(env!("CARGO_BIN_EXE_claude-kernel").into()),
             python: Some(python()),
             // Whatever a test is about: no request may be refused for its history.
@@ -101,43 +128,50 @@ impl Rig {
         })
         .await
         .unwrap();
-        (emulator, directory)
+        Backend {
+            emulator,
+            directory,
+            offline: true,
+        }
     }
 
     /// Ends the kernel as a crash does, and starts another one: the backend, with its files and
     /// sandboxes, and the directory stay.
     pub(crate) async fn restarted(self, journal: journal::Options) -> Self {
-        let Self {
-            kernel,
-            emulator,
-            directory,
-            ..
-        } = self;
+        let (kernel, backend) = self.taken_apart();
         kernel.abort();
         assert!(kernel.await.unwrap_err().is_cancelled());
-        let key = emulator.key().to_owned();
-        Self::kernel(emulator, directory, &key, journal, None).await
+        let key = backend.emulator.key().to_owned();
+        Self::kernel(backend, &key, journal, None).await
     }
 
     /// Ends the kernel and starts another one that has no credentials.
     pub(crate) async fn without_key(self) -> Self {
-        let Self {
-            kernel,
-            emulator,
-            directory,
-            ..
-        } = self;
+        let (kernel, backend) = self.taken_apart();
         kernel.abort();
-        Self::kernel(emulator, directory, "", journal::Options::nowhere(), None).await
+        Self::kernel(backend, "", journal::Options::nowhere(), None).await
+    }
+
+    fn taken_apart(self) -> (JoinHandle<()>, Backend) {
+        let backend = Backend {
+            emulator: self.emulator,
+            directory: self.directory,
+            offline: self.offline,
+        };
+        (self.kernel, backend)
     }
 
     async fn kernel(
-        emulator: Emulator,
-        directory: tempfile::TempDir,
+        backend: Backend,
         key: &str,
         journal: journal::Options,
         recordings: Option<&Path>,
     ) -> Self {
+        let Backend {
+            emulator,
+            directory,
+            offline,
+        } = backend;
         let options = ClientOptions::for_key(emulator.base_url(), Secret::new(key));
         let client = Client::new(ClientOptions {
             key: (!key.is_empty()).then(|| Secret::new(key)),
@@ -160,18 +194,21 @@ impl Rig {
         };
         let (connection, front_end) = Connection::memory(Arc::clone(&host));
         let (signals, receiver) = mpsc::channel(8);
+        let notebook = Notebook::at(directory.path().join("notebook.ipynb"));
         let kernel = Kernel::new(Parts {
             host,
             connection,
             client,
-            store: Store::new(directory.path(), 10_000_000, u64::MAX),
-            notebook: Some(Notebook::at(directory.path().join("notebook.ipynb"))),
+            store: Store::new(directory.path(), 10_000_000, u64::MAX)
+                .of_notebook(Some(notebook.path())),
+            notebook: Some(notebook),
             settings: Settings::default(),
             prices: Prices::default(),
             signals: receiver,
-            offline: true,
+            offline,
             journal,
             complaint: None,
+            terminal: Terminal::plain(),
             tools,
             recordings: recordings::Options {
                 file: recordings.map(Path::to_owned),
@@ -186,6 +223,7 @@ impl Rig {
             signals,
             kernel,
             cells: 0,
+            offline,
         };
         assert_eq!(
             rig.next().await.message.header.msg_type,
@@ -292,6 +330,9 @@ pub(crate) async fn arm(rig: &Rig, fault: &str) {
     rig.emulator.faults().add(fault).await.unwrap();
 }
 
+/// Stands for the streams among the outputs of a cell.
+const STREAM: &str = "stream";
+
 /// Returns the bodies of the requests for messages, in order.
 pub(crate) async fn asked(rig: &Rig) -> Vec<Value> {
     let sent = rig.emulator.faults().requests().await.unwrap();
@@ -383,7 +424,13 @@ impl Ran {
                 .as_str()
                 .map(str::to_owned);
             match sent.message.header.msg_type.as_str() {
-                "stream" => shown.push((None, content["text"].as_str().unwrap().to_owned())),
+                "stream" => {
+                    let text = content["text"].as_str().unwrap();
+                    match shown.last_mut() {
+                        Some((Some(of), before)) if of == STREAM => before.push_str(text),
+                        _ => shown.push((Some(STREAM.to_owned()), text.to_owned())),
+                    }
+                }
                 "display_data" | "execute_result" => shown.push((id, plain())),
                 // The receipt of an earlier cell says what has become of its answer.
                 "update_display_data"

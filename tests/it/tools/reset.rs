@@ -72,3 +72,20 @@ async fn reset_all_removes_own_tools_and_says_so_and_other_resets_keep_them() {
     run(&mut rig, "Hello").await;
     assert!(offered(&rig).await.contains(&"count".to_owned()));
 }
+
+/// Outputs name the Python without its place; who asks for the place gets it.
+#[tokio::test]
+async fn u17_the_interpreters_path_is_told_on_request() {
+    let mut rig = Rig::start("# Hi\n\nHi.\n").await;
+    let path = crate::support::rig::python().display().to_string();
+    let status = rig.cell("%status").await.text();
+    assert!(
+        !path.starts_with('/') || !status.contains(&path),
+        "{status}"
+    );
+    let shown = rig.cell("%tool --where").await.text();
+    assert!(
+        shown.contains(&path) && shown.contains("named by the setting"),
+        "{shown}"
+    );
+}

@@ -42,7 +42,7 @@ fn settings() -> Settings {
 /// What was kept of a turn that broke off, if anything.
 fn kept(end: TurnEnd) -> Option<FinishedTurn> {
     match end {
-        TurnEnd::Interrupted { kept } | TurnEnd::Failed { kept, .. } => kept.map(|turn| *turn),
+        TurnEnd::Interrupted { left } | TurnEnd::Failed { left, .. } => left.kept.map(|turn| *turn),
         other => panic!("not broken off: {other:?}"),
     }
 }
@@ -234,11 +234,13 @@ fn an_interrupted_answer_keeps_its_pairs_and_its_unfinished_text() {
     play(&mut turn, events);
     turn.handle(Input::Interrupted);
     let all = actions(&mut turn);
-    let says = |action: &Action| matches!(action, Action::Show(Update::Notice(note)) if note.contains("sandbox of this answer is lost"));
-    assert!(all.iter().any(says), "{all:?}");
+    // It is said once, by the error of the cell.
+    let says = |action: &Action| matches!(action, Action::Show(Update::Notice(_)));
+    assert!(!all.iter().any(says), "{all:?}");
     let Some(Action::Finish(end)) = all.into_iter().next_back() else {
         panic!("it ends")
     };
+    assert!(matches!(&*end, TurnEnd::Interrupted { left } if left.sandbox_is_lost));
     let expected = vec![thinking(), text("Half an ans")];
     assert_eq!(contents(&kept(*end).unwrap()), [expected]);
 }
@@ -315,11 +317,11 @@ fn a_stream_that_breaks_or_errs_fails_the_turn_and_keeps_what_came() {
         call(&mut turn);
         play(&mut turn, events[..4].to_vec());
         turn.handle(input);
-        let TurnEnd::Failed { error, kept } = end(&mut turn) else {
+        let TurnEnd::Failed { error, left } = end(&mut turn) else {
             panic!("failed")
         };
         assert_eq!(error, expected);
-        let kept = kept.unwrap();
+        let kept = left.kept.unwrap();
         assert_eq!(contents(&kept), [vec![text("half")]]);
         assert_eq!(kept.cut, Some(Cut::Failed));
     }
