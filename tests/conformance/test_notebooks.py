@@ -329,7 +329,7 @@ def test_v25_limits_and_hints(runs):
     assert "ModuleNotFoundError: No module named 'plotly'" in failed and "exit 1" in failed
     # The hint stands right below the step.
     after = cell.bundles[[bundle.get("text/markdown") for bundle in cell.bundles].index(cell.blocks("step")[0]) + 1]["text/plain"]
-    assert after.startswith("`plotly` is not in the Python that the offline kernel runs: install it there"), after
+    assert after.startswith("`plotly` is not in the Python that the offline kernel runs. `claude-kernel doctor` names"), after
     assert "Claude's own sandbox does not have it either: `matplotlib`" in after
     assert len(cell.images) == 1 and round(100 * (520 / 310 - 1)) in cell.numbers()
     late = run.cell("weather").steps[0]

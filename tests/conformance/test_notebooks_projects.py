@@ -205,7 +205,8 @@ def test_v18_the_bytes_of_the_file(runs):
     assert f"{top.idxmax()} makes {100 * top.max() / top.sum():.0f} %" in cell.answer
     assert len(cell.images) == 1
     listed = run.cell("files").markdown
-    assert all(f"`{name}`" in listed for name in ("sales_data.csv", "sales_clean.csv", "changes.csv", "sales_overview.png"))
+    assert "`sales_data.csv`" in listed
+    assert all(f"](claude_files/{name})" in listed for name in ("sales_clean.csv", "changes.csv", "sales_overview.png"))
 
 
 def test_v19_both_files(runs):

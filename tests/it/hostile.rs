@@ -158,5 +158,5 @@ fn decoded(target: &str) -> String {
             }
         }
     }
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8_lossy(&bytes).into_owned()
 }

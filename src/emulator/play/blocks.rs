@@ -205,7 +205,11 @@ impl Player {
                 let note = format!(
                     "The script calls the tool `{name}`, which this request does not offer."
                 );
-                self.text(&note).await
+                // What the script says next is about a result that does not come.
+                match self.text(&note).await? {
+                    Next::Part => Ok(Next::Stop(Stop::plain("end_turn"))),
+                    stop @ Next::Stop(_) => Ok(stop),
+                }
             }
             "tool_use" | "server_tool_use" => {
                 let word = kind(&block).to_owned();
