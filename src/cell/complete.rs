@@ -48,12 +48,13 @@ pub fn complete(code: &str, cursor_pos: usize, context: &Context<'_>) -> Complet
             before,
             word,
         } => (word, (magic.values)(context, &before)),
-        CursorContext::Topic { word } => (word, topics()),
+        // The sign behind `%name?` ends the word.
+        CursorContext::Topic { word } if before.ends_with(word) => (word, topics()),
         CursorContext::Variable { word } => (
             word,
             Candidate::list("variable", context.variables.paths(word)),
         ),
-        CursorContext::Elsewhere => ("", Vec::new()),
+        CursorContext::Topic { .. } | CursorContext::Elsewhere => ("", Vec::new()),
     };
     // A name completes with one sign or two: `%js` is on the way to `%%json`.
     let bare = |text: &str| text.trim_start_matches('%').to_lowercase();

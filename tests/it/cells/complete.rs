@@ -58,6 +58,7 @@ fn names_of_magics() {
     check("%%eff", "%%eff", &["%%effort"]);
     check("%bash\n\n%mod", "%mod", &["%model", "%models"]);
     check("%%mod", "%%mod", &["%%model"]);
+    check("%effort?", "", &[]);
     // One sign is on the way to two (U12).
     check("%d", "%d", &["%%dry"]);
     check("%js", "%js", &["%%json"]);
@@ -230,10 +231,11 @@ proptest! {
         let completion = complete(&code, cursor_pos, &context);
         prop_assert_eq!(completion.cursor_end, cursor_pos.min(length));
         prop_assert!(completion.cursor_start <= completion.cursor_end);
-        // What is replaced is what the matches begin with.
+        // What is replaced is what the matches begin with, with one percent sign or two.
+        let bare = |text: &str| text.trim_start_matches('%').to_lowercase();
         let typed: String = code.chars().take(completion.cursor_end).skip(completion.cursor_start).collect();
         for candidate in &completion.matches {
-            prop_assert!(candidate.text.to_lowercase().starts_with(&typed.to_lowercase()));
+            prop_assert!(bare(&candidate.text).starts_with(&bare(&typed)), "{typed} {candidate:?}");
         }
         let _ = inspect(&code, cursor_pos, &context);
         let _ = is_complete(&code);
