@@ -468,7 +468,10 @@ proptest! {
 
     #[test]
     fn a_turn_written_back_is_the_same_turn(source in cell_text()) {
-        if let Cell::Turn { mut magics, prompt } = parse(&source) {
+        // A byte order mark that is written back to the beginning of a cell is none of its text.
+        if let Cell::Turn { mut magics, prompt } = parse(&source)
+            && !prompt.starts_with('\u{feff}')
+        {
             let again = parse(&unparse(&magics, &prompt));
             // Blank lines between magics are not written back.
             for (at, call) in magics.iter_mut().enumerate() {
