@@ -40,8 +40,12 @@ pub(crate) fn of_tail(tail: &str) -> Option<&str> {
     Some(found.as_str()).filter(|target| is_harmless(target) && !tail.contains("@@"))
 }
 
-/// Whether `text` is a reference definition with a harmless target.
+/// Whether `text` is a reference definition with a harmless target. Where the line above became text, it is
+/// no definition any more but a part of that paragraph, so no link and no image may stand in it.
 pub(crate) fn is_definition(text: &str) -> bool {
+    if text.matches('[').count() > 1 {
+        return false;
+    }
     DEFINITION
         .as_ref()
         .and_then(|pattern| pattern.captures(text))
