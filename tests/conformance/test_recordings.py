@@ -86,13 +86,15 @@ def test_the_export_is_a_notebook_that_runs_without_a_model(runs, jupyter, name,
     nbformat.validate(exported)
     jupyter.execute(tmp_path / "code.ipynb", kernel="python3", check=True)
     executed = nbformat.read(tmp_path / "code.nbconvert.ipynb", as_version=nbformat.NO_CONVERT)
-    # It prints what the notebook shows, number for number.
+    # It prints what the notebook shows, number for number. A line may come in two outputs.
+    stream = lambda cell, name: "".join(
+        output.text for output in cell.get("outputs", []) if output.output_type == "stream" and output.name == name
+    )
     lines = lambda notebook: [
         line.rstrip()
         for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if output.output_type == "stream"
-        for line in output.text.splitlines()
+        for name in ("stdout", "stderr")
+        for line in stream(cell, name).splitlines()
     ]
     printed = [line for line in lines(executed) if re.search(r"\d", line)]
     assert printed and set(printed) <= set(lines(runs[name].notebook)), set(printed) - set(lines(runs[name].notebook))
