@@ -108,7 +108,6 @@ impl InFlight {
         }
     }
 
-    /// Returns what the stream brought as an input of the turn.
     /// Returns an event whose bytes are here, unless everything else is to get its turn first.
     fn ready(&mut self, turn: &mut TurnLoop, services: &Services) -> Option<Input> {
         let stream = self.stream.as_mut().filter(|_| self.burst < BURST);
@@ -117,6 +116,7 @@ impl InFlight {
         event.map(|event| self.streamed(Some(event), turn, services))
     }
 
+    /// Returns what the stream brought as an input of the turn.
     fn streamed(
         &mut self,
         event: Option<Result<StreamEvent, ApiError>>,
