@@ -210,6 +210,23 @@ fn images_load_from_our_folder_only() {
     );
 }
 
+/// Where ours sees a definition or mathematics, another parser may see a paragraph.
+#[test]
+fn no_image_hides_in_a_definition_or_in_mathematics() {
+    for source in [
+        "[a]: javascript:x\n[b]: ![i](https://e.x/p.png)\n",
+        "[a]: javascript:x\n[b]: https://e.x \"![i](https://e.x/p.png)\"\n",
+        "[a]: javascript:x\n[b]: ![i][c]\n\n[c]: https://e.x/p.png\n",
+        "> [a]: javascript:x\n> [b]: ![i](https://e.x/p.png)\n",
+        "[$![$](https://e.x/p.png)",
+        "[$$![$$](https://e.x/p.png)",
+        "[`![`](https://e.x/p.png) and $x$",
+        "[$x![y$ z](https://e.x/p.png)",
+    ] {
+        crate::hostile::check_markdown(&neutralise(source));
+    }
+}
+
 #[test]
 fn money_is_no_mathematics() {
     check(
