@@ -84,9 +84,18 @@ impl Answer {
         )
     }
 
-    /// Returns how much waits to be shown in one piece.
-    pub(crate) fn unwritten_bytes(&self) -> usize {
-        self.unwritten.len()
+    /// Returns how many bytes have no final form yet.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.segments.draft().len() + self.unwritten.len()
+    }
+
+    /// Returns how many bytes the next piece may be drawn with.
+    pub(crate) fn redrawn_bytes(&self, client: DisplayMode) -> usize {
+        match client {
+            DisplayMode::Live => self.segments.draft().len(),
+            DisplayMode::Terminal => self.unwritten.len(),
+            DisplayMode::Batch => 0,
+        }
     }
 
     /// Returns whether nothing has come.

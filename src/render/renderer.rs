@@ -201,12 +201,20 @@ impl Renderer {
         [answer, status].into_iter().flatten().min()
     }
 
+    /// Returns how many bytes of text the next piece of it may have to be drawn with.
+    #[must_use]
+    pub fn redrawn_bytes(&self) -> usize {
+        let client = self.screen.client();
+        let answer = self.answer.as_ref();
+        answer.map_or(0, |answer| answer.redrawn_bytes(client))
+    }
+
     /// Returns how many bytes of text wait for their final form: the next update that is no delta may
     /// have to render all of them.
     #[must_use]
     pub fn backlog_bytes(&self) -> usize {
         let thinking = self.thinking.as_ref().map_or(0, Thinking::len_bytes);
-        let answer = self.answer.as_ref().map_or(0, Answer::unwritten_bytes);
+        let answer = self.answer.as_ref().map_or(0, Answer::len_bytes);
         let held = self.held.as_ref().map_or(0, String::len);
         thinking + answer + held
     }

@@ -235,7 +235,10 @@ pub(super) async fn drive(
                 let now = context.services.host.elapsed();
                 context.journal.tick(now);
                 if let Some(renderer) = renderer.as_deref_mut() {
-                    context.output.show(renderer.tick(now)).await;
+                    let drawn = move |renderer: &mut Renderer| renderer.tick(now);
+                    let is_long = renderer.redrawn_bytes() > LONG_BYTES;
+                    let came = draw(renderer, is_long, drawn, turn, &mut work, context).await;
+                    heed(came, turn, &mut leave);
                 }
             }
             Some(opened) = OptionFuture::from(work.opening.as_mut()) => {
@@ -329,25 +332,23 @@ async fn show(
     let mut urgent = None;
     for update in work.veil.cover(update) {
         context.journal.shows(&update, turn.container(), now);
-        let outputs = if is_long(&update, renderer) {
-            let (outputs, came) = render_beside(renderer, (update, now), turn, work, context).await;
-            urgent = urgent.or(came);
-            outputs
-        } else {
-            renderer.apply(update, now)
-        };
-        context.output.show(outputs).await;
+        let is_long = is_long(&update, renderer);
+        let drawn = move |renderer: &mut Renderer| renderer.apply(update, now);
+        let came = draw(renderer, is_long, drawn, turn, work, context).await;
+        urgent = urgent.or(came);
     }
     urgent
 }
 
-/// If so much text gets its final form at once, that takes long.
+/// If so much text is drawn at once, that takes long.
 const LONG_BYTES: usize = 64 * 1024;
 
-/// Whether rendering an update takes long. A delta never does, because it is short.
+/// Whether rendering an update takes long.
 fn is_long(update: &Update, renderer: &Renderer) -> bool {
     let whole = match update {
-        Update::BlockDelta { .. } | Update::Activity(_) => return false,
+        // Its own text is short.
+        Update::BlockDelta { .. } => return renderer.redrawn_bytes() > LONG_BYTES,
+        Update::Activity(_) => return false,
         Update::BlockStarted { block, .. } | Update::BlockFinished { block, .. } => {
             match block.view() {
                 View::Text { text, .. } | View::Thinking { thinking: text } => text.len(),
@@ -359,41 +360,44 @@ fn is_long(update: &Update, renderer: &Renderer) -> bool {
     whole.max(renderer.backlog_bytes()) > LONG_BYTES
 }
 
-/// Renders on a thread of its own, and serves control meanwhile.
-async fn render_beside(
+/// Draws and shows. What takes long is drawn on a thread of its own while control is served; returns what
+/// ended the turn in the meantime.
+async fn draw(
     renderer: &mut Renderer,
-    (update, now): (Update, Duration),
+    is_long: bool,
+    draw: impl FnOnce(&mut Renderer) -> Vec<Output> + Send + 'static,
     turn: &mut TurnLoop,
     work: &mut InFlight,
     context: &mut CellContext<'_>,
-) -> (Vec<Output>, Option<Woken>) {
+) -> Option<Woken> {
+    if !is_long {
+        context.output.show(draw(renderer)).await;
+        return None;
+    }
     let stand_in = Renderer::new(DisplayMode::Batch, ThinkingShow::Off, String::new());
     let mut taken = std::mem::replace(renderer, stand_in);
-    let mut rendering = tokio::task::spawn_blocking(move || {
-        let outputs = taken.apply(update, now);
+    let mut drawing = tokio::task::spawn_blocking(move || {
+        let outputs = draw(&mut taken);
         (taken, outputs)
     });
     let mut urgent = None;
-    loop {
+    let drawn = loop {
         tokio::select! {
             biased;
             wake = context.interrupts.next() => {
                 urgent = urgent.or(woken(wake, turn, work, context).await);
             }
-            rendered = &mut rendering => {
-                return match rendered {
-                    Ok((taken, outputs)) => {
-                        *renderer = taken;
-                        (outputs, urgent)
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "an output could not be rendered");
-                        (Vec::new(), urgent)
-                    }
-                };
-            }
+            drawn = &mut drawing => break drawn,
         }
+    };
+    match drawn {
+        Ok((taken, outputs)) => {
+            *renderer = taken;
+            context.output.show(outputs).await;
+        }
+        Err(error) => tracing::error!(%error, "an output could not be rendered"),
     }
+    urgent
 }
 
 /// Begins the work of an action, which then runs while everything else goes on.
