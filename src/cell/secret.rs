@@ -229,8 +229,6 @@ pub struct OpenKey {
     pub start: usize,
     /// Whether it is one already, whatever comes: only its end is open.
     pub is_key: bool,
-    /// Whether a character goes on with it.
-    pub goes_on: fn(char) -> bool,
 }
 
 /// Returns what `text` ends with that may be a key of a known shape, of which the rest is to come, if
@@ -243,11 +241,7 @@ pub fn open_key(text: &str, from: usize) -> Option<OpenKey> {
 
 fn open_private_key(text: &str, from: usize) -> Option<OpenKey> {
     memchr::memchr(b'-', text.as_bytes())?;
-    let open = |start, is_key| OpenKey {
-        start,
-        is_key,
-        goes_on: is_of_private_key,
-    };
+    let open = |start, is_key| OpenKey { start, is_key };
     if let Some(start) = text.rfind(PRIVATE_BEGIN).filter(|start| *start >= from) {
         let label_at = start + PRIVATE_BEGIN.len();
         let rest = text.get(label_at..)?;
@@ -286,11 +280,33 @@ fn open_word(text: &str, from: usize) -> Option<OpenKey> {
         let is_key = whole.or_else(|| is_begun().then_some(false))?;
         Some((start, is_key))
     })?;
-    Some(OpenKey {
-        start,
-        is_key,
-        goes_on: is_key_character,
-    })
+    Some(OpenKey { start, is_key })
+}
+
+/// More than any key begins with before it is one.
+const OPENING: usize = 64;
+/// So much decides whether a word begins behind it.
+const BEFORE: usize = 2;
+
+/// Returns the open key that `text` ends with, which begins at `start`, without what decides nothing:
+/// however it goes on, as much is a key as before. Kept are its opening, that of another key in it,
+/// and its last bytes, which may be the beginning of something of `longest` bytes.
+#[must_use]
+pub fn shortened(text: &str, start: usize, longest: usize) -> Option<String> {
+    let body = start + OPENING;
+    let inner = open_word(text, start + 1).filter(|inner| inner.is_key);
+    // What stands before an opening tells whether a word begins there.
+    let inner = inner.map_or(body..body, |inner| {
+        body.max(inner.start - BEFORE)..body.max(inner.start + OPENING)
+    });
+    let end = text.len().checked_sub(longest.max(OPENING) + BEFORE)?;
+    let end = text.floor_char_boundary(end);
+    if end <= inner.end {
+        return None;
+    }
+    // No word begins at the joint.
+    let (opening, end) = (text.get(start..body)?, text.get(end..)?);
+    Some(format!("{opening}{}a{end}", text.get(inner)?))
 }
 
 /// Where `text` ends with a beginning of `pattern` that is not the whole of it. This is asked for

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod budget;
+pub mod coded;
 pub mod conversation;
 pub mod hints;
 pub mod history;

@@ -1,12 +1,10 @@
 //! What a turn took, and where it stands: the receipt under an answer, as it is shown and kept.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::anthropic::model::Effort;
 
+use super::coded::Coded;
 use super::conversation::order::CellKey;
 
 /// Tokens of a turn, summed over its calls (`docs/protocol.md#usage`).
@@ -62,21 +60,33 @@ pub struct Receipt {
     /// Whether nothing was sent for it, because a recording answered, and the receipt says so.
     #[serde(skip)]
     pub nothing_sent: bool,
-    /// The recording of the turn, as the metadata of the receipt holds it.
+    /// The recording of the turn, which the metadata of the receipt holds.
     #[serde(skip)]
-    pub recording: Option<Arc<Value>>,
+    pub recording: Option<Coded>,
 }
+
+/// The most cells that a receipt names. Each receipt is saved with the notebook: if a thousand cells
+/// each named a thousand, these names would be most of the notebook.
+pub const MAX_SAW: usize = 100;
 
 /// Where a turn stands among the others.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
-    /// The cells Claude saw, from the top. Not recorded: it would grow with the square of the turns.
+    /// The cells Claude saw, from the top: of many, the nearest [`MAX_SAW`]. Not recorded.
     #[serde(skip)]
     pub saw: Vec<CellKey>,
     /// How many turns are stale after this one: what stands above them is not what they saw.
     pub stale: u32,
     /// Whether the sandbox holds work of cells that Claude does not see.
     pub sandbox_ahead: bool,
+}
+
+impl Standing {
+    /// Takes note of the cells that Claude saw, from the top.
+    pub fn see<'a>(&mut self, above: impl ExactSizeIterator<Item = &'a CellKey>) {
+        let skipped = above.len().saturating_sub(MAX_SAW);
+        self.saw = above.skip(skipped).cloned().collect();
+    }
 }
 
 /// Why an answer is not whole. `%continue` goes on after each of them.

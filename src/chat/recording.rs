@@ -22,15 +22,13 @@ use serde_json::{Map, Value, json};
 use crate::anthropic::block::Block;
 use crate::anthropic::message::Message;
 
+pub use super::coded::VERSION;
 use super::conversation::digest::Digest;
-use super::conversation::order::CellKey;
 use super::ledger::MOST_USD;
 use super::receipt::Receipt;
 use asked::Asked;
 use names::Names;
 
-/// The version that is written, and the newest that is read.
-pub const VERSION: u64 = 1;
 /// The largest file that a recording holds; of larger ones it says the hash.
 pub const MAX_FILE_BYTES: usize = 64 * 1024;
 
@@ -54,9 +52,6 @@ pub struct Recording {
     pub files: Vec<RecordedFile>,
     /// The receipt.
     pub receipt: Receipt,
-    /// The cells that Claude saw, as the receipt names them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub saw: Vec<CellKey>,
 }
 
 /// The answer to one request.
@@ -185,7 +180,8 @@ impl Recorder {
     #[must_use]
     pub fn recording(&self, asked: &Asked, prompt: &str, receipt: &Receipt) -> Recording {
         let mut receipt = receipt.clone();
-        let saw = std::mem::take(&mut receipt.standing.saw);
+        // Which cells stand above is a matter of the notebook it is shown in.
+        receipt.standing.saw = Vec::new();
         // How long commands ran is another time in each run, and nothing shows it.
         receipt.sandbox_ms = 0;
         // Where the cell is numbered is a matter of the run.
@@ -198,7 +194,6 @@ impl Recorder {
             tools: self.tools.clone(),
             files: self.files.clone(),
             receipt,
-            saw,
         }
     }
 }

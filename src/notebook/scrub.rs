@@ -106,7 +106,6 @@ impl Scrubbed {
             return;
         };
         let mut slim = recording.clone().slim();
-        slim.saw = Vec::new();
         let usage = std::mem::take(&mut slim.receipt.usage);
         slim.receipt.cost_usd = None;
         if slim != recording || usage != Default::default() {

@@ -9,10 +9,6 @@ use crate::chat::conversation::order::CellKey;
 use crate::chat::receipt::Receipt;
 use crate::jupyter::mime::{Display, Output};
 
-/// The most cells that the details of a receipt name. Each receipt is saved with the notebook: if a
-/// thousand cells each named a thousand, these names would be most of the notebook.
-const MAX_CELLS: usize = 100;
-
 /// A receipt on the screen that can still change.
 #[derive(Debug, Clone)]
 pub struct ShownReceipt {
@@ -104,6 +100,8 @@ pub fn markdown(receipt: &Receipt) -> String {
 #[must_use]
 pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
     let usage = &receipt.usage;
+    let saw = receipt.standing.saw.iter().map(CellKey::to_string);
+    let saw: Vec<String> = saw.collect();
     let value = json!({
         "block": "receipt",
         "model": receipt.model,
@@ -121,7 +119,7 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
         "at_least": receipt.at_least,
         "cache_miss": receipt.cache_miss,
         "turn": receipt.turn,
-        "saw": saw(&receipt.standing.saw),
+        "saw": saw,
         "stale": receipt.standing.stale,
         "sandbox_ahead": receipt.standing.sandbox_ahead,
         "offline": receipt.offline,
@@ -131,15 +129,9 @@ pub fn metadata(receipt: &Receipt) -> Map<String, Value> {
         _ => Map::new(),
     };
     if let Some(recording) = &receipt.recording {
-        map.insert("record".to_owned(), Value::clone(recording));
+        map.insert("record".to_owned(), recording.value());
     }
     map
-}
-
-/// Names the cells that Claude saw, from the top. If there are very many, names the nearest.
-fn saw(cells: &[CellKey]) -> Vec<String> {
-    let skipped = cells.len().saturating_sub(MAX_CELLS);
-    cells.iter().skip(skipped).map(CellKey::to_string).collect()
 }
 
 fn parts(receipt: &Receipt) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! that is known, and the digests that it says it has. Never panics.
 
 use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,11 +12,13 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::chat::conversation::digest::Digest;
 
 use super::{Recording, VERSION};
+
+pub use crate::chat::coded::Coded;
 
 /// The largest recording that is written or read, in bytes of base64.
 pub const MAX_CODED_BYTES: usize = 16 * 1024 * 1024;
@@ -23,18 +26,6 @@ pub const MAX_CODED_BYTES: usize = 16 * 1024 * 1024;
 pub const MAX_JSON_BYTES: u64 = 64 * 1024 * 1024;
 /// If a recording has more bytes than this, the person is told.
 pub const LARGE_BYTES: usize = 1_000_000;
-
-/// A recording as it stands in a notebook, with the digests by which it is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Coded {
-    /// Digest of the turns above.
-    pub above: Digest,
-    /// Digest of the prompt.
-    pub prompt: Digest,
-    /// Digest of the recording.
-    pub id: Digest,
-    data: String,
-}
 
 /// Why a recording cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,19 +59,7 @@ impl Coded {
             above: recording.asked.above,
             prompt: recording.asked.prompt,
             id: recording.digest(),
-            data,
-        })
-    }
-
-    /// Returns it as the metadata of a receipt holds it.
-    #[must_use]
-    pub fn value(&self) -> Value {
-        json!({
-            "version": VERSION,
-            "id": self.id,
-            "above": self.above,
-            "prompt": self.prompt,
-            "data": self.data,
+            data: data.into(),
         })
     }
 
@@ -108,14 +87,8 @@ impl Coded {
             above: digest("above")?,
             prompt: digest("prompt")?,
             id: digest("id")?,
-            data: data.to_owned(),
+            data: Arc::from(data),
         })
-    }
-
-    /// Returns how many bytes it takes in a notebook.
-    #[must_use]
-    pub fn len_bytes(&self) -> usize {
-        self.data.len()
     }
 
     /// Inflates and reads the recording.
@@ -123,7 +96,7 @@ impl Coded {
     /// # Errors
     /// If it is damaged, too large, or not what its digests say.
     pub fn recording(&self) -> Result<Recording, Unreadable> {
-        let deflated = STANDARD.decode(&self.data);
+        let deflated = STANDARD.decode(&*self.data);
         let deflated = deflated.map_err(|_| Unreadable::Damaged)?;
         let mut text = Vec::new();
         let mut inflating = DeflateDecoder::new(deflated.as_slice()).take(MAX_JSON_BYTES + 1);
@@ -147,6 +120,8 @@ impl Coded {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::chat::receipt::Receipt;
     use crate::chat::recording::asked::Asked;
@@ -182,7 +157,6 @@ mod tests {
                 ..RecordedFile::default()
             }],
             receipt: Receipt::default(),
-            saw: Vec::new(),
         }
     }
 
@@ -208,7 +182,7 @@ mod tests {
         };
         assert_eq!(forged.recording(), Err(Unreadable::Changed));
         let cut = Coded {
-            data: coded.data[..8].to_owned(),
+            data: coded.data[..8].into(),
             ..coded.clone()
         };
         assert_eq!(cut.recording(), Err(Unreadable::Damaged));
@@ -217,7 +191,7 @@ mod tests {
             bomb.write_all(&vec![b' '; 1_000_000]).unwrap();
         }
         let bomb = Coded {
-            data: STANDARD.encode(bomb.finish().unwrap()),
+            data: STANDARD.encode(bomb.finish().unwrap()).into(),
             ..coded.clone()
         };
         assert!(bomb.len_bytes() < 200_000);

@@ -297,23 +297,25 @@ fn standing(
     above: &[&Turn],
     facts: &Facts,
 ) -> Standing {
-    let saw: Vec<CellKey> = above.iter().map(|turn| turn.cell.clone()).collect();
     let mut chain = 0;
     let mut stale = conversations.count_below(cell);
     for turn in above {
         stale += usize::from(turn.above != chain);
         chain = chain_hash(chain, turn.id);
     }
+    let cells = above.iter().map(|turn| &turn.cell);
     let work = conversations.current().in_sandbox();
     let sandbox_ahead = facts.sandbox.at_question.is_some() && !work.is_empty() && {
-        let seen: HashSet<&CellKey> = saw.iter().chain([cell]).collect();
+        let seen: HashSet<&CellKey> = cells.clone().chain([cell]).collect();
         work.iter().any(|other| !seen.contains(other))
     };
-    Standing {
-        saw,
+    let mut standing = Standing {
+        saw: Vec::new(),
         stale: u32::try_from(stale).unwrap_or(u32::MAX),
         sandbox_ahead,
-    }
+    };
+    standing.see(cells);
+    standing
 }
 
 /// Puts the messages of a request in order and marks the newest ones for the cache.

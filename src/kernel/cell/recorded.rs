@@ -63,7 +63,7 @@ pub(super) async fn look_for(
         cell = context.output.count,
         "a recorded answer is shown; nothing is sent"
     );
-    context.playing = Some(playing(&found, recording, mode));
+    context.playing = Some(playing(&found, recording, mode, context));
     Ok(())
 }
 
@@ -119,11 +119,18 @@ async fn find(
     }))
 }
 
-fn playing(found: &Found, recording: Recording, mode: Replay) -> Playing {
+fn playing(
+    found: &Found,
+    recording: Recording,
+    mode: Replay,
+    context: &CellContext<'_>,
+) -> Playing {
     let mut receipt = recording.receipt.clone();
-    receipt.standing.saw.clone_from(&recording.saw);
+    let state = &*context.state;
+    let above = state.conversations.above(&state.cell);
+    receipt.standing.see(above.iter().map(|turn| &turn.cell));
     receipt.nothing_sent = mode != Replay::Only;
-    receipt.recording = Some(Arc::new(found.coded.value()));
+    receipt.recording = Some(found.coded.clone());
     Playing {
         len_bytes: found.coded.len_bytes(),
         recorded: Recorded {

@@ -11,7 +11,7 @@ use crate::config::{KnownSecrets, Secret};
 
 /// What stands in a key's place.
 pub const REDACTED: &str = "[a key, not recorded]";
-/// What is held back of a key whose end is to come. Of a longer one nothing more is kept.
+/// What is held back of a key whose end is to come. A longer one is shortened.
 const MOST_HELD: usize = 512;
 /// What stands before a piece decides whether a key begins there: two characters.
 const CONTEXT: usize = 2;
@@ -117,7 +117,6 @@ impl Redactor {
         let own = self.own_begun(fresh).map(|start| OpenKey {
             start: from + start,
             is_key: false,
-            goes_on: |_| false,
         });
         let shaped = match self.only_own {
             true => None,
@@ -147,8 +146,6 @@ pub struct Stream {
     /// The end of what was given out, then what is held back.
     text: String,
     given: usize,
-    /// Within a key: what goes on with it is left out.
-    skips: Option<fn(char) -> bool>,
 }
 
 impl Stream {
@@ -159,16 +156,12 @@ impl Stream {
             redactor,
             text: String::new(),
             given: 0,
-            skips: None,
         }
     }
 
     /// Takes a piece; returns what can be given out by now.
     pub fn push<'a>(&mut self, piece: &'a str) -> Cow<'a, str> {
-        if self.skips.is_none()
-            && self.given == self.text.len()
-            && self.redactor.is_plain(&self.text, piece)
-        {
+        if self.given == self.text.len() && self.redactor.is_plain(&self.text, piece) {
             self.text.push_str(piece);
             self.gave(self.text.len());
             return Cow::Borrowed(piece);
@@ -177,26 +170,19 @@ impl Stream {
     }
 
     fn look_through(&mut self, piece: &str) -> String {
-        let piece = match self.skips {
-            Some(goes_on) => piece.trim_start_matches(goes_on),
-            None => piece,
-        };
-        if piece.is_empty() {
-            return String::new();
-        }
-        self.skips = None;
         self.text.push_str(piece);
         self.cover_own();
         let open = self.redactor.open(&self.text, self.given);
         let held_from = open.map_or(self.text.len(), |open| open.start);
         let held_from = self.redactor.uncut(&self.text, self.given, held_from);
-        let mut out = self.give(held_from);
-        let held = self.text.len() - self.given;
-        if let Some(open) = open.filter(|open| open.is_key && held > MOST_HELD) {
-            out.push_str(REDACTED);
-            self.skips = Some(open.goes_on);
-            self.text.clear();
-            self.given = 0;
+        let out = self.give(held_from);
+        let is_key = open.is_some_and(|open| open.is_key && open.start == held_from);
+        if is_key && self.text.len() - self.given > MOST_HELD {
+            let longest = self.redactor.own.spellings().map(str::len).max();
+            let short = secret::shortened(&self.text, self.given, longest.unwrap_or(0));
+            if let Some(short) = short {
+                self.text.replace_range(self.given.., &short);
+            }
         }
         out
     }
@@ -216,7 +202,6 @@ impl Stream {
 
     /// Returns what was held back: nothing follows.
     pub fn finish(&mut self) -> String {
-        self.skips = None;
         self.give(self.text.len())
     }
 
@@ -289,6 +274,35 @@ mod tests {
             );
             for size in 1..=40 {
                 assert_eq!(in_pieces(&redactor, &text, size), whole, "{size} {text}");
+            }
+        }
+    }
+
+    /// However long the first is, and wherever in it the second begins.
+    #[test]
+    fn a_key_that_begins_in_the_end_of_a_long_one_is_hidden_too() {
+        let own = format!("7{}", "x/y+".repeat(40));
+        let redactor = Redactor::new([Secret::new(own.as_str())]);
+        let private = "-----BEGIN PRIVATE KEY-----\nMIIE".to_owned();
+        let second = "AbCdEf0123456789";
+        for (first, unit) in [(&private, "aa+/Bc\n"), (&KEY.to_owned(), "a-B_c")] {
+            for (opening, rest) in [
+                ("\nAKIA", "-"),
+                ("\\nAKIA", "_"),
+                ("+ghp", "_aaaaaaaa"),
+                ("-----BEGIN", " PRIVATE KEY-----\\n"),
+                ("-----BEGIN", " PRIVATE KEY-----\n"),
+                (&own[..100], &own[100..]),
+            ] {
+                for (before, after) in [(50, 0), (600, 0), (600, 100), (2_000, 900), (500, 2_000)] {
+                    let fill = |length: usize| unit.repeat(length / unit.len());
+                    let more = "Aa".repeat(after / 2);
+                    let text = format!("x {first}{}{opening}{more}{rest}{second} y", fill(before));
+                    let whole = redactor.redact(&text).into_owned();
+                    for size in [7, 40, 700] {
+                        assert_eq!(in_pieces(&redactor, &text, size), whole, "{size} {text}");
+                    }
+                }
             }
         }
     }

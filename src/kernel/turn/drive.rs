@@ -232,14 +232,8 @@ pub(super) async fn drive(
             }
             Some(()) = OptionFuture::from(tick.as_mut().map(|(_, sleep)| sleep)) => {
                 tick = None;
-                let now = context.services.host.elapsed();
-                context.journal.tick(now);
-                if let Some(renderer) = renderer.as_deref_mut() {
-                    let drawn = move |renderer: &mut Renderer| renderer.tick(now);
-                    let is_long = renderer.redrawn_bytes() > LONG_BYTES;
-                    let came = draw(renderer, is_long, drawn, turn, &mut work, context).await;
-                    heed(came, turn, &mut leave);
-                }
+                let came = ticked(renderer.as_deref_mut(), turn, &mut work, context).await;
+                heed(came, turn, &mut leave);
             }
             Some(opened) = OptionFuture::from(work.opening.as_mut()) => {
                 if let Some(failed) = work.opened(opened, context.services) {
@@ -312,6 +306,21 @@ async fn woken(
             None
         }
     }
+}
+
+/// Writes and shows what has waited long enough. Returns what ended the turn in the meantime.
+async fn ticked(
+    renderer: Option<&mut Renderer>,
+    turn: &mut TurnLoop,
+    work: &mut InFlight,
+    context: &mut CellContext<'_>,
+) -> Option<Woken> {
+    let now = context.services.host.elapsed();
+    context.journal.tick(now);
+    let renderer = renderer?;
+    let is_long = renderer.redrawn_bytes() > LONG_BYTES;
+    let drawn = move |renderer: &mut Renderer| renderer.tick(now);
+    draw(renderer, is_long, drawn, turn, work, context).await
 }
 
 /// Shows an update, and lets the journal know. Returns what ended the turn in the meantime.

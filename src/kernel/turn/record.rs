@@ -1,7 +1,5 @@
 //! Gives the receipt of a turn the turn's recording.
 
-use std::sync::Arc;
-
 use crate::chat::recording::coding::{Coded, LARGE_BYTES};
 use crate::chat::recording::{Level, Recording};
 use crate::chat::turn::Update;
@@ -40,7 +38,7 @@ pub(super) async fn with_recording(
     match coding.await {
         Ok(Some(coded)) => {
             tell_size(coded.len_bytes(), context).await;
-            receipt.recording = Some(Arc::new(coded.value()));
+            receipt.recording = Some(coded.clone());
             context.recording = Some(coded);
         }
         Ok(None) => tracing::warn!("an answer is too large to be recorded"),

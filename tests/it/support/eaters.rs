@@ -226,7 +226,6 @@ fn answered(text: &str) -> Value {
         }],
         files: Vec::new(),
         receipt: Receipt::default(),
-        saw: Vec::new(),
     };
     let record = Coded::of(&recording).map(|coded| coded.value());
     let shown = text.replace('0', "3");
