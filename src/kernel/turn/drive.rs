@@ -16,13 +16,11 @@ use crate::anthropic::event::StreamEvent;
 use crate::anthropic::request::MessagesRequest;
 use crate::chat::action::{Action, Input, NotSaved};
 use crate::chat::recording::play::Player;
-use crate::chat::settings::ThinkingShow;
 use crate::chat::structured::NewFile;
 use crate::chat::turn::{Activity, Origin, ToolCall, ToolResult, TurnEnd, Update};
 use crate::chat::turn_loop::TurnLoop;
 use crate::host::Host;
 use crate::jupyter::connection::Channel;
-use crate::jupyter::mime::Output;
 use crate::jupyter::request::text;
 use crate::jupyter::wire::Message;
 use crate::kernel::context::{CellContext, Services};
@@ -32,11 +30,15 @@ use crate::kernel::save;
 use crate::kernel::server::replies::Urgent;
 use crate::kernel::tools::Tools;
 use crate::kernel::tools::ask::{Asking, Decision, declined};
-use crate::render::renderer::{DisplayMode, Renderer};
+use crate::render::renderer::Renderer;
 
 use super::fetch::Fetches;
 use super::record::with_recording;
 use super::veil::Veil;
+
+mod draw;
+
+use draw::{LONG_BYTES, draw, is_long};
 
 /// So many events whose bytes are here are taken before everything else gets its turn. A long text comes in
 /// pieces, which are taken one by one.
@@ -345,66 +347,6 @@ async fn show(
         let drawn = move |renderer: &mut Renderer| renderer.apply(update, now);
         let came = draw(renderer, is_long, drawn, turn, work, context).await;
         urgent = urgent.or(came);
-    }
-    urgent
-}
-
-/// If so much text is drawn at once, that takes long.
-const LONG_BYTES: usize = 64 * 1024;
-
-/// Whether rendering an update takes long.
-fn is_long(update: &Update, renderer: &Renderer) -> bool {
-    let whole = match update {
-        // Its own text is short.
-        Update::BlockDelta { .. } => return renderer.redrawn_bytes() > LONG_BYTES,
-        Update::Activity(_) => return false,
-        Update::BlockStarted { block, .. } | Update::BlockFinished { block, .. } => {
-            match block.view() {
-                View::Text { text, .. } | View::Thinking { thinking: text } => text.len(),
-                _ => 0,
-            }
-        }
-        _ => 0,
-    };
-    whole.max(renderer.backlog_bytes()) > LONG_BYTES
-}
-
-/// Draws and shows. What takes long is drawn on a thread of its own while control is served; returns what
-/// ended the turn in the meantime.
-async fn draw(
-    renderer: &mut Renderer,
-    is_long: bool,
-    draw: impl FnOnce(&mut Renderer) -> Vec<Output> + Send + 'static,
-    turn: &mut TurnLoop,
-    work: &mut InFlight,
-    context: &mut CellContext<'_>,
-) -> Option<Woken> {
-    if !is_long {
-        context.output.show(draw(renderer)).await;
-        return None;
-    }
-    let stand_in = Renderer::new(DisplayMode::Batch, ThinkingShow::Off, String::new());
-    let mut taken = std::mem::replace(renderer, stand_in);
-    let mut drawing = tokio::task::spawn_blocking(move || {
-        let outputs = draw(&mut taken);
-        (taken, outputs)
-    });
-    let mut urgent = None;
-    let drawn = loop {
-        tokio::select! {
-            biased;
-            wake = context.interrupts.next() => {
-                urgent = urgent.or(woken(wake, turn, work, context).await);
-            }
-            drawn = &mut drawing => break drawn,
-        }
-    };
-    match drawn {
-        Ok((taken, outputs)) => {
-            *renderer = taken;
-            context.output.show(outputs).await;
-        }
-        Err(error) => tracing::error!(%error, "an output could not be rendered"),
     }
     urgent
 }
