@@ -22,7 +22,6 @@ use serde_json::{Map, Value, json};
 use crate::anthropic::block::Block;
 use crate::anthropic::message::Message;
 
-pub use super::coded::VERSION;
 use super::conversation::digest::Digest;
 use super::ledger::MOST_USD;
 use super::receipt::Receipt;

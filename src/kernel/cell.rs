@@ -6,7 +6,7 @@ mod dry;
 mod journal;
 pub mod outcome;
 pub mod prepare;
-mod recorded;
+pub(in crate::kernel) mod recorded;
 pub mod request_page;
 pub mod run;
 pub mod show;

@@ -59,10 +59,10 @@ pub async fn run(job: Job, context: &mut CellContext<'_>) -> Result<Outcome, Sto
 /// What of a job that asks the API is left undone where only recordings answer, as a clause.
 fn skipped(job: &Job) -> Option<&'static str> {
     match job {
-        Job::Compact { .. } => Some("the conversation is not summed up"),
         Job::Replay => Some("the steps are not run again"),
         Job::Packages(PackagesJob::List { .. }) => Some("the sandbox is not asked what it has"),
         Job::ListModels
+        | Job::Compact { .. }
         | Job::Files(_)
         | Job::ShowLast
         | Job::Export(_)

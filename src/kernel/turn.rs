@@ -5,7 +5,7 @@ pub mod commit;
 mod drive;
 mod fetch;
 pub mod hidden;
-mod record;
+pub mod record;
 mod restore;
 mod reupload;
 pub mod run;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::chat::coded::SUMMARY;
 use crate::chat::recording::coding::{Coded, Unreadable};
 
 /// What a file that holds recordings alone calls its format.
@@ -49,7 +50,7 @@ pub fn recordings(file: &Value) -> Option<Recordings> {
     let mut read = Recordings::default();
     for cell in cells {
         let outputs = cell.get("outputs").and_then(Value::as_array);
-        for record in outputs.into_iter().flatten().filter_map(record_of) {
+        for record in outputs.into_iter().flatten().filter_map(any_record_of) {
             if read.found.len() < MAX_RECORDINGS {
                 let id = cell.get("id").and_then(Value::as_str);
                 let count = cell.get("execution_count").and_then(Value::as_u64);
@@ -60,9 +61,13 @@ pub fn recordings(file: &Value) -> Option<Recordings> {
     Some(read)
 }
 
-/// Returns the recording under an output, as it is written.
+/// Returns the recording of the answer under an output, as it is written.
 #[must_use]
 pub fn record_of(output: &Value) -> Option<&Value> {
+    any_record_of(output).filter(|record| record.get("of").is_none_or(|of| of != SUMMARY))
+}
+
+fn any_record_of(output: &Value) -> Option<&Value> {
     output.get("metadata")?.get("claude_kernel")?.get("record")
 }
 

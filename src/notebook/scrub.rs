@@ -98,8 +98,8 @@ impl Scrubbed {
         let Some(record) = ours.get("record") else {
             return;
         };
-        let read = Coded::read(record).and_then(|coded| coded.recording());
-        let Ok(recording) = read else {
+        let read = Coded::read(record).and_then(|coded| Ok((coded.is_summary, coded.recording()?)));
+        let Ok((is_summary, recording)) = read else {
             // What cannot be read cannot be scrubbed either.
             ours.remove("record");
             self.metadata += 1;
@@ -112,6 +112,7 @@ impl Scrubbed {
             self.recordings += 1;
         }
         if let Some(coded) = Coded::of(&slim) {
+            let coded = coded.of_summary(is_summary);
             ours.insert("record".to_owned(), coded.value());
         }
     }

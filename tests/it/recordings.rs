@@ -6,6 +6,7 @@ mod exports;
 mod long;
 mod replay;
 mod repository;
+mod summary;
 
 use serde_json::{Map, Value, json};
 

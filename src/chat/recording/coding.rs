@@ -16,7 +16,8 @@ use serde_json::Value;
 
 use crate::chat::conversation::digest::Digest;
 
-use super::{Recording, VERSION};
+use super::Recording;
+use crate::chat::coded::{SUMMARY, VERSION};
 
 pub use crate::chat::coded::Coded;
 
@@ -59,6 +60,7 @@ impl Coded {
             above: recording.asked.above,
             prompt: recording.asked.prompt,
             id: recording.digest(),
+            is_summary: false,
             data: data.into(),
         })
     }
@@ -87,6 +89,7 @@ impl Coded {
             above: digest("above")?,
             prompt: digest("prompt")?,
             id: digest("id")?,
+            is_summary: value.get("of").and_then(Value::as_str) == Some(SUMMARY),
             data: Arc::from(data),
         })
     }

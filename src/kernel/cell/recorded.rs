@@ -32,9 +32,28 @@ pub(super) async fn look_for(
     if prompt.is_empty() || context.is_dry || context.replay.is_some() {
         return Ok(());
     }
-    context.state.library.ran.insert(context.state.cell.clone());
-    let asked = asked(prompt, wanted, context);
+    let files = files(context);
+    let asked = asked(prompt, wanted, files, context);
     context.asked = Some(asked.clone());
+    look(&asked, context).await
+}
+
+/// Does the same for a summary that a cell asks for; returns what it asks.
+///
+/// # Errors
+/// The same.
+pub(in crate::kernel) async fn look_for_summary(
+    line: &str,
+    context: &mut CellContext<'_>,
+) -> Result<Asked, Stopped> {
+    let asked = asked(line, None, Vec::new(), context);
+    look(&asked, context).await?;
+    Ok(asked)
+}
+
+/// Has a recording answer, if one is due and there is one.
+async fn look(asked: &Asked, context: &mut CellContext<'_>) -> Result<(), Stopped> {
+    context.state.library.ran.insert(context.state.cell.clone());
     let mode = context.settings.replay;
     let library = &context.state.library;
     if library.is_empty() && mode != Replay::Only {
@@ -42,16 +61,16 @@ pub(super) async fn look_for(
     }
     let is_due = match mode {
         Replay::Always | Replay::Only => true,
-        Replay::Catchup => !library.was_answered(&asked),
+        Replay::Catchup => !library.was_answered(asked),
         Replay::Off => false,
         Replay::Fresh => return Ok(()),
     };
     if !is_due && context.services.client.credentials_origin().is_ok() {
         return Ok(());
     }
-    let Some((found, recording)) = find(&asked, context).await? else {
+    let Some((found, recording)) = find(asked, context).await? else {
         return match mode {
-            Replay::Only => Err(miss(&asked, context).await?.into()),
+            Replay::Only => Err(miss(asked, context).await?.into()),
             Replay::Catchup | Replay::Always | Replay::Off | Replay::Fresh => Ok(()),
         };
     };
@@ -68,7 +87,24 @@ pub(super) async fn look_for(
 }
 
 /// What a cell asks, by digests.
-fn asked(prompt: &str, wanted: Option<&Wanted>, context: &CellContext<'_>) -> Asked {
+fn asked(
+    prompt: &str,
+    wanted: Option<&Wanted>,
+    files: Vec<File>,
+    context: &CellContext<'_>,
+) -> Asked {
+    let state = &*context.state;
+    Asked::of(
+        state.conversations.digest_above(&state.cell),
+        prompt,
+        (&context.settings, &state.initial),
+        wanted,
+        files,
+    )
+}
+
+/// The files that go with a prompt.
+fn files(context: &CellContext<'_>) -> Vec<File> {
     let state = &*context.state;
     let waiting = state.inputs.waiting();
     let attachments = waiting.iter().chain(&context.attachments);
@@ -82,13 +118,7 @@ fn asked(prompt: &str, wanted: Option<&Wanted>, context: &CellContext<'_>) -> As
             delivery: attachment.delivery,
         }
     });
-    Asked::of(
-        state.conversations.digest_above(&state.cell),
-        prompt,
-        (&context.settings, &state.initial),
-        wanted,
-        files.collect(),
-    )
+    files.collect()
 }
 
 /// The recording that answers `asked`, if there is one. Recordings may be large, so they are read
@@ -205,7 +235,8 @@ fn difference_above(
     cell: &CellKey,
 ) -> Option<String> {
     let above = conversations.above(cell);
-    let recorded = library.before(at);
+    let recorded = library.before(at).iter();
+    let recorded: Vec<_> = recorded.filter(|found| !found.coded.is_summary).collect();
     for (index, found) in recorded.iter().enumerate() {
         let name = match found.count {
             Some(count) => format!("In [{count}] above"),

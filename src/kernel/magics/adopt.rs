@@ -80,7 +80,8 @@ fn missing(state: &State, is_meant: impl Fn(&CellKey) -> bool) -> Vec<(CellKey, 
         let Some(cell) = found.cell.as_deref().map(CellKey::of_id) else {
             continue;
         };
-        let is_out = cell == state.cell || state.library.ran.contains(&cell);
+        let has_run = cell == state.cell || state.library.ran.contains(&cell);
+        let is_out = has_run || found.coded.is_summary;
         if !is_out && is_meant(&cell) && known.insert(cell.clone()) {
             missing.push((cell, Arc::clone(found)));
         }

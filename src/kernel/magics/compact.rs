@@ -6,14 +6,16 @@ use crate::anthropic::error::ApiError;
 use crate::anthropic::model::Models;
 use crate::cell::shown::Shown;
 use crate::chat::settings::Settings;
-use crate::chat::turn::TurnEnd;
 use crate::chat::turn::ask::Ask;
 use crate::chat::turn::compose::{is_nearly_full, nothing_to_sum_up, summary_record};
+use crate::chat::turn::{FinishedTurn, TurnEnd};
+use crate::kernel::cell::recorded::look_for_summary;
 use crate::kernel::context::{CellContext, Outcome};
 use crate::kernel::error::{CellError, ErrorKind};
-use crate::kernel::interrupts::Stopped;
-use crate::kernel::lines::warnings;
-use crate::kernel::turn::run::run;
+use crate::kernel::interrupts::{Leave, Stopped};
+use crate::kernel::lines::{notes, warnings};
+use crate::kernel::turn::record::keep_recording;
+use crate::kernel::turn::run::{Ended, run};
 
 /// Has a summary made, shows its receipt, and records it.
 ///
@@ -27,6 +29,19 @@ pub(super) async fn compact(
     if context.is_dry {
         return Ok(Outcome::default());
     }
+    let line = instructions.map_or_else(
+        || "%compact".to_owned(),
+        |instructions| format!("%compact {instructions}"),
+    );
+    sum_up(instructions, Some(&line), context).await
+}
+
+/// Has a summary made. If a line of the cell asks for it, a recording may answer.
+async fn sum_up(
+    instructions: Option<&str>,
+    line: Option<&str>,
+    context: &mut CellContext<'_>,
+) -> Result<Outcome, Stopped> {
     let settings = context.settings.clone();
     if !can(&settings, &context.state.models) {
         return Err(CellError::new(
@@ -50,24 +65,27 @@ pub(super) async fn compact(
         )
         .into());
     }
-    let ask = Ask::compaction(cell, settings, instructions);
-    let ended = run(ask, "%compact", context).await?;
-    let turn = match ended.end {
-        TurnEnd::Finished(turn) => turn,
-        end => {
-            let mut error =
-                CellError::from_end(&end, context.services.used(), context.services.local_now())
-                    .unwrap_or_else(CellError::interrupted);
-            let hint = error.hint.unwrap_or_default();
-            error.hint = Some(format!(
-                "{hint} No summary was made: the conversation is as it was."
-            ));
-            return Err(Stopped {
-                error,
-                leave: ended.leave,
-            });
-        }
-    };
+    let mut ask = Ask::compaction(cell, settings, instructions);
+    if let Some(line) = line {
+        ask.asked = match look_for_summary(line, context).await {
+            Err(miss) if miss.error.kind == ErrorKind::ReplayMiss => {
+                let told = "`%replay only` sends nothing, so the conversation is not summed up."
+                    .to_owned();
+                context.output.show(notes([&told])).await;
+                return Ok(Outcome::default());
+            }
+            asked => Some(asked?),
+        };
+    }
+    let ended = run(ask, "%compact", context).await;
+    let asked = ended
+        .as_ref()
+        .ok()
+        .and_then(|ended| ended.ask.asked.clone());
+    keep_recording(asked.as_ref(), context);
+    // The prompt of the cell has a recording of its own.
+    context.playing = None;
+    let (turn, leave) = finished(ended?, context)?;
     let blocks: Vec<Block> = turn.messages.into_iter().flat_map(|m| m.blocks).collect();
     let Some(record) = summary_record(&turn.sent, &blocks) else {
         return Err(CellError::new(
@@ -80,12 +98,35 @@ pub(super) async fn compact(
     context.state.record(record);
     let shown = shown(turn.sent.above.len(), summary(&blocks));
     let outcome = context.tell(shown).await;
-    match ended.leave {
+    match leave {
         Some(leave) => Err(Stopped {
             error: CellError::interrupted(),
             leave: Some(leave),
         }),
         None => Ok(outcome),
+    }
+}
+
+/// Returns the turn that made the summary, and why the kernel is to leave, if it is.
+fn finished(
+    ended: Ended,
+    context: &CellContext<'_>,
+) -> Result<(Box<FinishedTurn>, Option<Leave>), Stopped> {
+    match ended.end {
+        TurnEnd::Finished(turn) => Ok((turn, ended.leave)),
+        end => {
+            let (used, now) = (context.services.used(), context.services.local_now());
+            let mut error =
+                CellError::from_end(&end, used, now).unwrap_or_else(CellError::interrupted);
+            let hint = error.hint.unwrap_or_default();
+            error.hint = Some(format!(
+                "{hint} No summary was made: the conversation is as it was."
+            ));
+            Err(Stopped {
+                error,
+                leave: ended.leave,
+            })
+        }
     }
 }
 
@@ -95,7 +136,7 @@ pub(super) async fn compact(
 /// # Errors
 /// When the cell was stopped meanwhile.
 pub async fn before_prompt(context: &mut CellContext<'_>) -> Result<Outcome, Stopped> {
-    match compact(None, context).await {
+    match sum_up(None, None, context).await {
         Err(stopped) if stopped.leave.is_none() && stopped.error.kind != ErrorKind::Interrupted => {
             let why = format!(
                 "The context is nearly full, and the conversation could not be summed up: {}",

@@ -2,7 +2,6 @@
 
 use crate::anthropic::error::ApiError;
 use crate::chat::input::Attachment;
-use crate::chat::recording::asked::Asked;
 use crate::chat::turn::ask::Kind;
 use crate::chat::turn::{FinishedTurn, TurnEnd};
 use crate::kernel::context::CellContext;
@@ -12,6 +11,7 @@ use crate::kernel::lines::warnings;
 use crate::kernel::magics::{compact, exec, replay};
 use crate::kernel::{results, save};
 
+use super::record::keep_recording;
 use super::run::Ended;
 
 /// The hint if the API does not find something that a request refers to and the request refers to
@@ -108,20 +108,6 @@ fn record(kept: Option<&FinishedTurn>, container: Option<&str>, context: &mut Ce
     if let Some(record) = record {
         context.state.record(record);
         context.state.record_settings();
-    }
-}
-
-/// Gives the library the recording of the turn, and notes that its ask was answered.
-fn keep_recording(asked: Option<&Asked>, context: &mut CellContext<'_>) {
-    let cell = context.state.cell.id().cloned();
-    let library = &mut context.state.library;
-    if let Some(asked) = asked {
-        library.answered(asked, context.playing.is_some());
-    }
-    if let Some(coded) = context.recording.take() {
-        let count = context.output.count;
-        context.journal.recording(count, cell.as_deref(), &coded);
-        library.made(cell.as_deref(), count, coded);
     }
 }
 

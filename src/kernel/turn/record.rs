@@ -1,8 +1,10 @@
-//! Gives the receipt of a turn the turn's recording.
+//! Gives the receipt of a turn the turn's recording, and keeps the recording.
 
+use crate::chat::recording::asked::Asked;
 use crate::chat::recording::coding::{Coded, LARGE_BYTES};
 use crate::chat::recording::{Level, Recording};
 use crate::chat::turn::Update;
+use crate::chat::turn::ask::Kind;
 use crate::chat::turn_loop::TurnLoop;
 use crate::config::KnownSecrets;
 use crate::kernel::context::CellContext;
@@ -37,6 +39,8 @@ pub(super) async fn with_recording(
     let coding = tokio::task::spawn_blocking(move || code(recording, level, &secrets));
     match coding.await {
         Ok(Some(coded)) => {
+            let is_summary = turn.ask().kind != Kind::Cell;
+            let coded = coded.of_summary(is_summary);
             tell_size(coded.len_bytes(), context).await;
             receipt.recording = Some(coded.clone());
             context.recording = Some(coded);
@@ -68,4 +72,18 @@ fn code(mut recording: Recording, level: Level, secrets: &KnownSecrets) -> Optio
         recording = serde_json::from_value(value).ok()?;
     }
     Coded::of(&recording)
+}
+
+/// Gives the library the recording of a turn, and notes that its ask was answered.
+pub fn keep_recording(asked: Option<&Asked>, context: &mut CellContext<'_>) {
+    let cell = context.state.cell.id().cloned();
+    let library = &mut context.state.library;
+    if let Some(asked) = asked {
+        library.answered(asked, context.playing.is_some());
+    }
+    if let Some(coded) = context.recording.take() {
+        let count = context.output.count;
+        context.journal.recording(count, cell.as_deref(), &coded);
+        library.made(cell.as_deref(), count, coded);
+    }
 }
