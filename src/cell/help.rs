@@ -1,6 +1,7 @@
 //! Help texts, made from the registry: for `%help`, `%name?`, inspection and the README.
 
 use super::call::MagicError;
+use super::guide;
 use super::magic::{self, Context, Group, Magic};
 use super::nearest::{nearest, quoted};
 use super::secret;
@@ -39,6 +40,11 @@ pub fn about(topic: &str, context: &Context<'_>) -> Result<Shown, MagicError> {
     };
     if name == "help" || name.is_empty() {
         return Ok(overview(context.magics));
+    }
+    if let Some(page) = name.strip_prefix("guide")
+        && let Some(shown) = guide::shown(page.trim_start())
+    {
+        return Ok(shown);
     }
     if let Some(magic) = context.find(&name) {
         return Ok(of_magic(magic, context));
@@ -125,15 +131,15 @@ fn overview(magics: &[&'static Magic]) -> Shown {
         Some((Part::code(code), Part::ours(magic.summary)))
     });
     let first: Vec<(Part, Part)> = first.collect();
-    let topics: Vec<(Part, Part)> = TOPICS
-        .iter()
-        .map(|topic| {
-            (
-                Part::code(&format!("%help {}", topic.name)),
-                Part::ours(topic.summary),
-            )
-        })
-        .collect();
+    let guide = (
+        Part::code("%help guide"),
+        Part::ours("the user guide: a page for each task"),
+    );
+    let topics = TOPICS.iter().map(|topic| {
+        let call = Part::code(&format!("%help {}", topic.name));
+        (call, Part::ours(topic.summary))
+    });
+    let topics: Vec<(Part, Part)> = std::iter::once(guide).chain(topics).collect();
     let of_group = |group: Group| {
         let magics = magics.iter().filter(|magic| magic.group == group);
         let rows = magics.map(|magic| {

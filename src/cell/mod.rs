@@ -5,6 +5,7 @@ mod code;
 pub mod complete;
 pub mod effect;
 pub mod fill;
+mod guide;
 pub mod help;
 pub mod invisible;
 pub mod job;

@@ -205,7 +205,7 @@ impl CellError {
         traceback.extend(
             self.kind
                 .guide()
-                .map(|page| format!("Guide: docs/guide/src/{page}.md")),
+                .map(|page| format!("`%help guide {page}` tells more.")),
         );
         ErrorOutput {
             ename: self.kind.ename().to_owned(),

@@ -4,6 +4,14 @@ import pytest
 from notebook_runs import Jupyter, Runs
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """For several workers: a file stays with one of them, and what needs the executed notebooks too."""
+    for item in items:
+        group = "runs" if "runs" in item.fixturenames else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory):
     return Jupyter(tmp_path_factory.mktemp("home"))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from queue import Empty
 
@@ -64,6 +65,27 @@ def interrupted(client, msg_id: str) -> None:
 
 
 # Interrupts.
+
+
+@pytest.mark.parametrize("later_ms, status", [(3, "aborted"), (5_000, "ok")])
+def test_a_cell_of_run_all_that_comes_late_does_not_run(kernel, later_ms, status):
+    """On a busy machine a request may be on its way while the one before it fails: its date says when it was made."""
+    client = kernel.client()
+    content = {"silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True}
+
+    def run(code, date=None):
+        message = client.session.msg("execute_request", {"code": code, **content}, metadata={"cellId": code})
+        # The sender's clock may be far from the kernel's.
+        message["header"]["date"] = date or message["header"]["date"] - timedelta(days=2)
+        client.shell_channel.send(message)
+        client.iopub_until_idle(message["header"]["msg_id"])
+        return client.get_shell_msg(timeout=LIMIT_S)["content"], message["header"]["date"]
+
+    failed, date = run("%efort high")
+    assert failed["ename"] == "MagicError"
+    late, _ = run("%effort", date + timedelta(milliseconds=later_ms))
+    assert (late["status"], late.get("ename")) == (("error", "Aborted") if status == "aborted" else ("ok", None))
+    client.stop_channels()
 
 
 def test_sigint_while_idle_does_nothing(kernel):

@@ -185,7 +185,11 @@ async fn turn_cell(
     let bytes = request.execute.code.len();
     context.look_up(bytes).await?;
     let before = Before::of(context.state, !calls.is_empty());
-    let status = status(request.about, context);
+    // Only magics tell it.
+    let status = match calls {
+        [] => Vec::new(),
+        _ => status(request.about, context),
+    };
     let readable = context.readable();
     let prepared = prepare(context.state, calls, &status, &readable)?;
     let before = before.prepared(context.state);

@@ -145,8 +145,7 @@ impl ErrorKind {
         }
     }
 
-    /// Returns the page of `docs/guide` that tells more, without its ending; `None` where the hint says
-    /// all.
+    /// Returns the page of the guide that tells more (`%help guide`); `None` where the hint says all.
     #[must_use]
     pub const fn guide(self) -> Option<&'static str> {
         match self {

@@ -18,6 +18,7 @@ use crate::kernel::notebook::Notebook;
 use crate::kernel::state::State;
 use crate::kernel::status::{self, About};
 
+use super::followers::FailedRow;
 use super::introspect;
 use super::replies::{Replies, Urgent};
 
@@ -33,6 +34,8 @@ pub struct Kernel {
     pub(super) about: About,
     pub(super) notebook: Option<Notebook>,
     pub(super) complaint: Option<String>,
+    /// The last row of requests that failed.
+    pub(super) failed: Option<FailedRow>,
 }
 
 impl Kernel {

@@ -16,11 +16,16 @@ use crate::kernel::terminal::fit_error;
 use crate::render::renderer::DisplayMode;
 
 use super::actor::Kernel;
-use super::followers;
+use super::followers::{self, FailedRow};
 
 impl Kernel {
     pub(super) async fn execute(&mut self, request: Message) -> Option<Leave> {
+        if self.failed.as_ref().is_some_and(|row| row.has(&request)) {
+            self.replies.abort(&request, self.state.count).await;
+            return None;
+        }
         let execute = Execute::read(&request.content);
+        let began = self.services.host.elapsed();
         let started = self.services.host.now().to_rfc3339();
         self.replies.busy(&request.parent).await;
         if execute.store_history {
@@ -67,6 +72,8 @@ impl Kernel {
             {
                 leave = leave.or(stopped.leave);
             }
+            let took = self.services.host.elapsed().saturating_sub(began);
+            self.failed = FailedRow::of(&request, took);
         }
         match reply {
             Ok(reply) => self.replies.execute_reply(&request, &reply, started).await,

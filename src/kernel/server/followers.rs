@@ -1,9 +1,13 @@
 //! The requests that were sent in a row with a cell that failed. They are answered as aborted; one
 //! that comes after a pause was sent by somebody who saw the error, and runs.
+//!
+//! On a busy machine a request of the row may come late. Its date tells: it was made before its
+//! sender could know of the error.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use crate::host::Host;
@@ -16,6 +20,36 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// gets an answer.
 const LONGEST: Duration = Duration::from_secs(5);
 const MOST: usize = 10_000;
+
+/// A row that failed, as far as it tells which requests belong to it.
+#[derive(Debug)]
+pub(super) struct FailedRow {
+    session: String,
+    date: DateTime<Utc>,
+    answered_after: Duration,
+}
+
+impl FailedRow {
+    /// Takes note of the request that failed, and how long after it the error was answered.
+    pub(super) fn of(request: &Message, answered_after: Duration) -> Option<Self> {
+        let session = request.header.session.clone();
+        let date = request.header.date.filter(|_| !session.is_empty())?;
+        Some(Self {
+            session,
+            date,
+            answered_after,
+        })
+    }
+
+    /// Whether a request was made before the error was answered. Both dates are of the sender's clock,
+    /// so it does not matter how far that is from ours.
+    pub(super) fn has(&self, request: &Message) -> bool {
+        let header = &request.header;
+        let later = header.date.map(|date| (date - self.date).to_std());
+        header.session == self.session
+            && matches!(later, Some(Ok(later)) if later < self.answered_after)
+    }
+}
 
 /// Takes the requests that follow in a row into `row`. If the person stopped the cell
 /// (`was_interrupted`), the row was sent long before: its first request is not waited for.

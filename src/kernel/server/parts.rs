@@ -121,6 +121,7 @@ impl Kernel {
             state,
             notebook,
             complaint,
+            failed: None,
         }
     }
 }

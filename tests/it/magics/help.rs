@@ -166,6 +166,7 @@ fn the_overview_begins_with_what_matters_and_goes_on_in_groups() {
           %version  show the kernel's version and the age of its model table
 
         More to read
+          %help guide         the user guide: a page for each task
           %help cells         what a cell is: magics, prompt, variables, help
           %help limits        what Claude's sandbox has and has not, what stays, what
                               never to send
