@@ -19,6 +19,10 @@ PAGE    := $(CURDIR)/demo/quickstart.html
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
+PYTEST := "$(VENV)/bin/python" -m pytest -p no:cacheprovider -q
+# What measures how long the kernel takes: it runs while nothing else does.
+TIMED := tests/conformance/test_load.py tests/conformance/test_iopub.py
+
 # How long `make fuzz` feeds each target, in seconds.
 FUZZ_SECONDS ?= 60
 
@@ -92,7 +96,8 @@ test: rust-toolchain chromium $(VENV)/.test
 	@echo "== cargo test"
 	@CLAUDE_KERNEL_TEST_PYTHON="$(VENV)/bin/python" cargo test --locked
 	@echo "== conformance"
-	@CLAUDE_KERNEL_BIN="$(DEBUG)" "$(VENV)/bin/python" -m pytest -p no:cacheprovider -q tests/conformance
+	@CLAUDE_KERNEL_BIN="$(DEBUG)" $(PYTEST) -n 2 --dist loadgroup tests/conformance $(TIMED:%=--ignore=%)
+	@CLAUDE_KERNEL_BIN="$(DEBUG)" $(PYTEST) $(TIMED)
 	@echo "make test: ok"
 
 # No sanitizer and no nightly compiler: overflow checks and assertions are on, as in `make test`.
@@ -100,9 +105,8 @@ fuzz: rust-toolchain
 	@CLAUDE_KERNEL_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked --test it fuzz:: -- --nocapture
 
 soak: release $(VENV)/.test
-	@CLAUDE_KERNEL_TEST_SOAK=1 CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" -m pytest -p no:cacheprovider -q -s \
-		tests/conformance/test_frames.py tests/conformance/test_iopub.py tests/conformance/test_load.py \
-		tests/conformance/test_secrets.py
+	@CLAUDE_KERNEL_TEST_SOAK=1 CLAUDE_KERNEL_BIN="$(RELEASE)" $(PYTEST) -s \
+		tests/conformance/test_frames.py $(TIMED) tests/conformance/test_secrets.py
 
 bench: release $(VENV)/.test
 	@CLAUDE_KERNEL_BIN="$(RELEASE)" "$(VENV)/bin/python" benches/bench.py

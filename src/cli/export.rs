@@ -94,6 +94,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             "{cell}: {count} failed and done again, left out (`--all` keeps them)\n"
         ));
     }
+    for (cell, tools) in &exported.own_tools {
+        said.push_str(&format!(
+            "{cell}: its code calls {tools}, of the notebook's own machine: define it before you run the export\n"
+        ));
+    }
     for cell in &exported.unrecorded {
         said.push_str(&format!(
             "{cell}: no recording that can be read, so no code\n"

@@ -92,8 +92,9 @@ pub struct Library {
     session_bytes: usize,
     /// Where the recordings of each file begin.
     begins: Vec<usize>,
-    /// How many recordings were read from files.
+    /// How many recordings were read from files, and how many of them from the file that was named.
     read: usize,
+    named: usize,
     /// The cells that were run since the kernel started, also those that failed.
     pub ran: HashSet<CellKey>,
     /// Whether answers of the notebook that were not run here enter the conversation.
@@ -142,6 +143,18 @@ impl Library {
     #[must_use]
     pub fn from_files(&self) -> &[Arc<Found>] {
         self.known.get(..self.read).unwrap_or_default()
+    }
+
+    /// Returns the recordings of the notebook itself.
+    #[must_use]
+    pub fn of_notebook(&self) -> &[Arc<Found>] {
+        self.from_files().get(self.named..).unwrap_or_default()
+    }
+
+    /// Takes the recordings of the file that was named; it is read first.
+    pub fn read_named(&mut self, found: impl IntoIterator<Item = Found>) {
+        self.read(found);
+        self.named = self.read;
     }
 
     /// Takes recordings that were read from a file. The file that is read last is looked at first.

@@ -82,6 +82,8 @@ pub struct Export {
     pub left_out: Vec<(String, usize)>,
     /// Cells with an answer that holds no recording.
     pub unrecorded: Vec<String>,
+    /// Cells whose code calls tools of the person's machine, and the names of these.
+    pub own_tools: Vec<(String, String)>,
     /// Packages that the Python imports, beside the standard library, with their versions where a
     /// step told them.
     pub packages: BTreeMap<String, Option<String>>,
@@ -177,6 +179,15 @@ impl Export {
         let steps = recording.steps();
         self.versions
             .extend(steps.iter().flat_map(|step| versions(&step.stdout)));
+        let tools = recording.tools_in_code();
+        if !tools.is_empty() {
+            let names: Vec<String> = tools.iter().map(|name| format!("`{name}`")).collect();
+            let names = names.join(", ");
+            body.push(Cell::Markdown(format!(
+                "The code below calls {names}, which ran on the machine of whoever wrote this. It is no part of what is exported: define it first."
+            )));
+            self.own_tools.push((name.clone(), names));
+        }
         let mut failed = 0;
         for (at, step) in steps.iter().enumerate() {
             let later = steps.get(at + 1..).unwrap_or_default();

@@ -93,7 +93,7 @@ pub fn expected(notebook: &Value, contents: Contents<'_>) -> Option<Vec<Expected
             steps,
             inputs,
             edits,
-            calls_tools: recording.calls_tools_in_code(),
+            calls_tools: !recording.tools_in_code().is_empty(),
             files: recording
                 .files
                 .iter()

@@ -107,3 +107,12 @@ def test_the_export_is_a_notebook_that_runs_without_a_model(runs, jupyter, name,
     printed = {line for line in lines(executed) if re.search(r"\d", line) and not OF_SANDBOX.search(line)}
     if not name.startswith(CHANGING):
         assert printed <= set(lines(runs[name].notebook)), printed - set(lines(runs[name].notebook))
+
+
+def test_an_export_says_which_tools_of_the_notebook_its_code_calls(runs, tmp_path):
+    made = subprocess.run([str(BINARY), "export", str(runs["v17-tools-in-code"].path), "-o", str(tmp_path / "code.ipynb")],
+                          capture_output=True, text=True)
+    assert "its code calls `fetch_visits`" in made.stderr, made.stderr
+    cells = nbformat.read(tmp_path / "code.ipynb", as_version=nbformat.NO_CONVERT).cells
+    at = next(at for at, cell in enumerate(cells) if cell.cell_type == "code" and "fetch_visits(" in cell.source)
+    assert "define it first" in cells[at - 1].source

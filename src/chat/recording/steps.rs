@@ -1,5 +1,7 @@
 //! The code that a recorded turn ran, step by step, with what it printed. Pure.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::anthropic::block::{Block, Edited, View};
@@ -85,15 +87,19 @@ impl Recording {
         texts.join("\n\n")
     }
 
-    /// Returns whether code of the sandbox called tools of the person's machine.
+    /// Returns the names of the tools of the person's machine that code of the sandbox called.
     #[must_use]
-    pub fn calls_tools_in_code(&self) -> bool {
-        let mut blocks = self.calls.iter().flat_map(|call| &call.blocks);
-        blocks.any(|block| {
+    pub fn tools_in_code(&self) -> BTreeSet<&str> {
+        let blocks = self.calls.iter().flat_map(|call| &call.blocks);
+        let calls = blocks.filter(|block| {
             let is_call = block.get("type").and_then(Value::as_str) == Some("tool_use");
             let caller = block.pointer("/caller/type").and_then(Value::as_str);
             is_call && caller.is_some_and(|caller| caller.starts_with("code_execution"))
-        })
+        });
+        let names = calls.filter_map(|block| block.get("name")?.as_str());
+        // Other names can be no tool's.
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        names.filter(|name| name.chars().all(is_of_name)).collect()
     }
 
     /// Returns the texts of thinking.

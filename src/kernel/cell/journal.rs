@@ -62,13 +62,15 @@ async fn read_recordings(notebook: Option<&Notebook>, context: &mut CellContext<
         }),
         own.and_then(Result::ok),
     );
-    for read in named.into_iter().chain(own) {
+    for read in named.iter().chain(&own) {
         for (count, why) in &read.unreadable {
             let cell = count.map_or_else(|| "a cell".to_owned(), |count| format!("In [{count}]"));
             told.push(format!("The recorded answer of {cell} is left out: {why}."));
         }
-        context.state.library.read(read.found);
     }
+    let library = &mut context.state.library;
+    library.read_named(named.into_iter().flat_map(|read| read.found));
+    library.read(own.into_iter().flat_map(|read| read.found));
     told.truncate(MAX_TOLD);
     context.output.show(warnings(told.iter())).await;
 }

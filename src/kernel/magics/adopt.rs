@@ -51,7 +51,8 @@ pub async fn above(context: &mut CellContext<'_>) -> Result<(), Stopped> {
 /// # Errors
 /// When the cell was stopped.
 pub(super) async fn all(context: &mut CellContext<'_>) -> Result<Option<String>, Stopped> {
-    let missing = missing(context.state, |_| true);
+    let found = context.state.library.from_files();
+    let missing = missing(context.state, found, |_| true);
     let count = take_in(missing, context).await?;
     Ok(match count {
         0 => None,
@@ -62,21 +63,25 @@ pub(super) async fn all(context: &mut CellContext<'_>) -> Result<Option<String>,
     })
 }
 
-/// The recordings of files whose cells stand above the one that runs and have no turn here.
+/// The recordings of the notebook whose cells stand above the one that runs and have no turn here.
 fn missing_above(state: &State) -> Vec<(CellKey, Arc<Found>)> {
     let order = state.conversations.order();
-    missing(state, |cell| {
+    missing(state, state.library.of_notebook(), |cell| {
         !order.is_in_file(&state.cell) || order.position(cell) < order.position(&state.cell)
     })
 }
 
-/// The recordings of files whose cells `is_meant` and have no turn in the conversation.
-fn missing(state: &State, is_meant: impl Fn(&CellKey) -> bool) -> Vec<(CellKey, Arc<Found>)> {
+/// The recordings whose cells `is_meant` and have no turn in the conversation.
+fn missing(
+    state: &State,
+    recordings: &[Arc<Found>],
+    is_meant: impl Fn(&CellKey) -> bool,
+) -> Vec<(CellKey, Arc<Found>)> {
     let turns = state.conversations.turns();
     let mut known: HashSet<CellKey> = turns.iter().map(|turn| turn.cell.clone()).collect();
     let mut missing: Vec<(CellKey, Arc<Found>)> = Vec::new();
     // The last recording of a cell is the one that its page shows.
-    for found in state.library.from_files().iter().rev() {
+    for found in recordings.iter().rev() {
         let Some(cell) = found.cell.as_deref().map(CellKey::of_id) else {
             continue;
         };

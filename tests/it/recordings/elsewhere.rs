@@ -150,3 +150,18 @@ async fn a_file_that_a_recorded_cell_attaches_is_not_uploaded_until_claude_is_as
         "{said}"
     );
 }
+
+/// The setting `record` names a file to answer from: its answers are not those of this notebook.
+#[tokio::test]
+async fn the_answers_of_a_file_that_was_named_answer_and_are_no_turns() {
+    let (from, before) = recorded().await;
+    let named = from.directory.path().join("notebook.ipynb");
+    let mut rig = Rig::answering_from(SCRIPT, &named).await;
+    run(&mut rig, "s", "%replay only").await;
+    let shown = outputs(&run(&mut rig, "a", "Count the lines").await);
+    assert_eq!(shown, before[0]);
+    run(&mut rig, "t", "%replay off").await;
+    run(&mut rig, "new", "Name another").await;
+    let request = asked(&rig).await.pop().unwrap().to_string();
+    assert!(request.contains("Count the lines") && !request.contains("Name the first"));
+}
