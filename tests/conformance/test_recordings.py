@@ -87,6 +87,9 @@ def test_the_code_of_a_notebook_is_verified_and_nothing_is_found(runs, name):
 @pytest.mark.parametrize("name", RUNNABLE)
 def test_the_export_is_a_notebook_that_runs_without_a_model(runs, jupyter, name, tmp_path):
     copy_inputs(runs[name], tmp_path)
+    # The export reads attached files from where it runs.
+    for path in (tmp_path / "data").glob("*"):
+        shutil.copy(path, tmp_path)
     made = subprocess.run([str(BINARY), "export", str(runs[name].path), "-o", str(tmp_path / "code.ipynb")],
                           capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
