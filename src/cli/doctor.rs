@@ -13,6 +13,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use serde_json::{Value, json};
 
 use super::places::Places;
 use crate::config::{Config, Environment};
@@ -27,6 +28,9 @@ pub struct Args {
     /// Do not call the API
     #[arg(long)]
     no_network: bool,
+    /// Print JSON, when all is checked
+    #[arg(long)]
+    json: bool,
 }
 
 /// How serious a finding is.
@@ -79,6 +83,24 @@ impl Finding {
         }
     }
 
+    fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let Self { topic, text, .. } = self;
+        writeln!(out, "{:<4}  {topic:<11}  {text}", self.level.word())?;
+        match &self.advice {
+            Some(advice) => writeln!(out, "{:19}do: {advice}", ""),
+            None => Ok(()),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "level": self.level.word(),
+            "topic": self.topic,
+            "text": self.text,
+            "advice": self.advice,
+        })
+    }
+
     fn fail(topic: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             level: Level::Fail,
@@ -87,7 +109,7 @@ impl Finding {
     }
 }
 
-/// Prints each finding as soon as it is made; succeeds unless one of them is a failure.
+/// Prints each finding as soon as it is made, or all as JSON; succeeds unless one of them is a failure.
 ///
 /// # Errors
 /// If stdout cannot be written to.
@@ -100,24 +122,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let environment = Environment::from_process();
     let places = Places::of(&environment);
     let config = Config::load(&environment, &[]);
-    let mut counts = [0_usize; 2];
+    let mut made: Vec<Finding> = Vec::new();
     let mut report = |findings: Vec<Finding>| -> std::io::Result<()> {
         for finding in findings {
-            match finding.level {
-                Level::Ok => {}
-                Level::Warn => counts[0] += 1,
-                Level::Fail => counts[1] += 1,
+            if !args.json {
+                finding.write(out)?;
             }
-            let Finding {
-                level,
-                topic,
-                text,
-                advice,
-            } = finding;
-            writeln!(out, "{:<4}  {topic:<11}  {text}", level.word())?;
-            if let Some(advice) = advice {
-                writeln!(out, "{:19}do: {advice}", "")?;
-            }
+            made.push(finding);
         }
         out.flush()
     };
@@ -127,27 +138,30 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     report(runtime.block_on(api::check(&config, &environment, args.no_network)))?;
     report(secrets::check())?;
     report(runtime.block_on(sandbox::check(installed.pythons)))?;
-    let [warnings, failures] = counts;
-    let failed = failures > 0;
-    writeln!(
-        out,
-        "\n{}",
-        match (failures, warnings) {
-            (0, 0) => "All is well.".to_owned(),
-            (0, _) => format!("No failures, {}.", plural(warnings, "warning")),
-            _ => format!(
-                "{}, {}.",
-                plural(failures, "failure"),
-                plural(warnings, "warning")
-            ),
-        }
-    )?;
+    let count = |level| made.iter().filter(|finding| finding.level == level).count();
+    let (warnings, failures) = (count(Level::Warn), count(Level::Fail));
+    if args.json {
+        let findings: Vec<Value> = made.iter().map(Finding::to_json).collect();
+        let whole = json!({"findings": findings, "warnings": warnings, "failures": failures});
+        writeln!(out, "{whole:#}")?;
+    } else {
+        writeln!(out, "\n{}", summary(warnings, failures))?;
+    }
     runtime.shutdown_background();
-    Ok(if failed {
+    Ok(if failures > 0 {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn summary(warnings: usize, failures: usize) -> String {
+    let warned = plural(warnings, "warning");
+    match (failures, warnings) {
+        (0, 0) => "All is well.".to_owned(),
+        (0, _) => format!("No failures, {warned}."),
+        _ => format!("{}, {warned}.", plural(failures, "failure")),
+    }
 }
 
 /// Checks the configuration file, the variables and the log.

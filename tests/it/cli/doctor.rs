@@ -289,3 +289,30 @@ fn a_login_page_is_not_taken_for_the_api() {
         "{ran:?}"
     );
 }
+
+#[test]
+fn the_report_as_json_is_the_report() {
+    let mut machine = Machine::new();
+    machine.set("CLAUDE_KERNEL_EFFORT", "hihg");
+    let text = machine.run(&["doctor", "--no-network"]);
+    let ran = machine.run(&["doctor", "--no-network", "--json"]);
+    assert_eq!(ran.code, text.code);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let mut written = String::new();
+    for finding in report["findings"].as_array().unwrap() {
+        let word = |name: &str| finding[name].as_str().unwrap();
+        written.push_str(&format!(
+            "{:<4}  {:<11}  {}\n",
+            word("level"),
+            word("topic"),
+            word("text")
+        ));
+        if let Some(advice) = finding["advice"].as_str() {
+            written.push_str(&format!("{:19}do: {advice}\n", ""));
+        }
+    }
+    let (shown, _) = text.stdout.rsplit_once("\n\n").unwrap();
+    assert_eq!(written.trim_end(), shown);
+    assert!(report["warnings"].as_u64() > Some(0), "{report}");
+    assert_eq!(report["failures"], 0);
+}
