@@ -4,7 +4,7 @@
 use super::request::Request;
 use super::script::{self, Part};
 
-const RAN: &str = "The offline backend ran the block in your prompt; no model was called.";
+const RAN: &str = "The offline backend ran the block in your prompt; no model was called. What it printed stands with the step above.";
 const OFF: &str = "This prompt holds a block of code, but its request allows no code execution (`%tools default`).";
 /// The script file that is named if nobody knows what the notebook is called.
 const ANY_SCRIPT: &str = "answers.claude.md";

@@ -20,12 +20,13 @@ use super::followers::{self, FailedRow};
 
 impl Kernel {
     pub(super) async fn execute(&mut self, request: Message) -> Option<Leave> {
-        if self.failed.as_ref().is_some_and(|row| row.has(&request)) {
+        let began = self.services.host.elapsed();
+        let failed = self.failed.as_ref();
+        if failed.is_some_and(|row| row.has(&request, began)) {
             self.replies.abort(&request, self.state.count).await;
             return None;
         }
         let execute = Execute::read(&request.content);
-        let began = self.services.host.elapsed();
         let started = self.services.host.now().to_rfc3339();
         self.replies.busy(&request.parent).await;
         if execute.store_history {
@@ -72,8 +73,8 @@ impl Kernel {
             {
                 leave = leave.or(stopped.leave);
             }
-            let took = self.services.host.elapsed().saturating_sub(began);
-            self.failed = FailedRow::of(&request, took);
+            let now = self.services.host.elapsed();
+            self.failed = FailedRow::of(&request, began, now);
         }
         match reply {
             Ok(reply) => self.replies.execute_reply(&request, &reply, started).await,

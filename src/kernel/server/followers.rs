@@ -27,26 +27,30 @@ pub(super) struct FailedRow {
     session: String,
     date: DateTime<Utc>,
     answered_after: Duration,
+    answered_at: Duration,
 }
 
 impl FailedRow {
-    /// Takes note of the request that failed, and how long after it the error was answered.
-    pub(super) fn of(request: &Message, answered_after: Duration) -> Option<Self> {
+    /// Takes note of the request that failed: when its cell began and when the error is answered, both
+    /// monotonic.
+    pub(super) fn of(request: &Message, began: Duration, answered_at: Duration) -> Option<Self> {
         let session = request.header.session.clone();
         let date = request.header.date.filter(|_| !session.is_empty())?;
         Some(Self {
             session,
             date,
-            answered_after,
+            answered_after: answered_at.saturating_sub(began),
+            answered_at,
         })
     }
 
-    /// Whether a request was made before the error was answered. Both dates are of the sender's clock,
-    /// so it does not matter how far that is from ours.
-    pub(super) fn has(&self, request: &Message) -> bool {
+    /// Whether a request that comes `now` was made before the error was answered. Both dates are of the
+    /// sender's clock, so it does not matter how far that is from ours.
+    pub(super) fn has(&self, request: &Message, now: Duration) -> bool {
         let header = &request.header;
         let later = header.date.map(|date| (date - self.date).to_std());
         header.session == self.session
+            && now.saturating_sub(self.answered_at) < LONGEST
             && matches!(later, Some(Ok(later)) if later < self.answered_after)
     }
 }
