@@ -117,8 +117,9 @@ pub fn export(notebook: &Value, keeps_failed: bool) -> Option<Export> {
         *version = export.versions.get(&package.to_lowercase()).cloned();
     }
     let needs = export.needs();
-    let setup = setup(&needs, &body, &inputs, &variables);
-    export.cells.push(Cell::Python(setup));
+    let parameters = parameters(&needs, &inputs, &variables);
+    export.cells.push(Cell::Python(parameters));
+    export.cells.push(Cell::Python(setup(&body)));
     export.cells.extend(body);
     Some(export)
 }
@@ -233,23 +234,15 @@ impl Export {
     }
 }
 
-/// The first cell: where files are, and what the notebook was given.
-fn setup(needs: &[String], body: &[Cell], inputs: &[String], variables: &[String]) -> String {
-    let uses = |word: &str| {
-        body.iter().any(|cell| match cell {
-            Cell::Markdown(_) => false,
-            Cell::Python(code) | Cell::Bash(code) => code.contains(word),
-            Cell::Write { text, .. } => text.contains(word),
-        })
-    };
+/// The first cell: where files are, and what the notebook was given. Other values come behind it
+/// (papermill), so nothing is done with them here.
+fn parameters(needs: &[String], inputs: &[String], variables: &[String]) -> String {
     let mut lines = Vec::new();
     if !needs.is_empty() {
         lines.push(format!("# pip install {}", needs.join(" ")));
     }
     lines.extend([
         "# Parameters: where the files are. Change them to run this on new data.".to_owned(),
-        "import os".to_owned(),
-        String::new(),
         "INPUT_DIR = \".\"".to_owned(),
         "OUTPUT_DIR = \"outputs\"".to_owned(),
     ]);
@@ -259,13 +252,28 @@ fn setup(needs: &[String], body: &[Cell], inputs: &[String], variables: &[String
             .map(|name| format!("# Reads {name}, which was attached.")),
     );
     lines.extend(variables.iter().cloned());
-    lines.push(String::new());
-    lines.push("os.makedirs(OUTPUT_DIR, exist_ok=True)".to_owned());
-    lines.push("os.environ[\"INPUT_DIR\"] = os.path.abspath(INPUT_DIR)".to_owned());
-    lines.push("os.environ[\"OUTPUT_DIR\"] = os.path.abspath(OUTPUT_DIR)".to_owned());
+    lines.join("\n")
+}
+
+/// The second cell: gives the code below its places, as the sandbox did.
+fn setup(body: &[Cell]) -> String {
+    let uses = |word: &str| {
+        body.iter().any(|cell| match cell {
+            Cell::Markdown(_) => false,
+            Cell::Python(code) | Cell::Bash(code) => code.contains(word),
+            Cell::Write { text, .. } => text.contains(word),
+        })
+    };
+    let mut lines = vec![
+        "import os",
+        "",
+        "os.makedirs(OUTPUT_DIR, exist_ok=True)",
+        "os.environ[\"INPUT_DIR\"] = os.path.abspath(INPUT_DIR)",
+        "os.environ[\"OUTPUT_DIR\"] = os.path.abspath(OUTPUT_DIR)",
+    ];
     if uses("SCRIPT_VARS") {
         // The offline backend's own.
-        lines.push("os.environ[\"SCRIPT_VARS\"] = os.devnull".to_owned());
+        lines.push("os.environ[\"SCRIPT_VARS\"] = os.devnull");
     }
     lines.join("\n")
 }

@@ -5,6 +5,7 @@ from the recordings.
 """
 
 import copy
+import csv
 import re
 import shutil
 import subprocess
@@ -88,7 +89,7 @@ def test_the_code_of_a_notebook_is_verified_and_nothing_is_found(runs, name):
 def test_the_export_is_a_notebook_that_runs_without_a_model(runs, jupyter, name, tmp_path):
     copy_inputs(runs[name], tmp_path)
     # The export reads attached files from where it runs.
-    for path in (tmp_path / "data").glob("*"):
+    for path in (tmp_path / "data").glob("*.csv"):
         shutil.copy(path, tmp_path)
     made = subprocess.run([str(BINARY), "export", str(runs[name].path), "-o", str(tmp_path / "code.ipynb")],
                           capture_output=True, text=True)
@@ -119,3 +120,33 @@ def test_an_export_says_which_tools_of_the_notebook_its_code_calls(runs, tmp_pat
     cells = nbformat.read(tmp_path / "code.ipynb", as_version=nbformat.NO_CONVERT).cells
     at = next(at for at, cell in enumerate(cells) if cell.cell_type == "code" and "fetch_visits(" in cell.source)
     assert "define it first" in cells[at - 1].source
+
+
+def test_the_way_of_a_shared_notebook_is_as_it_says(runs, jupyter, tmp_path):
+    """Every command of `share` is typed, and prints what stands below it; the routine has the numbers of the new file."""
+    run = runs["share"]
+    copy_inputs(run, tmp_path)
+    shutil.copy(run.path, tmp_path / "share.ipynb")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/claude-kernel").symlink_to(BINARY)
+    path = f"{tmp_path / 'bin'}:{jupyter.env['PATH']}"
+    call = lambda command: subprocess.run(
+        command, shell=True, cwd=tmp_path, env=jupyter.env | {"PATH": path}, capture_output=True, text=True, timeout=300
+    )
+    commands = 0
+    for cell in run.notebook.cells:
+        for console in re.findall(r"```console\n(.*?)```", cell.source, re.DOTALL) if cell.cell_type == "markdown" else ():
+            for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+                command, shown = part.split("\n", 1)
+                done = call(command)
+                assert done.returncode == 0, (command, done.stdout, done.stderr)
+                assert done.stdout.startswith(shown), (command, done.stdout)
+                commands += 1
+    assert commands == 5
+    sales = list(csv.DictReader((tmp_path / "data/next/q1.csv").open()))
+    total = sum(float(line["units"]) * float(line["price"]) for line in sales)
+    printed = str(nbformat.read(tmp_path / "next.ipynb", as_version=nbformat.NO_CONVERT).cells)
+    assert f"{len(sales)} lines, {total:,.0f} in all" in printed, printed
+    assert (tmp_path / "next/products.png").read_bytes()[:4] == b"\x89PNG"
+    assert "One table by product" in (tmp_path / "share.ipynb").read_text()
+    assert "One table by product" not in (tmp_path / "public.ipynb").read_text()
