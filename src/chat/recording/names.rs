@@ -23,9 +23,15 @@ pub struct Names {
 }
 
 impl Names {
-    /// Returns a block with names in place of ids.
+    /// Returns a block with names in place of ids, and thinking without its signature.
     pub fn of_block(&mut self, block: &Block) -> Value {
-        let mut value = Value::Object(block.raw().clone());
+        let mut map = block.raw().clone();
+        if block.is_thinking() {
+            // What binds thinking to one run; a recording's thinking never goes back to the API.
+            map.remove("signature");
+            map.remove("data");
+        }
+        let mut value = Value::Object(map);
         rename(&mut value, &mut |id| self.of(id));
         value
     }
