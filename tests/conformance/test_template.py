@@ -65,6 +65,20 @@ def test_prompts_are_words_and_receipts_are_small(quickstart, convert, page):
     assert len(sizes) >= len(prompts) and max(sizes) <= 12
 
 
+@pytest.mark.parametrize("width", [1100, 480])
+def test_what_stands_below_a_prompt_begins_where_it_begins(quickstart, convert, page, width):
+    page.set_viewport_size({"width": width, "height": 1200})
+    page.goto(convert(quickstart, "html"))
+    lefts = page.evaluate(
+        """() => ['.ck-prompt', '.ck-text p', '.ck-step summary', '.jp-RenderedText pre', '.jp-RenderedImage img']
+             .map(it => document.querySelector(it).getBoundingClientRect().left)"""
+    )
+    padding = page.locator(".ck-prompt").first.evaluate("it => it.clientWidth - it.querySelector('.ck-words').clientWidth")
+    page.set_viewport_size({"width": 900, "height": 1200})
+    assert max(lefts) - min(lefts) <= 1, lefts
+    assert padding >= 20, "a prompt stands in a box"
+
+
 def test_folds_are_open_in_print_and_only_there(quickstart, convert, page):
     page.goto(convert(quickstart, "html"))
     code = page.locator("details pre", has_text="import").first
