@@ -1,7 +1,7 @@
 //! Help texts, made from the registry: for `%help`, `%name?`, inspection and the README.
 
 use super::call::MagicError;
-use super::guide;
+use super::guide::{self, PAGES};
 use super::magic::{self, Context, Group, Magic};
 use super::nearest::{nearest, quoted};
 use super::secret;
@@ -56,6 +56,15 @@ pub fn about(topic: &str, context: &Context<'_>) -> Result<Shown, MagicError> {
         return Err(MagicError::new(
             "there is no help on that",
             "`%help` is the overview.",
+        ));
+    }
+    if let Some(page) = name.strip_prefix("guide ") {
+        let near = nearest(page.trim_start(), PAGES.iter().map(|page| page.name));
+        let near = quoted(&near, "%help guide ")
+            .map_or(String::new(), |names| format!("Did you mean {names}? "));
+        return Err(MagicError::new(
+            format!("the guide has no page `{}`", page.trim_start()),
+            format!("{near}`%help guide` lists its pages."),
         ));
     }
     let names = context.magics.iter().map(|magic| magic.name);

@@ -92,8 +92,9 @@ pub struct Library {
     session_bytes: usize,
     /// Where the recordings of each file begin.
     begins: Vec<usize>,
-    /// How many recordings were read from files, and how many of them from the file that was named.
+    /// How many recordings were read from files.
     read: usize,
+    /// How many of these are of the file that was named; they come first.
     named: usize,
     /// The cells that were run since the kernel started, also those that failed.
     pub ran: HashSet<CellKey>,

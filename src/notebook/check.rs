@@ -12,8 +12,8 @@ use crate::chat::recording::coding::Coded;
 
 use super::export::{name_of, source_of};
 use super::page::words::words;
-use super::page::{self, Contents, Edit, block_of};
-use super::recordings::record_of;
+use super::page::{self, Contents, Edit};
+use super::recordings::{is_unrecorded, record_of};
 
 use numbers::{Written, numbers};
 use sources::{Sources, is_computed};
@@ -73,10 +73,7 @@ pub fn check(notebook: &Value, contents: Contents<'_>) -> Option<Vec<Checked>> {
         let outputs = outputs.map(Vec::as_slice).unwrap_or_default();
         let mut problems: Vec<Problem> = outputs.iter().filter_map(failure).collect();
         let Some(record) = outputs.iter().find_map(record_of) else {
-            let has_receipt = outputs
-                .iter()
-                .any(|output| block_of(output) == Some("receipt"));
-            if has_receipt {
+            if outputs.iter().any(is_unrecorded) {
                 problems.push(Problem::Unrecorded);
             }
             if !problems.is_empty() {

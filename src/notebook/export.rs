@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::chat::recording::steps::{Code, Step};
 
-use super::recordings::record_of;
+use super::recordings::{is_unrecorded, record_of};
 use crate::chat::recording::coding::Coded;
 
 use packages::{packages, versions};
@@ -155,11 +155,7 @@ impl Export {
         let outputs = cell.get("outputs").and_then(Value::as_array);
         let record = outputs.into_iter().flatten().find_map(record_of);
         let Some(record) = record else {
-            let has_receipt = |output: &Value| {
-                let ours = output.pointer("/metadata/claude_kernel/block");
-                ours.and_then(Value::as_str) == Some("receipt")
-            };
-            if outputs.into_iter().flatten().any(has_receipt) {
+            if outputs.into_iter().flatten().any(is_unrecorded) {
                 self.unrecorded.push(name);
                 body.push(Cell::Markdown(quoted(source)));
             }

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::chat::coded::SUMMARY;
 use crate::chat::recording::coding::{Coded, Unreadable};
 
+use super::page::block_of;
+
 /// What a file that holds recordings alone calls its format.
 pub const FORMAT: &str = "claude-kernel recordings";
 /// The most recordings that are read: more cells than any notebook has.
@@ -65,6 +67,12 @@ pub fn recordings(file: &Value) -> Option<Recordings> {
 #[must_use]
 pub fn record_of(output: &Value) -> Option<&Value> {
     any_record_of(output).filter(|record| record.get("of").is_none_or(|of| of != SUMMARY))
+}
+
+/// Whether an output is a receipt without a recording.
+#[must_use]
+pub fn is_unrecorded(output: &Value) -> bool {
+    block_of(output) == Some("receipt") && any_record_of(output).is_none()
 }
 
 fn any_record_of(output: &Value) -> Option<&Value> {

@@ -248,6 +248,11 @@ fn topics_are_found_and_others_are_not() {
         "Did you mean `%help limits`? `%help` lists what there is.",
     );
     super::refused(
+        "%help guide mony",
+        "the guide has no page `mony`",
+        "Did you mean `%help guide money`? `%help guide` lists its pages.",
+    );
+    super::refused(
         "%help quantum physics",
         "there is no help on `quantum physics`",
         "`%help` lists what there is.",

@@ -1,7 +1,9 @@
 //! A summary (`%compact`) is recorded too: it is shown again, and is no turn.
 
 use claude_kernel::kernel::journal::Options;
-use serde_json::Value;
+use claude_kernel::notebook::check::check;
+use claude_kernel::notebook::export::export;
+use serde_json::{Value, json};
 
 use super::{SCRIPT, cell, outputs, requests, run, save};
 use crate::support::rig::{Rig, asked};
@@ -60,4 +62,22 @@ async fn it_is_no_turn_of_a_notebook_that_was_received() {
     let ran = run(&mut rig, "new", "Name another").await;
     let told = "2 recorded answers are part of the conversation";
     assert!(ran.text().contains(told), "{}", ran.text());
+}
+
+/// A cell that holds a summary alone has a receipt, and its recording is no answer's.
+#[tokio::test]
+async fn check_and_export_miss_nothing_in_a_cell_of_a_summary() {
+    let mut rig = Rig::start(SCRIPT).await;
+    let first = outputs(&run(&mut rig, "a", "Count the lines").await);
+    let second = outputs(&run(&mut rig, "b", "%compact").await);
+    let cells = [
+        cell("a", 1, "Count the lines", &first),
+        cell("b", 2, "%compact", &second),
+    ];
+    let notebook = json!({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5});
+    let exported = export(&notebook, false).unwrap();
+    assert_eq!(exported.unrecorded, Vec::<String>::new());
+    let checked = check(&notebook, &|_, _| None).unwrap();
+    let problems: Vec<_> = checked.iter().flat_map(|cell| &cell.problems).collect();
+    assert!(problems.is_empty(), "{problems:?}");
 }
