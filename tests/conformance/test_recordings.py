@@ -111,6 +111,7 @@ def test_the_export_is_a_notebook_that_runs_without_a_model(runs, jupyter, name,
         for line in stream(cell, name).splitlines()
     ]
     printed = {line for line in lines(executed) if re.search(r"\d", line) and not OF_SANDBOX.search(line)}
+    assert printed
     if not name.startswith(CHANGING):
         assert printed <= set(lines(runs[name].notebook)), printed - set(lines(runs[name].notebook))
 
